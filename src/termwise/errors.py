@@ -1,0 +1,34 @@
+"""The errors that a user can mend: each says what was expected, what was got and what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class TermwiseError(Exception):
+    """Something that the user can mend; the command line prints it without a traceback and ends with 2."""
+
+
+class UnknownName(TermwiseError):
+    """A name that is not in a table: says which are, and which are near."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+        super().__init__(f"Unknown {what} {name!r}. {hint}Known: {', '.join(known)}.")
+
+
+class BadData(TermwiseError):
+    """Data that cannot be read, or that cannot be used as it is."""
+
+
+class Refused(TermwiseError):
+    """A combination that cannot be right, refused when it is built."""
+
+
+class NoDensity(Refused):
+    """A law that can be sampled but has no log-density."""
+
+
+class NonFiniteLoss(TermwiseError):
+    """Training met a loss that is not finite; the message names the term at fault."""

@@ -1,0 +1,1 @@
+"""Any model -> an account of readings."""

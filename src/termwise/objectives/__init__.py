@@ -1,0 +1,1 @@
+"""Nats -> weighted sums -> players."""

@@ -1,0 +1,1 @@
+"""An account -> tables, figures, a page, a model card."""

@@ -1,0 +1,1 @@
+"""(law, law, draw) -> nats."""

@@ -1,0 +1,1 @@
+"""Players -> a run folder."""

@@ -1,1 +1,7 @@
-"""Where a batch becomes a draw: networks, posteriors, likelihoods, priors, and anyone's model."""
+"""x -> Draw: networks, posteriors, likelihoods, priors, and anyone's model."""
+
+from termwise.models.adapters import adapt
+from termwise.models.draw import Draw, Drawable, expected_example
+from termwise.models.vae import VAE
+
+__all__ = ["VAE", "Draw", "Drawable", "adapt", "expected_example"]

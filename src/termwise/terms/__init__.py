@@ -1,1 +1,21 @@
-"""(law, law, draw) -> nats."""
+"""(law, law, draw) -> nats: laws, links between them, and the estimators of a link."""
+
+from termwise.terms.closed_form import ClosedForm
+from termwise.terms.kernel import IMQ, RBF, Kernel
+from termwise.terms.link import Distortion, Link
+from termwise.terms.memory import Bank, Full, MinibatchStratified, MinibatchWeighted
+from termwise.terms.monte_carlo import MonteCarlo
+
+__all__ = [
+    "IMQ",
+    "RBF",
+    "Bank",
+    "ClosedForm",
+    "Distortion",
+    "Full",
+    "Kernel",
+    "Link",
+    "MinibatchStratified",
+    "MinibatchWeighted",
+    "MonteCarlo",
+]

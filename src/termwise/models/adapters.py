@@ -1,0 +1,142 @@
+"""Anyone's trained VAE, made of two functions, as something that can be drawn from.
+
+The user's model is called as it is, and left as it was.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+
+from termwise.errors import Refused
+from termwise.models.likelihoods import Bernoulli, likelihood_from, over_examples
+
+
+def adapt(
+    encode: Callable[[Tensor], Any],
+    decode: Callable[..., Any] | None = None,
+    likelihood: str | None = None,
+    prior: Distribution | None = None,
+) -> "Adapted":
+    """Make a model that termwise can measure, out of two functions.
+
+    Args:
+        encode: x, shape (B, *shape) -> (mean, log_var), a torch Distribution, or either with a context last: what
+            the decoder needs beside the code, such as a library size.
+        decode: z, or (z, context) where there is a context -> a torch Distribution over x, or a tensor that
+            `likelihood` turns into one. Left out, the rate's links alone are measured.
+        likelihood: "bernoulli" (decode gives probabilities), "bernoulli-logits", "normal:0.1" (a mean),
+            "laplace:1", "categorical:17" (logits, classes first).
+        prior: p(z), event shape the code's; the standard normal where left out.
+    """
+    return Adapted(encode, decode, likelihood, prior)
+
+
+class Adapted:
+    """Two functions, seen as a model. Codes of any shape are flattened to (B, D)."""
+
+    def __init__(
+        self,
+        encode: Callable[[Tensor], Any],
+        decode: Callable[..., Any] | None,
+        likelihood: str | None,
+        prior: Distribution | None,
+    ) -> None:
+        self._encode, self._decode = encode, decode
+        self._likelihood = None if likelihood is None else _likelihood(likelihood)
+        self._prior = prior
+        self._code_shape: torch.Size | None = None
+        self._like: Tensor | None = None
+
+    @property
+    def generates(self) -> bool:
+        """Whether there is a decoder, so that the distortion can be measured."""
+        return self._decode is not None
+
+    def infer(self, x: Tensor) -> tuple[Distribution, Any]:
+        """q(z|x) with flat codes, and the context that `encode` gave, or None."""
+        posterior, context = _split(self._encode(x))
+        if not isinstance(posterior, Distribution):
+            mean, log_variance = posterior
+            posterior = Normal(mean, (0.5 * log_variance).exp(), validate_args=False)
+        mean = posterior.mean
+        if len(mean) != len(x):
+            raise Refused(f"encode() must give one code per example: {len(x)} went in, {len(mean)} came out.")
+        self._code_shape, self._like = mean.shape[1:], mean
+        return flat(posterior), context
+
+    def generate(self, z: Tensor, context: Any) -> Distribution:
+        """p(x|z)."""
+        if self._decode is None:
+            raise Refused("This model has no decoder: pass adapt(decode=...) to measure its distortion.")
+        codes = z.unflatten(1, self._code_shape) if self._code_shape is not None else z
+        decoded = self._decode(codes) if context is None else self._decode(codes, context)
+        if isinstance(decoded, Distribution):
+            return over_examples(decoded) if len(decoded.batch_shape) > 1 else decoded
+        if self._likelihood is None:
+            raise Refused(
+                "decode() gave a tensor, and nothing says of which law it is the parameter. Pass adapt(likelihood=...): "
+                "'bernoulli' for probabilities, 'bernoulli-logits', or 'normal:0.1' for a mean."
+            )
+        return self._likelihood(decoded)
+
+    def prior_law(self) -> Distribution:
+        """p(z), over flat codes; the standard normal where none was given."""
+        if self._prior is not None:
+            return flat(self._prior, batch=0)
+        if self._like is None or self._code_shape is None:
+            raise Refused("The default prior takes its size from the codes: infer a batch first.")
+        zero = self._like.new_zeros(math.prod(self._code_shape))
+        return Independent(Normal(zero, torch.ones_like(zero), validate_args=False), 1, validate_args=False)
+
+
+def _split(encoded: Any) -> tuple[Any, Any]:
+    """What `encode` gave, as (posterior or (mean, log_var), context or None)."""
+    if isinstance(encoded, Distribution):
+        return encoded, None
+    parts = tuple(encoded) if isinstance(encoded, tuple | list) else ()
+    if parts and isinstance(parts[0], Distribution) and len(parts) == 2:
+        return parts
+    if len(parts) in (2, 3) and all(isinstance(part, Tensor) for part in parts[:2]):
+        if parts[0].shape != parts[1].shape:
+            raise Refused(
+                f"encode() gave a mean of shape {tuple(parts[0].shape)} and a log variance of shape "
+                f"{tuple(parts[1].shape)}; they must be the same."
+            )
+        return parts[:2], parts[2] if len(parts) == 3 else None
+    got = f"a {type(encoded).__name__}" + (f" of {len(parts)}" if parts else "")
+    raise Refused(f"encode() must give (mean, log_var) or a torch Distribution, and a context last; got {got}.")
+
+
+def _likelihood(spec: str) -> Callable[[Tensor], Distribution]:
+    if spec == "bernoulli":
+        return Bernoulli(given="probabilities")
+    if spec == "bernoulli-logits":
+        return Bernoulli(given="logits")
+    if spec.startswith("normal") and spec.partition(":")[2] in ("", "learned", "optimal"):
+        raise Refused(f"{spec!r} names no sigma, and only you know your model's. Say it: 'normal:0.1'.")
+    return likelihood_from(spec).eval()
+
+
+def flat(distribution: Distribution, batch: int = 1) -> Distribution:
+    """The same law over flat codes: batch shape (B,) (or () where `batch` is 0), event shape (D,).
+
+    Normals of any batch and event shape are understood; another law must have flat codes already.
+    """
+    base = distribution
+    while isinstance(base, Independent):
+        base = base.base_dist
+    if isinstance(base, Normal):
+        mean, scale = (part.flatten(batch) for part in torch.broadcast_tensors(base.loc, base.scale))
+        return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
+    if len(distribution.batch_shape) != batch or len(distribution.event_shape) != 1:
+        raise Refused(
+            f"A {type(base).__name__} must have batch shape {'(B,)' if batch else '()'} and event shape (D,); "
+            f"got {tuple(distribution.batch_shape)} and {tuple(distribution.event_shape)}."
+        )
+    if isinstance(distribution, torch.distributions.LowRankMultivariateNormal):
+        return MultivariateNormal(distribution.mean, scale_tril=distribution.scale_tril, validate_args=False)
+    return distribution

@@ -1,0 +1,115 @@
+"""A draw: what one batch of examples becomes when a model looks at it.
+
+x -> q(z|x) -> z -> p(x|z). Everything is lazy, and asked of the model once: three links that share a posterior, a
+code or a log q(z) share it here.
+"""
+
+from collections.abc import Callable, Hashable
+from functools import cached_property
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Drawable(Protocol):
+    """What a model must do to be trained or measured: infer a code's law, and generate from a code."""
+
+    def infer(self, x: Tensor) -> tuple[Distribution, Any]:
+        """The posterior q(z|x), batch shape (B,), event shape (D,); and a context for `generate`, or None."""
+        ...
+
+    def generate(self, z: Tensor, context: Any) -> Distribution:
+        """The likelihood p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""
+        ...
+
+    def prior_law(self) -> Distribution:
+        """The prior p(z), batch shape (), event shape (D,)."""
+        ...
+
+
+class Draw:
+    """One batch, seen through a model.
+
+    Args:
+        model: What infers and generates.
+        x: The examples, shape (B, *shape).
+        index: Their positions in the data set, shape (B,); None where nothing is known of a data set.
+        dataset_size: N, the number of examples of which q(z) is the average; None likewise.
+        independent: Makes the draw of a second batch, independent of this one; None where there is none.
+    """
+
+    def __init__(
+        self,
+        model: Drawable,
+        x: Tensor,
+        index: Tensor | None = None,
+        dataset_size: int | None = None,
+        independent: "Callable[[], Draw] | None" = None,
+    ) -> None:
+        self.model = model
+        self.x = x
+        self.index = index
+        self.dataset_size = dataset_size
+        self._independent = independent
+        self._memory: dict[Hashable, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @cached_property
+    def _inferred(self) -> tuple[Distribution, Any]:
+        return self.model.infer(self.x)
+
+    @property
+    def posterior(self) -> Distribution:
+        """q(z|x), batch shape (B,), event shape (D,)."""
+        return self._inferred[0]
+
+    @property
+    def context(self) -> Any:
+        """What the encoder hands to the decoder beside the code, or None."""
+        return self._inferred[1]
+
+    @cached_property
+    def z(self) -> Tensor:
+        """One code per example, z ~ q(z|x), shape (B, D), with its pathwise gradient where the posterior has one."""
+        posterior = self.posterior
+        return posterior.rsample() if posterior.has_rsample else posterior.sample()
+
+    @cached_property
+    def likelihood(self) -> Distribution:
+        """p(x|z) at `z`."""
+        return self.model.generate(self.z, self.context)
+
+    @cached_property
+    def prior(self) -> Distribution:
+        """p(z)."""
+        return self.model.prior_law()
+
+    @cached_property
+    def independent(self) -> "Draw":
+        """The draw of a second batch, independent of this one."""
+        if self._independent is None:
+            raise RuntimeError("This draw knows of no second batch; give Draw(independent=...) one.")
+        return self._independent()
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """`compute()`, remembered under `key` for as long as this draw lives."""
+        if key not in self._memory:
+            self._memory[key] = compute()
+        return self._memory[key]
+
+
+def expected_example(likelihood: Distribution) -> Tensor:
+    """What p(x|z) looks like: its mean, or its most probable category; shape (B, *shape), float32."""
+    base = likelihood
+    while isinstance(base, torch.distributions.Independent):
+        base = base.base_dist
+    if isinstance(base, torch.distributions.Categorical):
+        return base.logits.argmax(-1).float()
+    return likelihood.mean

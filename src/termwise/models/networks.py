@@ -1,0 +1,147 @@
+"""Bodies: the networks between examples and features, and between codes and a decoder's output.
+
+Every builder has one signature, so that any of them, or a user's own, may stand in for another:
+
+    build(shape, features, latent, decoded, **options) -> (encoder, decoder)
+
+with encoder: (B, *shape) -> (B, features) and decoder: (B, latent) -> (B, *decoded).
+"""
+
+import importlib
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from termwise.errors import Refused, UnknownName
+
+Shape = tuple[int, ...]
+Bodies = tuple[nn.Module, nn.Module]
+
+
+def perceptron(sizes: Sequence[int]) -> nn.Sequential:
+    """Linear layers of the given sizes, with ReLU between them."""
+    layers: list[nn.Module] = []
+    for inward, outward in itertools.pairwise(sizes):
+        layers += [nn.Linear(inward, outward), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def mlp(shape: Shape, features: int, latent: int, decoded: Shape, hidden: Sequence[int] = (512,)) -> Bodies:
+    """A fully connected encoder, and a decoder that mirrors it.
+
+    Args:
+        hidden: Sizes of the encoder's hidden layers; the decoder has them reversed.
+    """
+    encoder = nn.Sequential(nn.Flatten(), *perceptron([math.prod(shape), *hidden, features]))
+    decoder = nn.Sequential(
+        *perceptron([latent, *reversed(list(hidden)), math.prod(decoded)]), nn.Unflatten(1, decoded)
+    )
+    return encoder, decoder
+
+
+class PadTo(nn.Module):
+    """Pad images with zeros to `size`, (height, width), centred."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, C, height, width)."""
+        down, across = (side - given for side, given in zip(self.size, x.shape[-2:], strict=True))
+        return F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
+
+
+class CropTo(nn.Module):
+    """Crop images to `size`, (height, width), centred."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, height, width)."""
+        top, left = ((given - side) // 2 for side, given in zip(self.size, x.shape[-2:], strict=True))
+        return x[..., top : top + self.size[0], left : left + self.size[1]]
+
+
+def convolutional(
+    shape: Shape, features: int, latent: int, decoded: Shape, channels: int = 32, hidden: int = 256
+) -> Bodies:
+    """The body of Burgess et al. (2018, appendix A), for images of any size.
+
+    4x4 convolutions of stride 2 until the larger side is 4, then two linear layers; the decoder mirrors it. Images
+    whose sides are no multiple are padded on the way in and cropped on the way out.
+    """
+    if len(shape) != 3:
+        raise Refused(f"A convolutional body needs images (C, H, W); got examples of shape {shape}. Choose 'mlp'.")
+    height, width = shape[1:]
+    halvings = max(1, math.ceil(math.log2(max(height, width) / 4)))
+    step = 2**halvings
+    padded = (math.ceil(height / step) * step, math.ceil(width / step) * step)
+    small = (channels, padded[0] // step, padded[1] // step)
+    planes = decoded[:-2]  # (C,), or (classes, C) for a categorical likelihood
+
+    inward: list[nn.Module] = [PadTo(padded)]
+    for i in range(halvings):
+        inward += [nn.Conv2d(shape[0] if i == 0 else channels, channels, 4, 2, 1), nn.ReLU()]
+    inward += [nn.Flatten(), *perceptron([math.prod(small), hidden, hidden, features])]
+
+    outward: list[nn.Module] = [*perceptron([latent, hidden, hidden, math.prod(small)]), nn.ReLU()]
+    outward += [nn.Unflatten(1, small)]
+    for i in range(halvings):
+        last = i == halvings - 1
+        outward += [nn.ConvTranspose2d(channels, math.prod(planes) if last else channels, 4, 2, 1)]
+        outward += [] if last else [nn.ReLU()]
+    outward += [CropTo((height, width)), nn.Unflatten(1, planes)]
+    return nn.Sequential(*inward), nn.Sequential(*outward)
+
+
+NETWORKS: dict[str, Callable[..., Bodies]] = {"mlp": mlp, "conv": convolutional}
+
+
+def network_builder(name: str) -> Callable[..., Bodies]:
+    """The builder called `name`: one of `NETWORKS`, or a user's own as "module:function"."""
+    if name in NETWORKS:
+        return NETWORKS[name]
+    module, colon, function = name.partition(":")
+    if not colon:
+        raise UnknownName("network", name, [*NETWORKS, "module:function (your own)"])
+    return imported(module, function)
+
+
+def imported(module: str, function: str) -> Callable[..., Bodies]:
+    """`function` of `module`, imported from the Python path or the working directory."""
+    import sys
+
+    try:
+        if "" not in sys.path:
+            sys.path.insert(0, "")
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise Refused(
+            f"Expected a function {function!r} in a module {module!r} on the Python path or in this folder; "
+            f"got {error}. Check both names."
+        ) from None
+
+
+def checked(bodies: Bodies, shape: Shape, features: int, latent: int, decoded: Shape) -> Bodies:
+    """The same bodies, once both have shown on a batch of two that their shapes fit."""
+    encoder, decoder = bodies
+    trials = (("encoder", encoder, shape, (features,)), ("decoder", decoder, (latent,), decoded))
+    for name, body, given, wanted in trials:
+        was_training = body.training
+        try:
+            with torch.no_grad():
+                got = tuple(body.eval()(torch.zeros(2, *given)).shape)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise Refused(f"The {name} failed on a batch of shape {(2, *given)}: {error}") from None
+        finally:
+            body.train(was_training)
+        if got != (2, *wanted):
+            raise Refused(f"The {name} must turn {(2, *given)} into {(2, *wanted)}; it gave {got}.")
+    return bodies

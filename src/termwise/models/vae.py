@@ -1,0 +1,177 @@
+"""The variational autoencoder: an encoder, a posterior family, a prior, a decoder and a likelihood.
+
+It knows no term and no loss: it infers, generates, and is saved and loaded.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_model
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from termwise.errors import BadData, Refused
+from termwise.models.draw import Draw, expected_example
+from termwise.models.likelihoods import Likelihood, likelihood_from
+from termwise.models.networks import checked, network_builder
+from termwise.models.posteriors import posterior_family
+from termwise.models.priors import StandardNormal
+
+
+class VAE(nn.Module):
+    """An autoencoder of examples of one shape.
+
+    Args:
+        encoder: (B, *shape) -> (B, features), features as many as the posterior family asks.
+        decoder: (B, latent) -> (B, *decoded), decoded the shape that the likelihood asks (most often `shape`).
+        shape: The shape of one example.
+        latent: D, the number of the code's dimensions.
+        posterior: "diagonal-normal" or "full-normal".
+        likelihood: A likelihood, or its name: "bernoulli", "normal:0.1", "normal:learned", "normal:optimal",
+            "laplace:1", "categorical:17".
+
+    Raises:
+        Refused: A body's output has another shape than the posterior or the likelihood asks for.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        *,
+        shape: tuple[int, ...],
+        latent: int,
+        posterior: str = "diagonal-normal",
+        likelihood: str | Likelihood = "bernoulli",
+    ) -> None:
+        super().__init__()
+        self.shape, self.latent = tuple(shape), latent
+        self.family = posterior_family(posterior, latent)
+        self.likelihood = likelihood_from(likelihood) if isinstance(likelihood, str) else likelihood
+        self.prior = StandardNormal(latent)
+        decoded = self.likelihood.decoded_shape(self.shape)
+        self.encoder, self.decoder = checked((encoder, decoder), self.shape, self.family.features, latent, decoded)
+        self.network: dict[str, Any] | None = None
+
+    @classmethod
+    def build(
+        cls,
+        shape: tuple[int, ...],
+        latent: int = 10,
+        network: str = "mlp",
+        posterior: str = "diagonal-normal",
+        likelihood: str = "bernoulli",
+        options: Mapping[str, Any] | None = None,
+    ) -> "VAE":
+        """A VAE with bodies by name: "mlp", "conv", or your own builder as "module:function".
+
+        Args:
+            options: What the builder takes beside shapes, such as {"hidden": [512, 512]} or {"channels": 32}.
+        """
+        options = dict(options or {})
+        features = posterior_family(posterior, latent).features
+        decoded = likelihood_from(likelihood).decoded_shape(tuple(shape))
+        build: Callable[..., tuple[nn.Module, nn.Module]] = network_builder(network)
+        try:
+            bodies = build(tuple(shape), features, latent, decoded, **options)
+        except TypeError as error:
+            raise Refused(f"The network {network!r} does not take these options: {error}") from None
+        model = cls(*bodies, shape=shape, latent=latent, posterior=posterior, likelihood=likelihood)
+        model.network = {"name": network, "options": options}
+        return model
+
+    def encode(self, x: Tensor) -> Distribution:
+        """q(z|x) of examples x, shape (B, *shape): batch shape (B,), event shape (D,)."""
+        return self.family(self.encoder(x))
+
+    def decode(self, z: Tensor) -> Distribution:
+        """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""
+        return self.likelihood(self.decoder(z))
+
+    def infer(self, x: Tensor) -> tuple[Distribution, None]:
+        """q(z|x), and no context."""
+        return self.encode(x), None
+
+    def generate(self, z: Tensor, context: None = None) -> Distribution:
+        """p(x|z)."""
+        return self.decode(z)
+
+    def prior_law(self) -> Distribution:
+        """p(z)."""
+        return self.prior()
+
+    def draw(self, x: Tensor, index: Tensor | None = None, dataset_size: int | None = None) -> Draw:
+        """What a batch becomes."""
+        return Draw(self, x, index, dataset_size)
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """The expected example at the posterior's mean, shape (B, *shape)."""
+        return expected_example(self.decode(self.encode(x).mean))
+
+    @torch.no_grad()
+    def sample(self, count: int) -> Tensor:
+        """Expected examples at codes from the prior, shape (count, *shape)."""
+        return expected_example(self.decode(self.prior().sample(torch.Size([count]))))
+
+    def config(self) -> dict[str, Any]:
+        """All that `from_pretrained` needs to build this model again, as JSON."""
+        return {
+            "termwise": "VAE",
+            "shape": list(self.shape),
+            "latent": self.latent,
+            "posterior": self.family.name,
+            "likelihood": self.likelihood.spec,
+            "prior": self.prior.name,
+            "network": self.network,
+        }
+
+    def save_pretrained(self, folder: str | Path, card: str | None = None) -> Path:
+        """Write config.json, model.safetensors and, where given, the model card README.md, to `folder`."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(self.config(), indent=2) + "\n")
+        save_model(self, str(folder / "model.safetensors"))
+        if card is not None:
+            (folder / "README.md").write_text(card)
+        return folder
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path, encoder: nn.Module | None = None, decoder: nn.Module | None = None
+    ) -> "VAE":
+        """The model that `save_pretrained` wrote to `folder`, in evaluation mode.
+
+        Args:
+            encoder: Where the model was made of modules of your own: the same module, its weights of no matter.
+            decoder: Likewise.
+        """
+        folder = Path(folder)
+        try:
+            config = json.loads((folder / "config.json").read_text())
+            weights = load_file(folder / "model.safetensors")
+        except FileNotFoundError as error:
+            raise BadData(
+                f"Expected config.json and model.safetensors in {folder}; {Path(error.filename).name} is missing."
+            ) from None
+        except Exception as error:  # JSON and safetensors each have errors of their own
+            raise BadData(f"{folder} holds no model that can be read: {error}") from None
+        shared = {"posterior": config["posterior"], "likelihood": config["likelihood"]}
+        shape, latent, network = tuple(config["shape"]), config["latent"], config["network"]
+        if encoder is not None and decoder is not None:
+            model = cls(encoder, decoder, shape=shape, latent=latent, **shared)
+        elif network is None:
+            raise Refused(
+                f"The model in {folder} was made of modules of your own, which are not saved. "
+                "Pass from_pretrained(folder, encoder=..., decoder=...)."
+            )
+        else:
+            model = cls.build(shape, latent, network["name"], options=network["options"], **shared)
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise BadData(f"The weights in {folder} are not those of its config.json: {error}") from None
+        return model.eval()

@@ -1,0 +1,105 @@
+"""Kernel discrepancy between two sampled laws (Gretton et al., 2012, eq. 3)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from termwise.errors import Refused, UnknownName
+from termwise.models.draw import Draw
+from termwise.terms.laws import Law
+
+KernelFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """|a_m - b_n|^2 of a, shape (M, D), and b, shape (N, D): shape (M, N)."""
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
+
+
+@dataclass(frozen=True)
+class RBF:
+    """k(a, b) = exp(-|a - b|^2 / (2 h^2)).
+
+    Args:
+        bandwidth: h; sqrt(D) where left out, so that two independent standard normal codes are e^-1 alike on average.
+    """
+
+    bandwidth: float | None = None
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        """Shape (M, N)."""
+        square = a.shape[1] if self.bandwidth is None else self.bandwidth**2
+        return (-squared_distances(a, b) / (2 * square)).exp()
+
+
+@dataclass(frozen=True)
+class IMQ:
+    """Inverse multiquadric, sum_s C_s / (C_s + |a - b|^2) with C_s = 2 D s (Tolstikhin et al., 2018, section 4).
+
+    Args:
+        scales: The s over which the kernel is summed.
+    """
+
+    scales: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        """Shape (M, N)."""
+        squares = squared_distances(a, b)
+        constants = [2.0 * a.shape[1] * scale for scale in self.scales]
+        return torch.stack([c / (c + squares) for c in constants]).sum(0)
+
+
+KERNELS: dict[str, KernelFunction] = {"rbf": RBF(), "imq": IMQ()}
+
+
+def mmd2(a: Tensor, b: Tensor, kernel: KernelFunction) -> Tensor:
+    """Unbiased squared MMD, in kernel units, shape (); may be negative.
+
+    Args:
+        a: Samples of the left law, shape (M, D).
+        b: Samples of the right law, shape (N, D).
+        kernel: (M, D), (N, D) -> (M, N).
+    """
+    m, n = len(a), len(b)
+    k_aa, k_bb = kernel(a, a), kernel(b, b)
+    within_a = (k_aa.sum() - k_aa.trace()) / (m * (m - 1))
+    within_b = (k_bb.sum() - k_bb.trace()) / (n * (n - 1))
+    return within_a + within_b - 2 * kernel(a, b).mean()
+
+
+class Kernel:
+    """MMD^2 between two laws over codes that can be sampled: in kernel units, not in nats.
+
+    Args:
+        kernel: "imq", "rbf", or a function (M, D), (N, D) -> (M, N).
+    """
+
+    name = "kernel"
+    quantity, unit = "MMD^2", "MMD^2"
+
+    def __init__(self, kernel: str | KernelFunction = "imq") -> None:
+        if isinstance(kernel, str) and kernel not in KERNELS:
+            raise UnknownName("kernel", kernel, KERNELS)
+        self.kernel = KERNELS[kernel] if isinstance(kernel, str) else kernel
+        self.label = f"kernel, {type(self.kernel).__name__}"
+
+    def check(self, left: Law, right: Law) -> None:
+        """Samples are compared as two clouds, so neither law may be another for every x."""
+        for law in (left, right):
+            if law.given_x:
+                raise Refused(
+                    f"Kernel compares two clouds of codes, and the {law.name} law is another for every x. "
+                    f"For {left.name} -> {right.name} use MonteCarlo, or, to the prior, ClosedForm."
+                )
+
+    def bias(self, link: str) -> str:
+        """None."""
+        return "unbiased; may be negative"
+
+    def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
+        """Shape (); in kernel units."""
+        if len(draw) < 2:
+            raise Refused("MMD^2 needs a batch of two examples or more; got one. Raise batch_size.")
+        return mmd2(left.sample(draw), right.sample(draw), self.kernel)

@@ -1,0 +1,187 @@
+"""Laws: who is compared. Each can be sampled, or has a log-density, or both, given a draw.
+
+posterior q(z|x)    aggregate q(z) = 1/N sum_n q(z|x_n)    marginals prod_j q(z_j)    prior p(z)
+"""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent
+
+from termwise.errors import NoDensity, Refused
+from termwise.models.draw import Draw
+from termwise.terms.memory import Memory
+
+
+@runtime_checkable
+class Law(Protocol):
+    """A law over codes, given a draw."""
+
+    name: str
+    given_x: bool  # whether it is another law for every example
+
+    def sample(self, draw: Draw) -> Tensor:
+        """One code per example, shape (B, D)."""
+        ...
+
+    def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
+        """Log-density of codes z, shape (B, D): shape (B,), in nats. Raises NoDensity."""
+        ...
+
+
+@runtime_checkable
+class Factorised(Protocol):
+    """A law that is, or may be, a product over dimensions."""
+
+    def factorises(self, draw: Draw) -> bool:
+        """Whether it is one for this draw."""
+        ...
+
+    def log_prob_by_dimension(self, z: Tensor, draw: Draw) -> Tensor:
+        """Log-density of each dimension, shape (B, D)."""
+        ...
+
+
+@runtime_checkable
+class Closed(Protocol):
+    """A law that is a torch Distribution, so that a divergence may have a closed form."""
+
+    def distribution(self, draw: Draw) -> Distribution:
+        """The law itself."""
+        ...
+
+
+class _DistributionLaw:
+    """What the posterior and the prior share: they are torch Distributions."""
+
+    name: str
+    given_x: bool
+
+    def distribution(self, draw: Draw) -> Distribution:
+        raise NotImplementedError
+
+    def sample(self, draw: Draw) -> Tensor:
+        raise NotImplementedError
+
+    def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
+        """Shape (B,)."""
+        return self.distribution(draw).log_prob(z)
+
+    def factorises(self, draw: Draw) -> bool:
+        """Whether it is a product over dimensions."""
+        law = self.distribution(draw)
+        return isinstance(law, Independent) and not law.base_dist.event_shape
+
+    def log_prob_by_dimension(self, z: Tensor, draw: Draw) -> Tensor:
+        """Shape (B, D)."""
+        law = self.distribution(draw)
+        if not isinstance(law, Independent):
+            raise Refused(f"A {type(law).__name__} does not factorise over dimensions, as this link needs.")
+        return law.base_dist.log_prob(z)
+
+
+class Posterior(_DistributionLaw):
+    """q(z|x)."""
+
+    name = "posterior"
+    given_x = True
+
+    def distribution(self, draw: Draw) -> Distribution:
+        """q(z|x), batch shape (B,)."""
+        return draw.posterior
+
+    def sample(self, draw: Draw) -> Tensor:
+        """The draw's own codes."""
+        return draw.z
+
+
+class Prior(_DistributionLaw):
+    """p(z)."""
+
+    name = "prior"
+    given_x = False
+
+    def distribution(self, draw: Draw) -> Distribution:
+        """p(z), batch shape ()."""
+        return draw.prior
+
+    def sample(self, draw: Draw) -> Tensor:
+        """As many codes as there are examples."""
+        return draw.prior.sample(torch.Size([len(draw)]))
+
+
+class Aggregate(nn.Module):
+    """q(z), from what `memory` holds of it; without one it can be sampled only."""
+
+    name = "aggregate"
+    given_x = False
+
+    def __init__(self, memory: Memory | None = None) -> None:
+        super().__init__()
+        self.memory = memory
+
+    def sample(self, draw: Draw) -> Tensor:
+        """The draw's own codes: x from the data, then z from q(z|x)."""
+        return draw.z
+
+    def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
+        """Shape (B,)."""
+        memory = _memory(self)
+        if z is not draw.z:
+            return memory.log_density(z, draw)
+        return draw.once(("log q(z)", memory), lambda: memory.log_density(z, draw))
+
+
+class Marginals(nn.Module):
+    """prod_j q(z_j), from what `memory` holds of q(z)."""
+
+    name = "marginals"
+    given_x = False
+
+    def __init__(self, memory: Memory | None = None) -> None:
+        super().__init__()
+        self.memory = memory
+
+    def sample(self, draw: Draw) -> Tensor:
+        """Codes of an independent batch, every dimension permuted on its own."""
+        z = draw.independent.z
+        order = torch.rand(z.shape, device=z.device).argsort(0)
+        return z.gather(0, order)
+
+    def factorises(self, draw: Draw) -> bool:
+        """Always."""
+        return True
+
+    def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
+        """Shape (B,)."""
+        return self.log_prob_by_dimension(z, draw).sum(1)
+
+    def log_prob_by_dimension(self, z: Tensor, draw: Draw) -> Tensor:
+        """Shape (B, D)."""
+        memory = _memory(self)
+        if z is not draw.z:
+            return memory.marginal_log_density(z, draw)
+        return draw.once(("log q(z_j)", memory), lambda: memory.marginal_log_density(z, draw))
+
+
+def _memory(law: Aggregate | Marginals) -> Memory:
+    if law.memory is None:
+        raise NoDensity(
+            f"The {law.name} law has no density without a memory of the posteriors. "
+            "Use MonteCarlo(aggregate=...), or an estimator that needs samples only, such as Kernel."
+        )
+    return law.memory
+
+
+STOPS = ("posterior", "aggregate", "marginals", "prior")
+"""The laws of a walk, in their order."""
+
+
+def law(name: str, memory: Memory | None = None) -> Law:
+    """The law called `name`, one of `STOPS`; `memory` is what its q(z) comes from."""
+    if name == "aggregate":
+        return Aggregate(memory)
+    if name == "marginals":
+        return Marginals(memory)
+    return Posterior() if name == "posterior" else Prior()

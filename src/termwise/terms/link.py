@@ -1,0 +1,140 @@
+"""A link: two laws and how they are compared; and the distortion. These are the terms of which objectives are made."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from termwise.errors import Refused
+from termwise.models.draw import Draw
+from termwise.terms.laws import STOPS, Law, law
+from termwise.terms.memory import Memory
+
+LINK_NAMES = {
+    ("posterior", "prior"): "rate",
+    ("posterior", "aggregate"): "index_code_mi",
+    ("aggregate", "prior"): "marginal_kl",
+    ("aggregate", "marginals"): "total_correlation",
+    ("marginals", "prior"): "dimension_wise_kl",
+}
+"""What the field calls the links between the stops of a walk."""
+
+
+class Estimator(Protocol):
+    """How a link is estimated."""
+
+    name: str
+    quantity: str
+    unit: str
+
+    @property
+    def label(self) -> str:
+        """What readings call it."""
+        ...
+
+    def check(self, left: Law, right: Law) -> None:
+        """Raise Refused where this pair cannot be estimated in this way, naming what would do."""
+        ...
+
+    def bias(self, link: str) -> str:
+        """In which way a link of this name is off."""
+        ...
+
+    def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
+        """Values by example (B,), by example and dimension (B, D), or for the batch ()."""
+        ...
+
+
+class Term(Protocol):
+    """Anything that a draw has a value of, to be minimised."""
+
+    name: str
+
+    @property
+    def unit(self) -> str:
+        """Nats, where it is one of the ELBO's."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """How it is estimated."""
+        ...
+
+    @property
+    def bias(self) -> str:
+        """In which way the estimate is off."""
+        ...
+
+    @property
+    def memory(self) -> Memory | None:
+        """What it remembers of q(z), if anything."""
+        ...
+
+    def __call__(self, draw: Draw) -> Tensor:
+        """Values by example (B,), by example and dimension (B, D), or for the batch ()."""
+        ...
+
+
+class Link:
+    """One step of a walk: log left/right, in expectation.
+
+    Args:
+        left: The name of the law nearer to the posterior, one of `STOPS`.
+        right: The name of the law nearer to the prior.
+        estimator: How the two are compared; it brings the memory of q(z), where it has one.
+    """
+
+    def __init__(self, left: str, right: str, estimator: Estimator) -> None:
+        for name in (left, right):
+            if name not in STOPS:
+                raise Refused(f"A walk stops at {', '.join(STOPS)}; got {name!r}.")
+        if (left, right) not in LINK_NAMES:
+            known = "; ".join(f"{a} -> {b}" for a, b in LINK_NAMES)
+            raise Refused(f"There is no link {left} -> {right}. The links are: {known}.")
+        self.name = LINK_NAMES[left, right]
+        remembers = "aggregate" in (left, right) or "marginals" in (left, right)
+        self.memory: Memory | None = getattr(estimator, "aggregate", None) if remembers else None
+        self.left, self.right = law(left, self.memory), law(right, self.memory)
+        self.estimator = estimator
+        estimator.check(self.left, self.right)
+
+    @property
+    def unit(self) -> str:
+        """The estimator's."""
+        return self.estimator.unit
+
+    @property
+    def label(self) -> str:
+        """The estimator's."""
+        if self.memory is None and self.estimator.name == "monte-carlo":
+            return "Monte Carlo"
+        return self.estimator.label
+
+    @property
+    def bias(self) -> str:
+        """That of the estimator on this link."""
+        return self.estimator.bias(self.name)
+
+    def __call__(self, draw: Draw) -> Tensor:
+        """The link's values on a draw."""
+        return self.estimator(self.left, self.right, draw)
+
+    def under(self, estimator: Estimator) -> "Link":
+        """The same link, estimated in another way."""
+        return Link(self.left.name, self.right.name, estimator)
+
+
+class Distortion:
+    """E_q[-log p(x|z)], at one code for every example: unbiased."""
+
+    name, unit, label, bias = "distortion", "nats", "Monte Carlo", "unbiased"
+    memory = None
+
+    def __call__(self, draw: Draw) -> Tensor:
+        """Shape (B,), nats."""
+        return -draw.likelihood.log_prob(draw.x)
+
+
+def by_example(values: Tensor) -> Tensor:
+    """Summed over dimensions, where there are any: shape (B,), or ()."""
+    return torch.sum(values, dim=1) if values.dim() == 2 else values

@@ -1,0 +1,50 @@
+"""E_q[log left(z) - log right(z)] at the draw's codes: one sample for every example."""
+
+from torch import Tensor
+
+from termwise.errors import Refused
+from termwise.models.draw import Draw
+from termwise.terms.laws import Factorised, Law
+from termwise.terms.memory import Bank, Memory
+
+
+class MonteCarlo:
+    """The log ratio of two laws with densities, at z ~ q(z|x).
+
+    Unbiased given log q(z); how that is known, and with which bias, is the aggregate's.
+
+    Args:
+        aggregate: What q(z) is remembered from: `Bank`, `Full`, `MinibatchStratified` or `MinibatchWeighted`. Links
+            that are given one estimator share its memory.
+    """
+
+    name = "monte-carlo"
+    quantity, unit = "KL", "nats"
+
+    def __init__(self, aggregate: Memory | None = None) -> None:
+        self.aggregate = Bank() if aggregate is None else aggregate
+
+    @property
+    def label(self) -> str:
+        """What readings call it."""
+        return f"Monte Carlo, {self.aggregate.label}"
+
+    def check(self, left: Law, right: Law) -> None:
+        """Every law so far has a density, once its memory is given."""
+        if left.name == right.name:
+            raise Refused(f"A link from {left.name} to itself is zero; leave it out.")
+
+    def bias(self, link: str) -> str:
+        """None where both laws are known; else the memory's."""
+        return "unbiased" if link == "rate" else self.aggregate.bias(link)
+
+    def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
+        """Shape (B, D) where both laws factorise, else (B,); nats."""
+        if _factorises(left, draw) and _factorises(right, draw):
+            assert isinstance(left, Factorised) and isinstance(right, Factorised)
+            return left.log_prob_by_dimension(draw.z, draw) - right.log_prob_by_dimension(draw.z, draw)
+        return left.log_prob(draw.z, draw) - right.log_prob(draw.z, draw)
+
+
+def _factorises(law: Law, draw: Draw) -> bool:
+    return isinstance(law, Factorised) and law.factorises(draw)

@@ -1,6 +1,68 @@
 """Train, measure and explain variational autoencoders, one ELBO term at a time."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from termwise import objectives, terms
+    from termwise.api import Run, compare, export_latents, load_run, measure, train, write_report
+    from termwise.data import Dataset, load_data
+    from termwise.measure import Account, Reading
+    from termwise.models import VAE, Draw, adapt
+    from termwise.objectives import RECIPES, recipe
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Account": "termwise.measure",
+    "Dataset": "termwise.data",
+    "Draw": "termwise.models",
+    "RECIPES": "termwise.objectives",
+    "Reading": "termwise.measure",
+    "Run": "termwise.api",
+    "VAE": "termwise.models",
+    "adapt": "termwise.models",
+    "compare": "termwise.api",
+    "export_latents": "termwise.api",
+    "load_data": "termwise.data",
+    "load_run": "termwise.api",
+    "measure": "termwise.api",
+    "recipe": "termwise.objectives",
+    "train": "termwise.api",
+    "write_report": "termwise.api",
+}
+_ROOMS = ("objectives", "terms")
+
+__all__ = [
+    "RECIPES",
+    "VAE",
+    "Account",
+    "Dataset",
+    "Draw",
+    "Reading",
+    "Run",
+    "adapt",
+    "compare",
+    "export_latents",
+    "load_data",
+    "load_run",
+    "measure",
+    "objectives",
+    "recipe",
+    "terms",
+    "train",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562), so that `termwise --help` need not wait for torch."""
+    if name in _ROOMS:
+        return importlib.import_module(f"termwise.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'termwise' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -78,7 +78,7 @@ class Adapted:
             return over_examples(decoded) if len(decoded.batch_shape) > 1 else decoded
         if self._likelihood is None:
             raise Refused(
-                "decode() gave a tensor, and nothing says of which law it is the parameter. Pass adapt(likelihood=...): "
+                "decode() gave a tensor, and nothing says of which law it is a parameter. Pass adapt(likelihood=...): "
                 "'bernoulli' for probabilities, 'bernoulli-logits', or 'normal:0.1' for a mean."
             )
         return self._likelihood(decoded)

@@ -74,7 +74,7 @@ class Bernoulli(Likelihood):
         """Refuse values outside [0, 1]."""
         if values.minimum < 0 or values.maximum > 1:
             raise BadData(
-                f"A Bernoulli likelihood needs values in [0, 1]; the data has {values.minimum:g} to {values.maximum:g}. "
+                f"A Bernoulli likelihood needs values in [0, 1]; these run {values.minimum:g} to {values.maximum:g}. "
                 "Rescale the data, or choose likelihood 'normal'."
             )
 
@@ -190,7 +190,7 @@ class Categorical(Likelihood):
         if not values.integer or values.minimum < 0 or values.maximum > self.classes - 1:
             kind = "whole numbers" if values.integer else "fractions"
             raise BadData(
-                f"A categorical likelihood of {self.classes} classes needs whole numbers in [0, {self.classes - 1}]; "
+                f"A categorical likelihood of {self.classes} classes needs whole numbers, 0 to {self.classes - 1}; "
                 f"the data has {kind} in [{values.minimum:g}, {values.maximum:g}]. "
                 f"Recode the data, or say 'categorical:{int(values.maximum) + 1}'."
             )

@@ -85,11 +85,11 @@ class VAE(nn.Module):
 
     def encode(self, x: Tensor) -> Distribution:
         """q(z|x) of examples x, shape (B, *shape): batch shape (B,), event shape (D,)."""
-        return self.family(self.encoder(x))
+        return self.family(at_least_single(self.encoder(x)))
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""
-        return self.likelihood(self.decoder(z))
+        return self.likelihood(at_least_single(self.decoder(z)))
 
     def infer(self, x: Tensor) -> tuple[Distribution, None]:
         """q(z|x), and no context."""
@@ -108,14 +108,19 @@ class VAE(nn.Module):
         return Draw(self, x, index, dataset_size)
 
     @torch.no_grad()
+    def generate_examples(self, z: Tensor) -> Tensor:
+        """Expected examples at codes z, shape (B, D): shape (B, *shape)."""
+        return expected_example(self.decode(z))
+
+    @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
         """The expected example at the posterior's mean, shape (B, *shape)."""
-        return expected_example(self.decode(self.encode(x).mean))
+        return self.generate_examples(self.encode(x).mean)
 
     @torch.no_grad()
     def sample(self, count: int) -> Tensor:
         """Expected examples at codes from the prior, shape (count, *shape)."""
-        return expected_example(self.decode(self.prior().sample(torch.Size([count]))))
+        return self.generate_examples(self.prior().sample(torch.Size([count])))
 
     def config(self) -> dict[str, Any]:
         """All that `from_pretrained` needs to build this model again, as JSON."""
@@ -175,3 +180,8 @@ class VAE(nn.Module):
         except RuntimeError as error:
             raise BadData(f"The weights in {folder} are not those of its config.json: {error}") from None
         return model.eval()
+
+
+def at_least_single(values: Tensor) -> Tensor:
+    """The same values, in float32 where a network under mixed precision gave less: densities need it."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values

@@ -6,7 +6,7 @@ posterior q(z|x)    aggregate q(z) = 1/N sum_n q(z|x_n)    marginals prod_j q(z_
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from termwise.errors import NoDensity, Refused
@@ -111,14 +111,13 @@ class Prior(_DistributionLaw):
         return draw.prior.sample(torch.Size([len(draw)]))
 
 
-class Aggregate(nn.Module):
+class Aggregate:
     """q(z), from what `memory` holds of it; without one it can be sampled only."""
 
     name = "aggregate"
     given_x = False
 
     def __init__(self, memory: Memory | None = None) -> None:
-        super().__init__()
         self.memory = memory
 
     def sample(self, draw: Draw) -> Tensor:
@@ -133,14 +132,13 @@ class Aggregate(nn.Module):
         return draw.once(("log q(z)", memory), lambda: memory.log_density(z, draw))
 
 
-class Marginals(nn.Module):
+class Marginals:
     """prod_j q(z_j), from what `memory` holds of q(z)."""
 
     name = "marginals"
     given_x = False
 
     def __init__(self, memory: Memory | None = None) -> None:
-        super().__init__()
         self.memory = memory
 
     def sample(self, draw: Draw) -> Tensor:

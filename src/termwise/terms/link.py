@@ -92,6 +92,8 @@ class Link:
             known = "; ".join(f"{a} -> {b}" for a, b in LINK_NAMES)
             raise Refused(f"There is no link {left} -> {right}. The links are: {known}.")
         self.name = LINK_NAMES[left, right]
+        if estimator.quantity != "KL":
+            self.name = f"{self.name.removesuffix('_kl')}_{estimator.name}"
         remembers = "aggregate" in (left, right) or "marginals" in (left, right)
         self.memory: Memory | None = getattr(estimator, "aggregate", None) if remembers else None
         self.left, self.right = law(left, self.memory), law(right, self.memory)

@@ -6,11 +6,11 @@ In each the components are constants: E_q[grad log q(z)] = 0 at fixed z, so the 
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
@@ -35,7 +35,7 @@ class Batches(Protocol):
         ...
 
 
-class Memory(nn.Module):
+class Memory:
     """Components of q(z). Abstract: a memory says which it holds for a draw."""
 
     name: str
@@ -44,8 +44,18 @@ class Memory(nn.Module):
     def prepare(self, batches: Batches) -> None:
         """Fill from the whole data set, before training."""
 
+    def attach(self, batches: Batches) -> None:
+        """Know the data set again, after `load_state_dict`, without a pass."""
+
     def observe(self, draw: Draw) -> None:
         """See a training batch, once a step, before anything is read."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold of it."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what a checkpoint held."""
 
     def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
         """The components that codes of this draw are held against, and their weights."""
@@ -126,7 +136,6 @@ class Full(Memory):
     label = "full aggregate"
 
     def __init__(self) -> None:
-        super().__init__()
         self._components: Gaussians | None = None
         self._batches: Batches | None = None
 
@@ -134,6 +143,10 @@ class Full(Memory):
         """Encode the whole data set."""
         self._batches = batches
         self.refresh()
+
+    def attach(self, batches: Batches) -> None:
+        """Know the data set again; the next `observe` encodes it."""
+        self._batches = batches
 
     def refresh(self) -> None:
         """Encode the whole data set once more."""
@@ -172,26 +185,15 @@ class Bank(Memory):
     """
 
     name = "bank"
-    mean: Tensor
-    spread: Tensor
-    example: Tensor
-    clock: Tensor
-    time: Tensor
 
     LATTICE_FROM = 4096
     """The number of components from which the marginals are taken by the lattice rather than one by one."""
 
     def __init__(self, size: int | None = None) -> None:
-        super().__init__()
         if size is not None and size < 2:
             raise Refused(f"A bank must hold two posteriors or more; got size={size}.")
         self.size = size
-        self.dataset_size: int | None = None
-        for name in ("mean", "spread", "example", "time", "clock"):
-            self.register_buffer(name, None)
-        self._components: Gaussians | None = None
-        self._lattice: Lattice | None = None
-        self._slot_of: Tensor | None = None
+        self._held: _Held | None = None
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -210,90 +212,95 @@ class Bank(Memory):
                 held += len(draw)
                 if held >= count:
                     break
-        self.dataset_size = len(batches)
-        self.mean, self.spread = torch.cat(means)[:count], torch.cat(spreads)[:count]
-        device = self.mean.device
-        self.example = torch.arange(count, device=device)  # which example each slot holds
-        self.time = torch.zeros(count, dtype=torch.int64, device=device)  # when it was written
-        self.clock = torch.zeros((), dtype=torch.int64, device=device)
-        self._derive()
+        mean, spread = torch.cat(means)[:count], torch.cat(spreads)[:count]
+        example = torch.arange(count, device=mean.device)
+        self._held = _Held(mean, spread, example, torch.zeros_like(example), 0, len(batches))
 
-    def _derive(self) -> None:
-        """Make what is held beside the state: the components' features, the lattice, and each example's slot."""
-        self._components = Gaussians(self.mean, self.spread)
-        self.mean, self.spread = self._components.mean, self._components.spread  # one storage
-        self._lattice = Lattice(self.mean, self._components.scale) if len(self.mean) >= self.LATTICE_FROM else None
-        self._slot_of = self.example.new_full((self.dataset_size or 0,), -1)
-        self._slot_of[self.example] = torch.arange(len(self.example), device=self.example.device)
+    def state_dict(self) -> dict[str, Any]:
+        """The posteriors held, whose they are and when they were written."""
+        held = self._full("saved")
+        names = ("mean", "spread", "example", "written", "clock", "dataset_size")
+        return {name: getattr(held, name) for name in names}
 
-    def get_extra_state(self) -> dict[str, int | None]:
-        """N."""
-        return {"dataset_size": self.dataset_size}
-
-    def set_extra_state(self, state: dict[str, int | None]) -> None:
-        """N."""
-        self.dataset_size = state["dataset_size"]
-
-    def load_state_dict(self, state_dict: dict, strict: bool = True, assign: bool = False) -> object:  # type: ignore[override]
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over a saved bank, whatever this one holds."""
-        self.set_extra_state(state_dict["_extra_state"])
-        for name in ("mean", "spread", "example", "time", "clock"):
-            setattr(self, name, state_dict[name].clone())
-        self._derive()
-        return None
+        copied: dict[str, Any] = {name: x.clone() if isinstance(x, Tensor) else x for name, x in state.items()}
+        self._held = _Held(**copied)
 
     def observe(self, draw: Draw) -> None:
         """Write the batch's posteriors over their former selves, or, in a bank that is full, over the oldest."""
-        if self._components is None or self._slot_of is None or draw.index is None:
-            raise Refused("A bank needs prepare(batches) before training, and draws that know their index.")
-        slots = self._slots(draw.index)
-        new = batch_components(draw)
-        if self._lattice is not None:
-            old = (self.mean[slots], self._components.scale[slots])
-            self._lattice.replace(old, (new.mean, new.scale))
-        self._components.write(slots, new)
-        self.time[slots] = self.clock
-        self.clock += 1
-
-    def _slots(self, index: Tensor) -> Tensor:
-        assert self._slot_of is not None
-        slots = self._slot_of[index]
-        missing = slots < 0
-        if bool(missing.any()):
-            times = self.time.clone()
-            times[slots[~missing]] = torch.iinfo(torch.int64).max
-            oldest = times.argsort(stable=True)[: int(missing.sum())]
-            if len(oldest) < int(missing.sum()):
-                raise Refused(f"A bank of {len(self.mean)} is smaller than the batch of {len(index)}. Raise its size.")
-            slots[missing] = oldest
-            self._slot_of[self.example[oldest]] = -1
-            self.example[oldest] = index[missing]
-            self._slot_of[index[missing]] = oldest
-        return slots
+        self._full("written").write(_index(draw), batch_components(draw))
 
     def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
         """All posteriors held; the draw's own must have been observed."""
-        if self._components is None or self._slot_of is None or draw.index is None or self.dataset_size is None:
-            raise Refused("A bank needs prepare(batches) before it is read, and draws that know their index.")
-        own = self._slot_of[draw.index]
-        return self._components, LogWeights.stratified(own, len(self._components), self.dataset_size)
+        held = self._full("read")
+        own = held.slot_of[_index(draw)]
+        return held.components, LogWeights.stratified(own, len(held.components), held.dataset_size)
 
     def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z_j), shape (B, D); by the lattice where there are many components."""
-        if self._lattice is None or not self._lattice.fits:
+        held = self._full("read")
+        if held.lattice is None or not held.lattice.fits:
             return super().marginal_log_density(z, draw)
         components, weights = self.components(draw)
-        return _LatticeLogDensity.apply(z, self._lattice, components, weights, self._own_slots(draw))
-
-    def _own_slots(self, draw: Draw) -> Tensor:
-        assert self._slot_of is not None and draw.index is not None
-        return self._slot_of[draw.index]
+        return _LatticeLogDensity.apply(z, held.lattice, components, weights, held.slot_of[_index(draw)])
 
     def bias(self, link: str) -> str:
         """Staleness, and, of a smaller bank, Jensen's."""
         if self.size is None:
             return "staleness of the bank only (audited)"
         return f"staleness of the bank; {BIAS_OF_JENSEN.get(link, 'biased')}"
+
+    def _full(self, what: str) -> "_Held":
+        if self._held is None:
+            raise Refused(f"A bank must be filled before it is {what}; call prepare(batches) first.")
+        return self._held
+
+
+def _index(draw: Draw) -> Tensor:
+    if draw.index is None:
+        raise Refused("A bank must know which examples a draw is of. Pass Draw(..., index=...).")
+    return draw.index
+
+
+class _Held:
+    """What a bank holds: K slots, each with a posterior, the example that it is of, and when it was written.
+
+    Beside this state stand what is made of it: the components' features, the lattice, and each example's slot.
+    """
+
+    def __init__(
+        self, mean: Tensor, spread: Tensor, example: Tensor, written: Tensor, clock: int, dataset_size: int
+    ) -> None:
+        self.components = Gaussians(mean, spread)
+        self.mean, self.spread = self.components.mean, self.components.spread  # one storage with the components
+        self.example, self.written, self.clock, self.dataset_size = example, written, clock, dataset_size
+        self.lattice = Lattice(mean, self.components.scale) if len(mean) >= Bank.LATTICE_FROM else None
+        self.slot_of = example.new_full((dataset_size,), -1)  # (N,), -1 where an example has none
+        self.slot_of[example] = torch.arange(len(example), device=example.device)
+
+    def write(self, index: Tensor, new: Gaussians) -> None:
+        """Write the posteriors of the examples `index`, shape (B,)."""
+        if len(self.example) < self.dataset_size:
+            self._make_room(index)
+        slots = self.slot_of[index]
+        if self.lattice is not None:
+            self.lattice.replace((self.mean[slots], self.components.scale[slots]), (new.mean, new.scale))
+        self.components.write(slots, new)
+        self.clock += 1
+        self.written[slots] = self.clock
+
+    def _make_room(self, index: Tensor) -> None:
+        """Give a slot to each example that has none: those written longest ago."""
+        missing = index[self.slot_of[index] < 0]
+        if len(index) > len(self.example):
+            raise Refused(f"A bank of {len(self.example)} is smaller than a batch of {len(index)}. Raise its size.")
+        written = self.written.clone()
+        written[self.slot_of[index[self.slot_of[index] >= 0]]] = self.clock + 1  # the batch's own stay
+        oldest = written.argsort(stable=True)[: len(missing)]
+        self.slot_of[self.example[oldest]] = -1
+        self.example[oldest] = missing
+        self.slot_of[missing] = oldest
 
 
 class _LatticeLogDensity(torch.autograd.Function):
@@ -329,8 +336,3 @@ class _LatticeLogDensity(torch.autograd.Function):
         """The gradient in z alone."""
         (gradient,) = ctx.saved_tensors
         return upward * gradient, None, None, None, None
-
-
-MEMORIES: dict[str, Callable[..., Memory]] = {
-    memory.name: memory for memory in (MinibatchWeighted, MinibatchStratified, Bank, Full)
-}

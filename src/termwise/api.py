@@ -1,0 +1,340 @@
+"""What ties the rooms together for a user: load_data, train, measure, adapt, compare."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from termwise.data import Dataset, load_data
+from termwise.errors import Refused
+from termwise.measure import Account, Comparison
+from termwise.measure import compare as compare_accounts
+from termwise.measure import measure as measure_model
+from termwise.models import VAE, Drawable
+from termwise.models.passes import DataPass, evaluating
+from termwise.objectives import Game, Objective, Weighted, solo
+from termwise.report.card import model_card
+from termwise.report.page import write_page
+from termwise.report.pictures import Pictures
+from termwise.report.walk import standard_links
+from termwise.training import Config, RunFolder, Trainer, config_from, merged
+from termwise.training.progress import Bar, Silent
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training that was carried out: its folder, its model, its data and its account of the test split."""
+
+    folder: RunFolder
+    config: Config
+    model: VAE
+    data: Dataset
+    account: Account
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl."""
+        return self.folder.metrics()
+
+
+def train(
+    config: Mapping[str, Any] | Config | None = None,
+    *,
+    data: str | Path | Tensor | np.ndarray | Dataset | None = None,
+    recipe: str | None = None,
+    objective: Game | Objective | Weighted | None = None,
+    model: VAE | None = None,
+    network: str | None = None,
+    latent: int | None = None,
+    posterior: str | None = None,
+    likelihood: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+    **options: Any,
+) -> Run:
+    """Train a VAE, measure it on the test split, and write a run folder with a report.
+
+    Args:
+        config: Tables as in a TOML file (data, model, objective, training); the keywords below have the say.
+        data: A source's name, a path, a tensor or array, or a Dataset.
+        recipe: A named objective; its options, such as `beta=6`, are given beside it.
+        objective: An objective or game of your own, in place of a recipe.
+        model: A VAE of your own networks, in place of `network`, `latent`, `posterior` and `likelihood`.
+        network: "mlp", "conv" or "module:function".
+        latent: The number of the code's dimensions.
+        posterior: "diagonal-normal" or "full-normal".
+        likelihood: "bernoulli", "normal:0.1", "normal:learned", "normal:optimal", "laplace:1", "categorical:17".
+        epochs, batch_size, learning_rate, seed, device: Of the training.
+        out: The run folder; runs/DATA-RECIPE-seedS where left out.
+        resume: Go on with the run in `out`.
+        overwrite: Begin anew where `out` holds a run.
+        progress: Show a bar.
+        **options: The recipe's.
+
+    Raises:
+        TermwiseError: Something cannot be as asked; the message says what to do.
+    """
+    optimizer = {"learning_rate": learning_rate}
+    training = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device, "optimizer": optimizer}
+    said = {
+        "data": {"source": str(data) if isinstance(data, str | Path) else None},
+        "model": {"network": network, "latent": latent, "posterior": posterior, "likelihood": likelihood},
+        "objective": {"recipe": recipe, **options},
+        "training": training,
+    }
+    given = config.model_dump(exclude_none=True, by_alias=True) if isinstance(config, Config) else dict(config or {})
+    if recipe is not None:
+        given.pop("objective", None)
+    settings = config_from(merged(given, _without_none(said)))
+    dataset = load_data(data) if data is not None and not isinstance(data, str | Path) else None
+    folder = RunFolder(out or Path("runs") / _run_name(settings, dataset, objective))
+    if resume:
+        settings = _agreed(folder, settings, given, _without_none(said))
+    elif folder.exists and not overwrite:
+        raise Refused(f"{folder} holds a run already. Resume it (resume, --resume), or begin anew (overwrite).")
+    dataset = dataset or _load(settings)
+    if dataset.source is not None and settings.data.source is None:
+        settings = config_from(merged(settings.model_dump(exclude_none=True, by_alias=True), {"data": dataset.source}))
+
+    torch.manual_seed(settings.training.seed)
+    vae = model or _built(settings, dataset)
+    vae.likelihood.check(dataset.value_range())
+    game = settings.objective.build() if objective is None else _as_game(objective)
+    if not resume:
+        folder.create(settings)
+    steps = settings.training.epochs * (len(dataset.train) // min(settings.training.batch_size, len(dataset.train)))
+    watcher = Bar(steps, settings.training.epochs) if progress else Silent()
+    trainer = Trainer(vae, game, dataset, settings.training, folder, watcher)
+    if resume and folder.checkpoint_file.exists():
+        trainer.resume()
+    else:
+        trainer.start()
+    trained = trainer.run()
+    account = measure(trained, dataset.test, device=trainer.engine.device)
+    trained.to("cpu", torch.float32)
+    account.save(folder.account_file, folder.values_file)
+    written = settings.model_dump(mode="json", exclude_none=True, by_alias=True)
+    trained.save_pretrained(folder.model_folder, card=model_card(written, account.to_json()))
+    run = Run(folder, settings, trained, dataset, account)
+    write_report(run)
+    return run
+
+
+def _without_none(tables: dict[str, Any]) -> dict[str, Any]:
+    cleaned = {k: _without_none(v) if isinstance(v, dict) else v for k, v in tables.items() if v is not None}
+    return {key: value for key, value in cleaned.items() if value != {}}
+
+
+def _run_name(settings: Config, dataset: Dataset | None, objective: object) -> str:
+    name = dataset.name if dataset is not None else Path(settings.data.source or "data").stem
+    goal = settings.objective.recipe if objective is None else None
+    return f"{name}-{goal or 'walk'}-seed{settings.training.seed}"
+
+
+def _agreed(folder: RunFolder, settings: Config, given: dict[str, Any], said: dict[str, Any]) -> Config:
+    """The configuration of the run to resume; what is said anew must be what it says."""
+    held = folder.config()
+    if given or said:
+        tables = held.model_dump(exclude_none=True, by_alias=True)
+        asked = config_from(merged(tables, merged(given, said)))
+        if asked != held:
+            raise Refused(
+                f"{folder} was begun with another configuration. Resume it without other settings, or begin anew in "
+                "another folder."
+            )
+    return held
+
+
+def _load(settings: Config) -> Dataset:
+    arguments = settings.data.arguments()
+    source = arguments.pop("source", None)
+    if source is None:
+        raise Refused("No data: give a source's name, a path, or, from Python, a tensor (`termwise data` lists names).")
+    return load_data(source, **arguments)
+
+
+def _built(settings: Config, dataset: Dataset) -> VAE:
+    section = settings.model
+    return VAE.build(
+        dataset.shape, section.latent, section.network, section.posterior, section.likelihood, section.options
+    )
+
+
+def _as_game(objective: Game | Objective | Weighted) -> Game:
+    if isinstance(objective, Game):
+        return objective
+    return solo(Objective((objective,)) if isinstance(objective, Weighted) else objective)
+
+
+def load_model(run: str | Path) -> VAE:
+    """The model of a run folder, in evaluation mode."""
+    folder = RunFolder(run)
+    folder.config()  # says so where it is no run folder
+    return VAE.from_pretrained(folder.model_folder)
+
+
+def load_run(path: str | Path) -> Run:
+    """The run in a folder, with its model, its data, and its account as it was last measured."""
+    folder = RunFolder(path)
+    config, model = folder.config(), load_model(path)
+    account = Account.load(folder.account_file, folder.values_file)
+    return Run(folder, config, model, _load(config), account)
+
+
+def measure(
+    model: Drawable | Run | str | Path,
+    data: Dataset | Tensor | np.ndarray | str | Path | None = None,
+    *,
+    split: str = "test",
+    samples: int = 1,
+    seed: int = 0,
+    batch_size: int = 512,
+    device: torch.device | str = "cpu",
+) -> Account:
+    """Every term of a model's ELBO, with its error: an Account.
+
+    Args:
+        model: A VAE, what `adapt` made, a Run, or the path of a run folder.
+        data: A Dataset, a tensor, or a source's name or path; a run's own where left out. Where it has splits, the
+            one called `split` is measured.
+        split: "train", "validation" or "test".
+        samples: Codes for every example; more make the errors smaller.
+        seed: Of the codes.
+        batch_size: Examples at a time.
+        device: Where to measure.
+    """
+    vae: Drawable
+    if isinstance(model, str | Path):
+        vae = load_model(model)
+        data = _load(RunFolder(model).config()) if data is None else data
+    elif isinstance(model, Run):
+        vae, data = model.model, model.data if data is None else data
+    else:
+        vae = model
+    if data is None:
+        raise Refused("Nothing to measure on: pass the data, as a Dataset, a tensor, or a source's name or path.")
+    dataset = _to_measure(data, split)
+    if isinstance(vae, nn.Module):
+        vae.to(device)
+    return measure_model(vae, dataset, samples=samples, seed=seed, batch_size=batch_size, device=device)
+
+
+def _to_measure(data: Dataset | Tensor | np.ndarray | str | Path, split: str) -> Dataset:
+    """The examples to measure: a tensor whole, a data set by its split."""
+    if isinstance(data, Dataset):
+        return data.split(split) if data.splits else data
+    if isinstance(data, Tensor | np.ndarray):
+        whole = load_data(data)
+        return whole.subset(torch.arange(len(whole)))
+    return load_data(data).split(split)
+
+
+def compare(*runs: Account | Run | str | Path) -> list[Comparison]:
+    """Accounts side by side, term by term; two of the same examples are paired.
+
+    Args:
+        runs: Accounts, Runs, or paths of run folders.
+    """
+    return compare_accounts([_account(run) for run in runs])
+
+
+def _account(run: Account | Run | str | Path) -> Account:
+    if isinstance(run, Account):
+        return run
+    folder = run.folder if isinstance(run, Run) else RunFolder(run)
+    folder.config()  # says so where it is no run folder
+    return Account.load(folder.account_file, folder.values_file)
+
+
+def export_latents(model: VAE, data: Dataset, path: str | Path, batch_size: int = 1024) -> Path:
+    """Write the codes' means and standard deviations (and labels, where known) to an .npz or a .csv file.
+
+    The .npz holds `mean` and `stddev`, shape (N, D), and `label`; the .csv a row an example.
+    """
+    path = Path(path)
+    if path.suffix not in (".npz", ".csv"):
+        raise Refused(f"Latents are written to .npz or .csv; got {path.name!r}.")
+    with evaluating(model):
+        laws = [draw.posterior for draw in DataPass(model, data, batch_size)()]
+    columns: dict[str, Any] = {
+        "mean": torch.cat([law.mean for law in laws]).numpy(),
+        "stddev": torch.cat([law.variance for law in laws]).sqrt().numpy(),
+    }
+    if data.labels is not None:
+        columns["label"] = data.labels.numpy()
+    if path.suffix == ".npz":
+        np.savez(path, **columns)
+        return path
+    size = columns["mean"].shape[1]
+    header = [f"mean_{j}" for j in range(size)] + [f"stddev_{j}" for j in range(size)]
+    table = np.concatenate([columns["mean"], columns["stddev"]], axis=1)
+    formats = ["%.8g"] * table.shape[1]
+    if "label" in columns:
+        header, formats = [*header, "label"], [*formats, "%d"]
+        table = np.concatenate([table, columns["label"][:, None]], axis=1)
+    np.savetxt(path, table, fmt=formats, delimiter=",", header=",".join(header), comments="")
+    return path
+
+
+TRAVERSED = torch.linspace(-2.5, 2.5, 9)
+
+
+def pictures_of(model: VAE, data: Dataset, rate_by_dimension: list[float] | None, count: int = 16) -> Pictures:
+    """Reconstructions, samples and latent traversals; the same for the same model and data."""
+    with evaluating(model), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        x = data.tensor(limit=count)
+        code = model.encode(x).mean[:1]
+        dimensions = sorted(range(model.latent), key=lambda j: -rate_by_dimension[j] if rate_by_dimension else j)
+        rows = []
+        for j in dimensions:
+            codes = code.repeat(len(TRAVERSED), 1)
+            codes[:, j] = TRAVERSED
+            rows.append(model.generate_examples(codes))
+        return Pictures(
+            originals=x.numpy(),
+            reconstructions=model.reconstruct(x).numpy(),
+            samples=model.sample(2 * count).numpy(),
+            traversals=torch.stack(rows).numpy(),
+            traversal_dimensions=dimensions,
+        )
+
+
+def write_report(run: Run) -> Path:
+    """Write the run's report.html."""
+    account = run.account.to_json()
+    by_dimension = account["readings"].get("rate_by_dimension", {}).get("value")
+    write_page(
+        run.folder.report_file,
+        title=f"{run.data.name}, {run.config.objective.recipe or 'a walk of its own'}",
+        config=run.config.model_dump(mode="json", exclude_none=True, by_alias=True),
+        metrics=run.metrics(),
+        account=account,
+        links=standard_links(account),
+        pictures=pictures_of(run.model, run.data.test, by_dimension),
+    )
+    return run.folder.report_file
+
+
+__all__ = [
+    "Run",
+    "compare",
+    "export_latents",
+    "load_data",
+    "load_model",
+    "load_run",
+    "measure",
+    "pictures_of",
+    "train",
+    "write_report",
+]

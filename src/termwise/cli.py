@@ -1,0 +1,216 @@
+"""The commands: train, measure, compare, report, recipes, data. What they do is done by `termwise.api`.
+
+Nothing heavy is imported before a command runs, so that `--help` answers at once. An error that a user can mend is
+printed without a traceback, and the status is 2.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from termwise.errors import TermwiseError
+
+if TYPE_CHECKING:
+    from termwise.measure import Account
+
+app = typer.Typer(
+    help="Train, measure and explain variational autoencoders, one ELBO term at a time.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")]
+Runs = Annotated[list[Path], typer.Argument(help="Run folders.", metavar="RUN RUN ...")]
+RunArgument = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
+
+
+@app.command()
+def train(
+    data: Annotated[str | None, typer.Option(help="A source's name (`termwise data`), or a path.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="A named objective (`termwise recipes`).")] = None,
+    network: Annotated[str | None, typer.Option(help="mlp, conv, or your own as module:function.")] = None,
+    latent: Annotated[int | None, typer.Option(help="Dimensions of the code.")] = None,
+    likelihood: Annotated[
+        str | None, typer.Option(help="bernoulli, normal:optimal, normal:0.1, laplace:1, categorical:17 ...")
+    ] = None,
+    posterior: Annotated[str | None, typer.Option(help="diagonal-normal or full-normal.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the weights, the order and the noise.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; runs/DATA-RECIPE-seedS where left out.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file; the other options have the say.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="path=value, such as objective.beta=6.", metavar="PATH=VALUE")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where --out holds a run.")] = False,
+) -> None:
+    """Train a VAE, measure it on the test split, and write a run folder with a report."""
+    from termwise import api
+    from termwise.training.config import read_config, with_setting
+
+    tables: dict[str, Any] = {} if config is None else read_config(config)
+    for one in setting or []:
+        tables = with_setting(tables, one)
+    if recipe is not None and "recipe" not in tables.get("objective", {}):
+        tables.setdefault("objective", {})["recipe"] = recipe
+        recipe = None
+    run = api.train(
+        tables,
+        data=data,
+        recipe=recipe,
+        network=network,
+        latent=latent,
+        likelihood=likelihood,
+        posterior=posterior,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+        out=out,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    _show(run.account)
+    print(f"\nThe run is in {run.folder}; its report: {run.folder.report_file}")
+
+
+@app.command()
+def measure(
+    run: RunArgument,
+    data: Annotated[str | None, typer.Option(help="Other data than the run's: a name, or a path.")] = None,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    samples: Annotated[int, typer.Option(help="Codes for every example; more make the errors smaller.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the codes.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps.")] = "cpu",
+    latents: Annotated[Path | None, typer.Option(help="Also write the codes to this .npz or .csv file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure every term of a trained model's ELBO, with its error."""
+    from termwise import api
+
+    account = api.measure(run, data, split=split, samples=samples, seed=seed, device=device)
+    if latents is not None:
+        held = api.load_run(run)
+        measured = held.data if data is None else api.load_data(data)
+        api.export_latents(held.model, measured.split(split), latents)
+    if as_json:
+        print(json.dumps(account.to_json(), allow_nan=False))
+        return
+    _show(account)
+    if latents is not None:
+        print(f"\nThe codes are in {latents}")
+
+
+@app.command()
+def compare(runs: Runs, as_json: Json = False) -> None:
+    """Hold runs side by side, term by term, with the difference in standard errors."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from termwise import api
+    from termwise.report.tables import comparison_table
+
+    rows = [asdict(row) for row in api.compare(*runs)]
+    if as_json:
+        print(json.dumps({"runs": [str(run) for run in runs], "comparison": rows}, allow_nan=False))
+        return
+    Console().print(comparison_table([run.name or str(run) for run in runs], rows))
+
+
+@app.command()
+def report(run: RunArgument) -> None:
+    """Write a run's report again, as one HTML file."""
+    from termwise import api
+
+    print(api.write_report(api.load_run(run)))
+
+
+@app.command()
+def recipes(as_json: Json = False) -> None:
+    """List the named objectives, with their links, options and papers."""
+    from termwise.objectives import RECIPES
+    from termwise.report.tables import recipes_table
+
+    rows = [
+        {
+            "name": entry.name,
+            "formula": entry.formula,
+            "source": entry.source,
+            "options": {name: parameter.default for name, parameter in entry.options.items()},
+        }
+        for entry in RECIPES.values()
+    ]
+    if as_json:
+        print(json.dumps({"recipes": rows}))
+        return
+    from rich.console import Console
+
+    Console().print(recipes_table(rows))
+
+
+@app.command()
+def data(
+    source: Annotated[str | None, typer.Argument(help="A source's name, or a path, to look into.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the sources of data, or look into one."""
+    from rich.console import Console
+
+    from termwise.data import FORMATS, SOURCES, load_data
+    from termwise.report.tables import sources_table
+
+    if source is None:
+        rows = [{"name": s.name, "description": s.description} for s in (*SOURCES.values(), *FORMATS.values())]
+        print(json.dumps({"sources": rows})) if as_json else Console().print(sources_table(rows))
+        return
+    found = load_data(source)
+    values = found.value_range()
+    about = {
+        "name": found.name,
+        "examples": len(found),
+        "shape": list(found.shape),
+        "splits": {name: len(positions) for name, positions in found.splits.items()},
+        "values": {"minimum": values.minimum, "maximum": values.maximum, "binary": values.binary},
+        "labels": found.labels is not None,
+        "factors": list(found.factor_names),
+        "attributes": list(found.attribute_names),
+    }
+    if as_json:
+        print(json.dumps(about))
+        return
+    for name, value in about.items():
+        print(f"{name:>10}  {value}")
+
+
+def _show(account: "Account") -> None:
+    from rich.console import Console
+
+    from termwise.report.tables import account_table
+
+    Console().print(account_table(account.to_json()))
+
+
+def main() -> None:
+    """Run a command; an error that a user can mend ends with status 2 and no traceback."""
+    try:
+        app()
+    except TermwiseError as error:
+        print(f"termwise: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print(
+            "termwise: stopped. `termwise train --resume --out DIR` goes on from the last checkpoint.", file=sys.stderr
+        )
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None

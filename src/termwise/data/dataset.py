@@ -1,0 +1,239 @@
+"""A data set: N examples x of one shape, what is known of them, and which of them train, validate and test.
+
+A split or subset is a view: it holds the positions of its examples in the source, and shares the source's x.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from termwise.data.examples import Examples, chunks, spread
+from termwise.data.known import Known, Rows
+from termwise.errors import BadData, UnknownName
+
+SPLITS = ("train", "validation", "test")
+_READ = 256  # examples a read, where all of them might not fit in memory
+_HASHED = 2**24  # numbers up to which a fingerprint covers every one
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some examples, and where they lie in their Dataset."""
+
+    x: Tensor  # (B, *shape) float32
+    index: Tensor  # (B,) int64, positions 0..N-1
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The range of the x: the least and largest number, and whether all are whole, or only 0 and 1."""
+
+    minimum: float
+    maximum: float
+    integer: bool
+    binary: bool
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Examples, and what is known of them. `load_data` makes one.
+
+    Args:
+        name: What to call it: a source's name, a path's stem, or "tensor".
+        examples: Where the x live.
+        known: Labels, factors and attributes of all `examples`.
+        positions: Which of `examples` these are, (N,) int64; None for all of them in order.
+        splits: Positions in this data set by split name; empty where there are none.
+        source: The arguments with which `load_data` makes this data set again, fit for JSON and TOML; None where
+            it was made from Python objects.
+    """
+
+    name: str
+    examples: Examples
+    known: Known = field(default_factory=Known)
+    positions: Tensor | None = None
+    splits: Mapping[str, Tensor] = field(default_factory=dict)
+    source: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        self.known.check(len(self.examples), self.name)
+
+    def __len__(self) -> int:
+        return len(self.examples) if self.positions is None else len(self.positions)
+
+    def __repr__(self) -> str:
+        parts = "".join(f", {name} {len(positions)}" for name, positions in self.splits.items())
+        return f"Dataset({self.name!r}: {len(self)} examples of shape {self.shape}{parts})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example: (C, H, W) for images, (D,) for vectors."""
+        return self.examples.shape
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the x are held, rather than rendered or read when they are asked for."""
+        return self.examples.in_memory
+
+    @cached_property
+    def labels(self) -> Tensor | None:
+        """Labels (N,) int64, or None."""
+        return self._rows(self.known.labels)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The words behind labels 0, 1, ..., where they were words."""
+        return self.known.label_names
+
+    @cached_property
+    def factors(self) -> Tensor | None:
+        """Indices (N, F) int64 of the factors that made each x, or None."""
+        return self._rows(self.known.factors)
+
+    @property
+    def factor_names(self) -> tuple[str, ...]:
+        """The F factors' names."""
+        return self.known.factor_names
+
+    @cached_property
+    def attributes(self) -> Tensor | None:
+        """Attributes (N, A), int64 of 0 and 1 or float32, or None."""
+        return self._rows(self.known.attributes)
+
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """The A attributes' names."""
+        return self.known.attribute_names
+
+    @cached_property
+    def train(self) -> "Dataset":
+        """The training part; the data set itself where it has no splits."""
+        return self.split("train")
+
+    @cached_property
+    def validation(self) -> "Dataset | None":
+        """The validation part, or None."""
+        return self.split("validation") if "validation" in self.splits else None
+
+    @cached_property
+    def test(self) -> "Dataset":
+        """The test part.
+
+        Raises:
+            BadData: There is none.
+        """
+        return self.split("test")
+
+    def split(self, name: str) -> "Dataset":
+        """One part: "train", "validation" or "test".
+
+        Raises:
+            UnknownName: No such split can be.
+            BadData: This data set has no such part.
+        """
+        if name not in SPLITS:
+            raise UnknownName("split", name, SPLITS)
+        if name in self.splits:
+            source = None if self.source is None else {**self.source, "split": name}
+            return replace(self.subset(self.splits[name]), source=source)
+        if name == "train":
+            return self
+        raise BadData(
+            f"{self.name} has no {name} part (it has {', '.join(self.splits) or 'no splits'}): ask for one with "
+            f"load_data(..., {name}=0.2), or use the data set that it came from."
+        )
+
+    def subset(self, index: Tensor) -> "Dataset":
+        """The examples at `index`, positions (M,) or a mask (N,), as a view without splits."""
+        index = torch.as_tensor(index).cpu()
+        if index.dtype == torch.bool and index.shape == (len(self),):
+            index = index.nonzero().squeeze(1)
+        index = self._checked(index)
+        if not len(index):
+            raise BadData(f"{self.name}: expected a subset of one example or more, got none.")
+        positions = index.clone() if self.positions is None else self.positions[index]
+        return replace(self, positions=positions, splits={}, source=None)
+
+    def batches(self, batch_size: int, order: Tensor | None = None, drop_last: bool = False) -> Iterator[Batch]:
+        """Batches of examples; the global random state is left alone.
+
+        Args:
+            batch_size: Examples a batch; the last may be short, unless `drop_last`.
+            order: Positions to visit, (M,); all, from first to last, where left out.
+            drop_last: Leave out a last batch that is short.
+
+        Raises:
+            BadData: A size, or a position, that cannot be; or, while streaming, an example that cannot be used.
+        """
+        if batch_size < 1 or (drop_last and batch_size > len(self)):
+            raise BadData(
+                f"{self.name}: expected a batch size from 1{f' to {len(self)}' if drop_last else ''}, "
+                f"got {batch_size}. Take smaller batches{' or keep the last' if drop_last else ''}."
+            )
+        order = torch.arange(len(self)) if order is None else self._checked(torch.as_tensor(order).cpu())
+        where = order if self.positions is None else self.positions[order]
+        examples = self.examples.batches(where, batch_size, drop_last)
+        return (Batch(x, index) for x, index in zip(examples, chunks(order, batch_size, drop_last), strict=True))
+
+    def tensor(self, limit: int | None = None) -> Tensor:
+        """The first `limit` examples, or all, as float32 (M, *shape)."""
+        count = len(self) if limit is None else max(0, min(limit, len(self)))
+        return self._gather(torch.arange(count))
+
+    def value_range(self) -> Values:
+        """The range of the x: of all of them in memory, else of 2048 spread over the data."""
+        return self._values
+
+    def fingerprint(self) -> str:
+        """Sixteen hex digits of length, shape and content: of every number, or of 1024 spread examples of many."""
+        return self._digest
+
+    @cached_property
+    def _values(self) -> Values:
+        low, high, integer, binary = float("inf"), float("-inf"), True, True
+        order = spread(len(self), len(self) if self.in_memory else 2048)
+        for batch in self.batches(_READ, order):
+            low, high = min(low, float(batch.x.min())), max(high, float(batch.x.max()))
+            integer = integer and bool((batch.x == batch.x.round()).all())
+            binary = binary and integer and bool(((batch.x == 0) | (batch.x == 1)).all())
+        return Values(low, high, integer, binary)
+
+    @cached_property
+    def _digest(self) -> str:
+        n = len(self)
+        size = n * torch.Size(self.shape).numel()
+        digest = hashlib.blake2b(f"{n} {self.shape}".encode(), digest_size=8)
+        for batch in self.batches(_READ, spread(n, n if size <= _HASHED else 1024)):
+            digest.update(batch.x.numpy().astype("<f4").tobytes())
+        return digest.hexdigest()
+
+    def _gather(self, order: Tensor) -> Tensor:
+        gathered = torch.empty(len(order), *self.shape)
+        start = 0
+        for batch in self.batches(_READ, order):
+            gathered[start : start + len(batch.x)] = batch.x
+            start += len(batch.x)
+        return gathered
+
+    def _rows(self, rows: Rows | None) -> Tensor | None:
+        if rows is None or (self.positions is None and isinstance(rows, Tensor)):
+            return rows
+        return rows[torch.arange(len(self)) if self.positions is None else self.positions]
+
+    def _checked(self, index: Tensor) -> Tensor:
+        if index.ndim != 1 or index.is_floating_point() or index.is_complex() or index.dtype == torch.bool:
+            raise BadData(
+                f"{self.name}: expected positions of shape (M,), whole numbers, "
+                f"got {index.dtype} of shape {tuple(index.shape)}."
+            )
+        if len(index) and (int(index.min()) < 0 or int(index.max()) >= len(self)):
+            raise BadData(
+                f"{self.name}: expected positions from 0 to {len(self) - 1}, "
+                f"got {int(index.min())} to {int(index.max())}."
+            )
+        return index.to(torch.int64)

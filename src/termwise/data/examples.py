@@ -1,0 +1,148 @@
+"""Where the x of a data set live: in memory, in a stream, or nowhere until they are asked for.
+
+Pixels stay uint8 as long as they can: a batch is `kept / divisor` in float32. uint8 arrays of three or four
+dimensions are images: (N, H, W), channel-last (N, H, W, 1 or 3) and channel-first (N, 1 or 3, H, W) all become
+channel-first, and are divided by 255, or by 1 where they hold only 0 and 1. Every other array is numbers, and is
+taken as it is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from termwise.errors import BadData
+
+
+class Examples(Protocol):
+    """All x of one source, addressed by position."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether a pass over everything is cheap."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, order: Tensor, batch_size: int, drop_last: bool) -> Iterator[Tensor]:
+        """The x at the positions of `order` (M,), as float32 (B, *shape)."""
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """One tensor: float32, or uint8 to be divided by `divisor` in every batch."""
+
+    kept: Tensor  # (N, *shape)
+    divisor: float = 1.0
+    in_memory: bool = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return tuple(self.kept.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def batches(self, order: Tensor, batch_size: int, drop_last: bool) -> Iterator[Tensor]:
+        """The x at the positions of `order`: always copies, so that a batch can be changed in place."""
+        for positions in chunks(order, batch_size, drop_last):
+            yield as_float(self.kept.index_select(0, positions), self.divisor)
+
+
+def chunks(order: Tensor, batch_size: int, drop_last: bool) -> list[Tensor]:
+    """`order` cut into batches; a last one that is short is kept unless `drop_last`."""
+    parts = list(order.split(batch_size)) if len(order) else []
+    if drop_last and parts and len(parts[-1]) < batch_size:
+        parts.pop()
+    return parts
+
+
+def spread(n: int, limit: int) -> Tensor:
+    """Up to `limit` distinct positions, evenly spread over 0..n-1."""
+    count = min(n, limit)
+    return torch.arange(count) * n // max(count, 1)
+
+
+def as_float(kept: Tensor, divisor: float) -> Tensor:
+    """What is kept, as float32."""
+    x = kept.to(torch.float32)
+    return x if divisor == 1.0 else x.div_(divisor)
+
+
+def hold(array: Any, where: str) -> InMemory:
+    """An array (N, ...) of numbers or pixels as examples in memory.
+
+    Args:
+        array: A Tensor or ndarray.
+        where: What to call it in errors.
+
+    Raises:
+        BadData: Not numbers, no examples, or a number that is not finite.
+    """
+    kept = layout(numbers(array, where), where)
+    check_finite(kept, where)
+    return InMemory(kept.contiguous(), divisor_of(kept))
+
+
+def numbers(array: Any, where: str) -> Tensor:
+    """A Tensor or ndarray as a uint8, bool or float32 tensor on the CPU."""
+    if isinstance(array, Tensor):
+        if array.layout is not torch.strided or array.is_complex() or array.is_quantized:
+            raise BadData(f"{where}: expected a dense real tensor, got {array.dtype} ({array.layout}).")
+        array = array.detach().cpu()
+        return array if array.dtype in (torch.uint8, torch.bool) else array.to(torch.float32)
+    array = np.asarray(array)
+    if array.dtype.kind not in "biuf":
+        raise BadData(
+            f"{where}: expected an array of numbers, got dtype {array.dtype}. Convert it to float32 or uint8."
+        )
+    dtype = array.dtype if array.dtype in (np.uint8, np.bool_) else np.float32
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(array, dtype=dtype)
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def layout(x: Tensor, where: str) -> Tensor:
+    """Images channel-first; everything else float32, unchanged."""
+    if x.ndim < 2 or x.numel() == 0:
+        raise BadData(
+            f"{where}: expected examples of shape (N, ...) with N >= 1 and two dimensions or more, "
+            f"got shape {tuple(x.shape)}."
+        )
+    if x.dtype not in (torch.uint8, torch.bool) or x.ndim not in (3, 4):
+        return x.to(torch.float32)
+    x = x.to(torch.uint8)
+    if x.ndim == 3:
+        return x.unsqueeze(1)  # (N, 1, H, W)
+    if x.shape[-1] in (1, 3):
+        return x.permute(0, 3, 1, 2)  # (N, C, H, W)
+    if x.shape[1] in (1, 3):
+        return x
+    raise BadData(
+        f"{where}: expected uint8 images of shape (N, H, W), (N, H, W, C) or (N, C, H, W) with C = 1 or 3, "
+        f"got {tuple(x.shape)}. Pass them as float32 if they are no images."
+    )
+
+
+def divisor_of(kept: Tensor) -> float:
+    """255 for pixels, 1 for numbers and for pixels that are only 0 and 1."""
+    return 255.0 if kept.dtype == torch.uint8 and int(kept.max()) > 1 else 1.0
+
+
+def check_finite(x: Tensor, where: str, positions: Tensor | None = None) -> None:
+    """Raise BadData at the first number that is not finite, in the example that `positions` gives for its row."""
+    # A sum is finite unless an entry is not, or it overflows: the slow search runs only then.
+    if x.is_floating_point() and not torch.isfinite(x.sum()) and not (finite := torch.isfinite(x)).all():
+        row, *place = (~finite).nonzero()[0].tolist()
+        example = row if positions is None else int(positions[row])
+        raise BadData(
+            f"{where}: expected finite numbers, got {x[(row, *place)].item()} in example {example} at "
+            f"{tuple(place)}. Remove or fill such entries."
+        )

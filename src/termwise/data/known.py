@@ -1,0 +1,93 @@
+"""What is known of every example beside x: labels, generative factors, attributes."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from termwise.errors import BadData
+
+
+class Rows(Protocol):
+    """A tensor (N, ...), or something that computes its rows when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, positions: Tensor, /) -> Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Rows for every example of a source; None where nothing is known."""
+
+    labels: Rows | None = None  # (N,) int64
+    label_names: tuple[str, ...] = ()  # of the codes 0, 1, ..., where labels were words
+    factors: Rows | None = None  # (N, F) int64
+    factor_names: tuple[str, ...] = ()
+    attributes: Rows | None = None  # (N, A) int64 of 0 and 1, or float32
+    attribute_names: tuple[str, ...] = ()
+
+    def check(self, n: int, where: str) -> None:
+        """Raise BadData unless there is one row for each of `n` examples."""
+        for what in ("labels", "factors", "attributes"):
+            rows = getattr(self, what)
+            if rows is not None and len(rows) != n:
+                raise BadData(f"{where}: expected {n} rows of {what}, one an example, got {len(rows)}.")
+
+
+def labels_from(values: Any, where: str) -> tuple[Tensor, tuple[str, ...]]:
+    """Whole numbers (N,) as they are; anything else as codes of its sorted values, and their names."""
+    array = _array(values)
+    if array.ndim != 1:
+        raise BadData(f"{where}: expected labels of shape (N,), got {array.shape}.")
+    if array.dtype.kind in "biuf":
+        return _whole(array, f"{where}: labels"), ()
+    if array.dtype.kind not in "US":
+        raise BadData(f"{where}: expected labels that are whole numbers or strings, got dtype {array.dtype}.")
+    names, codes = np.unique(array.astype(str), return_inverse=True)
+    return torch.from_numpy(codes.astype(np.int64)), tuple(names.tolist())
+
+
+def factors_from(values: Any, where: str) -> Tensor:
+    """Factor indices (N, F), whole numbers."""
+    return _whole(_matrix(values, f"{where}: factors"), f"{where}: factors")
+
+
+def attributes_from(values: Any, where: str) -> Tensor:
+    """Attributes (N, A): 0/1 or -1/1 become int64 0/1; other finite numbers stay float32."""
+    array = _matrix(values, f"{where}: attributes")
+    if np.isin(array, (0, 1)).all() or np.isin(array, (-1, 1)).all():
+        return torch.from_numpy((array > 0).astype(np.int64))
+    if not np.isfinite(array.astype(np.float32)).all():
+        raise BadData(f"{where}: expected finite attributes, got some that are not.")
+    return torch.from_numpy(array.astype(np.float32))
+
+
+def names_for(rows: Tensor | None, names: Any, what: str, where: str) -> tuple[str, ...]:
+    """One name a column: those given, or `what 0`, `what 1`, ..."""
+    columns = 0 if rows is None else rows.shape[1]
+    if names is None:
+        return tuple(f"{what} {column}" for column in range(columns))
+    chosen = tuple(map(str, np.ravel(names)))
+    if len(chosen) != columns:
+        raise BadData(f"{where}: expected {columns} {what} names, one a column, got {len(chosen)}.")
+    return chosen
+
+
+def _array(values: Any) -> np.ndarray:
+    return np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+
+
+def _matrix(values: Any, where: str) -> np.ndarray:
+    array = _array(values)
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        raise BadData(f"{where}: expected numbers of shape (N, columns), got {array.dtype} of {array.shape}.")
+    return array
+
+
+def _whole(array: np.ndarray, where: str) -> Tensor:
+    if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == array.round()).all()):
+        raise BadData(f"{where}: expected whole numbers, got fractions or entries that are not finite.")
+    return torch.from_numpy(array.astype(np.int64))

@@ -1,0 +1,123 @@
+"""From a name, a path or an object of Python's to a Dataset with its splits."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from termwise.data.dataset import Dataset
+from termwise.data.known import labels_from
+from termwise.data.sources import ARRAY, SOURCES, TORCH, Option, check_options, format_of
+from termwise.data.splits import divide
+from termwise.errors import BadData, UnknownName
+
+_SPLITTING = {
+    "validation": Option("a fraction of the training part", (int, float)),
+    "test": Option("a fraction", (int, float)),
+    "seed": Option("a whole number", int),
+}
+
+
+def load_data(
+    source: "str | Path | Tensor | np.ndarray | TorchDataset | Dataset",
+    *,
+    validation: float = 0.0,
+    test: float | None = None,
+    seed: int = 0,
+    labels: Any = None,
+    split: str | None = None,
+    **options: Any,
+) -> Dataset:
+    """Data by name, from a path, or from an object of Python's.
+
+    Args:
+        source: A name in SOURCES, a file or folder, a Tensor or ndarray (N, ...), a map-style torch Dataset, or a
+            Dataset, which is returned as it is.
+        validation: The fraction of the training part that validates.
+        test: The fraction that tests, chosen at random; where left out, the source's own test part, or a fifth.
+        seed: Of every random choice made here.
+        labels: Labels (N,), one an example; or the name of a CSV file's column.
+        split: Return this part only, "train", "validation" or "test".
+        **options: What the source takes beside: see its row in SOURCES or FORMATS.
+
+    Raises:
+        UnknownName: No such source, option or split.
+        BadData: Data that cannot be read, or cannot be used as they are.
+    """
+    options = {name: value for name, value in options.items() if value is not None}
+    splitting = {"validation": validation, "seed": seed} | ({} if test is None else {"test": test})
+    if isinstance(source, Dataset):
+        if options or labels is not None or split is not None or (validation, test, seed) != (0.0, None, 0):
+            raise BadData(f"{source.name}: expected a Dataset alone, for it has its splits already. Load it anew.")
+        return source
+    check_options("load_data", _SPLITTING, splitting)
+    if not 0 <= seed < 2**63:
+        raise BadData(f"Expected a seed from 0 to 2^63 - 1, got {seed}.")
+    if isinstance(labels, str):
+        options["labels"] = labels
+    data = _read(source, seed, options)
+    if len(data) < 2:
+        raise BadData(f"{data.name}: expected two examples or more, got {len(data)}.")
+    if labels is not None and not isinstance(labels, str):
+        if data.positions is not None:
+            raise BadData(f"{data.name}: labels cannot be given for a source that chooses its examples itself.")
+        codes, names = labels_from(labels, data.name)
+        data = replace(data, known=replace(data.known, labels=codes, label_names=names))
+    splits = divide(len(data), data.splits, validation=validation, test=test, seed=seed, where=data.name)
+    record = _record(source, {**splitting, **({} if labels is None else {"labels": labels}), **options})
+    data = replace(data, splits=splits, source=record)
+    return data if split is None else data.split(split)
+
+
+def _read(source: Any, seed: int, options: dict[str, Any]) -> Dataset:
+    """All data of a source, with the splits that it has itself."""
+    if isinstance(source, (Tensor, np.ndarray)):
+        ARRAY.check(options)
+        return ARRAY.load(source, **options)
+    if isinstance(source, TorchDataset):
+        TORCH.check(options)
+        return TORCH.load(source, **options)
+    if isinstance(source, str) and source in SOURCES:
+        row = SOURCES[source]
+        row.check(options)
+        return row.load(**options, **({"seed": seed} if row.seeded else {}))
+    if not isinstance(source, (str, Path)):
+        raise BadData(
+            "Expected the name of a source, a path, a Tensor, an ndarray, a torch Dataset or a Dataset, "
+            f"got {type(source).__name__}."
+        )
+    path = Path(source).expanduser()
+    if not _exists(path):
+        if isinstance(source, Path) or len(path.parts) > 1 or path.suffix:
+            raise BadData(f"{source}: expected a file or folder that exists, got none. Named sources: {_names()}.")
+        error = UnknownName("data source", source, SOURCES)
+        error.args = (f"{error} The path of a file or folder would do too.",)
+        raise error
+    row = format_of(path)
+    row.check(options)
+    return row.load(path, **options)
+
+
+def _names() -> str:
+    return ", ".join(sorted(SOURCES))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long to be one
+        return False
+
+
+def _record(source: Any, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """The arguments as JSON and TOML have them, or None where they are objects."""
+    if not isinstance(source, (str, Path)):
+        return None
+    try:
+        return json.loads(json.dumps({"source": str(source), **arguments}))
+    except TypeError:
+        return None

@@ -1,0 +1,139 @@
+"""Data that are Python objects already: tensors, arrays, and torch's map-style datasets."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import TensorDataset
+
+from termwise.data.dataset import Dataset
+from termwise.data.examples import hold, layout, numbers
+from termwise.data.known import Known, Rows, attributes_from, factors_from, labels_from, names_for
+from termwise.data.stream import stream
+from termwise.errors import BadData
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """The x of a torch dataset whose items are x, or begin with it.
+
+    Where an item is made with random numbers, they are seeded by the positions that are read, so that they are the
+    same in any number of workers, and the global random state is left alone.
+    """
+
+    dataset: Any
+    where: str
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def read(self, positions: list[int]) -> Tensor:
+        """Some of the items, which must have one shape and dtype."""
+        with _seeded_by(positions):
+            items = [self.one(position) for position in positions]
+        for position, item in zip(positions, items, strict=True):
+            if item.shape != items[0].shape or item.dtype != items[0].dtype:
+                raise BadData(
+                    f"{self.where}, item {position}: expected {items[0].dtype} of {tuple(items[0].shape)}, as item "
+                    f"{positions[0]}, got {item.dtype} of {tuple(item.shape)}. Make them alike in the dataset."
+                )
+        return layout(torch.stack(items), self.where)
+
+    def one(self, position: int) -> Tensor:
+        """The x of one item."""
+        x = _parts(self.dataset[position])[0]
+        return numbers(np.asarray(x) if isinstance(x, Image.Image) else x, f"{self.where}, item {position}")
+
+
+@dataclass(frozen=True, eq=False)
+class ItemLabels:
+    """The labels of (x, label) items, found by a pass over the dataset when they are asked for."""
+
+    dataset: Any
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, positions: Tensor, /) -> Tensor:
+        with _seeded_by(positions.tolist()):
+            return torch.tensor([int(self.dataset[position][1]) for position in positions.tolist()])
+
+
+def load_array(
+    array: Tensor | np.ndarray,
+    *,
+    name: str = "tensor",
+    factors: Any = None,
+    factor_names: Sequence[str] | None = None,
+    attributes: Any = None,
+    attribute_names: Sequence[str] | None = None,
+) -> Dataset:
+    """A tensor or array (N, ...), and what is known of its rows: factors (N, F), attributes (N, A)."""
+    factors = None if factors is None else factors_from(factors, name)
+    attributes = None if attributes is None else attributes_from(attributes, name)
+    known = Known(
+        factors=factors,
+        factor_names=names_for(factors, factor_names, "factor", name),
+        attributes=attributes,
+        attribute_names=names_for(attributes, attribute_names, "attribute", name),
+    )
+    return Dataset(name, hold(array, name), known)
+
+
+def load_torch(dataset: TorchDataset, *, name: str | None = None, num_workers: int = 0) -> Dataset:
+    """A torch dataset of x or (x, label): a TensorDataset's tensors, else a stream of its items.
+
+    Labels are the dataset's own `targets` where it has them, else found by a pass over it when they are asked for.
+    """
+    where = name or type(dataset).__name__
+    if isinstance(dataset, TensorDataset):
+        held = load_array(dataset.tensors[0], name=where)
+        second = dataset.tensors[1] if len(dataset.tensors) > 1 else None
+        known = Known(*labels_from(second, where)) if second is not None and _are_labels(second) else Known()
+        return Dataset(where, held.examples, known)
+    try:
+        n = len(dataset)  # type: ignore[arg-type]
+    except TypeError:
+        raise BadData(
+            f"{where}: expected a map-style dataset, with a length and items by position, got one without a length."
+        ) from None
+    if n == 0:
+        raise BadData(f"{where}: expected examples, got an empty dataset.")
+    return Dataset(where, stream(Items(dataset, where), where, num_workers), Known(_labels(dataset, where)))
+
+
+def _labels(dataset: Any, where: str) -> Rows | None:
+    targets = getattr(dataset, "targets", None)
+    if targets is not None and _are_labels(targets) and len(targets) == len(dataset):
+        return labels_from(targets, where)[0]
+    with _seeded_by([0]):
+        parts = _parts(dataset[0])
+    return ItemLabels(dataset) if len(parts) > 1 and _are_labels([parts[1]]) else None
+
+
+def _are_labels(values: Any) -> bool:
+    """Whether these are whole numbers, one an example."""
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError):
+        return False
+    return array.ndim == 1 and array.dtype.kind in "biu"
+
+
+def _parts(item: Any) -> Sequence[Any]:
+    if isinstance(item, dict) or (isinstance(item, (tuple, list)) and not item):
+        raise BadData(f"Expected dataset items x or (x, label), got {type(item).__name__}. Wrap the dataset.")
+    return item if isinstance(item, (tuple, list)) else (item,)
+
+
+@contextmanager
+def _seeded_by(positions: list[int]) -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(hash(tuple(positions)) % 2**63)
+        yield

@@ -1,0 +1,106 @@
+"""What an account says in plain words: each sentence with its evidence, and what to try."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+from termwise.measure.account import Reading
+
+COLLAPSED = 0.05  # nats: a dimension under it carries nothing
+SATURATED = 0.5  # nats below log N
+
+
+def diagnose(readings: Mapping[str, Reading], unmeasured: str | None = None) -> tuple[str, ...]:
+    """The sentences that these readings support, worst first.
+
+    Args:
+        readings: By name.
+        unmeasured: Why q(z) could not be measured, if it could not.
+    """
+    found = [*_collapse(readings), *_saturation(readings), *_holes(readings), *_entanglement(readings)]
+    found += _grey(readings)
+    if unmeasured is not None:
+        found.append(f"The terms of q(z) were not measured. {unmeasured}")
+    return tuple(found) or (
+        "No fault shows in these terms: no dimension is collapsed, q(z) is near the prior, and its dimensions are "
+        "near independence.",
+    )
+
+
+def _value(readings: Mapping[str, Reading], name: str) -> float:
+    value = readings[name].value
+    assert isinstance(value, float)
+    return value
+
+
+def _collapse(readings: Mapping[str, Reading]) -> Iterator[str]:
+    rate = _value(readings, "rate")
+    by_dimension = readings.get("rate_by_dimension")
+    if by_dimension is None or not isinstance(by_dimension.value, list):
+        if rate < COLLAPSED:
+            yield f"The posterior has collapsed: the rate is {rate:.3f} nats, so the code says nothing about x."
+        return
+    collapsed = [j for j, nats in enumerate(by_dimension.value) if nats < COLLAPSED]
+    total = len(by_dimension.value)
+    if len(collapsed) == total:
+        yield (
+            f"The posterior has collapsed whole: the rate is {rate:.3f} nats and every one of {total} dimensions is "
+            f"under {COLLAPSED}. The decoder ignores the code. Warm the weight of the rate up, lower it, or ask for "
+            "mutual information with the mi-floor recipe."
+        )
+    elif collapsed:
+        names = ", ".join(map(str, collapsed))
+        yield (
+            f"{len(collapsed)} of {total} dimensions {'is' if len(collapsed) == 1 else 'are'} collapsed (rate under "
+            f"{COLLAPSED} nats): {names}. The other {total - len(collapsed)} carry all {rate:.2f} nats; "
+            "fewer latent dimensions would do, or a lower weight on the rate would wake them."
+        )
+
+
+def saturated(readings: Mapping[str, Reading]) -> bool:
+    """Whether the mutual information is at its log N ceiling, so that it measures N rather than the model."""
+    if "index_code_mi" not in readings:
+        return False
+    reading = readings["index_code_mi"]
+    return _value(readings, "index_code_mi") > math.log(reading.n) - SATURATED
+
+
+def _saturation(readings: Mapping[str, Reading]) -> Iterator[str]:
+    if not saturated(readings):
+        return
+    reading = readings["index_code_mi"]
+    yield (
+        f"Index-code MI is at its ceiling: {_value(readings, 'index_code_mi'):.2f} of at most log N = "
+        f"{math.log(reading.n):.2f} nats, while the rate is {_value(readings, 'rate'):.2f}. It, marginal KL and total "
+        f"correlation now measure the number of points ({reading.n:,}), not the model; measure on more examples."
+    )
+
+
+def _holes(readings: Mapping[str, Reading]) -> Iterator[str]:
+    if "marginal_kl" not in readings or saturated(readings):
+        return
+    marginal, rate = _value(readings, "marginal_kl"), _value(readings, "rate")
+    if marginal > 1 and marginal > 0.2 * rate:
+        yield (
+            f"q(z) is far from the prior: marginal KL is {marginal:.2f} of the rate's {rate:.2f} nats. Samples from "
+            "the prior fall where no example's code is. Weigh marginal KL up (beta-tcvae, info-vae), or learn the "
+            "prior."
+        )
+
+
+def _entanglement(readings: Mapping[str, Reading]) -> Iterator[str]:
+    if "total_correlation" not in readings or saturated(readings):
+        return
+    tc = _value(readings, "total_correlation")
+    if tc > 0.5 and tc > 0.1 * _value(readings, "rate"):
+        yield (
+            f"The code is entangled: its dimensions share {tc:.2f} nats (total correlation). Weigh total correlation "
+            "up (beta-tcvae) if they should mean things apart."
+        )
+
+
+def _grey(readings: Mapping[str, Reading]) -> Iterator[str]:
+    if "distortion" in readings and "cross-entropy" in readings["distortion"].bias:
+        yield (
+            "The data is grey and the likelihood Bernoulli: distortion and ELBO are cross-entropies, fit to compare "
+            "with their like, but no log-likelihood. Binarise the data, or choose a normal or categorical likelihood."
+        )

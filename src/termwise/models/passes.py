@@ -1,0 +1,65 @@
+"""One pass over a data set: every example once, in order, as draws without gradients."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from termwise.data.dataset import Dataset
+from termwise.models.draw import Draw, Drawable
+
+
+@contextmanager
+def evaluating(model: Drawable | nn.Module) -> Iterator[None]:
+    """The model in evaluation mode, and every part of it left as it was."""
+    modes = {part: part.training for part in model.modules()} if isinstance(model, nn.Module) else {}
+    if isinstance(model, nn.Module):
+        model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, training in modes.items():
+            part.training = training
+
+
+@contextmanager
+def own_randomness(seed: int) -> Iterator[None]:
+    """Random numbers from `seed`, and the generators as they were afterwards."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
+
+
+class DataPass:
+    """A data set through a model, in evaluation mode, as often as it is called.
+
+    Args:
+        model: What draws.
+        data: The examples.
+        batch_size: How many at a time.
+        device: Where the model is.
+        dtype: The type of its numbers.
+    """
+
+    def __init__(
+        self,
+        model: Drawable,
+        data: Dataset,
+        batch_size: int = 1024,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.model, self.data, self.batch_size, self.device, self.dtype = model, data, batch_size, device, dtype
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __call__(self) -> Iterator[Draw]:
+        """The draws, in order of their index, each with its posterior; the rest is drawn as its user's mode has it."""
+        for batch in self.data.batches(self.batch_size):
+            draw = Draw(self.model, batch.x.to(self.device, self.dtype), batch.index.to(self.device), len(self.data))
+            with evaluating(self.model):
+                _ = draw.posterior
+            yield draw

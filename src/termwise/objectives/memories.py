@@ -1,0 +1,40 @@
+"""Memories of q(z) by name: what an estimator's `aggregate` may be."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, PositiveInt
+
+from termwise.errors import Refused, UnknownName
+from termwise.terms.memory import Bank, Full, Memory, MinibatchStratified, MinibatchWeighted
+
+MEMORIES: dict[str, type[Memory]] = {
+    memory.name: memory for memory in (Bank, Full, MinibatchStratified, MinibatchWeighted)
+}
+
+
+class MemorySpec(BaseModel):
+    """What q(z) is remembered from, with its options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    size: PositiveInt | None = None
+
+    def build(self) -> Memory:
+        """A fresh memory."""
+        if self.name not in MEMORIES:
+            raise UnknownName("aggregate", self.name, MEMORIES)
+        if self.name == Bank.name:
+            return Bank(self.size)
+        if self.size is not None:
+            raise Refused(f"Only a bank has a size; got size={self.size} for {self.name!r}.")
+        return MEMORIES[self.name]()
+
+
+AnyMemory = Memory | str | dict[str, Any]
+
+
+def memory_from(given: AnyMemory) -> Memory:
+    """A memory, from one, from its name, or from a table such as {"name": "bank", "size": 4096}."""
+    if isinstance(given, Memory):
+        return given
+    return MemorySpec.model_validate({"name": given} if isinstance(given, str) else given).build()

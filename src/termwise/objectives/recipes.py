@@ -1,0 +1,123 @@
+"""The one table of named objectives. Each is a choice of links, estimators and weights, with its paper's defaults.
+
+Distortion weighs 1 throughout. A weight may be a number or a schedule; `aggregate` is what q(z) is remembered from:
+"bank", "full", "minibatch-stratified", "minibatch-weighted", or a memory of your own.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from termwise.errors import Refused, UnknownName
+from termwise.objectives.game import Game, solo
+from termwise.objectives.memories import AnyMemory, memory_from
+from termwise.objectives.objective import (
+    dimension_wise_kl,
+    distortion,
+    floor,
+    gap,
+    index_code_mi,
+    marginal_kl,
+    rate,
+    total_correlation,
+)
+from termwise.objectives.schedule import Linear, Weight
+from termwise.terms.closed_form import ClosedForm
+from termwise.terms.kernel import IMQ, RBF, Kernel
+from termwise.terms.monte_carlo import MonteCarlo
+
+
+def vae() -> Game:
+    """Auto-Encoding Variational Bayes (Kingma and Welling, 2014, eq. 7)."""
+    return solo(distortion() + rate(ClosedForm()))
+
+
+def beta_vae(beta: Weight = 4.0) -> Game:
+    """beta-VAE (Higgins et al., 2017, eq. 4)."""
+    return solo(distortion() + beta * rate(ClosedForm()))
+
+
+def capacity(gamma: Weight = 1000.0, target: Weight | None = None) -> Game:
+    """Understanding disentangling in beta-VAE (Burgess et al., 2018, eq. 8): gamma |rate - C|, C from 0 to 25 nats."""
+    target = Linear(start=0.0, end=25.0, steps=100_000) if target is None else target
+    return solo(distortion() + gamma * rate(ClosedForm()).shaped(gap(target)))
+
+
+def mi_floor(gamma: Weight = 10.0, target: Weight = 3.0, aggregate: AnyMemory = "bank") -> Game:
+    """rate + gamma max(0, C - MI): a lower bound on the mutual information of code and index, C nats."""
+    kl = MonteCarlo(memory_from(aggregate))
+    return solo(distortion() + rate(ClosedForm()) + gamma * index_code_mi(kl).shaped(floor(target)))
+
+
+def beta_tcvae(alpha: Weight = 1.0, beta: Weight = 6.0, gamma: Weight = 1.0, aggregate: AnyMemory = "bank") -> Game:
+    """Isolating Sources of Disentanglement in VAEs (Chen et al., 2018, eq. 4)."""
+    kl = MonteCarlo(memory_from(aggregate))
+    return solo(distortion() + alpha * index_code_mi(kl) + beta * total_correlation(kl) + gamma * dimension_wise_kl(kl))
+
+
+def info_vae(alpha: float = 0.0, lambda_: float = 1000.0, bandwidth: float | None = None) -> Game:
+    """InfoVAE with the MMD (Zhao, Song and Ermon, 2019, eq. 6): (1 - alpha) rate + (alpha + lambda - 1) MMD^2."""
+    mmd = Kernel(RBF(bandwidth))
+    return solo(distortion() + (1 - alpha) * rate(ClosedForm()) + (alpha + lambda_ - 1) * marginal_kl(mmd))
+
+
+def wae_mmd(lambda_: Weight = 10.0) -> Game:
+    """Wasserstein Auto-Encoders, WAE-MMD (Tolstikhin et al., 2018, algorithm 2): lambda MMD^2 under the IMQ kernel."""
+    return solo(distortion() + lambda_ * marginal_kl(Kernel(IMQ())))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named objective.
+
+    Attributes:
+        name: What it is called.
+        formula: Its links and their weights.
+        make: The function that builds it.
+    """
+
+    name: str
+    formula: str
+    make: Callable[..., Game]
+
+    @property
+    def source(self) -> str:
+        """The paper, or what it is."""
+        return (inspect.getdoc(self.make) or "").splitlines()[0]
+
+    @property
+    def options(self) -> dict[str, inspect.Parameter]:
+        """What it can be given."""
+        return {name.rstrip("_"): parameter for name, parameter in inspect.signature(self.make).parameters.items()}
+
+    def __call__(self, **options: Any) -> Game:
+        """The game, with options given by name."""
+        for option in options:
+            if option not in self.options:
+                if not self.options:
+                    raise Refused(f"Recipe {self.name!r} takes no options; got {option!r}.")
+                raise UnknownName(f"option of recipe {self.name!r}", option, self.options)
+        named = {self.options[option].name: value for option, value in options.items()}
+        return self.make(**named)
+
+
+RECIPES: dict[str, Recipe] = {
+    entry.name: entry
+    for entry in (
+        Recipe("vae", "rate", vae),
+        Recipe("beta-vae", "beta rate", beta_vae),
+        Recipe("capacity", "gamma |rate - C(t)|", capacity),
+        Recipe("mi-floor", "rate + gamma max(0, C - index_code_mi)", mi_floor),
+        Recipe("beta-tcvae", "alpha index_code_mi + beta total_correlation + gamma dimension_wise_kl", beta_tcvae),
+        Recipe("info-vae", "(1 - alpha) rate + (alpha + lambda - 1) marginal MMD^2, RBF", info_vae),
+        Recipe("wae-mmd", "lambda marginal MMD^2, IMQ", wae_mmd),
+    )
+}
+
+
+def recipe(name: str, **options: Any) -> Game:
+    """The game called `name`, with its options; UnknownName says which are near."""
+    if name not in RECIPES:
+        raise UnknownName("recipe", name, RECIPES)
+    return RECIPES[name](**options)

@@ -1,0 +1,124 @@
+"""Schedules: a number that may change from step to step, such as a weight or a target."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt
+
+Step = int
+
+
+class _Schedule(BaseModel):
+    """A number for every training step, counted from 0. Abstract."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __call__(self, step: Step) -> float:
+        """The number at `step`."""
+        raise NotImplementedError
+
+    def least(self) -> float:
+        """The smallest that it ever is."""
+        raise NotImplementedError
+
+
+class Constant(_Schedule):
+    """Always `value`."""
+
+    schedule: Literal["constant"] = "constant"
+    value: FiniteFloat
+
+    def __call__(self, step: Step) -> float:
+        """The value."""
+        return self.value
+
+    def least(self) -> float:
+        """The value."""
+        return self.value
+
+
+class Linear(_Schedule):
+    """From `start` to `end` over `steps` steps, and `end` from then on."""
+
+    schedule: Literal["linear"] = "linear"
+    start: FiniteFloat = 0.0
+    end: FiniteFloat
+    steps: PositiveInt
+
+    def __call__(self, step: Step) -> float:
+        """start + (end - start) min(1, step / steps)."""
+        return self.start + (self.end - self.start) * min(1.0, step / self.steps)
+
+    def least(self) -> float:
+        """At one of its ends."""
+        return min(self.start, self.end)
+
+
+class WarmUp(_Schedule):
+    """0 for `wait` steps, then up to `value` over `steps` (Sonderby et al., 2016, section 2.3)."""
+
+    schedule: Literal["warm-up"] = "warm-up"
+    value: FiniteFloat = 1.0
+    steps: PositiveInt
+    wait: int = Field(default=0, ge=0)
+
+    def __call__(self, step: Step) -> float:
+        """value * clip((step - wait) / steps, 0, 1)."""
+        return self.value * min(1.0, max(0.0, (step - self.wait) / self.steps))
+
+    def least(self) -> float:
+        """Zero, where the value is not below."""
+        return min(0.0, self.value)
+
+
+class Cyclical(_Schedule):
+    """Cycles of `period` steps: up from `low` to `high` over the first `ramp` of each, then `high` (Fu et al., 2019).
+
+    After `cycles` of them, `high`; without a number, for ever.
+    """
+
+    schedule: Literal["cyclical"] = "cyclical"
+    low: FiniteFloat = 0.0
+    high: FiniteFloat = 1.0
+    period: PositiveInt
+    ramp: float = Field(default=0.5, gt=0, le=1)
+    cycles: PositiveInt | None = None
+
+    def __call__(self, step: Step) -> float:
+        """low + (high - low) min(1, (step mod period) / (ramp period)); Fu et al. (2019), eq. 6-7."""
+        if self.cycles is not None and step >= self.cycles * self.period:
+            return self.high
+        phase = (step % self.period) / (self.ramp * self.period)
+        return self.low + (self.high - self.low) * min(1.0, phase)
+
+    def least(self) -> float:
+        """At one of its ends."""
+        return min(self.low, self.high)
+
+
+class Cosine(_Schedule):
+    """From `start` to `end` along half a cosine over `steps` steps (Loshchilov and Hutter, 2017, eq. 5)."""
+
+    schedule: Literal["cosine"] = "cosine"
+    start: FiniteFloat
+    end: FiniteFloat = 0.0
+    steps: PositiveInt
+
+    def __call__(self, step: Step) -> float:
+        """end + (start - end) (1 + cos(pi min(1, step / steps))) / 2."""
+        return self.end + (self.start - self.end) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+
+    def least(self) -> float:
+        """At one of its ends."""
+        return min(self.start, self.end)
+
+
+AnySchedule = Constant | Linear | WarmUp | Cyclical | Cosine
+Schedule = Annotated[AnySchedule, Field(discriminator="schedule")]
+Weight = FiniteFloat | Schedule
+"""A number, or a schedule of one."""
+
+
+def as_schedule(weight: Weight) -> AnySchedule:
+    """The same, as a schedule."""
+    return Constant(value=float(weight)) if isinstance(weight, int | float) else weight

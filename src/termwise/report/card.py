@@ -1,0 +1,111 @@
+"""A model card in Markdown: what was trained, what was measured and how surely, how to load it, what it cannot tell."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from termwise.report import glossary, readings
+from termwise.report.facts import facts, flattened
+from termwise.report.rounding import MISSING, with_error
+
+
+def model_card(config: Mapping[str, Any], account: Mapping[str, Any]) -> str:
+    """The card, with YAML front matter, for a run's configuration and its account."""
+    known = facts(config)
+    tags = ["variational-autoencoder", "vae", "elbo", *([known.recipe] if known.recipe else [])]
+    parts = [
+        f"---\nlibrary_name: termwise\ntags: {json.dumps(tags, ensure_ascii=False)}\n---",
+        f"# {_text(' '.join(p for p in (known.recipe, 'VAE', known.data and f'on {known.data}') if p))}",
+        _text(known.sentence()),
+        "## Data",
+        _settings(config, "data") or "The configuration does not name the data.",
+        "## Objective",
+        _settings(config, "objective", "recipe") or "The configuration does not name the objective.",
+        "## Account",
+        "In nats unless said otherwise, summed over dimensions and averaged over examples; ± is one standard error.",
+        _readings(account) or "No readings were taken.",
+        *_dimensions(account),
+        "## Diagnosis",
+        "\n".join(f"- {_text(s)}" for s in account.get("diagnosis") or []) or "None was made.",
+        "## Loading it",
+        "```python\nimport termwise as tw\n\n"
+        'model = tw.VAE.from_pretrained("PATH")\n'
+        "codes = model.encode(x)\nsamples = model.sample(64)\n```",
+        "## Limits",
+        "- The numbers hold for the held-out examples that they were measured on, and for data like them.\n"
+        "- An index-code mutual information on N examples cannot exceed log N; near that ceiling it, the marginal KL "
+        "and the total correlation say more about N than about the model.\n"
+        "- A reading's estimator may be biased on the quantity it reads; the table says how.\n"
+        "- Samples and reconstructions repeat what is in the training data, its errors and omissions included.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _readings(account: Mapping[str, Any]) -> str:
+    rows = []
+    for name, reading in readings.overall(account).items():
+        entry = glossary.reading(name)
+        rows.append(
+            (
+                entry.title,
+                with_error(reading.get("value"), reading.get("stderr")),
+                reading.get("unit"),
+                reading.get("estimator"),
+                reading.get("bias"),
+            )
+        )
+    return _table(("reading", "value", "unit", "estimator", "bias"), rows) if rows else ""
+
+
+def _dimensions(account: Mapping[str, Any]) -> list[str]:
+    lists = readings.by_dimension(account)
+    if not lists:
+        return []
+    heads = ["dimension", *(glossary.reading(name).title.removesuffix(" by dimension") for name in lists)]
+    count = max(len(reading["value"]) for reading in lists.values())
+    rows = [(f"z{j}", *(_one(reading, j) for reading in lists.values())) for j in range(count)]
+    how = "; ".join(
+        f"{head}: {reading.get('estimator') or MISSING}, {reading.get('bias') or MISSING}"
+        for head, reading in zip(heads[1:], lists.values(), strict=True)
+    )
+    return ["### By dimension", _table(heads, rows), _text(how) + "."]
+
+
+def _one(reading: readings.Reading, j: int) -> str:
+    value = readings.at(reading, "value", j, math.nan)
+    return with_error(value, readings.at(reading, "stderr", j, 0.0)) if math.isfinite(value) else MISSING
+
+
+def _settings(config: Mapping[str, Any], *names: str) -> str:
+    """The tables or values of these names, a line for each leaf."""
+    leaves = [leaf for name in names if name in config for leaf in flattened(config[name], name)]
+    return "\n".join(f"- {_code(key)}: {_code(value)}" for key, value in leaves)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return MISSING if value is None or value == "" else _text(value)
+
+
+def _text(value: object) -> str:
+    """One line of text in which Markdown and HTML are inert."""
+    line = " ".join(str(value).split())
+    for mark in ("\\", "|", "`", "*", "_", "[", "]", "<", ">"):
+        line = line.replace(mark, f"\\{mark}")
+    return line
+
+
+def _code(value: object) -> str:
+    """One line of code, fenced by more backticks than it holds."""
+    line = " ".join(str(value).split()) or " "
+    fence = "`" * (max((len(run) for run in _runs(line)), default=0) + 1)
+    return f"{fence} {line} {fence}" if "`" in line else f"`{line}`"
+
+
+def _runs(line: str) -> list[str]:
+    return [run for run in "".join(c if c == "`" else " " for c in line).split() if run]

@@ -1,0 +1,72 @@
+"""What each reading and each stop of the walk is called, written and for.
+
+Symbols are plain text in which an underscore lowers the character after it, as in "q(z_j)".
+"""
+
+import re
+from dataclasses import dataclass
+from html import escape
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A name for people, the symbol in the mathematics, one line of meaning, and the colour it has in figures."""
+
+    title: str
+    symbol: str = ""
+    meaning: str = ""
+    hue: str = "other"
+
+
+READINGS = {
+    "distortion": Entry("distortion", "−E log p(x|z)", "how poorly the reconstructions fit x", "distortion"),
+    "rate": Entry("rate", "KL(q(z|x) ‖ p(z))", "what the code costs, beyond the prior", "rate"),
+    "elbo": Entry("ELBO", "−distortion − rate", "a lower bound on log p(x)", "elbo"),
+    "index_code_mi": Entry(
+        "index-code MI", "KL(q(z|x) ‖ q(z))", "how much a code tells of the example it came from", "mi"
+    ),
+    "marginal_kl": Entry(
+        "marginal KL", "KL(q(z) ‖ p(z))", "how far the codes, all together, lie from the prior", "marginal"
+    ),
+    "total_correlation": Entry(
+        "total correlation", "KL(q(z) ‖ ∏_j q(z_j))", "how much the dimensions depend on each other", "tc"
+    ),
+    "dimension_wise_kl": Entry(
+        "dimension-wise KL", "∑_j KL(q(z_j) ‖ p(z_j))", "how far each dimension alone lies from the prior", "dw"
+    ),
+    "active_units": Entry("active units", "", "dimensions whose mean moves with x"),
+    "rate_by_dimension": Entry("rate by dimension", "KL(q(z_j|x) ‖ p(z_j))", "what each dimension costs", "rate"),
+    "dimension_wise_kl_by_dimension": Entry(
+        "dimension-wise KL by dimension", "KL(q(z_j) ‖ p(z_j))", "how far each dimension lies from the prior", "dw"
+    ),
+    "log_likelihood": Entry("log-likelihood", "log p(x)", "what the model gives the data, codes summed out", "elbo"),
+    "inference_gap": Entry("inference gap", "log p(x) − ELBO", "what the posterior's form and fit cost", "marginal"),
+    "population_mi": Entry("population MI", "I(x; z)", "what the code tells of x, on endless data", "mi"),
+}
+
+STOPS = {
+    "posterior": Entry("posterior", "q(z|x)"),
+    "reference": Entry("reference", "r(z|x)"),
+    "aggregate": Entry("aggregate", "q(z)"),
+    "groups": Entry("groups", "∏_g q(z_g)"),
+    "marginals": Entry("marginals", "∏_j q(z_j)"),
+    "prior": Entry("prior", "p(z)"),
+    "data": Entry("data", "x"),
+    "reconstruction": Entry("reconstruction", "p(x|z)"),
+    "generated": Entry("generated", "p(x)"),
+}
+
+
+def reading(name: str) -> Entry:
+    """The entry of a reading; one that is not known goes by its own name."""
+    return READINGS.get(name) or Entry(name.replace("_", " "))
+
+
+def stop(name: str) -> Entry:
+    """The entry of a stop of the walk; one that is not known goes by its own name."""
+    return STOPS.get(name) or Entry(name, name.replace("_", " "))
+
+
+def symbol_html(symbol: str) -> str:
+    """The symbol with its lowered characters as <sub>, everything else escaped."""
+    return re.sub(r"_(\w)", r"<sub>\1</sub>", escape(symbol))

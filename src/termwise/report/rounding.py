@@ -1,0 +1,45 @@
+"""A number beside its standard error: the error is kept to two significant digits, and sets those of the value."""
+
+import math
+
+MISSING = "—"
+
+
+def rounded(value: float | None, stderr: float | None = None) -> tuple[str, str]:
+    """The value and its standard error as text; the error is "" where there is none, or where it is zero.
+
+    A value without an error keeps four significant digits, and every digit left of the point.
+    """
+    if value is None:
+        return MISSING, ""
+    if stderr is None or stderr == 0 or not math.isfinite(value):
+        return _plain(value), ""
+    if not math.isfinite(stderr):
+        return _plain(value), "?"
+    decimals = 1 - int(f"{stderr:.1e}".partition("e")[2])
+    if -9 < decimals < 8:
+        places = max(decimals, 0)
+        return _unsigned_zero(f"{round(value, decimals):.{places}f}"), f"{round(stderr, decimals):.{places}f}"
+    exponent = math.floor(math.log10(max(abs(value), abs(stderr))))
+    places, scale = max(decimals + exponent, 0), 10.0**exponent
+    return f"{value / scale:.{places}f}e{exponent:+03d}", f"{stderr / scale:.{places}f}e{exponent:+03d}"
+
+
+def with_error(value: float | None, stderr: float | None = None) -> str:
+    """The value and its standard error in one string, as in "3.214 ± 0.012"."""
+    text, error = rounded(value, stderr)
+    return f"{text} ± {error}" if error else text
+
+
+def _plain(value: float) -> str:
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if 1e3 <= abs(value) < 1e9:
+        return f"{value:.0f}" if abs(value) >= 1e4 or value == int(value) else f"{value:.1f}"
+    return f"{value:.4g}"
+
+
+def _unsigned_zero(text: str) -> str:
+    return text.lstrip("-") if not text.strip("-0.") else text

@@ -1,0 +1,186 @@
+"""An account, and a comparison of accounts, as tables for the terminal."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.bar import Bar
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from termwise.report import glossary, readings
+from termwise.report.rounding import MISSING, rounded, with_error
+
+COLOURS = {
+    "distortion": "red",
+    "rate": "blue",
+    "elbo": "default",
+    "mi": "cyan",
+    "marginal": "magenta",
+    "tc": "yellow",
+    "dw": "green",
+    "other": "default",
+}
+MOST_DIMENSIONS = 24
+
+
+def account_table(account: Mapping[str, Any]) -> RenderableType:
+    """Each reading with its error, estimator and bias; then by dimension; then the diagnosis in words."""
+    parts: list[RenderableType] = [_readings(readings.overall(account))]
+    lists = readings.by_dimension(account)
+    if lists:
+        parts += ["", _dimensions(lists, readings.dimensions_by_cost(account))]
+    diagnosis = account.get("diagnosis") or []
+    if diagnosis:
+        parts += ["", Text(" Diagnosis", "bold"), *(_sentence(s) for s in diagnosis)]
+    return Group(*parts)
+
+
+def comparison_table(names: Sequence[str], comparison: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Runs side by side, one row for each reading.
+
+    Args:
+        names: The runs.
+        comparison: For each reading: name, values and stderrs by run, and for two runs the difference (last minus
+            first), difference_stderr, z (the difference in standard errors) and whether the runs were paired.
+    """
+    table = _table()
+    table.add_column("", style="bold", no_wrap=len(names) < 3)
+    for name in names:
+        table.add_column(Text(name, overflow="fold"), justify="right")
+    differs = any(row.get("difference") is not None for row in comparison)
+    if differs:
+        table.add_column("difference", justify="right")
+        table.add_column("in s.e.", justify="right")
+    for row in comparison:
+        entry = glossary.reading(row["name"])
+        cells: list[RenderableType] = [Text(entry.title, COLOURS[entry.hue])]
+        stderrs = row.get("stderrs") or [None] * len(names)
+        cells += [_stacked(v, s, len(names)) for v, s in zip(row["values"], stderrs, strict=True)]
+        if differs:
+            cells += _difference(row)
+        table.add_row(*cells)
+    if not differs:
+        return table
+    return Group(table, _note(names, comparison))
+
+
+def recipes_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """The named objectives: name, links beside the distortion, options with their defaults, and paper."""
+    parts: list[RenderableType] = []
+    for row in rows:
+        options = "  ".join(f"{name}={_default(value)}" for name, value in row["options"].items())
+        lines = [(f"distortion + {row['formula']}", "cyan"), (options, ""), (row["source"], "dim")]
+        parts.append(Text(row["name"], "bold"))
+        parts += [Padding(Text(line, style), (0, 0, 0, 2)) for line, style in lines if line]
+    return Group(*parts)
+
+
+def _default(value: object) -> str:
+    return "by the paper" if value is None else str(value)
+
+
+def sources_table(rows: Sequence[Mapping[str, str]]) -> RenderableType:
+    """Where data can come from, and what it is."""
+    table = _table()
+    table.add_column("source", style="bold", no_wrap=True)
+    table.add_column("what it is")
+    for row in rows:
+        table.add_row(row["name"], row["description"])
+    return table
+
+
+def _readings(taken: Mapping[str, readings.Reading]) -> Table:
+    table = _table()
+    table.add_column("", no_wrap=True, overflow="ellipsis")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("± s.e.", justify="left", no_wrap=True, style="dim")
+    table.add_column("unit", no_wrap=True, style="dim")
+    table.add_column("estimator, and its bias", ratio=1)
+    for name, reading in taken.items():
+        entry = glossary.reading(name)
+        value, error = rounded(reading.get("value"), reading.get("stderr"))
+        how = Text(str(reading.get("estimator") or MISSING))
+        for said in (reading.get("bias"), _bounds(reading)):
+            if said:
+                how.append(f"\n{said}", "dim")
+        title = Text(entry.title, f"bold {COLOURS[entry.hue]}")
+        table.add_row(title, Text(value, "bold"), error and f"± {error}", Text(str(reading.get("unit") or "")), how)
+    return table
+
+
+def _bounds(reading: Mapping[str, Any]) -> str:
+    lower, upper = reading.get("lower"), reading.get("upper")
+    if lower is not None and upper is not None:
+        return f"between {with_error(lower)} and {with_error(upper)}, in expectation"
+    if lower is not None:
+        return f"at least {with_error(lower)}, in expectation"
+    return "" if upper is None else f"at most {with_error(upper)}, in expectation"
+
+
+def _dimensions(lists: Mapping[str, readings.Reading], shown: Sequence[int]) -> RenderableType:
+    """A row for each latent dimension, the costliest first, with bars on one scale for all."""
+    every = (readings.at(reading, "value", j, 0.0) for reading in lists.values() for j in shown)
+    longest = max(every, default=0.0) or 1.0
+    table = _table()
+    table.add_column("", justify="right", style="dim")
+    for name in lists:
+        entry = glossary.reading(name)
+        table.add_column(
+            Text(entry.title.removesuffix(" by dimension"), f"bold {COLOURS[entry.hue]}", overflow="fold"),
+            justify="right",
+            no_wrap=True,
+        )
+        table.add_column("", ratio=1, min_width=6)
+    for j in shown[:MOST_DIMENSIONS]:
+        cells: list[RenderableType] = [f"z{j}"]
+        for name, reading in lists.items():
+            value = readings.at(reading, "value", j, math.nan)
+            text = with_error(value, readings.at(reading, "stderr", j, 0.0)) if math.isfinite(value) else MISSING
+            length = max(value, 0.0) if math.isfinite(value) else 0.0
+            cells += [text, Bar(longest, 0, length, color=COLOURS[glossary.reading(name).hue])]
+        table.add_row(*cells)
+    if len(shown) <= MOST_DIMENSIONS:
+        return table
+    rest = Text(f" and {len(shown) - MOST_DIMENSIONS} dimensions more, with less", "dim")
+    return Group(table, rest)
+
+
+def _difference(row: Mapping[str, Any]) -> list[RenderableType]:
+    z = row.get("z")
+    clear = z is not None and abs(z) >= 2
+    style = "bold" if clear else "dim"
+    text = with_error(row.get("difference"), row.get("difference_stderr"))
+    signed = text if text.startswith(("-", MISSING)) else f"+{text}"
+    return [Text(signed, style), Text(MISSING if z is None else f"{z:+.1f}", style)]
+
+
+def _note(names: Sequence[str], comparison: Sequence[Mapping[str, Any]]) -> RenderableType:
+    paired = {bool(row.get("paired")) for row in comparison if row.get("difference") is not None}
+    how = {
+        frozenset({True}): "paired by example",
+        frozenset({False}): "not paired",
+    }.get(frozenset(paired), "paired by example where both runs have values for each")
+    said = f"difference: {names[-1]} minus {names[0]}, {how}; bold where it is two standard errors or more"
+    return Padding(Text(said, "dim"), (0, 1))
+
+
+def _stacked(value: float | None, stderr: float | None, runs: int) -> Text:
+    """A value with its error beside it, or below it where many runs share the width."""
+    text, error = rounded(value, stderr)
+    if not error:
+        return Text(text)
+    return Text.assemble(text, (f"{' ' if runs < 3 else chr(10)}± {error}", "dim"))
+
+
+def _sentence(sentence: str) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(Text(" •", "dim"), Text(str(sentence)))
+    return grid
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, expand=False)

@@ -1,0 +1,162 @@
+"""All that is needed to run a training again: data, model, objective, training; as TOML and as keywords."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from termwise.errors import Refused, UnknownName
+from termwise.objectives.game import OptimizerSettings
+from termwise.objectives.spec import ObjectiveSpec
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSection(BaseModel):
+    """Where the examples come from; options of the source stand beside.
+
+    `source` is a name or a path, or left out where the data came from Python and cannot be named.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    source: str | None = None
+    validation: float = Field(default=0.0, ge=0, lt=1)
+    test: float | None = Field(default=None, ge=0, lt=1)
+    seed: int = 0
+
+    def arguments(self) -> dict[str, Any]:
+        """What `load_data` is called with."""
+        return {**self.model_dump(exclude_none=True), **(self.model_extra or {})}
+
+
+class ModelSection(_Section):
+    """The network, the posterior and the likelihood; `options` are the network builder's own."""
+
+    network: str = "mlp"
+    latent: PositiveInt = 10
+    posterior: str = "diagonal-normal"
+    likelihood: str = "bernoulli"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class AverageSection(_Section):
+    """Exponential averaging of the weights; the averages are what is evaluated and saved."""
+
+    decay: float = Field(default=0.999, gt=0, lt=1)
+
+
+class TrainingSection(_Section):
+    """How the players are trained.
+
+    Attributes:
+        epochs: Passes over the training data.
+        batch_size: Examples a step; what is left over at the end of an epoch is dropped.
+        seed: Of the weights, the order and the noise.
+        gradient_clip: The largest norm of a player's gradient; none where left out.
+        patience: Stop after so many evaluations without a lower validation loss, and keep the best weights.
+        evaluate_every: Epochs between evaluations.
+        checkpoint_steps: Also write a checkpoint every so many steps.
+        audit: At each evaluation, take every term on training data under the full aggregate, and hold the training
+            estimators against it. Costs a pass of the encoder.
+        held_out_limit: At most so many held-out examples are evaluated while training.
+    """
+
+    epochs: PositiveInt = 20
+    batch_size: PositiveInt = 128
+    seed: int = 0
+    optimizer: OptimizerSettings = OptimizerSettings()
+    gradient_clip: PositiveFloat | None = None
+    average: AverageSection | None = None
+    patience: PositiveInt | None = None
+    evaluate_every: PositiveInt = 1
+    checkpoint_steps: PositiveInt | None = None
+    precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true"
+    device: str = "auto"
+    audit: bool = True
+    held_out_limit: PositiveInt = 10_000
+
+
+class Config(_Section):
+    """A training, whole."""
+
+    data: DataSection = DataSection()
+    model: ModelSection = ModelSection()
+    objective: ObjectiveSpec = ObjectiveSpec(recipe="vae")
+    training: TrainingSection = TrainingSection()
+
+    def toml(self) -> str:
+        """The same, as TOML that `read_config` reads back."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True, by_alias=True))
+
+
+def config_from(values: Mapping[str, Any]) -> Config:
+    """A Config from nested tables; every mistake is said at once, with its path."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise Refused("The configuration has mistakes:\n" + "\n".join(_mistakes(error))) from None
+
+
+def _mistakes(error: ValidationError) -> Iterator[str]:
+    for mistake in error.errors():
+        path = ".".join(str(part) for part in mistake["loc"])
+        if mistake["type"] == "extra_forbidden":
+            yield f"  {UnknownName('key', path, _known_keys())}"
+        else:
+            yield f"  {path}: {mistake['msg']}; got {mistake['input']!r}."
+
+
+def _known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """Every key of the configuration, with its path."""
+    keys = []
+    for name, entry in model.model_fields.items():
+        section = entry.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            keys += _known_keys(section, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """The tables of a TOML file."""
+    path = Path(path)
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise Refused(f"There is no configuration at {path}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Refused(f"{path} is no TOML that can be read: {error}.") from None
+
+
+def with_setting(values: dict[str, Any], setting: str) -> dict[str, Any]:
+    """Nested tables with one more `path=value`, such as "objective.beta=6"; the value is read as TOML, else as text."""
+    path, equals, text = setting.partition("=")
+    if not equals or not path.strip():
+        raise Refused(f"A setting is written path=value, such as objective.beta=6; got {setting!r}.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *outer, last = path.strip().split(".")
+    return merged(values, _nested(outer, {last: value}))
+
+
+def _nested(path: list[str], inner: dict[str, Any]) -> dict[str, Any]:
+    for name in reversed(path):
+        inner = {name: inner}
+    return inner
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two nested tables as one; where both say something, `above` has the say."""
+    result = dict(below)
+    for key, value in above.items():
+        both_tables = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if both_tables else value
+    return result

@@ -1,0 +1,53 @@
+"""Where training runs: device and precision, on lightning-fabric, which is imported when an engine is made."""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from termwise.data.dataset import Dataset
+from termwise.errors import Refused
+from termwise.models.passes import DataPass
+from termwise.models.vae import VAE
+
+
+class Engine:
+    """One device, at one precision.
+
+    Args:
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        precision: "32-true", "64-true" or "bf16-mixed".
+    """
+
+    def __init__(self, device: str = "auto", precision: str = "32-true") -> None:
+        from lightning_fabric import Fabric
+
+        accelerator, _, number = device.partition(":")
+        devices: Any = [int(number)] if number else 1
+        try:
+            self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
+        except Exception as error:
+            raise Refused(f"The device {device!r} cannot be used at precision {precision!r}: {error}") from None
+        self.device: torch.device = self.fabric.device
+        self.dtype = torch.float64 if precision == "64-true" else torch.float32
+
+    def place(self, model: nn.Module) -> None:
+        """Move a model to the device, in the precision's type."""
+        model.to(device=self.device, dtype=self.dtype)
+
+    def bring(self, x: Tensor) -> Tensor:
+        """A batch on the device, in the precision's type."""
+        return x.to(device=self.device, dtype=self.dtype, non_blocking=True)
+
+    def over(self, model: VAE, data: Dataset) -> DataPass:
+        """Passes over a data set on this device."""
+        return DataPass(model, data, device=self.device, dtype=self.dtype)
+
+    def autocast(self) -> AbstractContextManager:
+        """The precision's context for a forward pass."""
+        return self.fabric.autocast()
+
+    def backward(self, loss: Tensor) -> None:
+        """Gradients of a loss."""
+        self.fabric.backward(loss)

@@ -1,0 +1,106 @@
+"""What a training looks at now and then: every term on held-out data, and how far its own estimators are off.
+
+Both leave the random state, and the memories, as they were.
+"""
+
+import math
+from copy import deepcopy
+
+import torch
+
+from termwise.data.dataset import Dataset
+from termwise.models.draw import Draw
+from termwise.models.passes import evaluating, own_randomness
+from termwise.models.vae import VAE
+from termwise.objectives.objective import Objective, Weighted
+from termwise.terms.closed_form import ClosedForm
+from termwise.terms.link import Distortion, Link, Term, by_example
+from termwise.terms.memory import Full
+from termwise.terms.monte_carlo import MonteCarlo
+from termwise.training.engine import Engine
+
+AUDITED_BATCHES = 8
+
+
+def standard_terms(full: Full) -> list[Term]:
+    """What every model is looked at by, whatever it was trained on."""
+    kl = MonteCarlo(full)
+    walk = (("posterior", "aggregate"), ("aggregate", "prior"), ("aggregate", "marginals"), ("marginals", "prior"))
+    return [Distortion(), Link("posterior", "prior", ClosedForm()), *(Link(*ends, kl) for ends in walk)]
+
+
+def exactly(part: Weighted, full: Full) -> Term:
+    """The part's term, over the full aggregate where the training estimator remembers less."""
+    term = part.term
+    return term.under(MonteCarlo(full)) if isinstance(term, Link) and term.memory is not None else term
+
+
+def held_out(
+    model: VAE, data: Dataset, objective: Objective, step: int, engine: Engine, limit: int
+) -> tuple[dict[str, float], float]:
+    """Every term's mean on held-out data, with q(z) the aggregate of that data, and the objective there."""
+    if len(data) > limit:
+        data = data.subset(torch.arange(limit))
+    full = Full()
+    batches = engine.over(model, data)
+    full.prepare(batches)
+    exact = [exactly(part, full) for part in objective.parts]
+    terms = {term.name: term for term in (*standard_terms(full), *exact)}
+    sums = dict.fromkeys(terms, 0.0)
+    with own_randomness(step), evaluating(model), engine.autocast():
+        for draw in batches():
+            for name, term in terms.items():
+                sums[name] += _mean(term, draw) * len(draw)
+    means = {name: total / len(data) for name, total in sums.items()}
+    means["elbo"] = -(means["distortion"] + means["rate"])
+    loss = 0.0
+    for part in objective.parts:
+        value = torch.tensor(means[part.term.name])
+        loss += part.weight(step) * float(value if part.shape is None else part.shape(value, step))
+    return means, loss
+
+
+def on_training_data(
+    model: VAE, data: Dataset, objective: Objective, step: int, engine: Engine, batch_size: int
+) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """Every term on some batches of the training data, and an audit of the training estimators on the same.
+
+    The first are means under the full aggregate. The audit holds, for every link of the objective that remembers
+    q(z), the mean of its own estimate, the same under `Full`, on the same frozen posteriors and codes, their
+    difference, and the difference's standard error over batches.
+    """
+    full = Full()
+    full.prepare(engine.over(model, data))
+    standard = {term.name: term for term in standard_terms(full)}
+    links = [part.term for part in objective.parts if isinstance(part.term, Link)]
+    remembering = [(link, link.memory) for link in links if link.memory and not isinstance(link.memory, Full)]
+    memories = {id(memory): deepcopy(memory) for _, memory in remembering}
+    trained = {link.name: link.under(MonteCarlo(memories[id(memory)])) for link, memory in remembering}
+    exact: dict[str, list[float]] = {name: [] for name in standard}
+    estimates: dict[str, list[float]] = {name: [] for name in trained}
+    with own_randomness(step), evaluating(model), engine.autocast():
+        chosen = torch.randperm(len(data))[: AUDITED_BATCHES * batch_size]
+        for batch in data.batches(min(batch_size, len(data)), order=chosen, drop_last=True):
+            draw = Draw(model, engine.bring(batch.x), batch.index.to(engine.device), len(data))
+            for memory in memories.values():
+                memory.observe(draw)
+            for name, term in standard.items():
+                exact[name].append(_mean(term, draw))
+            for name, link in trained.items():
+                estimates[name].append(_mean(link, draw))
+    audited = {name: _difference(estimates[name], exact[name]) for name in trained}
+    return {name: sum(values) / len(values) for name, values in exact.items()}, audited
+
+
+def _mean(term: Term, draw: Draw) -> float:
+    return float(by_example(term(draw)).mean())
+
+
+def _difference(estimates: list[float], exact: list[float]) -> dict[str, float]:
+    """The means of both, and their difference with its standard error."""
+    ours, theirs = (torch.tensor(values, dtype=torch.float64) for values in (estimates, exact))
+    difference = ours - theirs
+    summary = {"estimate": float(ours.mean()), "full": float(theirs.mean()), "difference": float(difference.mean())}
+    if len(difference) > 1:
+        summary["stderr"] = float(difference.std()) / math.sqrt(len(difference))
+    return summary

@@ -1,0 +1,113 @@
+"""A run folder: what a training leaves behind.
+
+config.toml, metrics.jsonl, checkpoints/, model/, account.json, account.npz, report.html.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from termwise.errors import BadData, Refused
+from termwise.training.config import Config, config_from, read_config
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file such that, whatever happens, there is the old one or the new one, whole."""
+    beside = path.with_name(path.name + ".part")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+class RunFolder:
+    """The files of one run, by name."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def config_file(self) -> Path:
+        """config.toml."""
+        return self.path / "config.toml"
+
+    @property
+    def metrics_file(self) -> Path:
+        """metrics.jsonl."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """checkpoints/last.pt, from which a run resumes."""
+        return self.path / "checkpoints" / "last.pt"
+
+    @property
+    def model_folder(self) -> Path:
+        """model/, as `VAE.from_pretrained` reads it."""
+        return self.path / "model"
+
+    @property
+    def account_file(self) -> Path:
+        """account.json."""
+        return self.path / "account.json"
+
+    @property
+    def values_file(self) -> Path:
+        """account.npz, the readings' values per example."""
+        return self.path / "account.npz"
+
+    @property
+    def report_file(self) -> Path:
+        """report.html."""
+        return self.path / "report.html"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return self.config_file.exists()
+
+    def create(self, config: Config) -> None:
+        """Begin a run: a folder with its configuration, and no metrics yet."""
+        if self.path.exists() and any(self.path.iterdir()) and not self.exists:
+            raise Refused(f"{self.path} holds files that are no run's. Choose another folder with --out.")
+        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        for stale in (self.metrics_file, self.checkpoint_file, self.account_file, self.values_file, self.report_file):
+            stale.unlink(missing_ok=True)
+        write_atomically(self.config_file, config.toml().encode())
+
+    def config(self) -> Config:
+        """The run's configuration."""
+        if not self.exists:
+            raise BadData(f"{self.path} is no run folder: it has no config.toml. `termwise train --out DIR` makes one.")
+        return config_from(read_config(self.config_file))
+
+    def append(self, lines: Iterable[dict[str, Any]]) -> int:
+        """Add lines to metrics.jsonl; returns how long it is then, in bytes."""
+        with self.metrics_file.open("ab") as file:
+            for line in lines:
+                file.write(json.dumps(line).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+            return file.tell()
+
+    def cut_metrics(self, length: int) -> None:
+        """Forget what was added to metrics.jsonl beyond its first `length` bytes."""
+        if not self.metrics_file.exists():
+            self.metrics_file.touch()
+        with self.metrics_file.open("r+b") as file:
+            file.truncate(length)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl."""
+        if not self.metrics_file.exists():
+            return []
+        return [json.loads(line) for line in self.metrics_file.read_text().splitlines()]

@@ -1,0 +1,311 @@
+"""The training loop: a game of any number of players, on one data set, into a run folder.
+
+It does not know which game it plays. A round is a move of every player, in turn, each on a fresh draw of the same
+batch, since others have moved. Everything that a round depends on is in the checkpoint, and an epoch's order follows
+from the seed alone, so a run that is killed and resumed ends as if it had never been.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from termwise.data.dataset import Batch, Dataset
+from termwise.errors import NonFiniteLoss, Refused
+from termwise.models.draw import Draw
+from termwise.models.vae import VAE
+from termwise.objectives.game import Game, OptimizerSettings, Player
+from termwise.objectives.objective import Breakdown
+from termwise.objectives.schedule import as_schedule
+from termwise.training.checkpoint import random_state, read_checkpoint, restore_random_state, write_checkpoint
+from termwise.training.config import TrainingSection
+from termwise.training.engine import Engine
+from termwise.training.evaluate import held_out, on_training_data
+from termwise.training.folder import RunFolder
+from termwise.training.progress import Silent, Watcher
+
+
+def optimizer_for(parameters: list[nn.Parameter], settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """The optimizer of a player's parameters."""
+    rate, decay = as_schedule(settings.learning_rate)(0), settings.weight_decay
+    if settings.name == "adam":
+        return torch.optim.Adam(parameters, lr=rate, betas=settings.betas, weight_decay=decay, fused=True)
+    if settings.name == "adamw":
+        return torch.optim.AdamW(parameters, lr=rate, betas=settings.betas, weight_decay=decay, fused=True)
+    if settings.name == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay, momentum=settings.momentum)
+    return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=settings.momentum)
+
+
+@contextmanager
+def only_trainable(model: nn.Module, player: Player) -> Iterator[None]:
+    """Only the player's networks want gradients."""
+    own = {id(parameter) for parameter in player.parameters(model)}
+    others = [p for p in model.parameters() if p.requires_grad and id(p) not in own]
+    for parameter in others:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in others:
+            parameter.requires_grad_(True)
+
+
+class Sums:
+    """Running sums of a player's terms over an epoch."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.totals: Tensor | None = None  # (terms + 1,): the values, then the loss
+
+    def add(self, move: Breakdown) -> None:
+        """One move more."""
+        new = torch.cat([move.values, move.total.detach().unsqueeze(0)]).double()
+        self.totals = new if self.totals is None else self.totals + new
+        self.count += 1
+
+    def means(self) -> list[float]:
+        """The mean of each."""
+        assert self.totals is not None
+        return (self.totals / self.count).tolist()
+
+
+class Trainer:
+    """One run of a game.
+
+    Args:
+        model: What is trained.
+        game: Who trains it, and towards what.
+        data: The data set; its train split is trained on, its validation (else test) split is looked at.
+        settings: How.
+        folder: Where the run's files go.
+        watcher: Who is told.
+    """
+
+    def __init__(
+        self,
+        model: VAE,
+        game: Game,
+        data: Dataset,
+        settings: TrainingSection,
+        folder: RunFolder,
+        watcher: Watcher | None = None,
+    ) -> None:
+        self.model, self.game, self.settings, self.folder = model, game, settings, folder
+        self.train = data.train
+        self.held_out_name = "test" if data.validation is None else "validation"
+        self.held_out = data.test if data.validation is None else data.validation
+        self.watcher = watcher or Silent()
+        if settings.patience is not None and data.validation is None:
+            raise Refused(
+                "Early stopping (patience) looks at a validation split, and this data has none; the test split must "
+                "stay unseen. Set data.validation, such as 0.1."
+            )
+        self.engine = Engine(settings.device, settings.precision)
+        self.engine.place(model)
+        self.optimizers = {
+            player.name: optimizer_for(player.parameters(model), player.optimizer or settings.optimizer)
+            for player in game.players
+        }
+        self.average = None
+        if settings.average is not None:
+            self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.average.decay))
+        self.batch_size = min(settings.batch_size, len(self.train))
+        self.steps_per_epoch = len(self.train) // self.batch_size
+        self.epoch = self.step = self.metrics_length = self.waited = 0
+        self.best: float | None = None
+        self.best_weights: dict[str, Tensor] | None = None
+        self.finished = False
+        self.sums = {player.name: Sums() for player in game.players}
+        self.everyone_owns_all = len(game.players) == 1
+
+    @property
+    def evaluated_model(self) -> VAE:
+        """The averaged weights, where there are any; else the model as it is."""
+        return self.model if self.average is None else cast(VAE, self.average.module)
+
+    def run(self) -> VAE:
+        """Train to the end; returns the model to keep."""
+        if not self.finished:
+            with self.watcher:
+                self._run()
+        if self.best_weights is not None:
+            self.evaluated_model.load_state_dict(self.best_weights)
+        return self.evaluated_model.eval()
+
+    def start(self) -> None:
+        """Fill the memories; a run is then ready, and its first checkpoint is written."""
+        passes = self.engine.over(self.model, self.train)
+        for memory in self.game.memories:
+            memory.prepare(passes)
+        self.save()
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint."""
+        state = read_checkpoint(self.folder.checkpoint_file, self.engine.device)
+        torch.set_num_threads(state["threads"])
+        self.model.load_state_dict(state["model"])
+        self.game.load_state_dict(state["game"])
+        passes = self.engine.over(self.model, self.train)
+        for memory in self.game.memories:
+            memory.attach(passes)
+        for name, held in state["optimizers"].items():
+            self.optimizers[name].load_state_dict(held)
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        for name in ("epoch", "step", "metrics_length", "waited", "best", "best_weights", "finished"):
+            setattr(self, name, state[name])
+        for name, (count, totals) in state["sums"].items():
+            self.sums[name].count, self.sums[name].totals = count, totals
+        self.folder.cut_metrics(self.metrics_length)
+        restore_random_state(state["random"])
+
+    def save(self) -> None:
+        """Write a checkpoint, unless the weights are no longer finite."""
+        if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
+            raise NonFiniteLoss(
+                f"The weights are no longer finite after step {self.step}; the last good checkpoint is "
+                f"{self.folder.checkpoint_file}. Lower the learning rate, or set training.gradient_clip."
+            )
+        state = {
+            "model": self.model.state_dict(),
+            "game": self.game.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "average": None if self.average is None else self.average.state_dict(),
+            "sums": {name: (sums.count, sums.totals) for name, sums in self.sums.items()},
+            "random": random_state(),
+            "threads": torch.get_num_threads(),
+        }
+        for name in ("epoch", "step", "metrics_length", "waited", "best", "best_weights", "finished"):
+            state[name] = getattr(self, name)
+        write_checkpoint(self.folder.checkpoint_file, state)
+
+    def _run(self) -> None:
+        every = self.settings.checkpoint_steps
+        while self.epoch < self.settings.epochs:
+            self.model.train()
+            for batch in self._rest_of_epoch():
+                self._round(batch)
+                self.step += 1
+                if self.watcher.wants():
+                    player = self.game.players[0]
+                    means = self.sums[player.name].means()
+                    names = player.objective.names
+                    self.watcher.stepped(self.epoch + 1, self.step, dict(zip(names, means, strict=False)))
+                if every is not None and self.step % every == 0 and self.step % self.steps_per_epoch:
+                    self.save()
+            self.epoch += 1
+            lines = self._training_lines()
+            last = self.epoch == self.settings.epochs
+            if last or self.epoch % self.settings.evaluate_every == 0:
+                lines += self._evaluate(lines[0])
+            self.finished = last or self._out_of_patience()
+            self.metrics_length = self.folder.append(lines)
+            self.save()
+            if self.finished:
+                return
+
+    def _rest_of_epoch(self) -> Iterator[Batch]:
+        """The epoch's batches that were not yet trained on; their order follows from the seed and the epoch."""
+        generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(len(self.train), generator=generator)
+        done = (self.step - self.epoch * self.steps_per_epoch) * self.batch_size
+        return self.train.batches(self.batch_size, order=order[done:], drop_last=True)
+
+    def _round(self, batch: Batch) -> None:
+        """A move, or several, of every player in turn, on fresh draws."""
+        x, index = self.engine.bring(batch.x), batch.index.to(self.engine.device)
+        for player in self.game.players:
+            for _ in range(player.moves):
+                if self.everyone_owns_all:
+                    self._move(player, x, index)
+                else:
+                    with only_trainable(self.model, player):
+                        self._move(player, x, index)
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+
+    def _move(self, player: Player, x: Tensor, index: Tensor) -> None:
+        optimizer, settings = self.optimizers[player.name], player.optimizer or self.settings.optimizer
+        with self.engine.autocast():
+            draw = Draw(self.model, x, index, len(self.train), self._independent)
+            for memory in player.objective.memories:
+                memory.observe(draw)
+            move = player.objective(draw, self.step)
+        if not math.isfinite(float(move.total.detach())):
+            raise NonFiniteLoss(self._blame(player, move))
+        optimizer.zero_grad()
+        self.engine.backward(move.total)
+        if self.settings.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(player.parameters(self.model), self.settings.gradient_clip, foreach=True)
+        for group in optimizer.param_groups:
+            group["lr"] = as_schedule(settings.learning_rate)(self.step)
+        optimizer.step()
+        self.sums[player.name].add(move)
+
+    def _independent(self) -> Draw:
+        """The draw of a second batch, chosen at random."""
+        order = torch.randint(len(self.train), (self.batch_size,))
+        batch = next(iter(self.train.batches(self.batch_size, order=order)))
+        return Draw(self.model, self.engine.bring(batch.x), batch.index.to(self.engine.device), len(self.train))
+
+    def _blame(self, player: Player, move: Breakdown) -> str:
+        values = dict(zip(move.names, move.values.tolist(), strict=True))
+        guilty = [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]
+        fault = ", ".join(guilty) or "no single term, but their weighted sum"
+        return (
+            f"The loss of {player.name!r} is not finite at step {self.step}: {fault}. "
+            f"The last good checkpoint is {self.folder.checkpoint_file}. "
+            "Lower the learning rate, warm the weight of that term up, or set training.gradient_clip."
+        )
+
+    def _training_lines(self) -> list[dict[str, Any]]:
+        """The epoch's means, one line a player; the sums begin anew."""
+        lines = []
+        for player in self.game.players:
+            *means, loss = self.sums[player.name].means()
+            settings = player.optimizer or self.settings.optimizer
+            weights = [part.weight(self.step) for part in player.objective.parts]
+            lines.append(
+                {
+                    **self._line("train"),
+                    **({} if self.everyone_owns_all else {"player": player.name}),
+                    "loss": loss,
+                    "terms": dict(zip(player.objective.names, means, strict=True)),
+                    "weights": dict(zip(player.objective.names, weights, strict=True)),
+                    "learning_rate": as_schedule(settings.learning_rate)(self.step),
+                }
+            )
+            self.sums[player.name] = Sums()
+        return lines
+
+    def _evaluate(self, training_line: dict[str, Any]) -> list[dict[str, Any]]:
+        """Held-out terms, and the audit; the training line gets the terms that the objective does not compute."""
+        objective, model = self.game.players[0].objective, self.evaluated_model
+        limit = self.settings.held_out_limit
+        terms, loss = held_out(model, self.held_out, objective, self.step, self.engine, limit)
+        self.watcher.evaluated(self.epoch, self.held_out_name, terms)
+        lines = [{**self._line(self.held_out_name), "loss": loss, "terms": terms}]
+        if self.settings.audit:
+            exact, audited = on_training_data(
+                self.model, self.train, objective, self.step, self.engine, self.batch_size
+            )
+            training_line["terms"] = {**exact, **training_line["terms"]}
+            lines += [{**self._line("audit"), "terms": audited}] if audited else []
+        if self.settings.patience is not None:
+            if self.best is None or loss < self.best:
+                self.best, self.waited = loss, 0
+                self.best_weights = {name: held.clone() for name, held in model.state_dict().items()}
+            else:
+                self.waited += 1
+        return lines
+
+    def _out_of_patience(self) -> bool:
+        return self.settings.patience is not None and self.waited >= self.settings.patience
+
+    def _line(self, split: str) -> dict[str, Any]:
+        return {"epoch": self.epoch, "step": self.step, "split": split}

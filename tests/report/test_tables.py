@@ -1,0 +1,91 @@
+import pytest
+from rich.console import Console
+
+from termwise.report.tables import MOST_DIMENSIONS, account_table, comparison_table
+
+
+def shown(renderable, width=80):
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console.print(renderable)
+    return console.export_text()
+
+
+def row(text, start):
+    return next(line for line in text.splitlines() if line.strip().startswith(start))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_each_reading_has_its_value_error_unit_and_estimator_on_its_row(account, width):
+    text = shown(account_table(account), width)
+    assert row(text, "total correlation").split()[2:] == ["3.214", "±", "0.012", "nats", "Monte", "Carlo"]
+    assert row(text, "rate").split() == ["rate", "10.210", "±", "0.071", "nats", "closed", "form"]
+    assert "0.00123" in row(text, "aggregate mmd") and "MMD^2" in row(text, "aggregate mmd")
+    assert "±" not in row(text, "active units")
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_dimensions_stand_in_order_of_rate_with_bars_in_proportion(account):
+    lines = [line for line in shown(account_table(account)).splitlines() if line.strip()[:2] in ("z0", "z1", "z2")]
+    assert [line.split()[0] for line in lines] == ["z1", "z2", "z0"]
+    bars = [line[: len(line) // 2 + 8].count("█") for line in lines]
+    assert bars[1] / bars[0] == pytest.approx(3.46 / 6.25, abs=1 / bars[0])  # a bar is whole blocks
+    assert "0.500 ± 0.012" in lines[2]
+
+
+def test_the_diagnosis_comes_last_as_sentences(account):
+    text = shown(account_table(account))
+    assert text.index("2 of 3 dimensions are active.") > text.index("z0")
+
+
+def test_bounds_are_told_as_bounds(account):
+    account["readings"]["rate"] |= {"lower": 9.5, "upper": 11.25}
+    assert "between 9.5 and 11.25" in shown(account_table(account), 120)
+
+
+def test_many_dimensions_are_cut_and_counted(account):
+    account["readings"]["rate_by_dimension"] |= {"value": [1.0] * 100, "stderr": None}
+    assert f"and {100 - MOST_DIMENSIONS} dimensions more" in shown(account_table(account))
+
+
+def test_markup_in_an_account_is_shown_and_not_obeyed(account):
+    account["readings"]["[red]name[/red]"] = {"value": 1.0, "unit": "[b]u[/b]", "estimator": "[i]e[/i]"}
+    text = shown(account_table(account), 120)
+    assert "[red]name[/red]" in text and "[b]u[/b]" in text and "[i]e[/i]" in text
+
+
+def test_an_account_without_readings_is_still_a_table():
+    assert "value" in shown(account_table({"readings": {}, "diagnosis": []}))
+
+
+def test_two_runs_are_compared_by_their_difference_in_standard_errors():
+    rate = {
+        "name": "rate", "values": [10.0, 11.5], "stderrs": [0.1, 0.2], "difference": 1.5, "difference_stderr": 0.25,
+        "z": 6.0, "paired": True,
+    }  # fmt: skip
+    text = shown(comparison_table(["plain", "beta"], [rate]))
+    assert row(text, "rate").split() == [
+        "rate",
+        "10.00",
+        "±",
+        "0.10",
+        "11.50",
+        "±",
+        "0.20",
+        "+1.50",
+        "±",
+        "0.25",
+        "+6.0",
+    ]
+    assert "beta minus plain, paired by example" in text
+
+
+def test_more_runs_stand_side_by_side_without_a_difference():
+    names = ["one", "two", "three"]
+    rate = {
+        "name": "rate", "values": [1.0, 2.0, None], "stderrs": [0.1, 0.1, None], "difference": None,
+        "difference_stderr": None, "z": None, "paired": False,
+    }  # fmt: skip
+    text = shown(comparison_table(names, [rate]))
+    assert all(name in text for name in names)
+    assert row(text, "rate").split() == ["rate", "1.00", "2.00", "—"]
+    assert "difference" not in text

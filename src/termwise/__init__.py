@@ -7,18 +7,18 @@ if TYPE_CHECKING:
     from termwise import objectives, terms
     from termwise.api import Run, compare, export_latents, load_run, measure, train, write_report
     from termwise.data import Dataset, load_data
-    from termwise.measure import Account, Reading
+    from termwise.measuring import Account, Reading
     from termwise.models import VAE, Draw, adapt
     from termwise.objectives import RECIPES, recipe
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Account": "termwise.measure",
+    "Account": "termwise.measuring",
     "Dataset": "termwise.data",
     "Draw": "termwise.models",
     "RECIPES": "termwise.objectives",
-    "Reading": "termwise.measure",
+    "Reading": "termwise.measuring",
     "Run": "termwise.api",
     "VAE": "termwise.models",
     "adapt": "termwise.models",

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from termwise.data import Dataset, load_data
 from termwise.errors import Refused
-from termwise.measure import Account, Comparison
-from termwise.measure import compare as compare_accounts
-from termwise.measure import measure as measure_model
+from termwise.measuring import Account, Comparison
+from termwise.measuring import compare as compare_accounts
+from termwise.measuring import measure as measure_model
 from termwise.models import VAE, Drawable
 from termwise.models.passes import DataPass, evaluating
 from termwise.objectives import Game, Objective, Weighted, solo

@@ -15,7 +15,7 @@ import typer
 from termwise.errors import TermwiseError
 
 if TYPE_CHECKING:
-    from termwise.measure import Account
+    from termwise.measuring import Account
 
 app = typer.Typer(
     help="Train, measure and explain variational autoencoders, one ELBO term at a time.",

@@ -5,14 +5,15 @@ The user's model is called as it is, and left as it was.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from termwise.errors import Refused
-from termwise.models.likelihoods import Bernoulli, likelihood_from, over_examples
+from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples
 
 
 def adapt(
@@ -22,6 +23,9 @@ def adapt(
     prior: Distribution | None = None,
 ) -> "Adapted":
     """Make a model that termwise can measure, out of two functions.
+
+    Modules, and methods of modules, are measured in evaluation mode and left in the mode they were in; a module that
+    a function of yours only mentions must be put there by you (`.eval()`).
 
     Args:
         encode: x, shape (B, *shape) -> (mean, log_var), a torch Distribution, or either with a context last: what
@@ -49,7 +53,14 @@ class Adapted:
         self._likelihood = None if likelihood is None else _likelihood(likelihood)
         self._prior = prior
         self._code_shape: torch.Size | None = None
+        self._example_shape: torch.Size | None = None
         self._like: Tensor | None = None
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """The modules that the two functions are, or are methods of."""
+        owners = [getattr(function, "__self__", function) for function in (self._encode, self._decode)]
+        return [owner for owner in owners if isinstance(owner, nn.Module)]
 
     @property
     def generates(self) -> bool:
@@ -62,20 +73,37 @@ class Adapted:
         if not isinstance(posterior, Distribution):
             mean, log_variance = posterior
             posterior = Normal(mean, (0.5 * log_variance).exp(), validate_args=False)
-        mean = posterior.mean
-        if len(mean) != len(x):
-            raise Refused(f"encode() must give one code per example: {len(x)} went in, {len(mean)} came out.")
-        self._code_shape, self._like = mean.shape[1:], mean
+        shape = posterior.batch_shape + posterior.event_shape
+        if shape[:1] != (len(x),):
+            raise Refused(
+                f"encode() must give one code per example: {len(x)} went in, codes of {tuple(shape)} came out."
+            )
+        if self._decode is not None and self._likelihood is not None:
+            self._likelihood.check(_Values.of(x))
+        self._code_shape, self._example_shape, self._like = shape[1:], x.shape[1:], _tensor_of(posterior, x)
         return flat(posterior), context
 
     def generate(self, z: Tensor, context: Any) -> Distribution:
         """p(x|z)."""
         if self._decode is None:
             raise Refused("This model has no decoder: pass adapt(decode=...) to measure its distortion.")
-        codes = z.unflatten(1, self._code_shape) if self._code_shape is not None else z
-        decoded = self._decode(codes) if context is None else self._decode(codes, context)
+        codes = z.reshape(len(z), *self._code_shape) if self._code_shape is not None else z
+        law = self._law(self._decode(codes) if context is None else self._decode(codes, context))
+        declared = law.batch_shape + law.event_shape  # nothing, where a law of the user's own does not say
+        expected = (len(z), *(law.event_shape if self._example_shape is None else self._example_shape))
+        if declared and (declared != expected or len(law.batch_shape) != 1):
+            raise Refused(
+                f"decode() must give p(x|z) of {len(z)} examples of shape {expected[1:]}, as encode() got them; got "
+                f"batch shape {tuple(law.batch_shape)} and event shape {tuple(law.event_shape)}."
+            )
+        return law
+
+    def _law(self, decoded: Any) -> Distribution:
         if isinstance(decoded, Distribution):
             return over_examples(decoded) if len(decoded.batch_shape) > 1 else decoded
+        if not isinstance(decoded, Tensor) or not decoded.dim():
+            got = "a single number" if isinstance(decoded, Tensor) else f"a {type(decoded).__name__}"
+            raise Refused(f"decode() must give a torch Distribution or a tensor, example by example; got {got}.")
         if self._likelihood is None:
             raise Refused(
                 "decode() gave a tensor, and nothing says of which law it is a parameter. Pass adapt(likelihood=...): "
@@ -85,12 +113,39 @@ class Adapted:
 
     def prior_law(self) -> Distribution:
         """p(z), over flat codes; the standard normal where none was given."""
+        size = None if self._code_shape is None else math.prod(self._code_shape)
         if self._prior is not None:
-            return flat(self._prior, batch=0)
-        if self._like is None or self._code_shape is None:
+            prior = flat(self._prior, batch=0)
+            if size is not None and prior.event_shape != (size,):
+                raise Refused(
+                    f"The codes have {size} dimensions, and the prior {tuple(prior.event_shape)}; match them."
+                )
+            return prior
+        if self._like is None or size is None:
             raise Refused("The default prior takes its size from the codes: infer a batch first.")
-        zero = self._like.new_zeros(math.prod(self._code_shape))
+        zero = self._like.new_zeros(size)
         return Independent(Normal(zero, torch.ones_like(zero), validate_args=False), 1, validate_args=False)
+
+
+@dataclass(frozen=True)
+class _Values:
+    """The values of a batch, as a likelihood asks for them."""
+
+    minimum: float
+    maximum: float
+    integer: bool
+
+    @classmethod
+    def of(cls, x: Tensor) -> "_Values":
+        return cls(float(x.min()), float(x.max()), bool((x == x.round()).all()))
+
+
+def _tensor_of(posterior: Distribution, x: Tensor) -> Tensor:
+    """A tensor of the codes' type, on their device; the example's where the posterior cannot say its mean."""
+    try:
+        return posterior.mean
+    except NotImplementedError:
+        return x
 
 
 def _split(encoded: Any) -> tuple[Any, Any]:
@@ -111,12 +166,12 @@ def _split(encoded: Any) -> tuple[Any, Any]:
     raise Refused(f"encode() must give (mean, log_var) or a torch Distribution, and a context last; got {got}.")
 
 
-def _likelihood(spec: str) -> Callable[[Tensor], Distribution]:
+def _likelihood(spec: str) -> Likelihood:
     if spec == "bernoulli":
         return Bernoulli(given="probabilities")
     if spec == "bernoulli-logits":
         return Bernoulli(given="logits")
-    if spec.startswith("normal") and spec.partition(":")[2] in ("", "learned", "optimal"):
+    if spec in ("normal", "normal:learned", "normal:optimal"):
         raise Refused(f"{spec!r} names no sigma, and only you know your model's. Say it: 'normal:0.1'.")
     return likelihood_from(spec).eval()
 
@@ -130,7 +185,8 @@ def flat(distribution: Distribution, batch: int = 1) -> Distribution:
     while isinstance(base, Independent):
         base = base.base_dist
     if isinstance(base, Normal):
-        mean, scale = (part.flatten(batch) for part in torch.broadcast_tensors(base.loc, base.scale))
+        parts = torch.broadcast_tensors(base.loc, base.scale)
+        mean, scale = (part.reshape(*part.shape[:batch], -1) for part in parts)
         return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
     if len(distribution.batch_shape) != batch or len(distribution.event_shape) != 1:
         raise Refused(

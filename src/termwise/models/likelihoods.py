@@ -4,6 +4,7 @@ Each says which values of x it can take, and refuses data outside of them.
 """
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -62,8 +63,10 @@ class Bernoulli(Likelihood):
 
     def __init__(self, given: str = "logits") -> None:
         super().__init__()
+        if given not in ("logits", "probabilities"):
+            raise UnknownName("Bernoulli parameter", given, ("logits", "probabilities"))
         self.given = given
-        self.spec = "bernoulli"
+        self.spec = "bernoulli" if given == "logits" else "bernoulli-probabilities"
 
     def forward(self, decoded: Tensor) -> Distribution:
         """p(x|z) from logits (or probabilities, where `given` says so), shape (B, *shape)."""
@@ -83,23 +86,25 @@ class NormalLikelihood(Likelihood):
     """x ~ N(decoded, sigma^2 I), with one sigma for all dimensions.
 
     Args:
-        sigma: A number (fixed), "learned" (a parameter, never below `floor`), or "optimal": in training the maximum
-            likelihood sigma of the batch (Rybkin, Daniilidis and Levine, 2021, eq. 7); in evaluation its running root
-            mean square.
-        floor: The least sigma, so that a density cannot run off to infinity.
+        sigma: A number (fixed), "learned" (a parameter), or "optimal": in training the maximum likelihood sigma of the
+            batch (Rybkin, Daniilidis and Levine, 2021, eq. 7); in evaluation its running root mean square. Neither
+            falls below `FLOOR`, so that a density cannot run off to infinity.
     """
+
+    FLOOR = 1e-3
+    MOMENTUM = 0.05
 
     raw: Tensor
     mean_square: Tensor
     batches: Tensor
 
-    def __init__(self, sigma: float | str = "optimal", floor: float = 1e-3, momentum: float = 0.05) -> None:
+    def __init__(self, sigma: float | str = "optimal") -> None:
         super().__init__()
         if isinstance(sigma, str) and sigma not in ("learned", "optimal"):
             raise UnknownName("sigma", sigma, ("learned", "optimal", "0.1 (any positive number)"))
-        if not isinstance(sigma, str) and not sigma > 0:
-            raise Refused(f"A normal likelihood needs sigma > 0; got {sigma}.")
-        self.sigma, self.floor, self.momentum = sigma, floor, momentum
+        if not isinstance(sigma, str) and not 0 < sigma < math.inf:
+            raise Refused(f"A normal likelihood needs a finite sigma > 0; got {sigma}.")
+        self.sigma = sigma
         self.spec = f"normal:{sigma}"
         if sigma == "learned":
             self.raw = nn.Parameter(torch.tensor(math.log(math.expm1(1.0))))
@@ -110,9 +115,9 @@ class NormalLikelihood(Likelihood):
     def scale(self) -> Tensor | float:
         """Sigma, outside of training."""
         if self.sigma == "learned":
-            return F.softplus(self.raw) + self.floor
+            return F.softplus(self.raw) + self.FLOOR
         if self.sigma == "optimal":
-            return self.mean_square.sqrt().clamp(min=self.floor)
+            return self.mean_square.sqrt().clamp(min=self.FLOOR)
         return float(self.sigma)
 
     def forward(self, decoded: Tensor) -> Distribution:
@@ -144,8 +149,8 @@ class OptimalNormal(Distribution):
         """log N(value; loc, s^2 I) with s^2 the mean squared residual over the batch, shape (B,)."""
         squares = (value - self.loc).square().flatten(1)
         like = self.likelihood
-        variance = squares.detach().mean().clamp(min=like.floor**2)
-        momentum = torch.maximum(1 / (like.batches + 1), torch.full_like(like.batches, like.momentum))
+        variance = squares.detach().mean().clamp(min=like.FLOOR**2)
+        momentum = torch.maximum(1 / (like.batches + 1), torch.full_like(like.batches, like.MOMENTUM))
         like.mean_square.lerp_(variance.to(like.mean_square.dtype), momentum)
         like.batches.add_(1)
         constant = 0.5 * squares.shape[1] * torch.log(2 * math.pi * variance)
@@ -157,8 +162,8 @@ class LaplaceLikelihood(Likelihood):
 
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
-        if not scale > 0:
-            raise Refused(f"A Laplace likelihood needs scale > 0; got {scale}.")
+        if not 0 < scale < math.inf:
+            raise Refused(f"A Laplace likelihood needs a finite scale > 0; got {scale}.")
         self.scale = scale
         self.spec = f"laplace:{scale}"
 
@@ -183,6 +188,11 @@ class Categorical(Likelihood):
 
     def forward(self, decoded: Tensor) -> Distribution:
         """p(x|z) from logits, shape (B, classes, *shape)."""
+        if decoded.dim() < 2 or decoded.shape[1] != self.classes:
+            raise Refused(
+                f"A categorical likelihood of {self.classes} classes needs logits of shape (B, {self.classes}, ...), "
+                f"classes first; got {tuple(decoded.shape)}."
+            )
         return over_examples(CategoricalDistribution(logits=decoded.movedim(1, -1), validate_args=False))
 
     def check(self, values: ValueRange) -> None:
@@ -196,28 +206,38 @@ class Categorical(Likelihood):
             )
 
 
-def _number(name: str, argument: str) -> float:
-    try:
-        return float(argument)
-    except ValueError:
-        raise Refused(f"Likelihood {name!r} takes a number after the colon; got {argument!r}.") from None
+KNOWN = (
+    "bernoulli",
+    "bernoulli-probabilities",
+    "normal:0.1",
+    "normal:learned",
+    "normal:optimal",
+    "laplace:1",
+    "categorical:17",
+)
+"""Specs of each kind."""
 
 
 def likelihood_from(spec: str) -> Likelihood:
     """The likelihood that a string names.
 
-    "bernoulli" (logits inside), "normal:0.1", "normal:learned", "normal:optimal" (also plain "normal"),
-    "laplace:0.5" (plain "laplace" has scale 1), "categorical:17".
+    "bernoulli" (logits inside; "bernoulli-probabilities" where the decoder ends in a sigmoid), "normal:0.1",
+    "normal:learned", "normal:optimal" (also plain "normal"), "laplace:0.5" (plain "laplace" has scale 1),
+    "categorical:17".
     """
-    name, _, argument = spec.partition(":")
-    if name == "bernoulli" and not argument:
-        return Bernoulli()
-    if name == "normal":
-        named = argument in ("", "learned", "optimal")
-        return NormalLikelihood((argument or "optimal") if named else _number(name, argument))
-    if name == "laplace":
-        return LaplaceLikelihood(_number(name, argument or "1"))
-    if name == "categorical":
-        return Categorical(int(_number(name, argument or "missing")))
-    known = ("bernoulli", "normal:0.1", "normal:learned", "normal:optimal", "laplace:1", "categorical:17")
-    raise UnknownName("likelihood", spec, known)
+    name, colon, argument = spec.partition(":")
+    if spec in ("bernoulli", "bernoulli-probabilities"):
+        return Bernoulli("logits" if spec == "bernoulli" else "probabilities")
+    if name not in ("normal", "laplace", "categorical"):
+        raise UnknownName("likelihood", spec, KNOWN)
+    if name == "normal" and (not colon or argument in ("learned", "optimal")):
+        return NormalLikelihood(argument or "optimal")
+    if name == "laplace" and not colon:
+        return LaplaceLikelihood()
+    try:
+        return Categorical(int(argument)) if name == "categorical" else _SCALED[name](float(argument))
+    except ValueError:
+        raise UnknownName("likelihood", spec, KNOWN) from None
+
+
+_SCALED: dict[str, Callable[[float], Likelihood]] = {"normal": NormalLikelihood, "laplace": LaplaceLikelihood}

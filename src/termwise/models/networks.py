@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from termwise.errors import Refused, UnknownName
+from termwise.models.passes import evaluating
 
 Shape = tuple[int, ...]
 Bodies = tuple[nn.Module, nn.Module]
@@ -122,7 +123,7 @@ def imported(module: str, function: str) -> Callable[..., Bodies]:
         if "" not in sys.path:
             sys.path.insert(0, "")
         return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise Refused(
             f"Expected a function {function!r} in a module {module!r} on the Python path or in this folder; "
             f"got {error}. Check both names."
@@ -134,14 +135,12 @@ def checked(bodies: Bodies, shape: Shape, features: int, latent: int, decoded: S
     encoder, decoder = bodies
     trials = (("encoder", encoder, shape, (features,)), ("decoder", decoder, (latent,), decoded))
     for name, body, given, wanted in trials:
-        was_training = body.training
         try:
-            with torch.no_grad():
-                got = tuple(body.eval()(torch.zeros(2, *given)).shape)
-        except (RuntimeError, ValueError, TypeError) as error:
+            with evaluating(body):
+                output = body(torch.zeros(2, *given))
+        except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
             raise Refused(f"The {name} failed on a batch of shape {(2, *given)}: {error}") from None
-        finally:
-            body.train(was_training)
+        got = tuple(output.shape) if isinstance(output, Tensor) else f"a {type(output).__name__}"
         if got != (2, *wanted):
             raise Refused(f"The {name} must turn {(2, *given)} into {(2, *wanted)}; it gave {got}.")
     return bodies

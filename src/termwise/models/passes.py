@@ -13,9 +13,10 @@ from termwise.models.draw import Draw, Drawable
 @contextmanager
 def evaluating(model: Drawable | nn.Module) -> Iterator[None]:
     """The model in evaluation mode, and every part of it left as it was."""
-    modes = {part: part.training for part in model.modules()} if isinstance(model, nn.Module) else {}
-    if isinstance(model, nn.Module):
-        model.eval()
+    networks: list[nn.Module] = [model] if isinstance(model, nn.Module) else getattr(model, "networks", [])
+    modes = {part: part.training for network in networks for part in network.modules()}
+    for network in networks:
+        network.eval()
     try:
         with torch.no_grad():
             yield

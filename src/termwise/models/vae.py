@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_model
+from safetensors.torch import load_file, load_model, save_model
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
@@ -77,8 +77,10 @@ class VAE(nn.Module):
         build: Callable[..., tuple[nn.Module, nn.Module]] = network_builder(network)
         try:
             bodies = build(tuple(shape), features, latent, decoded, **options)
-        except TypeError as error:
-            raise Refused(f"The network {network!r} does not take these options: {error}") from None
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise Refused(f"The network {network!r} cannot be built with options {options}: {error}") from None
+        if not (isinstance(bodies, tuple | list) and [isinstance(body, nn.Module) for body in bodies] == [True, True]):
+            raise Refused(f"The network {network!r} must give two modules, (encoder, decoder); got {bodies!r:.80}.")
         model = cls(*bodies, shape=shape, latent=latent, posterior=posterior, likelihood=likelihood)
         model.network = {"name": network, "options": options}
         return model
@@ -157,26 +159,29 @@ class VAE(nn.Module):
         folder = Path(folder)
         try:
             config = json.loads((folder / "config.json").read_text())
-            weights = load_file(folder / "model.safetensors")
+            load_file(folder / "model.safetensors")  # says whether it is whole, before anything is built
+            shape, latent, network = tuple(config["shape"]), int(config["latent"]), config["network"]
+            shared = {"posterior": config["posterior"], "likelihood": config["likelihood"]}
+            builder = None if network is None else (network["name"], dict(network["options"]))
         except FileNotFoundError as error:
             raise BadData(
                 f"Expected config.json and model.safetensors in {folder}; {Path(error.filename).name} is missing."
             ) from None
+        except (KeyError, TypeError) as error:
+            raise BadData(f"{folder / 'config.json'} is not what save_pretrained writes: {error}.") from None
         except Exception as error:  # JSON and safetensors each have errors of their own
             raise BadData(f"{folder} holds no model that can be read: {error}") from None
-        shared = {"posterior": config["posterior"], "likelihood": config["likelihood"]}
-        shape, latent, network = tuple(config["shape"]), config["latent"], config["network"]
         if encoder is not None and decoder is not None:
             model = cls(encoder, decoder, shape=shape, latent=latent, **shared)
-        elif network is None:
+        elif builder is None:
             raise Refused(
                 f"The model in {folder} was made of modules of your own, which are not saved. "
                 "Pass from_pretrained(folder, encoder=..., decoder=...)."
             )
         else:
-            model = cls.build(shape, latent, network["name"], options=network["options"], **shared)
+            model = cls.build(shape, latent, builder[0], options=builder[1], **shared)
         try:
-            model.load_state_dict(weights)
+            load_model(model, folder / "model.safetensors")
         except RuntimeError as error:
             raise BadData(f"The weights in {folder} are not those of its config.json: {error}") from None
         return model.eval()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from termwise.errors import Refused, UnknownName
 from termwise.terms.memory import Bank, Full, Memory, MinibatchStratified, MinibatchWeighted
@@ -37,4 +37,10 @@ def memory_from(given: AnyMemory) -> Memory:
     """A memory, from one, from its name, or from a table such as {"name": "bank", "size": 4096}."""
     if isinstance(given, Memory):
         return given
-    return MemorySpec.model_validate({"name": given} if isinstance(given, str) else given).build()
+    try:
+        return MemorySpec.model_validate({"name": given} if isinstance(given, str) else given).build()
+    except ValidationError as error:
+        raise Refused(
+            f'An aggregate is a name ({", ".join(MEMORIES)}), or a table such as {{name = "bank", size = 4096}}; '
+            f"got {given!r}: {'; '.join(mistake['msg'] for mistake in error.errors())}."
+        ) from None

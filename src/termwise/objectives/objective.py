@@ -72,6 +72,8 @@ class Weighted:
             )
 
     def __rmul__(self, weight: Weight) -> "Weighted":
+        if self.weight != Constant(value=1.0):
+            raise Refused(f"{self.term.name} is weighted twice, by {self.weight!r} and {weight!r}. Give it one weight.")
         return replace(self, weight=as_schedule(weight))
 
     def __add__(self, other: "Weighted | Objective") -> "Objective":

@@ -5,9 +5,11 @@ Distortion weighs 1 throughout. A weight may be a number or a schedule; `aggrega
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic import PositiveFloat, ValidationError, validate_call
 
 from termwise.errors import Refused, UnknownName
 from termwise.objectives.game import Game, solo
@@ -56,7 +58,7 @@ def beta_tcvae(alpha: Weight = 1.0, beta: Weight = 6.0, gamma: Weight = 1.0, agg
     return solo(distortion() + alpha * index_code_mi(kl) + beta * total_correlation(kl) + gamma * dimension_wise_kl(kl))
 
 
-def info_vae(alpha: float = 0.0, lambda_: float = 1000.0, bandwidth: float | None = None) -> Game:
+def info_vae(alpha: float = 0.0, lambda_: float = 1000.0, bandwidth: PositiveFloat | None = None) -> Game:
     """InfoVAE with the MMD (Zhao, Song and Ermon, 2019, eq. 6): (1 - alpha) rate + (alpha + lambda - 1) MMD^2."""
     mmd = Kernel(RBF(bandwidth))
     return solo(distortion() + (1 - alpha) * rate(ClosedForm()) + (alpha + lambda_ - 1) * marginal_kl(mmd))
@@ -92,14 +94,28 @@ class Recipe:
         return {name.rstrip("_"): parameter for name, parameter in inspect.signature(self.make).parameters.items()}
 
     def __call__(self, **options: Any) -> Game:
-        """The game, with options given by name."""
+        """The game, with options given by name; a schedule may be a table. `lambda_` is lambda, from Python."""
+        options = {option.rstrip("_"): value for option, value in options.items()}
         for option in options:
             if option not in self.options:
                 if not self.options:
                     raise Refused(f"Recipe {self.name!r} takes no options; got {option!r}.")
                 raise UnknownName(f"option of recipe {self.name!r}", option, self.options)
         named = {self.options[option].name: value for option, value in options.items()}
-        return self.make(**named)
+        try:
+            return validate_call(config={"arbitrary_types_allowed": True})(self.make)(**named)
+        except ValidationError as error:
+            raise Refused(f"Recipe {self.name!r}: {'; '.join(_mistakes(error, named))}.") from None
+
+
+def _mistakes(error: ValidationError, given: dict[str, Any]) -> Iterator[str]:
+    """One for every option: of the ways in which it might have been meant, what the nearest misses."""
+    for option, value in given.items():
+        misses = [mistake for mistake in error.errors() if mistake["loc"][:1] == (option,)]
+        if misses:
+            nearest = max(misses, key=lambda mistake: len(mistake["loc"]))
+            inner = f"{nearest['loc'][-1]}: " if len(nearest["loc"]) > 2 else ""
+            yield f"{option.rstrip('_')} = {value!r} cannot be: {inner}{nearest['msg']}"
 
 
 RECIPES: dict[str, Recipe] = {

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt
 
+from termwise.errors import Refused
+
 Step = int
 
 
@@ -121,4 +123,8 @@ Weight = FiniteFloat | Schedule
 
 def as_schedule(weight: Weight) -> AnySchedule:
     """The same, as a schedule."""
-    return Constant(value=float(weight)) if isinstance(weight, int | float) else weight
+    if isinstance(weight, _Schedule):
+        return weight
+    if not isinstance(weight, int | float) or not math.isfinite(weight):
+        raise Refused(f"Expected a finite number, or a schedule such as Linear(end=1.0, steps=1000); got {weight!r}.")
+    return Constant(value=float(weight))

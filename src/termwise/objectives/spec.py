@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from termwise.errors import Refused, UnknownName
 from termwise.objectives.game import Game, solo
@@ -88,17 +88,10 @@ class ObjectiveSpec(BaseModel):
             assert self.recipe is not None
             if self.distortion is not None:
                 raise Refused("The distortion weighs 1 in every recipe. To weigh it, write the walk link by link.")
-            return recipe(self.recipe, **{name: _option(value) for name, value in self.options.items()})
+            return recipe(self.recipe, **self.options)
         if self.options:
             raise UnknownName("key of [objective]", next(iter(self.options)), ("recipe", "links", "distortion"))
         return solo(walk(self.links, self.distortion))
-
-
-def _option(value: Any) -> Any:
-    """A recipe's option: a table with a schedule becomes one."""
-    if isinstance(value, dict) and "schedule" in value:
-        return TypeAdapter(Weight).validate_python(value)
-    return value
 
 
 def walk(links: tuple[LinkSpec, ...], distortion_weight: Weight | None = None) -> Objective:

@@ -111,13 +111,14 @@ class Lattice:
     Args:
         mean: (N, D), the members' means.
         scale: (N, D), their standard deviations.
+        extent: What to have room for; where the members lie, and some more, where left out.
 
     `fits` is false where the members' scales are so small that the cells would not be held in reasonable memory; the
     lattice must not be read then.
     """
 
-    def __init__(self, mean: Tensor, scale: Tensor) -> None:
-        self.layout = Layout(Extent.of(mean, scale).with_room())
+    def __init__(self, mean: Tensor, scale: Tensor, extent: Extent | None = None) -> None:
+        self.layout = Layout(extent or Extent.of(mean, scale).with_room())
         self.fits = self.layout.size <= MOST_CELLS  # false for nan, too
         self.cells = torch.zeros(int(self.layout.size) if self.fits else 0, dtype=torch.int64, device=mean.device)
         if self.fits:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.terms.lattice import Lattice
+from termwise.terms.lattice import Extent, Lattice
 from termwise.terms.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
 
 BIAS_OF_JENSEN = {
@@ -220,12 +220,14 @@ class Bank(Memory):
         """The posteriors held, whose they are and when they were written."""
         held = self._full("saved")
         names = ("mean", "spread", "example", "written", "clock", "dataset_size")
-        return {name: getattr(held, name) for name in names}
+        extent = None if held.lattice is None else vars(held.lattice.layout.extent)
+        return {**{name: getattr(held, name) for name in names}, "extent": extent}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over a saved bank, whatever this one holds."""
         copied: dict[str, Any] = {name: x.clone() if isinstance(x, Tensor) else x for name, x in state.items()}
-        self._held = _Held(**copied)
+        extent = copied.pop("extent")
+        self._held = _Held(**copied, extent=None if extent is None else Extent(**extent))
 
     def observe(self, draw: Draw) -> None:
         """Write the batch's posteriors over their former selves, or, in a bank that is full, over the oldest."""
@@ -266,16 +268,24 @@ def _index(draw: Draw) -> Tensor:
 class _Held:
     """What a bank holds: K slots, each with a posterior, the example that it is of, and when it was written.
 
-    Beside this state stand what is made of it: the components' features, the lattice, and each example's slot.
+    Beside this state stands what is made of it: the components' features, the lattice, and each example's slot. The
+    lattice's extent is part of the state, so that sums over it are taken in the same order, whenever it was laid out.
     """
 
     def __init__(
-        self, mean: Tensor, spread: Tensor, example: Tensor, written: Tensor, clock: int, dataset_size: int
+        self,
+        mean: Tensor,
+        spread: Tensor,
+        example: Tensor,
+        written: Tensor,
+        clock: int,
+        dataset_size: int,
+        extent: Extent | None = None,
     ) -> None:
         self.components = Gaussians(mean, spread)
         self.mean, self.spread = self.components.mean, self.components.spread  # one storage with the components
         self.example, self.written, self.clock, self.dataset_size = example, written, clock, dataset_size
-        self.lattice = Lattice(mean, self.components.scale) if len(mean) >= Bank.LATTICE_FROM else None
+        self.lattice = Lattice(mean, self.components.scale, extent) if len(mean) >= Bank.LATTICE_FROM else None
         self.slot_of = example.new_full((dataset_size,), -1)  # (N,), -1 where an example has none
         self.slot_of[example] = torch.arange(len(example), device=example.device)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from termwise.errors import Refused
-from termwise.measure.account import Account
+from termwise.measuring.account import Account
 
 
 @dataclass(frozen=True)

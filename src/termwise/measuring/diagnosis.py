@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from termwise.measure.account import Reading
+from termwise.measuring.account import Reading
 
 COLLAPSED = 0.05  # nats: a dimension under it carries nothing
 SATURATED = 0.5  # nats below log N

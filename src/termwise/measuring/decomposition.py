@@ -13,8 +13,8 @@ from torch.distributions import Bernoulli, Distribution, Independent
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
-from termwise.measure.account import Account, Reading, reading_of
-from termwise.measure.diagnosis import diagnose
+from termwise.measuring.account import Account, Reading, reading_of
+from termwise.measuring.diagnosis import diagnose
 from termwise.models.draw import Draw, Drawable
 from termwise.models.passes import DataPass, evaluating, own_randomness
 from termwise.terms.closed_form import ClosedForm

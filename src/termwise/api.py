@@ -10,19 +10,25 @@ import torch
 from torch import Tensor, nn
 
 from termwise.data import Dataset, load_data
-from termwise.errors import Refused
+from termwise.errors import BadData, Refused
 from termwise.measuring import Account, Comparison
 from termwise.measuring import compare as compare_accounts
 from termwise.measuring import measure as measure_model
 from termwise.models import VAE, Drawable
 from termwise.models.passes import DataPass, evaluating
 from termwise.objectives import Game, Objective, Weighted, solo
+from termwise.objectives.spec import ObjectiveSpec
 from termwise.report.card import model_card
 from termwise.report.page import write_page
 from termwise.report.pictures import Pictures
 from termwise.report.walk import standard_links
 from termwise.training import Config, RunFolder, Trainer, config_from, merged
+from termwise.training.config import LARGEST_SEED, ModelSection
 from termwise.training.progress import Bar, Silent
+
+
+OWN = "own"
+"""What a configuration calls networks that were made in Python, and cannot be made again from it."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +99,16 @@ def train(
         "training": training,
     }
     given = config.model_dump(exclude_none=True, by_alias=True) if isinstance(config, Config) else dict(config or {})
+    config_from(given)  # says its mistakes, also those that a keyword would hide
+    if objective is not None and (recipe is not None or options):
+        raise Refused("An objective of your own has no recipe and no recipe's options; pass one or the other.")
     if recipe is not None:
         given.pop("objective", None)
-    settings = config_from(merged(given, _without_none(said)))
+    settings = _with_own(config_from(merged(given, _without_none(said))), objective, model)
     dataset = load_data(data) if data is not None and not isinstance(data, str | Path) else None
     folder = RunFolder(out or Path("runs") / _run_name(settings, dataset, objective))
     if resume:
-        settings = _agreed(folder, settings, given, _without_none(said))
+        settings = _agreed(folder, merged(given, _without_none(said)), objective, model)
     elif folder.exists and not overwrite:
         raise Refused(f"{folder} holds a run already. Resume it (resume, --resume), or begin anew (overwrite).")
     dataset = dataset or _load(settings)
@@ -108,20 +117,22 @@ def train(
 
     torch.manual_seed(settings.training.seed)
     vae = model or _built(settings, dataset)
-    vae.likelihood.check(dataset.value_range())
+    _check_fit(vae, dataset)
+    if len(dataset.test) < 2:
+        raise BadData(f"{dataset.name}: expected a test part of two examples or more, got {len(dataset.test)}.")
     game = settings.objective.build() if objective is None else _as_game(objective)
-    if not resume:
-        folder.create(settings)
     steps = settings.training.epochs * (len(dataset.train) // min(settings.training.batch_size, len(dataset.train)))
     watcher = Bar(steps, settings.training.epochs) if progress else Silent()
     trainer = Trainer(vae, game, dataset, settings.training, folder, watcher)
-    if resume and folder.checkpoint_file.exists():
+    if not resume:
+        folder.create(settings)
+    if folder.checkpoint_file.exists():
         trainer.resume()
     else:
         trainer.start()
-    trained = trainer.run()
+    trained = trainer.run().to(dtype=torch.float32)
     account = measure(trained, dataset.test, device=trainer.engine.device)
-    trained.to("cpu", torch.float32)
+    trained.to("cpu")
     account.save(folder.account_file, folder.values_file)
     written = settings.model_dump(mode="json", exclude_none=True, by_alias=True)
     trained.save_pretrained(folder.model_folder, card=model_card(written, account.to_json()))
@@ -141,17 +152,34 @@ def _run_name(settings: Config, dataset: Dataset | None, objective: object) -> s
     return f"{name}-{goal or 'walk'}-seed{settings.training.seed}"
 
 
-def _agreed(folder: RunFolder, settings: Config, given: dict[str, Any], said: dict[str, Any]) -> Config:
+def _with_own(settings: Config, objective: object | None, model: VAE | None) -> Config:
+    """The configuration as it is where the objective or the model was made in Python: no recipe, its own networks."""
+    changes: dict[str, Any] = {}
+    if objective is not None:
+        changes["objective"] = ObjectiveSpec()
+    if model is not None:
+        network = model.network or {"name": OWN, "options": {}}
+        changes["model"] = ModelSection(
+            network=network["name"],
+            latent=model.latent,
+            posterior=model.family.name,
+            likelihood=model.likelihood.spec,
+            options=network["options"],
+        )
+    return config_from(settings.model_copy(update=changes).model_dump(exclude_none=True, by_alias=True))
+
+
+def _agreed(folder: RunFolder, said: dict[str, Any], objective: object | None, model: VAE | None) -> Config:
     """The configuration of the run to resume; what is said anew must be what it says."""
     held = folder.config()
-    if given or said:
-        tables = held.model_dump(exclude_none=True, by_alias=True)
-        asked = config_from(merged(tables, merged(given, said)))
-        if asked != held:
-            raise Refused(
-                f"{folder} was begun with another configuration. Resume it without other settings, or begin anew in "
-                "another folder."
-            )
+    asked = config_from(merged(held.model_dump(exclude_none=True, by_alias=True), said))
+    if _with_own(asked, objective, model) != held:
+        raise Refused(
+            f"{folder} was begun with another configuration. Resume it without other settings, or begin anew in "
+            "another folder."
+        )
+    if objective is None and held.objective == ObjectiveSpec():
+        raise Refused(f"{folder} was begun with an objective made in Python. Pass it again: train(..., objective=...).")
     return held
 
 
@@ -165,9 +193,18 @@ def _load(settings: Config) -> Dataset:
 
 def _built(settings: Config, dataset: Dataset) -> VAE:
     section = settings.model
+    if section.network == OWN:
+        raise Refused("This run's networks were made in Python. Pass the model again: train(..., model=...).")
     return VAE.build(
         dataset.shape, section.latent, section.network, section.posterior, section.likelihood, section.options
     )
+
+
+def _check_fit(model: VAE, data: Dataset) -> None:
+    """Raise BadData where the examples are none that the model can take."""
+    if data.shape != model.shape:
+        raise BadData(f"The model takes examples of shape {model.shape}; {data.name} has examples of shape {data.shape}.")
+    model.likelihood.check(data.value_range())
 
 
 def _as_game(objective: Game | Objective | Weighted) -> Game:
@@ -223,10 +260,21 @@ def measure(
         vae = model
     if data is None:
         raise Refused("Nothing to measure on: pass the data, as a Dataset, a tensor, or a source's name or path.")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise Refused(f"A seed is a whole number from 0 to {LARGEST_SEED}; got {seed}.")
     dataset = _to_measure(data, split)
+    if isinstance(vae, VAE):
+        _check_fit(vae, dataset)
     if isinstance(vae, nn.Module):
-        vae.to(device)
+        _place(vae, device)
     return measure_model(vae, dataset, samples=samples, seed=seed, batch_size=batch_size, device=device)
+
+
+def _place(model: nn.Module, device: torch.device | str) -> None:
+    try:
+        model.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
+        raise Refused(f"The device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
 
 
 def _to_measure(data: Dataset | Tensor | np.ndarray | str | Path, split: str) -> Dataset:

@@ -5,7 +5,6 @@ printed without a traceback, and the status is 2.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,30 +53,32 @@ def train(
 ) -> None:
     """Train a VAE, measure it on the test split, and write a run folder with a report."""
     from termwise import api
-    from termwise.training.config import read_config, with_setting
+    from termwise.training.config import read_config, with_recipe, with_setting
 
     tables: dict[str, Any] = {} if config is None else read_config(config)
+    if recipe is not None:
+        tables = with_recipe(tables, recipe)
     for one in setting or []:
         tables = with_setting(tables, one)
-    if recipe is not None and "recipe" not in tables.get("objective", {}):
-        tables.setdefault("objective", {})["recipe"] = recipe
-        recipe = None
-    run = api.train(
-        tables,
-        data=data,
-        recipe=recipe,
-        network=network,
-        latent=latent,
-        likelihood=likelihood,
-        posterior=posterior,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        device=device,
-        out=out,
-        resume=resume,
-        overwrite=overwrite,
-    )
+    try:
+        run = api.train(
+            tables,
+            data=data,
+            network=network,
+            latent=latent,
+            likelihood=likelihood,
+            posterior=posterior,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            device=device,
+            out=out,
+            resume=resume,
+            overwrite=overwrite,
+        )
+    except KeyboardInterrupt:
+        print("termwise: stopped. The same command with --resume goes on from the last checkpoint.", file=sys.stderr)
+        raise typer.Exit(130) from None
     _show(run.account)
     print(f"\nThe run is in {run.folder}; its report: {run.folder.report_file}")
 
@@ -206,11 +207,7 @@ def main() -> None:
     except TermwiseError as error:
         print(f"termwise: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print(
-            "termwise: stopped. `termwise train --resume --out DIR` goes on from the last checkpoint.", file=sys.stderr
-        )
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
+    except OSError as error:
+        where = f" {error.filename}" if error.filename is not None else ""
+        print(f"termwise: The file system refused{where}: {error.strerror or error}.", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -262,6 +262,12 @@ def test_a_csv_file_that_cannot_be_used_says_where(tmp_path, text, message):
         load_data(tmp_path / "table.csv")
 
 
+def test_a_fault_right_of_the_labels_is_put_in_its_own_column(tmp_path):
+    (tmp_path / "table.csv").write_text("a,kind,b\n1,x,2\n3,y,oops\n")
+    with pytest.raises(BadData, match=r"line 3, column 'b'.*'oops'"):
+        load_data(tmp_path / "table.csv", labels="kind")
+
+
 def test_a_csv_file_of_bytes_that_are_no_text_is_refused(tmp_path):
     (tmp_path / "table.csv").write_bytes(b"\xff\xfe\x00\x01" * 20)
     with pytest.raises(BadData, match="UTF-8"):

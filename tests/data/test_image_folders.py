@@ -91,6 +91,10 @@ def test_class_folders_are_labels(tmp_path):
     assert torch.equal(data.tensor(), torch.from_numpy(COLOUR[order]).permute(0, 3, 1, 2) / 255)
 
 
+def test_subfolders_beside_loose_images_are_no_classes(tmp_path):
+    assert load_data(write(tmp_path, COLOUR[:3], ["loose.png", "cat/a.png", "dog/b.png"])).labels is None
+
+
 def test_one_subfolder_is_no_class(tmp_path):
     assert load_data(write(tmp_path / "all", COLOUR).parent).labels is None
 

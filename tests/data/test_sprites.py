@@ -79,6 +79,21 @@ def test_no_shape_reaches_beyond_the_window_that_is_drawn():
     assert radius == pytest.approx(9.6 * math.sqrt(2))
 
 
+def test_the_corners_that_reach_farthest_are_drawn():
+    turn = 2 * math.pi * 5 / 39  # a corner of the square lies 1.2 degrees off each axis
+    row, column = np.mgrid[:64, :64] + 0.5
+    farthest = 0
+    for x in (0, 30):  # centres at the left and at the right end of a pixel
+        images = render(cells(shape=0, scale=5, orientation=5, pos_x=x))[:, 0].bool().numpy()
+        for y, image in enumerate(images):
+            dx, dy = column - (16 + 32 * x / 31), row - (16 + 32 * y / 31)
+            u, v = np.cos(turn) * dx - np.sin(turn) * dy, np.sin(turn) * dx + np.cos(turn) * dy
+            expected = np.maximum(abs(u), abs(v)) <= 9.6
+            assert (image == expected).all()
+            farthest = max(farthest, abs(dx[expected]).max())
+    assert farthest >= 13.5
+
+
 def test_a_heart_stands_upright_at_orientation_0():
     heart = render(cells(shape=2, scale=5, orientation=0, pos_x=0, pos_y=0))[0, 0]  # centred on 16, 16
     assert torch.equal(heart[:, :16], heart[:, 16:32].flip(1))

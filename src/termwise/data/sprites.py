@@ -85,8 +85,7 @@ def _in_heart(u: Tensor, v: Tensor) -> Tensor:
 
 
 _CONTAINS: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (_in_square, _in_ellipse, _in_heart)
-# The last orientation is a full turn: taken as the first, the two are the same picture to the bit.
-_TURNS = [2 * math.pi * (step % 39) / 39 for step in range(GRID["orientation"])]
+_TURNS = [2 * math.pi * step / 39 for step in range(GRID["orientation"])]
 _COSINE = torch.tensor([math.cos(turn) for turn in _TURNS])
 _SINE = torch.tensor([math.sin(turn) for turn in _TURNS])
 

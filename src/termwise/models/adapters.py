@@ -179,7 +179,7 @@ def _likelihood(spec: str) -> Likelihood:
 def flat(distribution: Distribution, batch: int = 1) -> Distribution:
     """The same law over flat codes: batch shape (B,) (or () where `batch` is 0), event shape (D,).
 
-    Normals of any batch and event shape are understood; another law must have flat codes already.
+    Normals of any batch and event shape are understood; another law must have flat codes already, as (B, D).
     """
     base = distribution
     while isinstance(base, Independent):
@@ -188,6 +188,8 @@ def flat(distribution: Distribution, batch: int = 1) -> Distribution:
         parts = torch.broadcast_tensors(base.loc, base.scale)
         mean, scale = (part.reshape(*part.shape[:batch], -1) for part in parts)
         return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
+    if len(distribution.batch_shape) == batch + 1 and not distribution.event_shape:
+        return Independent(distribution, 1, validate_args=False)
     if len(distribution.batch_shape) != batch or len(distribution.event_shape) != 1:
         raise Refused(
             f"A {type(base).__name__} must have batch shape {'(B,)' if batch else '()'} and event shape (D,); "

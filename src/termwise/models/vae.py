@@ -157,18 +157,17 @@ class VAE(nn.Module):
             decoder: Likewise.
         """
         folder = Path(folder)
+        missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).exists()]
+        if missing:
+            raise BadData(f"Expected config.json and model.safetensors in {folder}; {missing[0]} is missing.")
         try:
             config = json.loads((folder / "config.json").read_text())
             load_file(folder / "model.safetensors")  # says whether it is whole, before anything is built
             shape, latent, network = tuple(config["shape"]), int(config["latent"]), config["network"]
             shared = {"posterior": config["posterior"], "likelihood": config["likelihood"]}
             builder = None if network is None else (network["name"], dict(network["options"]))
-        except FileNotFoundError as error:
-            raise BadData(
-                f"Expected config.json and model.safetensors in {folder}; {Path(error.filename).name} is missing."
-            ) from None
         except (KeyError, TypeError) as error:
-            raise BadData(f"{folder / 'config.json'} is not what save_pretrained writes: {error}.") from None
+            raise BadData(f"{folder / 'config.json'} is not what save_pretrained writes: {error!r}.") from None
         except Exception as error:  # JSON and safetensors each have errors of their own
             raise BadData(f"{folder} holds no model that can be read: {error}") from None
         if encoder is not None and decoder is not None:

@@ -113,6 +113,7 @@ def _mistakes(error: ValidationError, given: dict[str, Any]) -> Iterator[str]:
     for option, value in given.items():
         misses = [mistake for mistake in error.errors() if mistake["loc"][:1] == (option,)]
         if misses:
+            misses = misses[::-1] if isinstance(value, dict) else misses  # a table was meant as a schedule
             nearest = max(misses, key=lambda mistake: len(mistake["loc"]))
             inner = f"{nearest['loc'][-1]}: " if len(nearest["loc"]) > 2 else ""
             yield f"{option.rstrip('_')} = {value!r} cannot be: {inner}{nearest['msg']}"

@@ -14,6 +14,7 @@ present members alone and not on its history.
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,17 +24,30 @@ NEIGHBOURS = 6  # of a member, on either axis
 EDGE = NEIGHBOURS // 2
 UNIT = 2.0**36  # of the fixed point
 REACH = 17  # points on either side of z that are summed: 5.7 sigmas
+WINDOW = 2 * REACH + 1
 MOST_CELLS = 2**26  # 512 MiB
 
 
+def _lagrange_coefficients() -> Tensor:
+    """Of Lagrange's polynomials on the nodes, the highest power first, in x - CENTRE: shape (NEIGHBOURS, NEIGHBOURS)."""
+    nodes = np.arange(NEIGHBOURS) - CENTRE
+    others = [np.delete(nodes, i) for i in range(NEIGHBOURS)]
+    columns = [np.poly(rest) / np.prod(node - rest) for node, rest in zip(nodes, others, strict=True)]
+    return torch.from_numpy(np.stack(columns, axis=1))
+
+
+CENTRE = (NEIGHBOURS - 1) / 2
+COEFFICIENTS = _lagrange_coefficients()
+
+
 def lagrange(position: Tensor) -> Tensor:
-    """Weights of the nodes 0 ... NEIGHBOURS - 1 at `position`, shape (...): shape (..., NEIGHBOURS)."""
-    gaps = [position - node for node in range(NEIGHBOURS)]
-    weights = []
-    for i in range(NEIGHBOURS):
-        factors = [gaps[j] / (i - j) for j in range(NEIGHBOURS) if j != i]
-        weights.append(math.prod(factors[1:], start=factors[0]))
-    return torch.stack(weights, dim=-1)
+    """Weights of the nodes 0 ... NEIGHBOURS - 1 at `position`, float64, shape (...): shape (..., NEIGHBOURS)."""
+    leading, *rest = COEFFICIENTS.to(position.device).view(NEIGHBOURS, NEIGHBOURS, *[1] * position.dim())
+    x = position - CENTRE
+    weights = leading * x  # (NEIGHBOURS, ...)
+    for row in rest[:-1]:
+        weights = weights.add_(row).mul_(x)  # not fused: a weight must not depend on what else is in the batch
+    return weights.add_(rest[-1]).movedim(0, -1)
 
 
 def neighbours(position: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,7 +104,7 @@ class Layout:
         levels: L, the most levels that a dimension has.
         first: The lattice index of the first cell, by dimension and level, shape (D, L).
         count: How many cells there are, shape (D, L).
-        offset: Where they start in the row, shape (D, L).
+        offset: Where they start in the row, shape (D, L). Before and behind lies a window of cells that stay empty.
     """
 
     def __init__(self, extent: Extent) -> None:
@@ -100,9 +114,15 @@ class Layout:
         spacing = width(extent.bottom.unsqueeze(1) + steps) * SPACING  # (D, L)
         first = (extent.low.unsqueeze(1) / spacing).floor() - NEIGHBOURS
         count = (extent.high.unsqueeze(1) / spacing).ceil() + NEIGHBOURS - first + 1
-        self.size = float(count.sum())
+        self.size = float((count + 2 * WINDOW).sum())
         self.first, self.count = first.long(), count.long()
-        self.offset = (self.count.flatten().cumsum(0) - self.count.flatten()).view_as(self.count)
+        before = (self.count + 2 * WINDOW).flatten()
+        self.offset = (before.cumsum(0) - before).view_as(self.count) + WINDOW
+
+
+def _in_order(by_level: Tensor) -> Tensor:
+    """The sum over the last axis, from first to last: then levels that hold nothing change no bit of it."""
+    return by_level.cumsum(-1)[..., -1]
 
 
 class Lattice:
@@ -123,7 +143,7 @@ class Lattice:
         self.cells = torch.zeros(int(self.layout.size) if self.fits else 0, dtype=torch.int64, device=mean.device)
         if self.fits:
             for some_mean, some_scale in zip(mean.split(4096), scale.split(4096), strict=True):
-                self._deposit(some_mean, some_scale, sign=1)
+                self._deposit(some_mean, some_scale)
 
     def replace(self, old: tuple[Tensor, Tensor], new: tuple[Tensor, Tensor]) -> None:
         """Take members out and put others in; each a (mean, scale) of shapes (B, D)."""
@@ -133,8 +153,10 @@ class Lattice:
         if not extent.within(self.layout.extent):
             self._grow(extent.with_room())
         if self.fits:
-            self._deposit(*old, sign=-1)
-            self._deposit(*new, sign=1)
+            mean, scale = (torch.cat(both) for both in zip(old, new, strict=True))
+            sign = torch.ones(len(mean), 1, 1, 1, dtype=torch.int64, device=mean.device)
+            sign[: len(old[0])] = -1
+            self._deposit(mean, scale, sign)
 
     def density(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """S_j(z) and its derivative at codes z, shape (B, D); both of that shape, float64."""
@@ -142,19 +164,19 @@ class Lattice:
         sigma = width(layout.extent.bottom.unsqueeze(1) + torch.arange(layout.levels, device=z.device))  # (D, L)
         position = z.double().unsqueeze(-1) / (sigma * SPACING)  # (B, D, L)
         nearest = position.round()
+        start = nearest.long() - REACH - layout.first  # (B, D, L)
+        start = start.clamp(min=-WINDOW).minimum(layout.count).add_(layout.offset)
+        windows = self.cells.unfold(0, WINDOW, 1).index_select(0, start.flatten())
         steps = torch.arange(-REACH, REACH + 1, device=z.device)
-        place = (nearest.long() - layout.first).unsqueeze(-1) + steps  # (B, D, L, 2 REACH + 1)
-        inside = (place >= 0) & (place < layout.count.unsqueeze(-1))
-        place.add_(layout.offset.unsqueeze(-1)).clamp_(0, len(self.cells) - 1)
-        weight = torch.where(inside, self.cells[place], 0).to(torch.float64)
-        standard = ((position - nearest).unsqueeze(-1) - steps) * SPACING
-        mass = weight * (-0.5 * standard.float().square()).exp_()
+        standard = ((position - nearest).float().unsqueeze(-1) - steps) * SPACING  # (B, D, L, WINDOW)
+        mass = standard.square().mul_(-0.5).exp_().mul_(windows.view_as(standard))
         peak = 1 / (sigma * (math.sqrt(2 * math.pi) * UNIT))
-        value = (mass.sum(-1) * peak).sum(-1)
-        slope = ((mass * standard).sum(-1) * (-peak / sigma)).sum(-1)
-        return value, slope
+        value = mass.sum(-1) * peak  # (B, D, L)
+        slope = mass.mul_(standard).sum(-1) * (-peak / sigma)
+        return _in_order(value), _in_order(slope)
 
-    def _deposit(self, mean: Tensor, scale: Tensor, sign: int) -> None:
+    def _deposit(self, mean: Tensor, scale: Tensor, sign: Tensor | int = 1) -> None:
+        """Put members in; or, where their sign is -1, take them out."""
         layout = self.layout
         levels, level_weights = neighbours(scale.double().log() / LEVEL)  # (B, D, 6)
         points, point_weights = neighbours(mean.double().unsqueeze(-1) / (width(levels) * SPACING))  # (B, D, 6, 6)
@@ -162,7 +184,7 @@ class Lattice:
         place = levels - layout.extent.bottom.view(1, -1, 1)
         start = (layout.offset - layout.first)[dimension, place]
         whole = (level_weights.unsqueeze(-1) * point_weights * UNIT).round().long()
-        self.cells.index_add_(0, (points + start.unsqueeze(-1)).flatten(), whole.flatten(), alpha=sign)
+        self.cells.index_add_(0, (points + start.unsqueeze(-1)).flatten(), (whole * sign).flatten())
 
     def _grow(self, extent: Extent) -> None:
         """Lay the cells out anew, with room for `extent`, keeping what they hold."""

@@ -7,11 +7,13 @@ from typing import Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from termwise.errors import Refused, UnknownName
 from termwise.objectives.game import OptimizerSettings
 from termwise.objectives.spec import ObjectiveSpec
 
+LARGEST_SEED = 2**32 - 1
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,7 +70,7 @@ class TrainingSection(_Section):
 
     epochs: PositiveInt = 20
     batch_size: PositiveInt = 128
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     optimizer: OptimizerSettings = OptimizerSettings()
     gradient_clip: PositiveFloat | None = None
     average: AverageSection | None = None
@@ -97,9 +99,16 @@ class Config(_Section):
 def config_from(values: Mapping[str, Any]) -> Config:
     """A Config from nested tables; every mistake is said at once, with its path."""
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
         raise Refused("The configuration has mistakes:\n" + "\n".join(_mistakes(error))) from None
+    try:
+        return Config.model_validate(tomllib.loads(config.toml()))  # what a run's file will say
+    except (PydanticSerializationError, TypeError) as error:
+        raise Refused(
+            f"A configuration holds what TOML can hold; got something else: {error}. An objective or a model made in "
+            "Python is passed as `objective` or `model`."
+        ) from None
 
 
 def _mistakes(error: ValidationError) -> Iterator[str]:
@@ -132,6 +141,16 @@ def read_config(path: str | Path) -> dict[str, Any]:
         raise Refused(f"There is no configuration at {path}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Refused(f"{path} is no TOML that can be read: {error}.") from None
+    except OSError as error:
+        raise Refused(f"The configuration {path} cannot be read: {error.strerror}.") from None
+
+
+def with_recipe(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Nested tables with this recipe for their objective; its options stay where it is the one they have."""
+    objective = values.get("objective")
+    if isinstance(objective, Mapping) and objective.get("recipe") == name:
+        return dict(values)
+    return {**values, "objective": {"recipe": name}}
 
 
 def with_setting(values: dict[str, Any], setting: str) -> dict[str, Any]:

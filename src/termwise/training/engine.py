@@ -24,8 +24,8 @@ class Engine:
         from lightning_fabric import Fabric
 
         accelerator, _, number = device.partition(":")
-        devices: Any = [int(number)] if number else 1
         try:
+            devices: Any = [int(number)] if number else 1
             self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
         except Exception as error:
             raise Refused(f"The device {device!r} cannot be used at precision {precision!r}: {error}") from None

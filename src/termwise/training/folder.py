@@ -13,14 +13,21 @@ from termwise.errors import BadData, Refused
 from termwise.training.config import Config, config_from, read_config
 
 
+MODEL_FILES = ("config.json", "model.safetensors", "README.md")
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file such that, whatever happens, there is the old one or the new one, whole."""
-    beside = path.with_name(path.name + ".part")
+    beside = _beside(path)
     with beside.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
 
 
 class RunFolder:
@@ -76,11 +83,17 @@ class RunFolder:
         return self.config_file.exists()
 
     def create(self, config: Config) -> None:
-        """Begin a run: a folder with its configuration, and no metrics yet."""
-        if self.path.exists() and any(self.path.iterdir()) and not self.exists:
+        """Begin a run: a folder with its configuration, and nothing else that is a run's.
+
+        The old checkpoint goes first and the new configuration comes last, so that whatever happens the folder is
+        fit to begin again in.
+        """
+        begun = {self.checkpoint_file.parent, _beside(self.config_file)}
+        if self.path.exists() and not self.exists and not set(self.path.iterdir()) <= begun:
             raise Refused(f"{self.path} holds files that are no run's. Choose another folder with --out.")
-        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
-        for stale in (self.metrics_file, self.checkpoint_file, self.account_file, self.values_file, self.report_file):
+        self.checkpoint_file.parent.mkdir(parents=True, exist_ok=True)
+        written = [self.checkpoint_file, self.metrics_file, self.account_file, self.values_file, self.report_file]
+        for stale in (*written, *(self.model_folder / name for name in MODEL_FILES)):
             stale.unlink(missing_ok=True)
         write_atomically(self.config_file, config.toml().encode())
 
@@ -101,9 +114,12 @@ class RunFolder:
 
     def cut_metrics(self, length: int) -> None:
         """Forget what was added to metrics.jsonl beyond its first `length` bytes."""
-        if not self.metrics_file.exists():
-            self.metrics_file.touch()
-        with self.metrics_file.open("r+b") as file:
+        with self.metrics_file.open("ab") as file:
+            if file.tell() < length:
+                raise BadData(
+                    f"{self.metrics_file} must have {length} bytes at the last checkpoint; it has {file.tell()}. "
+                    "Begin anew with --overwrite."
+                )
             file.truncate(length)
 
     def metrics(self) -> list[dict[str, Any]]:

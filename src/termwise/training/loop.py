@@ -31,7 +31,12 @@ from termwise.training.progress import Silent, Watcher
 
 def optimizer_for(parameters: list[nn.Parameter], settings: OptimizerSettings) -> torch.optim.Optimizer:
     """The optimizer of a player's parameters."""
-    rate, decay = as_schedule(settings.learning_rate)(0), settings.weight_decay
+    schedule, decay = as_schedule(settings.learning_rate), settings.weight_decay
+    if schedule.least() < 0:
+        raise Refused(f"A learning rate must be 0 or more; this one would be {schedule.least():g}.")
+    if not all(0 <= beta < 1 for beta in settings.betas):
+        raise Refused(f"An optimizer's betas must be 0 or more and less than 1; got {settings.betas}.")
+    rate = schedule(0)
     if settings.name == "adam":
         return torch.optim.Adam(parameters, lr=rate, betas=settings.betas, weight_decay=decay, fused=True)
     if settings.name == "adamw":
@@ -139,6 +144,7 @@ class Trainer:
 
     def start(self) -> None:
         """Fill the memories; a run is then ready, and its first checkpoint is written."""
+        self.folder.cut_metrics(0)
         passes = self.engine.over(self.model, self.train)
         for memory in self.game.memories:
             memory.prepare(passes)

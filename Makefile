@@ -1,0 +1,36 @@
+# make demo: train, measure and report on real digits.   make test: the tests.   make check: linters and types.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+DEMO = runs/demo
+
+.PHONY: demo test check wheel clean
+
+demo: $(VENV)/ready
+	$(BIN)/termwise train --config demo.toml --out $(DEMO) --overwrite
+
+test: $(VENV)/ready
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+
+check: $(VENV)/ready
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+wheel: $(VENV)/ready
+	$(BIN)/python -m build --wheel --no-isolation
+
+# uv where there is one, told of the folders that pip finds wheels in; else pip.
+$(VENV)/ready: pyproject.toml constraints/cpu.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "termwise needs Python 3.11 or newer; got " + sys.version.split()[0] + ". Set PYTHON=python3.11.")'
+	if command -v uv >/dev/null 2>&1; then \
+		links="$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get global.find-links 2>/dev/null || true)}"; \
+		uv venv --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" --allow-existing $(VENV) && \
+		UV_FIND_LINKS="$$links" uv pip install --python $(BIN)/python -c constraints/cpu.txt -e '.[dev]'; \
+	else \
+		$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q -c constraints/cpu.txt -e '.[dev]'; \
+	fi
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist build runs/demo

@@ -1,0 +1,121 @@
+"""A draw asks the model for each thing once, and for nothing that is not wanted."""
+
+import pytest
+import torch
+from torch.distributions import Categorical, Independent, Normal
+
+from termwise.models import Draw, Drawable, expected_example
+from termwise.terms import ClosedForm, Full, Link, MonteCarlo
+from termwise.terms.link import Distortion
+
+
+class Counting:
+    """A model that counts what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked = {"infer": 0, "generate": 0, "prior_law": 0}
+        self.given: list[tuple[torch.Tensor, object]] = []
+
+    def infer(self, x):
+        self.asked["infer"] += 1
+        return Independent(Normal(x, torch.ones_like(x)), 1), "a context"
+
+    def generate(self, z, context):
+        self.asked["generate"] += 1
+        self.given.append((z, context))
+        return Independent(Normal(z, torch.ones_like(z)), 1)
+
+    def prior_law(self):
+        self.asked["prior_law"] += 1
+        return Independent(Normal(torch.zeros(3), torch.ones(3)), 1)
+
+
+@pytest.fixture
+def model():
+    return Counting()
+
+
+def test_nothing_is_asked_before_it_is_wanted(model):
+    assert isinstance(model, Drawable)
+    assert len(Draw(model, torch.randn(4, 3))) == 4
+    assert model.asked == {"infer": 0, "generate": 0, "prior_law": 0}
+
+
+def test_the_rate_does_not_decode(model):
+    draw = Draw(model, torch.randn(4, 3))
+    Link("posterior", "prior", ClosedForm())(draw)
+    assert model.asked == {"infer": 1, "generate": 0, "prior_law": 1}
+
+
+def test_every_term_of_one_draw_shares_its_laws_and_its_codes(model):
+    draw = Draw(model, torch.randn(4, 3), dataset_size=4)
+    full = Full()
+    full.prepare(OneBatch(draw))
+    terms = [
+        Distortion(),
+        Link("posterior", "prior", ClosedForm()),
+        Link("posterior", "prior", MonteCarlo(full)),
+        Link("posterior", "aggregate", MonteCarlo(full)),
+        Link("aggregate", "prior", MonteCarlo(full)),
+    ]
+    for term in terms * 2:
+        term(draw)
+    assert model.asked == {"infer": 1, "generate": 1, "prior_law": 1}
+    assert model.given == [(draw.z, "a context")]
+    assert draw.z is draw.z
+
+
+class OneBatch:
+    """A data set of one batch."""
+
+    def __init__(self, draw: Draw) -> None:
+        self.draw = draw
+
+    def __len__(self) -> int:
+        return len(self.draw)
+
+    def __call__(self):
+        return iter([self.draw])
+
+
+def test_what_is_remembered_is_computed_once_for_every_key():
+    draw, calls = Draw(Counting(), torch.randn(4, 3)), []
+    for key in ("a", "b", "a"):
+        assert draw.once(key, lambda key=key: calls.append(key) or key) == key
+    assert calls == ["a", "b"]
+    assert Draw(Counting(), torch.randn(4, 3)).once("a", lambda: "anew") == "anew"
+
+
+def test_codes_carry_the_gradient_of_the_posterior(model):
+    x = torch.randn(4, 3, requires_grad=True)
+    Draw(model, x).z.sum().backward()
+    assert torch.equal(x.grad, torch.ones(4, 3))
+
+
+def test_a_posterior_without_a_pathwise_gradient_is_still_sampled(model):
+    class Discrete(Counting):
+        def infer(self, x):
+            return Categorical(logits=x), None
+
+    assert Draw(Discrete(), torch.randn(4, 3)).z.shape == (4,)
+
+
+def test_the_independent_draw_is_made_once_and_only_if_there_is_one(model):
+    other = Draw(model, torch.randn(4, 3))
+    made = []
+    draw = Draw(model, torch.randn(4, 3), independent=lambda: made.append(1) or other)
+    assert made == []
+    assert draw.independent is other
+    assert draw.independent is other
+    assert made == [1]
+    with pytest.raises(RuntimeError, match="no second batch"):
+        _ = other.independent
+
+
+def test_the_expected_example_is_the_mean_or_the_most_probable_category():
+    mean = torch.randn(2, 1, 3, 3)
+    assert torch.equal(expected_example(Independent(Normal(mean, 1.0), 3)), mean)
+    logits = torch.tensor([[[0.0, 2.0, 1.0], [3.0, 0.0, 0.0]]])
+    category = expected_example(Independent(Categorical(logits=logits), 1))
+    assert category.tolist() == [[1.0, 0.0]]
+    assert category.dtype == torch.float32

@@ -1,0 +1,46 @@
+"""A pass over the data: every example once, in evaluation mode, and the model left as it was."""
+
+import pytest
+import torch
+from torch import nn
+
+from termwise.data import load_data
+from termwise.models import VAE
+from termwise.models.passes import DataPass, evaluating, own_randomness
+
+
+def test_evaluating_restores_every_parts_own_mode_even_after_an_error():
+    model = nn.Sequential(nn.Dropout(), nn.BatchNorm1d(3)).train()
+    model[1].eval()
+    with pytest.raises(ValueError, match="midway"), evaluating(model):
+        assert not any(part.training for part in model.modules())
+        assert not torch.is_grad_enabled()
+        raise ValueError("midway")
+    assert [part.training for part in model.modules()] == [True, True, False]
+    assert torch.is_grad_enabled()
+
+
+def test_own_randomness_follows_its_seed_and_leaves_the_generator_alone():
+    before = torch.random.get_rng_state()
+    drawn = []
+    for seed in (5, 5, 6):
+        with own_randomness(seed):
+            drawn.append(torch.rand(3))
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_pass_draws_every_example_once_in_order_of_its_index():
+    x = torch.rand(25, 6)
+    model = VAE.build((6,), 2, options={"hidden": [8]}).train()
+    batches = DataPass(model, load_data(x, test=0.0), batch_size=10)
+    draws = list(batches())
+    assert len(batches) == 25
+    assert [len(draw) for draw in draws] == [10, 10, 5]
+    assert torch.equal(torch.cat([draw.index for draw in draws]), torch.arange(25))
+    assert all(draw.dataset_size == 25 for draw in draws)
+    means = torch.cat([draw.posterior.mean for draw in draws])
+    assert torch.allclose(means, model.encode(x).mean)
+    assert not means.requires_grad
+    assert model.training

@@ -203,7 +203,9 @@ def _built(settings: Config, dataset: Dataset) -> VAE:
 def _check_fit(model: VAE, data: Dataset) -> None:
     """Raise BadData where the examples are none that the model can take."""
     if data.shape != model.shape:
-        raise BadData(f"The model takes examples of shape {model.shape}; {data.name} has examples of shape {data.shape}.")
+        raise BadData(
+            f"The model takes examples of shape {model.shape}; {data.name} has examples of shape {data.shape}."
+        )
     model.likelihood.check(data.value_range())
 
 

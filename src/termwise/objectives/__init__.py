@@ -1,7 +1,19 @@
 """Nats -> weighted sums -> players: schedules, objectives, games, and the table of recipes."""
 
 from termwise.objectives.game import Game, OptimizerSettings, Player, solo
-from termwise.objectives.objective import Objective, Weighted, distortion, floor, gap, link
+from termwise.objectives.objective import (
+    Objective,
+    Weighted,
+    dimension_wise_kl,
+    distortion,
+    floor,
+    gap,
+    index_code_mi,
+    link,
+    marginal_kl,
+    rate,
+    total_correlation,
+)
 from termwise.objectives.recipes import RECIPES, recipe
 from termwise.objectives.schedule import Constant, Cosine, Cyclical, Linear, WarmUp
 
@@ -17,10 +29,15 @@ __all__ = [
     "Player",
     "WarmUp",
     "Weighted",
+    "dimension_wise_kl",
     "distortion",
     "floor",
     "gap",
+    "index_code_mi",
     "link",
+    "marginal_kl",
+    "rate",
     "recipe",
     "solo",
+    "total_correlation",
 ]

@@ -34,6 +34,15 @@ READINGS = {
     "dimension_wise_kl": Entry(
         "dimension-wise KL", "∑_j KL(q(z_j) ‖ p(z_j))", "how far each dimension alone lies from the prior", "dw"
     ),
+    "marginal_mmd2": Entry(
+        "marginal MMD²", "MMD²(q(z), p(z))", "how unlike the prior the codes are, to a kernel", "marginal"
+    ),
+    "total_correlation_mmd2": Entry(
+        "total correlation MMD²", "MMD²(q(z), ∏_j q(z_j))", "how much the dimensions depend, to a kernel", "tc"
+    ),
+    "dimension_wise_mmd2": Entry(
+        "dimension-wise MMD²", "MMD²(∏_j q(z_j), p(z))", "how unlike the prior the marginals are, to a kernel", "dw"
+    ),
     "active_units": Entry("active units", "", "dimensions whose mean moves with x"),
     "rate_by_dimension": Entry("rate by dimension", "KL(q(z_j|x) ‖ p(z_j))", "what each dimension costs", "rate"),
     "dimension_wise_kl_by_dimension": Entry(

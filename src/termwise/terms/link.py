@@ -93,7 +93,7 @@ class Link:
             raise Refused(f"There is no link {left} -> {right}. The links are: {known}.")
         self.name = LINK_NAMES[left, right]
         if estimator.quantity != "KL":
-            self.name = f"{self.name.removesuffix('_kl')}_{estimator.name}"
+            self.name = f"{self.name.removesuffix('_kl')}_{estimator.quantity.lower().replace('^', '')}"
         remembers = "aggregate" in (left, right) or "marginals" in (left, right)
         self.memory: Memory | None = getattr(estimator, "aggregate", None) if remembers else None
         self.left, self.right = law(left, self.memory), law(right, self.memory)

@@ -24,7 +24,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from termwise.errors import Refused
 
-BLOCK = 2**18
+BLOCK = 2**19
 """How many (code, component, dimension) triples are held at a time."""
 
 FLOOR = -80.0

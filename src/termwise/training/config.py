@@ -15,6 +15,7 @@ from termwise.objectives.spec import ObjectiveSpec
 
 LARGEST_SEED = 2**32 - 1
 
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

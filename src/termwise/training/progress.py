@@ -104,4 +104,6 @@ class Bar:
 
     def evaluated(self, epoch: int, split: str, terms: Mapping[str, float]) -> None:
         """A line that stays."""
-        self.console.print(f"epoch {epoch:>{len(str(self.epochs))}}  {split}: {in_short(terms)}", highlight=False, soft_wrap=True)
+        self.console.print(
+            f"epoch {epoch:>{len(str(self.epochs))}}  {split}: {in_short(terms)}", highlight=False, soft_wrap=True
+        )

@@ -1,94 +1,103 @@
-"""Real trainers, some seconds at a time, so that several can take turns on a machine whose speed wanders.
+"""Training some seconds at a time, so that several contenders can take turns on a machine whose speed wanders.
 
-A `Stopwatch` sits where the progress bar would. The trainer asks it after every step whether it wants the means; there
-it takes the time, and there it stops the trainer, which goes on from that step when it is run again. What lies between
-two steps of one epoch counts: reading the batch, the terms, the memory, the optimizer, the running sums. Evaluation and
-checkpoints lie between epochs, and do not.
+A contender tells its `Clock` after every step. The clock takes the time from step to step, and when the turn is over
+it stops the training, which goes on from there at its next turn. What lies between two steps of one epoch counts:
+reading the batch, the terms, the memory, the optimizer, the running sums. Evaluation and checkpoints lie between
+epochs, and do not.
 """
 
-import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from statistics import mean
 from typing import Any
-
-import torch
 
 from termwise.data import Dataset
 from termwise.models import VAE
 from termwise.objectives import Game
-from termwise.training import RunFolder, Trainer
-from termwise.training.config import Config, TrainingSection
+from termwise.training import Config, RunFolder, Trainer, config_from
 from termwise.training.progress import Silent
 
+Turn = Callable[[float], list[float]]
+"""Train for so many seconds; returns the seconds that each step took."""
 
-class Pause(Exception):  # noqa: N818
+
+class Pause(Exception):
     """The turn is over."""
 
 
-class Stopwatch(Silent):
-    """Times the steps of one trainer.
-
-    Attributes:
-        trainer: Whose; to be set once it is made.
-        times: Seconds of every step that was timed.
-    """
-
-    trainer: Trainer
+class Clock:
+    """Takes the time of every step, and ends turns."""
 
     def __init__(self) -> None:
-        self.times: list[float] = []
-        self._last, self._epoch = 0.0, -1
-        self._end = float("inf")
+        self._times: list[float] = []
+        self._epoch: int | None = None
+        self._last = self._end = 0.0
 
-    def turn(self, seconds: float) -> list[float]:
-        """Let the trainer train for so many seconds, or to its end; returns the times of this turn's steps."""
-        before, self._epoch = len(self.times), -1
-        self._end = time.perf_counter() + seconds
-        try:
-            self.trainer.run()
-        except Pause:
-            pass
-        return self.times[before:]
+    def turn(self, train: Callable[[], object], seconds: float) -> list[float]:
+        """Let `train` run until a step ends after `seconds`; the times of its steps."""
+        self._times, self._epoch, self._end = [], None, time.perf_counter() + seconds
+        with suppress(Pause):
+            train()
+        return self._times
+
+    def step(self, epoch: int) -> None:
+        """A step was made; the first of a turn, or of an epoch, has no known beginning and is left out."""
+        now = time.perf_counter()
+        if epoch == self._epoch:
+            self._times.append(now - self._last)
+        if now > self._end and self._times:
+            raise Pause
+        self._epoch, self._last = epoch, time.perf_counter()
+
+
+class Stopwatch(Silent):
+    """Sits where the progress bar would, and is asked after every step."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.trainer: Trainer | None = None
 
     def wants(self) -> bool:
-        """Take the time; the first step of a turn, or of an epoch, has no beginning and is left out."""
-        now = time.perf_counter()
-        if self.trainer.epoch == self._epoch:
-            self.times.append(now - self._last)
-        self._epoch = self.trainer.epoch
-        if now > self._end:
-            raise Pause
-        self._last = time.perf_counter()
+        """Tell the clock; want nothing."""
+        assert self.trainer is not None
+        self.clock.step(self.trainer.epoch)
         return False
 
 
-def training(model: VAE, game: Game, data: Dataset, folder: str | Path, **settings: Any) -> Stopwatch:
-    """A trainer that has not begun, and its stopwatch; settings are those of the training section."""
-    run = RunFolder(folder)
-    section = TrainingSection(device="cpu", **settings)
-    run.create(Config(training=section))
-    watch = Stopwatch()
-    watch.trainer = Trainer(model, game, data, section, run, watch)
-    watch.trainer.start()
-    return watch
+def trainer_on_turns(
+    model: VAE, game: Game, data: Dataset, folder: str | Path, **settings: Any
+) -> tuple[Trainer, Turn]:
+    """A trainer, its memories filled, and its turns; `settings` are those of the training section."""
+    config: Config = config_from({"training": {"device": "cpu", **settings}})
+    run, watch = RunFolder(folder), Stopwatch()
+    run.create(config)
+    trainer = watch.trainer = Trainer(model, game, data, config.training, run, watch)
+    trainer.start()
+    return trainer, lambda seconds: watch.clock.turn(trainer.run, seconds)
 
 
-def scratch() -> "tempfile.TemporaryDirectory[str]":
-    """A folder for runs, gone afterwards."""
-    return tempfile.TemporaryDirectory(prefix="termwise-benchmark-")
+def in_rounds(contenders: Mapping[str, Turn], rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Mean seconds a step of every contender, round by round: A B C A B C ..., after one turn each to warm up."""
+    for turn in contenders.values():
+        turn(min(2.0, seconds))
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, turn in contenders.items():
+            taken[name].append(mean(turn(seconds)))
+    return taken
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Markdown; the first column to the left, the others to the right."""
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    rule = tuple("-" * width + ("" if i == 0 else ":") for i, width in enumerate(widths))
-    lines = []
-    for row in (head, rule, *rows):
-        cells = [cell.ljust(w) if i == 0 else cell.rjust(w + 1) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def threads(count: int) -> None:
-    """How many threads every contender has."""
-    torch.set_num_threads(count)
+    rule = [("-" * width) if i == 0 else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+    return "\n".join(
+        "| "
+        + " | ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        + " |"
+        for row in (head, rule, *rows)
+    )

@@ -23,6 +23,7 @@ from termwise.report.page import write_page
 from termwise.report.pictures import Pictures
 from termwise.report.walk import standard_links
 from termwise.training import Config, RunFolder, Trainer, config_from, merged
+from termwise.training.checkpoint import seed_all
 from termwise.training.config import LARGEST_SEED, ModelSection
 from termwise.training.progress import Bar, Silent
 
@@ -115,7 +116,7 @@ def train(
     if dataset.source is not None and settings.data.source is None:
         settings = config_from(merged(settings.model_dump(exclude_none=True, by_alias=True), {"data": dataset.source}))
 
-    torch.manual_seed(settings.training.seed)
+    seed_all(settings.training.seed)
     vae = model or _built(settings, dataset)
     _check_fit(vae, dataset)
     if len(dataset.test) < 2:

@@ -243,7 +243,7 @@ def test_what_decode_may_not_give_is_refused_in_one_message(decode, likelihood, 
 
 @pytest.mark.parametrize("spec", ["normal", "normal:learned", "normal:optimal"])
 def test_a_sigma_that_only_the_user_knows_is_asked_for(spec):
-    with pytest.raises(Refused, match="names no sigma.*'normal:0.1'"):
+    with pytest.raises(Refused, match=r"names no sigma.*'normal:0.1'"):
         adapt(encode, logits, spec)
 
 

@@ -107,7 +107,9 @@ def test_optimal_sigma_is_the_root_mean_square_residual_of_the_training_batch():
 def test_optimal_sigma_gives_the_gradient_of_half_d_log_mse():
     x = doubles(5, 8)
     mean = doubles(5, 8).requires_grad_()
-    (-likelihood_from("normal:optimal")(mean).log_prob(x).mean()).backward()
+    likelihood = likelihood_from("normal:optimal")
+    (-likelihood(mean).log_prob(x).mean()).backward()
+    assert not likelihood.mean_square.requires_grad  # what is remembered of a batch does not keep its graph
     whole = mean.detach().clone().requires_grad_()
     (8 / 2 * (x - whole).square().mean().log()).backward()
     assert torch.allclose(mean.grad, whole.grad, rtol=1e-12)

@@ -46,8 +46,9 @@ def test_a_categorical_decoder_gives_its_classes_first(network):
 
 
 def test_the_convolutional_body_halves_until_the_larger_side_is_four():
-    for side, expected in ((8, 1), (28, 3), (32, 3), (64, 4)):
-        encoder, decoder = convolutional((1, side, side), 4, 2, (1, side, side), channels=2, hidden=4)
+    for height, width, expected in ((8, 8, 1), (28, 28, 3), (32, 32, 3), (64, 64, 4), (20, 60, 4), (60, 20, 4)):
+        shape = (1, height, width)
+        encoder, decoder = convolutional(shape, 4, 2, shape, channels=2, hidden=4)
         assert sum(isinstance(layer, nn.Conv2d) for layer in encoder) == expected
         assert sum(isinstance(layer, nn.ConvTranspose2d) for layer in decoder) == expected
 

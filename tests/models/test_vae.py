@@ -107,7 +107,7 @@ def test_a_model_of_ones_own_modules_is_loaded_into_the_same_modules(tmp_path):
     loaded = VAE.from_pretrained(tmp_path, encoder=nn.Linear(6, 4), decoder=nn.Linear(2, 6))
     assert torch.equal(loaded.encoder(x), model.encoder(x))
     assert loaded.likelihood.given == "probabilities"
-    with pytest.raises(BadData, match="not those of its config.json"):
+    with pytest.raises(BadData, match=r"not those of its config\.json"):
         VAE.from_pretrained(tmp_path, encoder=nn.Sequential(nn.Linear(6, 4)), decoder=nn.Linear(2, 6))
 
 

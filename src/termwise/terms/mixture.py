@@ -173,7 +173,7 @@ class _LogDensity(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, components: Gaussians, weights: LogWeights) -> Tensor:
         """log q(z); its gradient is found at once, where it is wanted."""
-        return _in_blocks(_joint_block, ctx, z, components, weights, rows=BLOCK // 512)
+        return _in_blocks(_joint_block, ctx, z, components, weights, factors=1)
 
     @staticmethod
     def backward(ctx: Any, upward: Tensor) -> tuple[Tensor, None, None]:
@@ -186,7 +186,7 @@ class _MarginalLogDensity(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, components: Gaussians, weights: LogWeights) -> Tensor:
         """log q(z_j); its gradient is found at once, where it is wanted."""
-        return _in_blocks(_marginal_block, ctx, z, components, weights, rows=BLOCK // (512 * z.shape[1]))
+        return _in_blocks(_marginal_block, ctx, z, components, weights, factors=z.shape[1])
 
     @staticmethod
     def backward(ctx: Any, upward: Tensor) -> tuple[Tensor, None, None]:
@@ -198,9 +198,9 @@ class _MarginalLogDensity(torch.autograd.Function):
 Block = Callable[[Tensor, Gaussians, LogWeights, bool], tuple[Tensor, Tensor]]
 
 
-def _in_blocks(block: Block, ctx: Any, z: Tensor, components: Gaussians, weights: LogWeights, rows: int) -> Tensor:
-    """`block` over some rows of z at a time; saves the gradient for the backward pass."""
-    rows = max(1, rows)
+def _in_blocks(block: Block, ctx: Any, z: Tensor, components: Gaussians, weights: LogWeights, factors: int) -> Tensor:
+    """`block` over so many rows of z that 512 components fit at a time; saves the gradient for the backward pass."""
+    rows = max(1, BLOCK // (min(512, len(components)) * factors))
     wants_gradient = ctx.needs_input_grad[0]
     values, gradients = [], []
     for start in range(0, len(z), rows):

@@ -17,6 +17,13 @@ from termwise.errors import BadData
 from termwise.training.folder import write_atomically
 
 
+def seed_all(seed: int) -> None:
+    """Seed every generator that training draws from; those of users' own networks and data too."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
 def random_state() -> dict[str, Any]:
     """The state of every generator that training draws from."""
     kind, keys, position, has_gauss, gauss = np.random.get_state()

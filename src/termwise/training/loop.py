@@ -172,11 +172,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint, unless the weights are no longer finite."""
-        if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
-            raise NonFiniteLoss(
-                f"The weights are no longer finite after step {self.step}; the last good checkpoint is "
-                f"{self.folder.checkpoint_file}. Lower the learning rate, or set training.gradient_clip."
-            )
+        self._check_weights()
         state = {
             "model": self.model.state_dict(),
             "game": self.game.state_dict(),
@@ -189,6 +185,13 @@ class Trainer:
         for name in ("epoch", "step", "metrics_length", "waited", "best", "best_weights", "finished"):
             state[name] = getattr(self, name)
         write_checkpoint(self.folder.checkpoint_file, state)
+
+    def _check_weights(self) -> None:
+        if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
+            raise NonFiniteLoss(
+                f"The weights are no longer finite after step {self.step}; the last good checkpoint is "
+                f"{self.folder.checkpoint_file}. Lower the learning rate, or set training.gradient_clip."
+            )
 
     def _run(self) -> None:
         every = self.settings.checkpoint_steps
@@ -204,6 +207,7 @@ class Trainer:
                     self.watcher.stepped(self.epoch + 1, self.step, dict(zip(names, means, strict=False)))
                 if every is not None and self.step % every == 0 and self.step % self.steps_per_epoch:
                     self.save()
+            self._check_weights()
             self.epoch += 1
             lines = self._training_lines()
             last = self.epoch == self.settings.epochs

@@ -1,0 +1,148 @@
+"""Recipes: each one's total is its paper's formula, worked out by hand; defaults are the paper's."""
+
+import math
+
+import pytest
+import torch
+
+from termwise.errors import Refused, UnknownName
+from termwise.objectives import RECIPES, Constant, Linear, recipe
+from termwise.terms import Bank, Full, MinibatchStratified, MinibatchWeighted
+
+SEED = 11
+
+
+def total_of(game, sample, step: int = 0) -> float:
+    (player,) = game.players
+    sample.fill(game)
+    torch.manual_seed(SEED)
+    return player.objective(sample.draw, step).total.item()
+
+
+def rbf(h2: float):
+    return lambda square: math.exp(-square / (2 * h2))
+
+
+def imq(square: float) -> float:
+    dimension = 3
+    return sum(c / (c + square) for c in (2 * dimension * s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10)))
+
+
+FORMULAS = [
+    ("vae", {}, 0, lambda v: v["distortion"] + v["rate"]),
+    ("beta-vae", {}, 0, lambda v: v["distortion"] + 4 * v["rate"]),
+    ("beta-vae", {"beta": 0.5}, 0, lambda v: v["distortion"] + 0.5 * v["rate"]),
+    ("beta-vae", {"beta": Linear(end=2.0, steps=4)}, 3, lambda v: v["distortion"] + 1.5 * v["rate"]),
+    ("capacity", {}, 0, lambda v: v["distortion"] + 1000 * v["rate"]),
+    ("capacity", {}, 40_000, lambda v: v["distortion"] + 1000 * abs(v["rate"] - 10)),
+    ("capacity", {}, 100_000, lambda v: v["distortion"] + 1000 * abs(v["rate"] - 25)),
+    ("capacity", {}, 200_000, lambda v: v["distortion"] + 1000 * abs(v["rate"] - 25)),
+    ("capacity", {"gamma": 3, "target": 2.0}, 5, lambda v: v["distortion"] + 3 * abs(v["rate"] - 2)),
+    ("mi-floor", {}, 0, lambda v: v["distortion"] + v["rate"] + 10 * max(0, 3 - v["index_code_mi"])),
+    ("mi-floor", {"gamma": 2, "target": -9.0}, 0, lambda v: v["distortion"] + v["rate"]),
+    (
+        "beta-tcvae",
+        {},
+        0,
+        lambda v: v["distortion"] + v["index_code_mi"] + 6 * v["total_correlation"] + v["dimension_wise_kl"],
+    ),
+    (
+        "beta-tcvae",
+        {"alpha": 2, "beta": 3, "gamma": 5, "aggregate": "full"},
+        0,
+        lambda v: v["distortion"] + 2 * v["index_code_mi"] + 3 * v["total_correlation"] + 5 * v["dimension_wise_kl"],
+    ),
+    ("beta-tcvae", {"beta": 1}, 0, lambda v: v["distortion"] + v["sampled_rate"]),
+    ("info-vae", {}, 0, lambda v: v["distortion"] + v["rate"] + 999 * v["mmd2_rbf"]),
+    ("info-vae", {"alpha": 0.25, "lambda": 10}, 0, lambda v: v["distortion"] + 0.75 * v["rate"] + 9.25 * v["mmd2_rbf"]),
+    ("info-vae", {"bandwidth": 0.5, "alpha": 1}, 0, lambda v: v["distortion"] + 1000 * v["mmd2_narrow"]),
+    ("wae-mmd", {}, 0, lambda v: v["distortion"] + 10 * v["mmd2_imq"]),
+    ("wae-mmd", {"lambda": 3}, 0, lambda v: v["distortion"] + 3 * v["mmd2_imq"]),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "step", "formula"), FORMULAS)
+def test_a_recipes_total_is_its_formula(sample, name, options, step, formula):
+    kernels = {"mmd2_rbf": rbf(3.0), "mmd2_narrow": rbf(0.25), "mmd2_imq": imq}
+    values = sample.values | {key: sample.mmd2(kernel, SEED) for key, kernel in kernels.items()}
+    assert total_of(recipe(name, **options), sample, step) == pytest.approx(formula(values), rel=2e-5, abs=1e-4)
+
+
+def test_every_recipe_of_the_table_has_its_formula_checked():
+    assert {name for name, *_ in FORMULAS} == set(RECIPES)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("bank", Bank),
+        ("full", Full),
+        ("minibatch-stratified", MinibatchStratified),
+        ("minibatch-weighted", MinibatchWeighted),
+    ],
+)
+def test_the_three_links_of_beta_tcvae_share_the_memory_that_is_asked_for(name, kind):
+    (memory,) = recipe("beta-tcvae", aggregate=name).memories
+    assert type(memory) is kind
+
+
+def test_a_bank_may_be_given_with_its_size_or_as_an_object():
+    (memory,) = recipe("beta-tcvae", aggregate={"name": "bank", "size": 8}).memories
+    assert memory.size == 8
+    mine = Bank()
+    assert recipe("mi-floor", aggregate=mine).memories == (mine,)
+    assert recipe("vae").memories == ()
+
+
+def test_every_game_has_a_memory_of_its_own():
+    assert recipe("beta-tcvae").memories[0] is not recipe("beta-tcvae").memories[0]
+
+
+def test_lambda_may_be_written_with_the_underscore_that_python_needs():
+    weights = [recipe("wae-mmd", **{name: 7}).players[0].objective.parts[1].weight for name in ("lambda", "lambda_")]
+    assert weights == [Constant(value=7.0)] * 2
+
+
+def test_a_recipe_says_its_source_its_options_and_their_defaults():
+    entry = RECIPES["info-vae"]
+    assert "Zhao" in entry.source
+    assert {name: parameter.default for name, parameter in entry.options.items()} == {
+        "alpha": 0.0,
+        "lambda": 1000.0,
+        "bandwidth": None,
+    }
+
+
+def test_unknown_recipes_and_options_are_told_which_are_near():
+    with pytest.raises(UnknownName, match=r"Unknown recipe 'beta-tcave'. Did you mean 'beta-tcvae'"):
+        recipe("beta-tcave")
+    with pytest.raises(UnknownName, match=r"option of recipe 'beta-vae' 'bet'. Did you mean 'beta'"):
+        recipe("beta-vae", bet=2)
+    with pytest.raises(Refused, match="Recipe 'vae' takes no options; got 'beta'"):
+        recipe("vae", beta=2)
+    with pytest.raises(UnknownName, match=r"Unknown aggregate 'bnak'. Did you mean 'bank'"):
+        recipe("beta-tcvae", aggregate="bnak")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "reason"),
+    [
+        ("beta-vae", {"beta": "high"}, "beta = 'high' cannot be: .*valid number"),
+        ("beta-vae", {"beta": math.nan}, "beta = nan cannot be: .*finite number"),
+        ("beta-vae", {"beta": {"schedule": "linear", "end": 1, "steps": -1}}, "steps: .*greater than 0"),
+        ("beta-vae", {"beta": {"schedule": "linaer", "end": 1, "steps": 1}}, "'linaer'.*'linear'"),
+        ("beta-vae", {"beta": {"end": 1, "steps": 1}}, "'schedule'"),
+        ("beta-vae", {"beta": -1}, "weight of rate would be -1"),
+        ("capacity", {"target": "x"}, "target = 'x' cannot be"),
+        ("info-vae", {"alpha": 2}, "weight of rate would be -1"),
+        ("info-vae", {"alpha": 0, "lambda": 0.5}, "weight of marginal_mmd2 would be -0.5"),
+        ("info-vae", {"lambda": "x"}, "lambda = 'x' cannot be"),
+        ("info-vae", {"alpha": Linear(end=1.0, steps=3)}, "alpha = Linear.* cannot be"),
+        ("info-vae", {"bandwidth": 0}, "bandwidth = 0 cannot be: .*greater than 0"),
+        ("beta-tcvae", {"aggregate": 3}, "aggregate = 3 cannot be"),
+        ("beta-tcvae", {"alpha": "a", "gamma": "c"}, "alpha = 'a' .*; gamma = 'c' "),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused_in_one_message(name, options, reason):
+    with pytest.raises(Refused, match=reason):
+        recipe(name, **options)

@@ -1,0 +1,81 @@
+"""metrics.jsonl: unweighted terms, an audit, and nothing that depends on the clock."""
+
+import pytest
+from short import examples, small, trainer
+
+import termwise as tw
+
+
+def lines(path, game, **settings):
+    one = trainer(path, game, **{"audit": True, "epochs": 3} | settings)
+    one.start()
+    model = one.run()
+    return model, one.folder.metrics(), one.train
+
+
+def test_terms_are_unweighted_and_the_loss_is_their_weighted_sum(tmp_path):
+    _, found, _ = lines(tmp_path / "run", tw.recipe("beta-vae", beta=7.0))
+    for line in found:
+        terms = line["terms"]
+        assert line["loss"] == pytest.approx(terms["distortion"] + 7 * terms["rate"], rel=1e-5)
+    test = found[-1]["terms"]
+    assert test["elbo"] == pytest.approx(-(test["distortion"] + test["rate"]))
+
+
+def test_the_last_held_out_line_is_what_measuring_the_model_finds(tmp_path):
+    """The rate is exact; what has a code's noise in it may differ by four standard errors of the difference."""
+    data = examples(600)
+    learning = {"build": {"likelihood": "normal:0.2"}, "optimizer": {"learning_rate": 0.01}}
+    model, found, _ = lines(tmp_path / "run", tw.recipe("beta-tcvae"), data=data, **learning)
+    test = next(line for line in reversed(found) if line["split"] == "test")["terms"]
+    account = tw.measure(model, data.test, seed=3)
+    assert test["rate"] == pytest.approx(account["rate"].value, rel=1e-5)
+    assert account["rate"].value > 0.1, "a collapsed code would make the rest of this test empty"
+    for name in ("distortion", "elbo", "index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl"):
+        assert abs(test[name] - account[name].value) < 4 * 2**0.5 * account[name].stderr, name
+
+
+def test_the_audit_holds_the_estimators_that_remember_against_the_full_aggregate(tmp_path):
+    model, found, data = lines(tmp_path / "run", tw.recipe("beta-tcvae"), data=examples(600))
+    audits = [line["terms"] for line in found if line["split"] == "audit"]
+    assert len(audits) == 3
+    for audit in audits:
+        assert set(audit) == {"index_code_mi", "total_correlation", "dimension_wise_kl"}
+        for entry in audit.values():
+            assert entry["difference"] == pytest.approx(entry["estimate"] - entry["full"])
+            assert entry["stderr"] > 0
+    account = tw.measure(model, data)
+    for name, entry in audits[-1].items():
+        assert abs(entry["full"] - account[name].value) < 4 * 3**0.5 * account[name].stderr, name
+
+
+def test_what_remembers_nothing_is_not_audited(tmp_path):
+    _, found, _ = lines(tmp_path / "run", tw.recipe("vae"))
+    assert {line["split"] for line in found} == {"train", "test"}
+    _, found, _ = lines(tmp_path / "other", tw.recipe("mi-floor", aggregate="full"))
+    assert {line["split"] for line in found} == {"train", "test"}
+
+
+def test_a_training_line_holds_the_standard_terms_only_where_an_audit_took_them(tmp_path):
+    _, found, _ = lines(tmp_path / "a", tw.recipe("vae"), audit=False)
+    assert set(found[0]["terms"]) == {"distortion", "rate"}
+    _, found, _ = lines(tmp_path / "b", tw.recipe("vae"))
+    assert {"total_correlation", "marginal_kl"} < set(found[0]["terms"])
+
+
+def test_lines_come_at_each_epoch_and_evaluations_when_asked_and_last(tmp_path):
+    _, found, _ = lines(tmp_path / "run", tw.recipe("vae"), evaluate_every=2)
+    assert [(line["epoch"], line["step"], line["split"]) for line in found] == [
+        (1, 8, "train"), (2, 16, "train"), (2, 16, "test"), (3, 24, "train"), (3, 24, "test"),
+    ]  # fmt: skip
+
+
+def test_the_same_training_writes_the_same_bytes_at_another_time(tmp_path):
+    for name in ("a", "b"):
+        lines(tmp_path / name, tw.recipe("beta-tcvae"))
+    assert (tmp_path / "a" / "metrics.jsonl").read_bytes() == (tmp_path / "b" / "metrics.jsonl").read_bytes()
+
+
+def test_validation_is_looked_at_where_there_is_one(tmp_path):
+    _, found, _ = lines(tmp_path / "run", tw.recipe("vae"), data=examples(validation=0.2), model=small())
+    assert {line["split"] for line in found} == {"train", "validation"}

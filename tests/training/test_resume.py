@@ -1,0 +1,131 @@
+"""A trainer that stops anywhere, and another that goes on from its checkpoint, are one trainer."""
+
+import pytest
+import torch
+from killing import unlike
+from short import StopAt, Stopped, examples, trainer
+
+import termwise as tw
+from termwise.errors import BadData
+from termwise.terms import Bank
+from termwise.training.checkpoint import read_checkpoint
+
+SCHEDULE = {"schedule": "cosine", "start": 0.02, "end": 0.001, "steps": 20}
+BANK = {"name": "bank", "size": 40}
+
+
+def outcome(path, stops, recipe, options, build=None, splitting=None, **settings):
+    """The last checkpoint, the metrics and the weights kept, of a training stopped at each of `stops`."""
+    data = examples(**(splitting or {}))
+    for number, stop in enumerate([*stops, 10**9]):
+        one = trainer(path, tw.recipe(recipe, **options), data, watcher=StopAt(stop), build=build, **settings)
+        if number:
+            forget(one.model)
+            one.resume()
+        else:
+            one.start()
+        try:
+            kept = one.run()
+        except Stopped:
+            continue
+        return read_checkpoint(one.folder.checkpoint_file), one.folder.metrics_file.read_bytes(), dict(kept.state_dict())
+    raise AssertionError("never ended")
+
+
+def forget(model) -> None:
+    """What a new process holds before it resumes must not matter."""
+    torch.manual_seed(12345)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+
+
+CASES = {
+    "bank of all": ("beta-tcvae", {}, {"audit": True}),
+    "bank of some": ("beta-tcvae", {"aggregate": BANK}, {"build": {"posterior": "full-normal"}}),
+    "full aggregate": ("mi-floor", {"aggregate": "full"}, {}),
+    "learning rate, clip and average": (
+        "vae", {}, {"optimizer": {"learning_rate": SCHEDULE}, "gradient_clip": 0.5, "average": {"decay": 0.9}},
+    ),
+    "early stopping": (
+        "beta-vae", {},
+        {"splitting": {"validation": 0.3}, "patience": 2, "epochs": 30, "optimizer": {"learning_rate": 0.1}},
+    ),
+    "optimal sigma": ("wae-mmd", {}, {"build": {"likelihood": "normal:optimal"}, "average": {"decay": 0.5}}),
+    "momentum": ("vae", {}, {"optimizer": {"name": "rmsprop", "momentum": 0.9}}),
+    "rare evaluations": ("vae", {}, {"evaluate_every": 2, "epochs": 3, "checkpoint_steps": None}),
+    "double precision": ("beta-tcvae", {}, {"precision": "64-true", "optimizer": {"learning_rate": 0.05}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("case", "lattice_from"),
+    [(case, 10**9) for case in CASES] + [(case, 10) for case in CASES if CASES[case][0] == "beta-tcvae"],
+)
+def test_a_training_stopped_anywhere_goes_on_as_if_it_had_not_been(case, lattice_from, tmp_path, monkeypatch):
+    recipe, options, settings = CASES[case]
+    monkeypatch.setattr(Bank, "LATTICE_FROM", lattice_from)
+    settings = {"checkpoint_steps": 1, "epochs": 3} | settings
+    whole = outcome(tmp_path / "whole", [], recipe, options, **settings)
+    broken = outcome(tmp_path / "broken", [3, 8, 9, -1, 15], recipe, options, **settings)
+    assert list(unlike(whole[0], broken[0])) == []
+    assert whole[1] == broken[1]
+    assert list(unlike(whole[2], broken[2])) == []
+
+
+def test_a_lattice_is_what_the_bank_reads(tmp_path, monkeypatch):
+    """Else the cases above that mean to cover it do not."""
+    monkeypatch.setattr(Bank, "LATTICE_FROM", 10)
+    one = trainer(tmp_path / "run", tw.recipe("beta-tcvae"))
+    one.start()
+    lattice = one.game.memories[0]._held.lattice
+    assert lattice is not None
+    assert lattice.fits
+
+
+def test_a_checkpoint_holds_all_generators(tmp_path):
+    import random
+
+    import numpy as np
+
+    from termwise.training.checkpoint import random_state, restore_random_state, write_checkpoint
+
+    write_checkpoint(tmp_path / "state.pt", random_state())
+    drawn = [torch.rand(3), np.random.rand(3), random.random()]
+    restore_random_state(read_checkpoint(tmp_path / "state.pt"))
+    again = [torch.rand(3), np.random.rand(3), random.random()]
+    assert torch.equal(drawn[0], again[0])
+    assert (drawn[1] == again[1]).all()
+    assert drawn[2] == again[2]
+
+
+def test_a_checkpoint_that_is_cut_short_is_bad_data(tmp_path):
+    one = trainer(tmp_path / "run")
+    one.start()
+    file = one.folder.checkpoint_file
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(BadData, match=r"last\.pt is no checkpoint"):
+        trainer(tmp_path / "run").resume()
+
+
+def test_a_checkpoint_runs_no_code(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (print, ("boom",))
+
+    torch.save({"model": Bomb()}, tmp_path / "bomb.pt")
+    with pytest.raises(BadData, match="no checkpoint that can be read"):
+        read_checkpoint(tmp_path / "bomb.pt")
+
+
+def test_metrics_beyond_the_checkpoint_are_forgotten_and_missing_ones_refused(tmp_path):
+    one = trainer(tmp_path / "run", epochs=1)
+    one.start()
+    one.run()
+    held = one.folder.metrics_file.read_bytes()
+    one.folder.metrics_file.write_bytes(held + b'{"epoch": 2, "st')
+    trainer(tmp_path / "run", epochs=1).resume()
+    assert one.folder.metrics_file.read_bytes() == held
+    one.folder.metrics_file.unlink()
+    with pytest.raises(BadData, match="--overwrite"):
+        trainer(tmp_path / "run", epochs=1).resume()

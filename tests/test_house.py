@@ -1,6 +1,7 @@
 """The house is built as its plan says: who may import whom, how long a file is, which names are public."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ ORDER = (
 )  # fmt: skip
 OF_WORLDS = ("errors", "data", "models", "worlds")
 LONGEST = 400
-PRIVATE = ("/" + "work/", "/" + "tmp/bash")  # paths of a builder's machine
+PRIVATE = re.compile(r"/wor[k]\b|/tmp/bas[h]")  # paths of a builder's machine; brackets keep this line from matching
 
 
 def rooms_imported(code: str, package: str = "termwise") -> set[str]:
@@ -104,4 +105,4 @@ def test_an_unknown_public_name_is_an_attribute_error():
 def test_nothing_names_a_path_of_the_machine_that_it_was_written_on():
     files = [path for room in ("src", "tests") for path in (ROOT / room).rglob("*.py")]
     files += [path for path in (ROOT / "README.md",) if path.exists()]
-    assert [str(path) for path in files for text in PRIVATE if text in path.read_text()] == []
+    assert [str(path) for path in files if PRIVATE.search(path.read_text())] == []

@@ -39,7 +39,7 @@ def account():
 @pytest.fixture
 def config():
     return {
-        "data": {"name": "digits"},
+        "data": {"source": "digits"},
         "model": {"latent": 3, "hidden": [64, 64]},
         "objective": {"recipe": "beta-tcvae", "beta": 6.0},
         "training": {"epochs": 4, "seed": 7},

@@ -27,7 +27,7 @@ def test_it_tells_how_to_load_and_what_was_found(config, account):
     card = model_card(config, account)
     assert 'tw.VAE.from_pretrained("PATH")' in card
     assert "- 2 of 3 dimensions are active." in card
-    assert "`objective.beta`: `6.0`" in card and "`data.name`: `digits`" in card
+    assert "`objective.beta`: `6.0`" in card and "`data.source`: `digits`" in card
 
 
 def test_text_from_outside_breaks_neither_the_table_nor_the_front_matter(config, account):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from termwise.measuring.account import Reading
 
 COLLAPSED = 0.05  # nats: a dimension under it carries nothing
+COLLAPSED_WHOLE = 0.5  # nats of rate, over all dimensions
 SATURATED = 0.5  # nats below log N
 
 
@@ -34,25 +35,22 @@ def _value(readings: Mapping[str, Reading], name: str) -> float:
 
 def _collapse(readings: Mapping[str, Reading]) -> Iterator[str]:
     rate = _value(readings, "rate")
-    by_dimension = readings.get("rate_by_dimension")
-    if by_dimension is None or not isinstance(by_dimension.value, list):
-        if rate < COLLAPSED:
-            yield f"The posterior has collapsed: the rate is {rate:.3f} nats, so the code says nothing about x."
-        return
-    collapsed = [j for j, nats in enumerate(by_dimension.value) if nats < COLLAPSED]
-    total = len(by_dimension.value)
-    if len(collapsed) == total:
+    if rate < COLLAPSED_WHOLE:
         yield (
-            f"The posterior has collapsed whole: the rate is {rate:.3f} nats and every one of {total} dimensions is "
-            f"under {COLLAPSED}. The decoder ignores the code. Warm the weight of the rate up, lower it, or ask for "
-            "mutual information with the mi-floor recipe."
+            f"The posterior has collapsed whole: the rate is {rate:.3f} nats, so the code says next to nothing about x "
+            "and the decoder ignores it. Warm the weight of the rate up, lower it, or ask for mutual information with "
+            "the mi-floor recipe."
         )
-    elif collapsed:
-        names = ", ".join(map(str, collapsed))
+        return
+    by_dimension = readings["rate_by_dimension"].value if "rate_by_dimension" in readings else None
+    all_of_them = by_dimension if isinstance(by_dimension, list) else []
+    collapsed = [j for j, nats in enumerate(all_of_them) if nats < COLLAPSED]
+    others = len(all_of_them) - len(collapsed)
+    if collapsed and others:
         yield (
-            f"{len(collapsed)} of {total} dimensions {'is' if len(collapsed) == 1 else 'are'} collapsed (rate under "
-            f"{COLLAPSED} nats): {names}. The other {total - len(collapsed)} carry all {rate:.2f} nats; "
-            "fewer latent dimensions would do, or a lower weight on the rate would wake them."
+            f"{len(collapsed)} of {len(all_of_them)} dimensions {'is' if len(collapsed) == 1 else 'are'} collapsed "
+            f"(rate under {COLLAPSED} nats): {', '.join(map(str, collapsed))}. The other {others} carry the rate of "
+            f"{rate:.2f} nats; fewer latent dimensions would do, or a lower weight on the rate would wake them."
         )
 
 

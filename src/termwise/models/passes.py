@@ -1,4 +1,4 @@
-"""One pass over a data set: every example once, in order, as draws without gradients."""
+"""Data sets through a model: a batch as a draw, and one pass over every example, in order, without gradients."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from termwise.data.dataset import Dataset
+from termwise.data.dataset import Batch, Dataset
 from termwise.models.draw import Draw, Drawable
 
 
@@ -60,7 +60,16 @@ class DataPass:
     def __call__(self) -> Iterator[Draw]:
         """The draws, in order of their index, each with its posterior; the rest is drawn as its user's mode has it."""
         for batch in self.data.batches(self.batch_size):
-            draw = Draw(self.model, batch.x.to(self.device, self.dtype), batch.index.to(self.device), len(self.data))
+            draw = self.draw(batch)
             with evaluating(self.model):
                 _ = draw.posterior
             yield draw
+
+    def draw(self, batch: Batch) -> Draw:
+        """The draw of one batch; the batch independent of it is chosen at random, if anyone asks."""
+        x, index = batch.x.to(self.device, self.dtype, non_blocking=True), batch.index.to(self.device)
+        return Draw(self.model, x, index, len(self), lambda: self._another(len(x)))
+
+    def _another(self, count: int) -> Draw:
+        order = torch.randint(len(self), (count,))
+        return self.draw(next(iter(self.data.batches(count, order=order))))

@@ -69,8 +69,8 @@ def on_training_data(
     q(z), the mean of its own estimate, the same under `Full`, on the same frozen posteriors and codes, their
     difference, and the difference's standard error over batches.
     """
-    full = Full()
-    full.prepare(engine.over(model, data))
+    full, passes = Full(), engine.over(model, data)
+    full.prepare(passes)
     standard = {term.name: term for term in standard_terms(full)}
     links = [part.term for part in objective.parts if isinstance(part.term, Link)]
     remembering = [(link, link.memory) for link in links if link.memory and not isinstance(link.memory, Full)]
@@ -81,7 +81,7 @@ def on_training_data(
     with own_randomness(step), evaluating(model), engine.autocast():
         chosen = torch.randperm(len(data))[: AUDITED_BATCHES * batch_size]
         for batch in data.batches(min(batch_size, len(data)), order=chosen, drop_last=True):
-            draw = Draw(model, engine.bring(batch.x), batch.index.to(engine.device), len(data))
+            draw = passes.draw(batch)
             for memory in memories.values():
                 memory.observe(draw)
             for name, term in standard.items():

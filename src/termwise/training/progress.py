@@ -88,7 +88,8 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self.console.is_terminal:  # else it would print an empty line
+            self._progress.stop()
 
     def stepped(self, epoch: int, step: int, terms: Mapping[str, float]) -> None:
         """Move the bar."""

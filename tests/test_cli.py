@@ -1,0 +1,263 @@
+"""The commands: one JSON object or a table on standard output, one clear line on standard error."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import termwise as tw
+from termwise import cli
+from termwise.training.checkpoint import read_checkpoint
+
+SMALL = ["--epochs", "1", "--latent", "2", "--set", "model.options.hidden=[8]"]
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Run a command in this process: its status, standard output and standard error."""
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["termwise", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> list[Path]:
+    root = tmp_path_factory.mktemp("cli")
+    config = {"model": {"options": {"hidden": [8]}, "latent": 2}, "training": {"epochs": 1}}
+    for recipe in ("vae", "beta-tcvae"):
+        tw.train(config, data="digits", recipe=recipe, out=root / recipe, progress=False)
+    return [root / "vae", root / "beta-tcvae"]
+
+
+def in_a_process(*arguments, **options) -> subprocess.CompletedProcess:
+    program = [sys.executable, "-c", "from termwise.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(program, capture_output=True, text=True, timeout=120, **options)
+
+
+def test_help_comes_at_once_and_without_torch():
+    took = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        done = in_a_process("--help")
+        took.append(time.perf_counter() - begun)
+    assert done.returncode == 0
+    assert all(command in done.stdout for command in ("train", "measure", "compare", "report", "recipes", "data"))
+    assert min(took) < 0.5
+    code = "import sys\nfrom termwise import cli\nprint(sorted({'torch', 'numpy', 'pydantic'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", [["train"], ["measure"], ["compare"], ["report"], ["recipes"], ["data"]])
+def test_every_command_explains_itself(call, command):
+    status, out, err = call(*command, "--help")
+    assert (status, err) == (0, "")
+    assert "Usage: termwise" in out
+
+
+def test_json_is_one_object_and_nothing_else(call, runs, tmp_path):
+    for command, key in (
+        (["measure", runs[0]], "readings"),
+        (["measure", runs[0], "--latents", tmp_path / "z.npz"], "readings"),
+        (["compare", *runs], "comparison"),
+        (["recipes"], "recipes"),
+        (["data"], "sources"),
+        (["data", "digits"], "examples"),
+    ):
+        status, out, err = call(*command, "--json")
+        assert (status, err) == (0, "")
+        assert key in json.loads(out)
+
+
+def test_measured_json_is_the_account_that_the_api_gives(call, runs):
+    _, out, _ = call("measure", runs[1], "--json", "--samples", "2", "--seed", "4", "--split", "train")
+    assert json.loads(out) == tw.measure(runs[1], samples=2, seed=4, split="train").to_json()
+    entry = json.loads(out)["readings"]["total_correlation"]
+    assert set(entry) == {
+        "value", "stderr", "interval", "lower", "upper", "unit", "estimator", "bias", "n",
+    }  # fmt: skip
+
+
+def test_without_json_there_are_tables(call, runs):
+    for command, words in (
+        (["measure", runs[0]], ["distortion", "nats", "Diagnosis"]),
+        (["compare", *runs], ["vae", "beta-tcvae", "distortion"]),
+        (["recipes"], ["beta-tcvae", "Chen et al., 2018"]),
+        (["data"], ["digits", "sprites"]),
+        (["data", "digits"], ["1797", "(1, 8, 8)", "labels"]),
+    ):
+        status, out, err = call(*command)
+        assert (status, err) == (0, "")
+        missing = [word for word in words if word not in out.replace("[1, 8, 8]", "(1, 8, 8)")]
+        assert missing == []
+        assert not out.startswith("{")
+
+
+def test_latents_are_written_beside_the_table(call, runs, tmp_path):
+    status, out, _ = call("measure", runs[0], "--latents", tmp_path / "z.csv")
+    assert status == 0
+    assert f"The codes are in {tmp_path / 'z.csv'}" in out.replace("\n", "")
+    assert len((tmp_path / "z.csv").read_text().splitlines()) == 1 + 359
+
+
+def test_a_report_is_written_again(call, runs):
+    file = runs[0] / "report.html"
+    held = file.read_bytes()
+    file.write_text("torn")
+    status, out, _ = call("report", runs[0])
+    assert (status, out.strip()) == (0, str(file))
+    assert file.read_bytes() == held
+
+
+WALK = """
+[data]
+source = "digits"
+
+[model]
+latent = 2
+
+[model.options]
+hidden = [8]
+
+[objective]
+[[objective.links]]
+from = "posterior"
+to = "aggregate"
+weight = 0.5
+estimator = { name = "monte-carlo", aggregate = "bank" }
+[[objective.links]]
+from = "aggregate"
+to = "prior"
+weight = { schedule = "linear", start = 0.0, end = 10.0, steps = 20 }
+shape = { name = "gap", target = 2.0 }
+estimator = { name = "kernel", kernel = "imq" }
+
+[training]
+epochs = 4
+"""
+
+
+def test_a_walk_in_toml_is_trained_and_the_other_options_have_the_say(call, tmp_path):
+    (tmp_path / "walk.toml").write_text(WALK)
+    status, out, _ = call(
+        "train", "--config", tmp_path / "walk.toml", "--out", tmp_path / "run", "--epochs", 1,
+        "--set", "training.batch_size=256",
+    )  # fmt: skip
+    assert status == 0
+    assert "report.html" in out
+    run = tw.load_run(tmp_path / "run")
+    train = run.metrics()[0]
+    assert train["weights"] == {"distortion": 1.0, "index_code_mi": 0.5, "marginal_mmd2": 10.0 * 5 / 20}
+    assert (run.config.training.epochs, run.config.training.batch_size, run.config.model.latent) == (1, 256, 2)
+
+
+def test_a_recipe_takes_the_place_of_the_files_and_settings_are_of_the_recipe(call, tmp_path):
+    """An option given by --set belongs to the recipe given by --recipe, whatever the file's objective was."""
+    (tmp_path / "walk.toml").write_text(WALK)
+    common = ["train", "--config", tmp_path / "walk.toml", "--epochs", 1, "--recipe", "beta-vae"]
+    status, _, err = call(*common, "--set", "objective.beta=9", "--out", tmp_path / "run")
+    assert status == 0, err
+    assert tw.load_run(tmp_path / "run").metrics()[0]["weights"] == {"distortion": 1.0, "rate": 9.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ("train", "No data"),
+        ("train --data nonesuch", "Unknown data source 'nonesuch'"),
+        ("train --data digits --recipe beta-tcva", "Did you mean 'beta-tcvae'"),
+        ("train --data digits --recipe beta-vae --set objective.beta=abc", "beta"),
+        ("train --data digits --recipe beta-vae --set objective.gamma=1", "Unknown option of recipe"),
+        ("train --data digits --recipe vae --set objective=6", "objective: "),
+        ("train --data digits --recipe vae --set model.options.hidden=[-3]", "mlp"),
+        ("train --data digits --recipe vae --device cuda:x", "device 'cuda:x' cannot be used"),
+        ("train --data digits --recipe vae --seed -1", "training.seed"),
+        ("train --data digits --recipe vae --latent 0", "model.latent: Input should be greater than 0"),
+        ("train --data digits --recipe vae --set training.epoch=3", "Did you mean 'training.epochs'"),
+        ("train --data digits --recipe vae --set training.optimizer.learning_rate=-1", "learning rate"),
+        ("train --data digits --recipe vae --set training.patience=2", "data.validation"),
+        ("train --data digits --recipe vae --config .", "cannot be read"),
+        ("train --data digits --recipe vae --config none.toml", "no configuration at none.toml"),
+        ("train --data digits --recipe vae --out file", "file: Not a directory"),
+        ("train --resume --out none", "no run folder"),
+        ("train --data digits --out RUN", "holds a run already"),
+        ("train --resume --out RUN --epochs 7", "another configuration"),
+        ("measure none", "no run folder"),
+        ("measure RUN --split nonesuch", "Unknown split"),
+        ("measure RUN --data four-points", "examples of shape"),
+        ("measure RUN --device warp", "device 'warp'"),
+        ("measure RUN --latents z.txt", ".npz or .csv"),
+        ("measure RUN --latents none/z.csv", "none/z.csv: No such file"),
+        ("measure RUN --seed 99999999999999999999", "A seed is"),
+        ("compare RUN", "two accounts or more"),
+        ("compare RUN none", "no run folder"),
+        ("report none", "no run folder"),
+        ("data nonesuch", "Unknown data source"),
+        ("train --epochs many", "'--epochs'"),
+        ("nonesuch", "No such command 'nonesuch'"),
+    ],
+)
+def test_a_mistake_is_one_message_and_status_two(call, runs, tmp_path, monkeypatch, arguments, match):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    status, out, err = call(*(str(runs[0]) if word == "RUN" else word for word in arguments.split()))
+    assert (status, out) == (2, "")
+    assert match in err
+    assert "Traceback" not in err
+
+
+def test_a_training_that_diverges_ends_with_one_line_and_a_checkpoint(tmp_path):
+    done = in_a_process(
+        "train", "--data", "four-points", "--recipe", "vae", *SMALL, "--out", tmp_path / "run", "--epochs", 9,
+        "--set", "training.optimizer.learning_rate=1e30",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("epoch")]
+    assert line.startswith("termwise: ")
+    assert "finite" in line
+    assert str(tmp_path / "run" / "checkpoints" / "last.pt") in line
+    assert all(np.isfinite(v).all() for v in read_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt")["model"].values())
+
+
+def test_an_interrupted_training_says_how_to_go_on(call, monkeypatch, tmp_path):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("termwise.training.loop.Trainer.run", interrupt)
+    status, out, err = call("train", "--data", "four-points", "--recipe", "vae", *SMALL, "--out", tmp_path / "run")
+    assert (status, out) == (130, "")
+    assert "termwise: stopped." in err
+    assert "--resume" in err
+    monkeypatch.undo()
+    assert tw.train(out=tmp_path / "run", resume=True, progress=False).account["elbo"].n == 4
+
+
+def test_evaluations_are_one_line_each_where_nobody_looks_on(call, tmp_path):
+    status, _, err = call(
+        "train", "--data", "four-points", "--recipe", "beta-tcvae", *SMALL, "--out", tmp_path / "run", "--epochs", 2
+    )
+    assert status == 0
+    lines = err.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["epoch 1", "epoch 2"]
+    assert all("elbo" in line and len(line) > 80 for line in lines)
+
+
+def test_a_reader_who_leaves_early_is_no_error():
+    read, write = os.pipe()
+    os.close(read)
+    program = [sys.executable, "-c", "from termwise.cli import main; main()", "recipes", "--json"]
+    done = subprocess.run(program, stdout=write, stderr=subprocess.PIPE, text=True, timeout=120)
+    os.close(write)
+    assert "Traceback" not in done.stderr

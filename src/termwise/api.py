@@ -27,7 +27,6 @@ from termwise.training.checkpoint import seed_all
 from termwise.training.config import LARGEST_SEED, ModelSection
 from termwise.training.progress import Bar, Silent
 
-
 OWN = "own"
 """What a configuration calls networks that were made in Python, and cannot be made again from it."""
 

@@ -30,7 +30,7 @@ def test_a_run_is_not_overwritten_unasked_and_begins_anew_when_asked(tmp_path):
     path = tmp_path / "run"
     first = train(path)
     held = content(path)
-    with pytest.raises(Refused, match="holds a run already. Resume it"):
+    with pytest.raises(Refused, match=r"holds a run already\. Resume it"):
         train(path, latent=3)
     assert content(path) == held
     again = train(path, latent=3, overwrite=True)

@@ -92,9 +92,7 @@ def test_early_stopping_without_a_validation_part_is_refused(tmp_path):
 
 def test_early_stopping_keeps_the_weights_of_the_lowest_validation_loss(tmp_path):
     data = examples(100, validation=0.3)
-    one = trainer(
-        tmp_path / "run", data=data, patience=2, epochs=60, batch_size=8, optimizer={"learning_rate": 0.05}
-    )
+    one = trainer(tmp_path / "run", data=data, patience=2, epochs=60, batch_size=8, optimizer={"learning_rate": 0.05})
     one.start()
     model = one.run()
     lines = [line for line in one.folder.metrics() if line["split"] == "validation"]

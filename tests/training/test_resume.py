@@ -28,7 +28,11 @@ def outcome(path, stops, recipe, options, build=None, splitting=None, **settings
             kept = one.run()
         except Stopped:
             continue
-        return read_checkpoint(one.folder.checkpoint_file), one.folder.metrics_file.read_bytes(), dict(kept.state_dict())
+        return (
+            read_checkpoint(one.folder.checkpoint_file),
+            one.folder.metrics_file.read_bytes(),
+            dict(kept.state_dict()),
+        )
     raise AssertionError("never ended")
 
 

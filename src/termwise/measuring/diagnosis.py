@@ -7,7 +7,7 @@ from termwise.measuring.account import Reading
 
 COLLAPSED = 0.05  # nats: a dimension under it carries nothing
 COLLAPSED_WHOLE = 0.5  # nats of rate, over all dimensions
-SATURATED = 0.5  # nats below log N
+SATURATED = math.log(10)  # nats below log N: a code's own component is then about a tenth of q(z)
 
 
 def diagnose(readings: Mapping[str, Reading], unmeasured: str | None = None) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def _collapse(readings: Mapping[str, Reading]) -> Iterator[str]:
 
 
 def saturated(readings: Mapping[str, Reading]) -> bool:
-    """Whether the mutual information is at its log N ceiling, so that it measures N rather than the model."""
+    """Whether the mutual information is so near log N that it measures the number of points as well as the model."""
     if "index_code_mi" not in readings:
         return False
     reading = readings["index_code_mi"]
@@ -65,11 +65,11 @@ def saturated(readings: Mapping[str, Reading]) -> bool:
 def _saturation(readings: Mapping[str, Reading]) -> Iterator[str]:
     if not saturated(readings):
         return
-    reading = readings["index_code_mi"]
+    n, nats = readings["index_code_mi"].n, _value(readings, "index_code_mi")
     yield (
-        f"Index-code MI is at its ceiling: {_value(readings, 'index_code_mi'):.2f} of at most log N = "
-        f"{math.log(reading.n):.2f} nats, while the rate is {_value(readings, 'rate'):.2f}. It, marginal KL and total "
-        f"correlation now measure the number of points ({reading.n:,}), not the model; measure on more examples."
+        f"Index-code MI is near its ceiling: {nats:.2f} of at most log N = {math.log(n):.2f} nats, with a rate of "
+        f"{_value(readings, 'rate'):.2f}. Every code's own example makes up about {math.exp(nats) / n:.0%} of q(z), so "
+        f"MI, marginal KL and total correlation measure these {n:,} points as much as the model; measure on more."
     )
 
 

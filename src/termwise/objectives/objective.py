@@ -132,7 +132,7 @@ class Objective:
             mean if part.shape is None else part.shape(mean, step) for part, mean in zip(self.parts, means, strict=True)
         ]
         total = sum(
-            (weight * value for weight, value in zip(weights, shaped, strict=True) if weight != 0),
+            (value if weight == 1 else weight * value for weight, value in zip(weights, shaped, strict=True) if weight),
             start=means[0].new_zeros(()),
         )
         return Breakdown(total, self.names, torch.stack([mean.detach() for mean in means]), weights)

@@ -29,7 +29,7 @@ MOST_CELLS = 2**26  # 512 MiB
 
 
 def _lagrange_coefficients() -> Tensor:
-    """Of Lagrange's polynomials on the nodes, the highest power first, in x - CENTRE: shape (NEIGHBOURS, NEIGHBOURS)."""
+    """Of Lagrange's polynomials in x - CENTRE, the highest power first: shape (NEIGHBOURS, NEIGHBOURS)."""
     nodes = np.arange(NEIGHBOURS) - CENTRE
     others = [np.delete(nodes, i) for i in range(NEIGHBOURS)]
     columns = [np.poly(rest) / np.prod(node - rest) for node, rest in zip(nodes, others, strict=True)]

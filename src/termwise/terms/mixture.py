@@ -255,8 +255,9 @@ def _marginal_block(
         part = slice(start, start + step)
         shape = (dimension, count, min(step, len(components) - start))
         standard, mass = (held[: math.prod(shape)].view(shape) for held in (first, second))
-        inverse = components.scale[part].reciprocal().T.unsqueeze(1)  # (D, 1, n)
-        torch.sub(by_dimension, components.mean[part].T.unsqueeze(1), out=standard).mul_(inverse)
+        mean = components.mean[part].T.contiguous().unsqueeze(1)  # (D, 1, n); laid out as it is read
+        inverse = components.scale[part].T.contiguous().reciprocal().unsqueeze(1)
+        torch.sub(by_dimension, mean, out=standard).mul_(inverse)
         torch.addcmul(inverse.log(), standard, standard, value=-0.5, out=mass)
         weights.lift(mass, start)
         higher = torch.maximum(peak, mass.amax(2))

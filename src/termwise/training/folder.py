@@ -12,7 +12,6 @@ from typing import Any
 from termwise.errors import BadData, Refused
 from termwise.training.config import Config, config_from, read_config
 
-
 MODEL_FILES = ("config.json", "model.safetensors", "README.md")
 
 

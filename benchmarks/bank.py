@@ -27,8 +27,9 @@ from termwise import load_data
 from termwise.models import VAE, Draw
 from termwise.models.passes import DataPass
 from termwise.objectives.recipes import recipe
+from termwise.terms.bank import Bank
 from termwise.terms.link import Link, by_example
-from termwise.terms.memory import Bank, Full, Memory, MinibatchStratified, MinibatchWeighted
+from termwise.terms.memory import Full, Memory, MinibatchStratified, MinibatchWeighted
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.worlds import LinearGaussian
 
@@ -40,6 +41,7 @@ TERMS = {
 SHORT = ("MI", "TC", "DW")
 SIZES = (512, 2048, 8192, 32768, None)
 TOLERANCE = 0.05  # nats
+LEAST = 1e-4  # nats: errors below are drawn here
 COUNT, BATCH = 60_000, 64
 
 
@@ -154,13 +156,14 @@ def draw_figure(panels: dict[str, dict[str, Outcome]], path: Path) -> None:
     for axis, (title, outcomes) in zip(axes[0], panels.items(), strict=True):
         banks = {name: outcome for name, outcome in outcomes.items() if name.startswith("bank")}
         for i, short in enumerate(SHORT):
-            errors = [max(abs(outcome.errors[i]), 1e-4) for outcome in banks.values()]
-            axis.plot([outcome.milliseconds for outcome in banks.values()], errors, marker="o", label=short)
+            errors = [max(abs(outcome.errors[i]), LEAST) for outcome in banks.values()]
+            cost = [outcome.milliseconds for outcome in banks.values()]
+            axis.plot(cost, errors, marker="os^"[i], linestyle=("-", "--", ":")[i], label=short)
         for name, outcome in banks.items():
             worst = max(abs(error) for error in outcome.errors)
-            axis.annotate(name.removeprefix("bank of "), (outcome.milliseconds, max(worst, 1e-4)), fontsize=8)
+            axis.annotate(name.removeprefix("bank of "), (outcome.milliseconds, max(worst, LEAST)), fontsize=8)
         axis.axhline(TOLERANCE, color="grey", linewidth=0.8, linestyle="--")
-        axis.set(title=title, xlabel="milliseconds a step", xscale="log", yscale="log")
+        axis.set(title=title, xlabel="milliseconds a step", yscale="log")
     axes[0, 0].set_ylabel("|bank - exact aggregate|, nats")
     axes[0, 0].legend(frameon=False)
     figure.tight_layout()

@@ -2,10 +2,14 @@
 
     python benchmarks/kills.py --kills 20 --recipe beta-tcvae --seed 0
 
-A kill is SIGKILL, at a moment drawn from the start of the process on: while it imports, reads, fills the bank, trains,
-looks at held-out data, writes a checkpoint, measures or reports. A training that ends before its kill is begun again
-with --resume until the kills are spent. Ends with status 1 where one byte of the model, the metrics, the account, the
-report, or one number of the last checkpoint (weights, optimizer, bank, random state) differs.
+A kill is SIGKILL. Its moment is drawn at random: some seconds after the start, while the process imports, reads and
+fills the bank (or, once trained, measures and reports); or some checkpoints later and a few milliseconds after, while
+it trains, looks at held-out data or writes. Checkpoints are counted rather than seconds, so that the kills spread over
+the training however fast the machine is. A training that ends before its kill is begun again until all are spent.
+
+Ends with status 1 where one byte of the model, the metrics, the account or the report, or one number of the last
+checkpoint (weights, optimizer, bank, random state) differs. Leave the package's code alone meanwhile: every process
+reads it anew.
 """
 
 import argparse
@@ -14,6 +18,7 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "training"))
@@ -21,17 +26,39 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "training"))
 from killing import after, differences, killed, never, position
 
 
-def undisturbed(arguments: list[str], folder: Path) -> tuple[float, float]:
-    """Train to the end; the seconds until the first checkpoint, and until the end."""
-    begun, first = time.monotonic(), []
+class Saves:
+    """Counts how often a run's checkpoint is written."""
 
-    def look() -> bool:
-        if not first and (folder / "checkpoints" / "last.pt").exists():
-            first.append(time.monotonic() - begun)
-        return False
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "checkpoints" / "last.pt"
+        self.count, self.begun, self.first, self.last = 0, time.monotonic(), 0.0, self._written()
 
-    killed(arguments, folder, look, patience=3600)
-    return first[0], time.monotonic() - begun
+    def _written(self) -> int | None:
+        try:
+            return self.file.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+
+    def look(self) -> int:
+        """How often so far; to be asked again and again."""
+        now = self._written()
+        if now != self.last:
+            self.first = self.first or time.monotonic() - self.begun
+            self.count, self.last = self.count + 1, now
+        return self.count
+
+
+def after_saves(folder: Path, count: int, seconds: float) -> Callable[[], bool]:
+    """Whether the checkpoint was written so often, and so many seconds have gone by since."""
+    saves = Saves(folder)
+    since: list[float] = []
+
+    def reached() -> bool:
+        if saves.look() >= count and not since:
+            since.append(time.monotonic())
+        return bool(since) and time.monotonic() - since[0] >= seconds
+
+    return reached
 
 
 def main() -> int:
@@ -53,14 +80,24 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = Path(folder) / "whole", Path(folder) / "broken"
-        start, end = undisturbed(arguments, whole)
-        print(f"undisturbed: first checkpoint after {start:.1f} s, the end after {end:.1f} s, {position(whole)}")
+        saves = Saves(whole)
+        killed(arguments, whole, lambda: saves.look() < 0, patience=3600)
+        most = max(1, round(2 * saves.count / (0.75 * given.kills)))
+        print(
+            f"left alone: the first of {saves.count} checkpoints after {saves.first:.1f} s; {position(whole)}",
+            flush=True,
+        )
         kills = 0
         while kills < given.kills:
-            seconds = moments.uniform(0, start + (end - start) / 4)
-            done = killed(arguments, broken, after(seconds))
+            if moments.random() < 0.25 or "finished" in position(broken):
+                seconds = moments.uniform(0, 1.5 * saves.first)
+                done, moment = killed(arguments, broken, after(seconds)), f"{seconds:.2f} s"
+            else:
+                count, seconds = moments.randint(1, most), moments.uniform(0, 0.05)
+                done = killed(arguments, broken, after_saves(broken, count, seconds))
+                moment = f"{count} checkpoints and {1000 * seconds:.0f} ms"
             kills += done
-            print(f"{f'kill {kills}' if done else 'ended':>8} after {seconds:5.2f} s: {position(broken)}", flush=True)
+            print(f"{f'kill {kills}' if done else 'ended':>8} after {moment}: {position(broken)}", flush=True)
         killed(arguments, broken, never, patience=3600)
         print(f"resumed a last time: {position(broken)}")
         found = differences(whole, broken)

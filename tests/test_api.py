@@ -162,7 +162,6 @@ def test_measuring_is_of_its_own_seed_and_leaves_the_mode_alone(digits):
     assert one == same != other
 
 
-@pytest.mark.xfail(strict=True, reason="measuring asks whether a Bernoulli is grey outside of its own randomness")
 def test_measuring_leaves_the_random_state_alone(digits):
     before = torch.get_rng_state()
     tw.measure(digits)

@@ -31,7 +31,10 @@ class Sample:
     def __call__(self):
         """The data in two draws, as a memory asks for them."""
         for part in torch.arange(N).split(8):
-            yield Draw(self.model, self.x[part], part, N)
+            yield self.at(part)
+
+    def at(self, index):
+        return Draw(self.model, self.x[index], index, N)
 
     def fill(self, game_or_objective) -> None:
         for memory in game_or_objective.memories:

@@ -38,7 +38,10 @@ class Whole:
 
     def __call__(self):
         for index in torch.arange(len(self)).split(64):
-            yield self.model.draw(index)
+            yield self.at(index)
+
+    def at(self, index):
+        return self.model.draw(index)
 
 
 def uniform(model):
@@ -74,7 +77,7 @@ def test_a_whole_bank_on_frozen_posteriors_is_the_full_aggregate(lattice, monkey
 def test_a_bank_forgets_a_posterior_when_its_example_is_visited_again(lattice, monkeypatch):
     monkeypatch.setattr(Bank, "LATTICE_FROM", 2 if lattice else 10**9)
     model = Frozen()
-    bank = Bank()
+    bank = Bank(refresh=0)
     bank.prepare(Whole(model))
     index = torch.arange(0, 300, 3)
     before = model.mean.clone()
@@ -89,10 +92,39 @@ def test_a_bank_forgets_a_posterior_when_its_example_is_visited_again(lattice, m
 
 
 @pytest.mark.parametrize("lattice", [False, True])
+def test_the_examples_written_longest_ago_are_encoded_once_more(lattice, monkeypatch):
+    monkeypatch.setattr(Bank, "LATTICE_FROM", 2 if lattice else 10**9)
+    model = Frozen()
+    bank, full = Bank(refresh=2.0), Full()
+    bank.prepare(Whole(model))
+    model.mean = model.mean + 2.0  # the encoder has moved
+    for _ in range(3):
+        draw = model.draw(torch.arange(50))
+        bank.observe(draw)
+    full.prepare(Whole(model))  # 50 visited, 100 and 100 and then 50 of the stalest: all 300
+    assert torch.allclose(bank.log_density(draw.z, draw), full.log_density(draw.z, draw), atol=1e-5)
+    ours, exact = (memory.marginal_log_density(draw.z, draw) for memory in (bank, full))
+    assert (ours - exact).abs().mean() < (1e-3 if lattice else 1e-5)
+
+
+def test_a_snapshot_stands_apart():
+    model = Frozen()
+    bank = Bank()
+    bank.prepare(Whole(model))
+    draw = model.draw(torch.arange(50))
+    before = bank.log_density(draw.z, draw)
+    snapshot = bank.snapshot()
+    model.mean = model.mean + 2.0
+    snapshot.observe(model.draw(torch.arange(50)))
+    assert torch.equal(bank.log_density(draw.z, draw), before)
+    assert not torch.equal(snapshot.log_density(draw.z, draw), before)
+
+
+@pytest.mark.parametrize("lattice", [False, True])
 def test_a_smaller_bank_holds_the_last_visited_and_weighs_them_for_all(lattice, monkeypatch):
     monkeypatch.setattr(Bank, "LATTICE_FROM", 2 if lattice else 10**9)
     model = Frozen()
-    bank = Bank(size=80)
+    bank = Bank(size=80, refresh=0)
     bank.prepare(Whole(model))
     visited = [torch.arange(200, 240), torch.arange(10, 50), torch.arange(20, 60)]
     for index in visited:
@@ -122,6 +154,7 @@ def test_a_restored_bank_goes_on_bit_for_bit(size, monkeypatch):
         bank.observe(model.draw(torch.randperm(300, generator=generator)[:32]))
     restored = Bank(size)
     restored.load_state_dict(bank.state_dict())
+    restored.attach(Whole(model))
     for _ in range(3):
         draw = model.draw(torch.randperm(300, generator=generator)[:32])
         for held in (bank, restored):

@@ -60,11 +60,12 @@ def measure(
         first = next(iter(batches()))
         terms, reason = _terms(first, batches)
         values = _averages(terms, batches, samples)
+        grey = _grey_bernoulli(first, data)
     readings = _readings(terms, values)
     if "total_correlation" in readings:
         full = next(term.memory for term in terms if isinstance(term.memory, Full))
         readings["active_units"] = _active_units(full.components(first)[0].mean)
-    if _grey_bernoulli(first, data):
+    if grey:
         note = "; grey values make it a cross-entropy, not a normalised likelihood"
         for name in ("distortion", "elbo"):
             readings[name] = replace(readings[name], bias=readings[name].bias + note)
@@ -171,5 +172,4 @@ def _grey_bernoulli(draw: Draw, data: Dataset) -> bool:
     """Whether a Bernoulli is asked for the probability of values between 0 and 1."""
     if not getattr(draw.model, "generates", True):
         return False
-    with evaluating(draw.model):
-        return isinstance(_innermost(draw.likelihood), Bernoulli) and not data.value_range().binary
+    return isinstance(_innermost(draw.likelihood), Bernoulli) and not data.value_range().binary

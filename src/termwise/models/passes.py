@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from termwise.data.dataset import Batch, Dataset
 from termwise.models.draw import Draw, Drawable
@@ -60,15 +60,22 @@ class DataPass:
     def __call__(self) -> Iterator[Draw]:
         """The draws, in order of their index, each with its posterior; the rest is drawn as its user's mode has it."""
         for batch in self.data.batches(self.batch_size):
-            draw = self.draw(batch)
-            with evaluating(self.model):
-                _ = draw.posterior
-            yield draw
+            yield self._inferred(batch)
+
+    def at(self, index: Tensor) -> Draw:
+        """The draw of the examples at these positions, with its posterior."""
+        return self._inferred(next(iter(self.data.batches(len(index), order=index.cpu()))))
 
     def draw(self, batch: Batch) -> Draw:
         """The draw of one batch; the batch independent of it is chosen at random, if anyone asks."""
         x, index = batch.x.to(self.device, self.dtype, non_blocking=True), batch.index.to(self.device)
         return Draw(self.model, x, index, len(self), lambda: self._another(len(x)))
+
+    def _inferred(self, batch: Batch) -> Draw:
+        draw = self.draw(batch)
+        with evaluating(self.model):
+            _ = draw.posterior
+        return draw
 
     def _another(self, count: int) -> Draw:
         order = torch.randint(len(self), (count,))

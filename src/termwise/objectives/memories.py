@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, ValidationError
 
 from termwise.errors import Refused, UnknownName
-from termwise.terms.memory import Bank, Full, Memory, MinibatchStratified, MinibatchWeighted
+from termwise.terms.bank import Bank
+from termwise.terms.memory import Full, Memory, MinibatchStratified, MinibatchWeighted
 
 MEMORIES: dict[str, type[Memory]] = {
     memory.name: memory for memory in (Bank, Full, MinibatchStratified, MinibatchWeighted)
@@ -18,15 +19,17 @@ class MemorySpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     size: PositiveInt | None = None
+    refresh: NonNegativeFloat | None = None
 
     def build(self) -> Memory:
         """A fresh memory."""
         if self.name not in MEMORIES:
             raise UnknownName("aggregate", self.name, MEMORIES)
         if self.name == Bank.name:
-            return Bank(self.size)
-        if self.size is not None:
-            raise Refused(f"Only a bank has a size; got size={self.size} for {self.name!r}.")
+            return Bank(self.size) if self.refresh is None else Bank(self.size, self.refresh)
+        for option in ("size", "refresh"):
+            if getattr(self, option) is not None:
+                raise Refused(f"Only a bank has a {option}; got {option}={getattr(self, option)} for {self.name!r}.")
         return MEMORIES[self.name]()
 
 

@@ -1,9 +1,10 @@
 """(law, law, draw) -> nats: laws, links between them, and the estimators of a link."""
 
+from termwise.terms.bank import Bank
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.kernel import IMQ, RBF, Kernel
 from termwise.terms.link import Distortion, Link
-from termwise.terms.memory import Bank, Full, MinibatchStratified, MinibatchWeighted
+from termwise.terms.memory import Full, MinibatchStratified, MinibatchWeighted
 from termwise.terms.monte_carlo import MonteCarlo
 
 __all__ = [

@@ -4,7 +4,6 @@ Both leave the random state, and the memories, as they were.
 """
 
 import math
-from copy import deepcopy
 
 import torch
 
@@ -74,7 +73,7 @@ def on_training_data(
     standard = {term.name: term for term in standard_terms(full)}
     links = [part.term for part in objective.parts if isinstance(part.term, Link)]
     remembering = [(link, link.memory) for link in links if link.memory and not isinstance(link.memory, Full)]
-    memories = {id(memory): deepcopy(memory) for _, memory in remembering}
+    memories = {id(memory): memory.snapshot() for _, memory in remembering}
     trained = {link.name: link.under(MonteCarlo(memories[id(memory)])) for link, memory in remembering}
     exact: dict[str, list[float]] = {name: [] for name in standard}
     estimates: dict[str, list[float]] = {name: [] for name in trained}

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from termwise import objectives, terms
-    from termwise.api import Run, compare, export_latents, load_run, measure, train, write_report
+    from termwise.api import Run, compare, load_run, measure, train, write_report
     from termwise.data import Dataset, load_data
     from termwise.measuring import Account, Reading
-    from termwise.models import VAE, Draw, adapt
+    from termwise.models import VAE, Draw, adapt, export_latents
     from termwise.objectives import RECIPES, recipe
 
 __version__ = "0.1.0"
@@ -23,7 +23,7 @@ _HOMES = {
     "VAE": "termwise.models",
     "adapt": "termwise.models",
     "compare": "termwise.api",
-    "export_latents": "termwise.api",
+    "export_latents": "termwise.models",
     "load_data": "termwise.data",
     "load_run": "termwise.api",
     "measure": "termwise.api",

@@ -15,12 +15,11 @@ from termwise.measuring import Account, Comparison
 from termwise.measuring import compare as compare_accounts
 from termwise.measuring import measure as measure_model
 from termwise.models import VAE, Drawable
-from termwise.models.passes import DataPass, evaluating
 from termwise.objectives import Game, Objective, Weighted, solo
 from termwise.objectives.spec import ObjectiveSpec
 from termwise.report.card import model_card
 from termwise.report.page import write_page
-from termwise.report.pictures import Pictures
+from termwise.report.pictures import pictures_of
 from termwise.report.walk import standard_links
 from termwise.training import Config, RunFolder, Trainer, config_from, merged
 from termwise.training.checkpoint import seed_all
@@ -306,60 +305,6 @@ def _account(run: Account | Run | str | Path) -> Account:
     return Account.load(folder.account_file, folder.values_file)
 
 
-def export_latents(model: VAE, data: Dataset, path: str | Path, batch_size: int = 1024) -> Path:
-    """Write the codes' means and standard deviations (and labels, where known) to an .npz or a .csv file.
-
-    The .npz holds `mean` and `stddev`, shape (N, D), and `label`; the .csv a row an example.
-    """
-    path = Path(path)
-    if path.suffix not in (".npz", ".csv"):
-        raise Refused(f"Latents are written to .npz or .csv; got {path.name!r}.")
-    with evaluating(model):
-        laws = [draw.posterior for draw in DataPass(model, data, batch_size)()]
-    columns: dict[str, Any] = {
-        "mean": torch.cat([law.mean for law in laws]).numpy(),
-        "stddev": torch.cat([law.variance for law in laws]).sqrt().numpy(),
-    }
-    if data.labels is not None:
-        columns["label"] = data.labels.numpy()
-    if path.suffix == ".npz":
-        np.savez(path, **columns)
-        return path
-    size = columns["mean"].shape[1]
-    header = [f"mean_{j}" for j in range(size)] + [f"stddev_{j}" for j in range(size)]
-    table = np.concatenate([columns["mean"], columns["stddev"]], axis=1)
-    formats = ["%.8g"] * table.shape[1]
-    if "label" in columns:
-        header, formats = [*header, "label"], [*formats, "%d"]
-        table = np.concatenate([table, columns["label"][:, None]], axis=1)
-    np.savetxt(path, table, fmt=formats, delimiter=",", header=",".join(header), comments="")
-    return path
-
-
-TRAVERSED = torch.linspace(-2.5, 2.5, 9)
-
-
-def pictures_of(model: VAE, data: Dataset, rate_by_dimension: list[float] | None, count: int = 16) -> Pictures:
-    """Reconstructions, samples and latent traversals; the same for the same model and data."""
-    with evaluating(model), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        x = data.tensor(limit=count)
-        code = model.encode(x).mean[:1]
-        dimensions = sorted(range(model.latent), key=lambda j: -rate_by_dimension[j] if rate_by_dimension else j)
-        rows = []
-        for j in dimensions:
-            codes = code.repeat(len(TRAVERSED), 1)
-            codes[:, j] = TRAVERSED
-            rows.append(model.generate_examples(codes))
-        return Pictures(
-            originals=x.numpy(),
-            reconstructions=model.reconstruct(x).numpy(),
-            samples=model.sample(2 * count).numpy(),
-            traversals=torch.stack(rows).numpy(),
-            traversal_dimensions=dimensions,
-        )
-
-
 def write_report(run: Run) -> Path:
     """Write the run's report.html."""
     account = run.account.to_json()
@@ -379,12 +324,10 @@ def write_report(run: Run) -> Path:
 __all__ = [
     "Run",
     "compare",
-    "export_latents",
     "load_data",
     "load_model",
     "load_run",
     "measure",
-    "pictures_of",
     "train",
     "write_report",
 ]

@@ -99,9 +99,11 @@ def measure(
 
     account = api.measure(run, data, split=split, samples=samples, seed=seed, device=device)
     if latents is not None:
+        from termwise import models
+
         held = api.load_run(run)
         measured = held.data if data is None else api.load_data(data)
-        api.export_latents(held.model, measured.split(split), latents)
+        models.export_latents(held.model, measured.split(split), latents)
     if as_json:
         print(json.dumps(account.to_json(), allow_nan=False))
         return

@@ -3,8 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from termwise.data.dataset import Dataset
 from termwise.errors import BadData
+from termwise.models.passes import evaluating, own_randomness
+from termwise.models.vae import VAE
+
+TRAVERSED = torch.linspace(-2.5, 2.5, 9)
+"""Where along a dimension of the code a traversal stops."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,38 @@ def is_image(shape: tuple[int, ...]) -> bool:
     return len(shape) > 1
 
 
+def can_be_drawn(shape: tuple[int, ...]) -> bool:
+    """Whether examples of this shape are images or vectors."""
+    return len(shape) in (1, 2) or (len(shape) == 3 and shape[0] in (1, 3))
+
+
+def pictures_of(model: VAE, data: Dataset, rate_by_dimension: list[float] | None, count: int = 16) -> Pictures:
+    """Reconstructions, samples and latent traversals, the costliest dimension first; none where x is no picture.
+
+    The same for the same model and data.
+    """
+    if not can_be_drawn(data.shape):
+        return Pictures()
+    with evaluating(model), own_randomness(seed=0):
+        x = data.tensor(limit=count)
+        code = model.encode(x).mean[:1]
+        dimensions = sorted(range(model.latent), key=lambda j: -rate_by_dimension[j] if rate_by_dimension else j)
+        rows = []
+        for j in dimensions:
+            codes = code.repeat(len(TRAVERSED), 1)
+            codes[:, j] = TRAVERSED
+            rows.append(model.generate_examples(codes))
+        return Pictures(
+            originals=x.numpy(),
+            reconstructions=model.reconstruct(x).numpy(),
+            samples=model.sample(2 * count).numpy(),
+            traversals=torch.stack(rows).numpy(),
+            traversal_dimensions=dimensions,
+        )
+
+
 def _check(name: str, shape: tuple[int, ...]) -> None:
-    if len(shape) in (1, 2) or (len(shape) == 3 and shape[0] in (1, 3)):
+    if can_be_drawn(shape):
         return
     raise BadData(
         f"Pictures are images of shape (1 or 3, H, W) or (H, W), or vectors (D,); each of the {name} has shape "

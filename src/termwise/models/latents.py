@@ -1,0 +1,41 @@
+"""A data set's codes, written to a file for other tools."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from termwise.data.dataset import Dataset
+from termwise.errors import Refused
+from termwise.models.passes import DataPass
+from termwise.models.vae import VAE
+
+
+def export_latents(model: VAE, data: Dataset, path: str | Path, batch_size: int = 1024) -> Path:
+    """Write the codes' means and standard deviations (and labels, where known) to an .npz or a .csv file.
+
+    The .npz holds `mean` and `stddev`, shape (N, D), and `label`; the .csv a row an example.
+    """
+    path = Path(path)
+    if path.suffix not in (".npz", ".csv"):
+        raise Refused(f"Latents are written to .npz or .csv; got {path.name!r}.")
+    laws = [draw.posterior for draw in DataPass(model, data, batch_size)()]
+    columns: dict[str, Any] = {
+        "mean": torch.cat([law.mean for law in laws]).numpy(),
+        "stddev": torch.cat([law.variance for law in laws]).sqrt().numpy(),
+    }
+    if data.labels is not None:
+        columns["label"] = data.labels.numpy()
+    if path.suffix == ".npz":
+        np.savez(path, **columns)
+        return path
+    size = columns["mean"].shape[1]
+    header = [f"mean_{j}" for j in range(size)] + [f"stddev_{j}" for j in range(size)]
+    table = np.concatenate([columns["mean"], columns["stddev"]], axis=1)
+    formats = ["%.8g"] * table.shape[1]
+    if "label" in columns:
+        header, formats = [*header, "label"], [*formats, "%d"]
+        table = np.concatenate([table, columns["label"][:, None]], axis=1)
+    np.savetxt(path, table, fmt=formats, delimiter=",", header=",".join(header), comments="")
+    return path

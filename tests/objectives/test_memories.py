@@ -5,13 +5,16 @@ import pytest
 from termwise.errors import Refused, UnknownName
 from termwise.objectives.memories import memory_from
 from termwise.terms import Bank, Full
+from termwise.terms.bank import SIZE
 
 
 def test_a_memory_is_made_by_name_by_table_or_taken_as_it_is():
     mine = Full()
     assert memory_from(mine) is mine
     assert type(memory_from("full")) is Full
-    assert memory_from("bank").size is None
+    assert memory_from("bank").size == SIZE
+    assert memory_from({"name": "bank", "size": "all"}).size is None
+    assert memory_from({"name": "bank", "refresh": 0.5}).refresh == 0.5
     bank = memory_from({"name": "bank", "size": 64})
     assert (type(bank), bank.size) == (Bank, 64)
 

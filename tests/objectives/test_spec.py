@@ -10,6 +10,7 @@ from termwise.errors import Refused, UnknownName
 from termwise.objectives import recipe
 from termwise.objectives.spec import ObjectiveSpec
 from termwise.terms import IMQ, RBF
+from termwise.terms.bank import SIZE
 
 
 def game_of(toml: str):
@@ -78,7 +79,7 @@ def test_links_that_name_one_memory_share_it_and_others_do_not():
     one = game_of(link("posterior", "aggregate", BANK) + link("aggregate", "marginals", BANK))
     two = game_of(link("posterior", "aggregate", BANK) + link("aggregate", "marginals", sized))
     assert len(one.memories) == 1
-    assert [memory.size for memory in two.memories] == [None, 8]
+    assert [memory.size for memory in two.memories] == [SIZE, 8]
     assert game_of(link("posterior", "aggregate", BANK)).memories[0] is not one.memories[0]
 
 

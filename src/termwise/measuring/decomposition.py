@@ -18,7 +18,6 @@ from termwise.measuring.diagnosis import diagnose
 from termwise.models.draw import Draw, Drawable
 from termwise.models.passes import DataPass, evaluating, own_randomness
 from termwise.terms.closed_form import ClosedForm
-from termwise.terms.laws import Factorised
 from termwise.terms.link import Distortion, Link, Term, by_example
 from termwise.terms.memory import Full
 from termwise.terms.monte_carlo import MonteCarlo
@@ -91,8 +90,7 @@ def _terms(draw: Draw, batches: DataPass) -> tuple[list[Term], str | None]:
     except Refused as refusal:
         return terms, str(refusal)
     walk = [("posterior", "aggregate"), ("aggregate", "prior"), ("aggregate", "marginals")]
-    prior = rate.right
-    if isinstance(prior, Factorised) and prior.factorises(draw):
+    if rate.right.factorises(draw):
         walk.append(("marginals", "prior"))
     return [*terms, *(Link(*ends, MonteCarlo(full)) for ends in walk)], None
 

@@ -54,6 +54,16 @@ class Likelihood(nn.Module):
         """Raise BadData where the data's values are none that this likelihood can take."""
 
 
+class _IndependentBernoulli(Independent):
+    """Independent Bernoullis as one event; the losses are summed before their sign is turned: two passes fewer."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Minus the cross-entropy, summed over the event."""
+        logits, value = torch.broadcast_tensors(self.base_dist.logits, value)
+        losses = F.binary_cross_entropy_with_logits(logits, value, reduction="none")
+        return -losses.flatten(-len(self.event_shape)).sum(-1)
+
+
 class Bernoulli(Likelihood):
     """Independent pixels in {0, 1}, from logits.
 
@@ -71,7 +81,7 @@ class Bernoulli(Likelihood):
     def forward(self, decoded: Tensor) -> Distribution:
         """p(x|z) from logits (or probabilities, where `given` says so), shape (B, *shape)."""
         parameters = {"logits": decoded} if self.given == "logits" else {"probs": decoded}
-        return over_examples(BernoulliDistribution(**parameters, validate_args=False))
+        return _IndependentBernoulli(BernoulliDistribution(**parameters, validate_args=False), decoded.dim() - 1)
 
     def check(self, values: ValueRange) -> None:
         """Refuse values outside [0, 1]."""

@@ -1,11 +1,11 @@
 """Memories of q(z) by name: what an estimator's `aggregate` may be."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, ValidationError
 
 from termwise.errors import Refused, UnknownName
-from termwise.terms.bank import Bank
+from termwise.terms.bank import REFRESH, SIZE, Bank
 from termwise.terms.memory import Full, Memory, MinibatchStratified, MinibatchWeighted
 
 MEMORIES: dict[str, type[Memory]] = {
@@ -18,7 +18,7 @@ class MemorySpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
-    size: PositiveInt | None = None
+    size: PositiveInt | Literal["all"] | None = None
     refresh: NonNegativeFloat | None = None
 
     def build(self) -> Memory:
@@ -26,7 +26,8 @@ class MemorySpec(BaseModel):
         if self.name not in MEMORIES:
             raise UnknownName("aggregate", self.name, MEMORIES)
         if self.name == Bank.name:
-            return Bank(self.size) if self.refresh is None else Bank(self.size, self.refresh)
+            size = None if self.size == "all" else self.size or SIZE
+            return Bank(size, REFRESH if self.refresh is None else self.refresh)
         for option in ("size", "refresh"):
             if getattr(self, option) is not None:
                 raise Refused(f"Only a bank has a {option}; got {option}={getattr(self, option)} for {self.name!r}.")

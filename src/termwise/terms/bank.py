@@ -1,4 +1,4 @@
-"""The bank: posteriors of the whole data set, remembered from step to step.
+"""The bank: posteriors of the data set, remembered from step to step.
 
 An encoder moves a little at every step, so what it said of an example a while ago is nearly what it would say now. A
 bank holds log q(z) to that, at the price of one matrix product a step.
@@ -17,19 +17,22 @@ from termwise.terms.lattice import Extent, Lattice
 from termwise.terms.memory import BIAS_OF_JENSEN, Batches, Memory, batch_components
 from termwise.terms.mixture import Gaussians, LogWeights, gaussians
 
-REFRESH = 2.0
-"""The default: batches of the stalest posteriors that are encoded once more at every step."""
+SIZE = 2**15
+REFRESH = 5.0
+"""The defaults, chosen from the cost and the error of several (`benchmarks/bank.py`): more posteriors cost more and
+are staler, fewer are biased by Jensen's inequality; more batches of the stalest, encoded once more at every step, cost
+more and are fresher."""
 
 
 class Bank(Memory):
-    """The posteriors of the data set, each as it was when its example was last visited.
+    """Posteriors of the data set, each as it was when its example was last encoded.
 
     One pass of the encoder fills it. From then on every step writes its batch, encodes some of the examples that
-    were written longest ago once more, and reads all components. The only bias is that the others are stale.
+    were written longest ago once more, and reads all components. Its bias is that the others are stale, and,
+    where it holds fewer than all, a little of Jensen's.
 
     Args:
-        size: How many posteriors to hold: the most recently written ones, weighted to stand for all. All N where
-            left out.
+        size: How many posteriors to hold: the most recently written ones, weighted to stand for all. None for all N.
         refresh: How many batches of the stalest examples to encode once more at every step, without gradients.
     """
 
@@ -38,7 +41,7 @@ class Bank(Memory):
     LATTICE_FROM = 4096
     """The number of components from which the marginals are taken by the lattice rather than one by one."""
 
-    def __init__(self, size: int | None = None, refresh: float = REFRESH) -> None:
+    def __init__(self, size: int | None = SIZE, refresh: float = REFRESH) -> None:
         if size is not None and size < 2:
             raise Refused(f"A bank must hold two posteriors or more; got size={size}.")
         if refresh < 0:
@@ -95,11 +98,14 @@ class Bank(Memory):
     def observe(self, draw: Draw) -> None:
         """Write the batch's posteriors over their former selves, or, in a bank that is full, over the oldest."""
         held = self._full("written")
-        held.write(_index(draw), batch_components(draw))
+        index, new = _index(draw), batch_components(draw)
+        held.touch(index)
         count = min(round(self.refresh * len(draw)), len(held.example) - len(draw))
         if count > 0 and self._batches is not None:
             stalest = held.stalest(count)
-            held.write(stalest, gaussians(self._batches.at(stalest).posterior))
+            held.touch(stalest)
+            index, new = torch.cat([index, stalest]), new.and_also(gaussians(self._batches.at(stalest).posterior))
+        held.write(index, new)
 
     def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
         """All posteriors held; the draw's own must have been observed."""
@@ -157,16 +163,19 @@ class _Held:
         self.slot_of = example.new_full((dataset_size,), -1)  # (N,), -1 where an example has none
         self.slot_of[example] = torch.arange(len(example), device=example.device)
 
-    def write(self, index: Tensor, new: Gaussians) -> None:
-        """Write the posteriors of the examples `index`, shape (B,)."""
+    def touch(self, index: Tensor) -> None:
+        """The examples `index`, shape (B,), are about to be written: they have slots, and are the newest."""
         if len(self.example) < self.dataset_size:
             self._make_room(index)
+        self.clock += 1
+        self.written[self.slot_of[index]] = self.clock
+
+    def write(self, index: Tensor, new: Gaussians) -> None:
+        """Write the posteriors of the examples `index`, shape (B,), all touched and none twice."""
         slots = self.slot_of[index]
         if self.lattice is not None:
             self.lattice.replace((self.mean[slots], self.components.scale[slots]), (new.mean, new.scale))
         self.components.write(slots, new)
-        self.clock += 1
-        self.written[slots] = self.clock
 
     def stalest(self, count: int) -> Tensor:
         """The examples whose posteriors were written longest ago, shape (count,)."""
@@ -174,12 +183,12 @@ class _Held:
 
     def _make_room(self, index: Tensor) -> None:
         """Give a slot to each example that has none: those written longest ago."""
-        missing = index[self.slot_of[index] < 0]
         if len(index) > len(self.example):
             raise Refused(f"A bank of {len(self.example)} is smaller than a batch of {len(index)}. Raise its size.")
-        written = self.written.clone()
-        written[self.slot_of[index[self.slot_of[index] >= 0]]] = self.clock + 1  # the batch's own stay
-        oldest = written.argsort(stable=True)[: len(missing)]
+        slots = self.slot_of[index]
+        self.written[slots[slots >= 0]] = self.clock + 1  # those of the batch that have one keep it
+        missing = index[slots < 0]
+        oldest = self.written.topk(len(missing), largest=False).indices
         self.slot_of[self.example[oldest]] = -1
         self.example[oldest] = missing
         self.slot_of[missing] = oldest

@@ -29,14 +29,14 @@ class Law(Protocol):
         """Log-density of codes z, shape (B, D): shape (B,), in nats. Raises NoDensity."""
         ...
 
+    def factorises(self, draw: Draw) -> bool:
+        """Whether it is a product over dimensions, each with a log-density of its own."""
+        ...
+
 
 @runtime_checkable
 class Factorised(Protocol):
     """A law that is, or may be, a product over dimensions."""
-
-    def factorises(self, draw: Draw) -> bool:
-        """Whether it is one for this draw."""
-        ...
 
     def log_prob_by_dimension(self, z: Tensor, draw: Draw) -> Tensor:
         """Log-density of each dimension, shape (B, D)."""
@@ -123,6 +123,10 @@ class Aggregate:
     def sample(self, draw: Draw) -> Tensor:
         """The draw's own codes: x from the data, then z from q(z|x)."""
         return draw.z
+
+    def factorises(self, draw: Draw) -> bool:
+        """Never: its dimensions depend on each other through x."""
+        return False
 
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
         """Shape (B,)."""

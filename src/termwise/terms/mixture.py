@@ -56,6 +56,10 @@ class Gaussians:
             held = getattr(self, name)
             held[rows] = getattr(new, name).to(held.device)
 
+    def and_also(self, others: "Gaussians") -> "Gaussians":
+        """These components and others."""
+        return Gaussians(torch.cat([self.mean, others.mean]), torch.cat([self.spread, others.spread]))
+
     def features(self, z: Tensor) -> Tensor:
         """phi(z), float64, shape (B, K)."""
         z = z.double()
@@ -155,8 +159,11 @@ class LogWeights:
         """Add own - other to the logits, shape (..., B, n), of components start ... start + n - 1, in place."""
         if self.index is None or self.own is None:
             return
-        (rows,) = torch.nonzero((self.index >= start) & (self.index < start + logits.shape[-1]), as_tuple=True)
-        logits[..., rows, self.index[rows] - start] += self.own - self.other
+        place, count = self.index - start, logits.shape[-1]
+        here = (place >= 0) & (place < count)
+        gain = torch.where(here, self.own - self.other, 0.0).to(logits.dtype)
+        shape = (*logits.shape[:-1], 1)
+        logits.scatter_add_(-1, place.clamp(0, count - 1).unsqueeze(1).expand(shape), gain.unsqueeze(1).expand(shape))
 
 
 def log_density(z: Tensor, components: Gaussians, weights: LogWeights) -> Tensor:

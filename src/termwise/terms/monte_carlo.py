@@ -1,6 +1,6 @@
 """E_q[log left(z) - log right(z)] at the draw's codes: one sample for every example."""
 
-from typing import TypeGuard
+from typing import cast
 
 from torch import Tensor
 
@@ -43,10 +43,7 @@ class MonteCarlo:
 
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """Shape (B, D) where both laws factorise, else (B,); nats."""
-        if _factorises(left, draw) and _factorises(right, draw):
-            return left.log_prob_by_dimension(draw.z, draw) - right.log_prob_by_dimension(draw.z, draw)
+        if left.factorises(draw) and right.factorises(draw):
+            one, other = cast(Factorised, left), cast(Factorised, right)
+            return one.log_prob_by_dimension(draw.z, draw) - other.log_prob_by_dimension(draw.z, draw)
         return left.log_prob(draw.z, draw) - right.log_prob(draw.z, draw)
-
-
-def _factorises(law: Law, draw: Draw) -> TypeGuard[Factorised]:
-    return isinstance(law, Factorised) and law.factorises(draw)

@@ -188,9 +188,8 @@ def main() -> int:
         print(f"\n{title}, {arguments.batches} batches of {BATCH}, nats; error: less the exact aggregate\n")
         print(table(HEAD, [outcome.row(name) for name, outcome in panels[title].items()]), flush=True)
         within &= all(abs(error) <= TOLERANCE for error in panels[title][name_of(SIZE)].errors)
-    print(
-        f"\nThe default, a bank of {SIZE:,}, is within {TOLERANCE} nats of the exact aggregate: {'yes' if within else 'NO'}"
-    )
+    verdict = "yes" if within else "NO"
+    print(f"\nThe default, a bank of {SIZE:,}, is within {TOLERANCE} nats of the exact aggregate: {verdict}")
     if arguments.data is not None:
         with tempfile.TemporaryDirectory() as folder:
             print("\nMNIST, beta-TCVAE, convolutional, batch 128: staleness at the end of every epoch\n", flush=True)

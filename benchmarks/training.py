@@ -29,12 +29,16 @@ LATENT, BATCH = 10, 128
 HAND = "hand-written loop"
 TARGETS = {
     "mlp": {"termwise vae": 0.9, "termwise beta-tcvae, stratified": 0.75},
-    "conv": {"termwise beta-tcvae, bank of all": 0.4},
+    "conv": {"termwise beta-tcvae, default bank": 0.4, "termwise beta-tcvae, bank of all, no refresh": 0.4},
 }
 RECIPES = {
     "termwise vae": ("vae", {}),
     "termwise beta-tcvae, stratified": ("beta-tcvae", {"aggregate": "minibatch-stratified"}),
-    "termwise beta-tcvae, bank of all": ("beta-tcvae", {"aggregate": "bank"}),
+    "termwise beta-tcvae, default bank": ("beta-tcvae", {"aggregate": "bank"}),
+    "termwise beta-tcvae, bank of all, no refresh": (
+        "beta-tcvae",
+        {"aggregate": {"name": "bank", "size": "all", "refresh": 0.0}},
+    ),
 }
 PEERS = {"termwise vae": "pythae VAE", "termwise beta-tcvae, stratified": "pythae BetaTCVAE"}
 

@@ -107,6 +107,15 @@ def test_the_examples_written_longest_ago_are_encoded_once_more(lattice, monkeyp
     assert (ours - exact).abs().mean() < (1e-3 if lattice else 1e-5)
 
 
+def test_a_bank_that_holds_everything_says_so_and_a_smaller_one_owns_to_jensen():
+    model = Frozen()
+    default, small = Bank(), Bank(size=80)
+    for bank in (default, small):
+        bank.prepare(Whole(model))
+    assert default.label == "bank of all posteriors" and "Jensen" not in default.bias("index_code_mi")
+    assert small.label == "bank of 80 posteriors" and "Jensen" in small.bias("index_code_mi")
+
+
 def test_a_snapshot_stands_apart():
     model = Frozen()
     bank = Bank()

@@ -176,9 +176,9 @@ def test_each_player_moves_its_own_networks_alone(tmp_path):
     one = trainer(tmp_path / "run", game, model=model, optimizer=SGD, epochs=1)
     move = one._move
 
-    def watched(player, x, index):
+    def watched(player, batch):
         before = {name: weights(model.get_submodule(name)) for name in ("encoder", "decoder")}
-        move(player, x, index)
+        move(player, batch)
         after = {name: weights(model.get_submodule(name)) for name in ("encoder", "decoder")}
         moved = [name for name in before if not all(map(torch.equal, before[name], after[name]))]
         seen.append((player.name, moved))

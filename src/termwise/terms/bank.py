@@ -53,7 +53,7 @@ class Bank(Memory):
     @property
     def label(self) -> str:  # type: ignore[override]
         """What readings call it."""
-        return "bank of all posteriors" if self.size is None else f"bank of {self.size:,} posteriors"
+        return "bank of all posteriors" if self._whole() else f"bank of {self.size:,} posteriors"
 
     def prepare(self, batches: Batches) -> None:
         """Fill from one pass of the encoder; where the bank is smaller than the data, from its first examples."""
@@ -123,9 +123,14 @@ class Bank(Memory):
 
     def bias(self, link: str) -> str:
         """Staleness, and, of a smaller bank, Jensen's."""
-        if self.size is None:
+        if self._whole():
             return "staleness of the bank only (audited)"
         return f"staleness of the bank; {BIAS_OF_JENSEN.get(link, 'biased')}"
+
+    def _whole(self) -> bool:
+        """Whether every example of the data set has its place."""
+        held = self._held
+        return self.size is None or (held is not None and len(held.example) == held.dataset_size)
 
     def _full(self, what: str) -> "_Held":
         if self._held is None:

@@ -36,10 +36,6 @@ class Engine:
         """Move a model to the device, in the precision's type."""
         model.to(device=self.device, dtype=self.dtype)
 
-    def bring(self, x: Tensor) -> Tensor:
-        """A batch on the device, in the precision's type."""
-        return x.to(device=self.device, dtype=self.dtype, non_blocking=True)
-
     def over(self, model: VAE, data: Dataset) -> DataPass:
         """Passes over a data set on this device."""
         return DataPass(model, data, device=self.device, dtype=self.dtype)

@@ -16,7 +16,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from termwise.data.dataset import Batch, Dataset
 from termwise.errors import NonFiniteLoss, Refused
-from termwise.models.draw import Draw
 from termwise.models.vae import VAE
 from termwise.objectives.game import Game, OptimizerSettings, Player
 from termwise.objectives.objective import Breakdown
@@ -112,6 +111,7 @@ class Trainer:
             )
         self.engine = Engine(settings.device, settings.precision)
         self.engine.place(model)
+        self.passes = self.engine.over(model, self.train)
         self.optimizers = {
             player.name: optimizer_for(player.parameters(model), player.optimizer or settings.optimizer)
             for player in game.players
@@ -145,9 +145,8 @@ class Trainer:
     def start(self) -> None:
         """Fill the memories; a run is then ready, and its first checkpoint is written."""
         self.folder.cut_metrics(0)
-        passes = self.engine.over(self.model, self.train)
         for memory in self.game.memories:
-            memory.prepare(passes)
+            memory.prepare(self.passes)
         self.save()
 
     def resume(self) -> None:
@@ -156,9 +155,8 @@ class Trainer:
         torch.set_num_threads(state["threads"])
         self.model.load_state_dict(state["model"])
         self.game.load_state_dict(state["game"])
-        passes = self.engine.over(self.model, self.train)
         for memory in self.game.memories:
-            memory.attach(passes)
+            memory.attach(self.passes)
         for name, held in state["optimizers"].items():
             self.optimizers[name].load_state_dict(held)
         if self.average is not None:
@@ -228,21 +226,20 @@ class Trainer:
 
     def _round(self, batch: Batch) -> None:
         """A move, or several, of every player in turn, on fresh draws."""
-        x, index = self.engine.bring(batch.x), batch.index.to(self.engine.device)
         for player in self.game.players:
             for _ in range(player.moves):
                 if self.everyone_owns_all:
-                    self._move(player, x, index)
+                    self._move(player, batch)
                 else:
                     with only_trainable(self.model, player):
-                        self._move(player, x, index)
+                        self._move(player, batch)
         if self.average is not None:
             self.average.update_parameters(self.model)
 
-    def _move(self, player: Player, x: Tensor, index: Tensor) -> None:
+    def _move(self, player: Player, batch: Batch) -> None:
         optimizer, settings = self.optimizers[player.name], player.optimizer or self.settings.optimizer
         with self.engine.autocast():
-            draw = Draw(self.model, x, index, len(self.train), self._independent)
+            draw = self.passes.draw(batch)
             for memory in player.objective.memories:
                 memory.observe(draw)
             move = player.objective(draw, self.step)
@@ -256,12 +253,6 @@ class Trainer:
             group["lr"] = as_schedule(settings.learning_rate)(self.step)
         optimizer.step()
         self.sums[player.name].add(move)
-
-    def _independent(self) -> Draw:
-        """The draw of a second batch, chosen at random."""
-        order = torch.randint(len(self.train), (self.batch_size,))
-        batch = next(iter(self.train.batches(self.batch_size, order=order)))
-        return Draw(self.model, self.engine.bring(batch.x), batch.index.to(self.engine.device), len(self.train))
 
     def _blame(self, player: Player, move: Breakdown) -> str:
         values = dict(zip(move.names, move.values.tolist(), strict=True))

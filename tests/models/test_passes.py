@@ -44,3 +44,11 @@ def test_a_pass_draws_every_example_once_in_order_of_its_index():
     assert torch.allclose(means, model.encode(x).mean)
     assert not means.requires_grad
     assert model.training
+
+
+def test_codes_do_not_share_their_noise_with_examples_made_from_the_same_seed():
+    torch.manual_seed(0)
+    theirs = torch.randn(1000)
+    with own_randomness(0):
+        ours = torch.randn(1000)
+    assert abs(float(torch.corrcoef(torch.stack([theirs, ours]))[0, 1])) < 4 / 1000**0.5

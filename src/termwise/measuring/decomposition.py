@@ -1,6 +1,13 @@
 """The ELBO of any model, term by term, over a whole data set: the account.
 
-The terms are those that training uses, with the aggregate over all the examples measured in place of a memory. The
+The links of the rate are taken at codes z_n ~ q(z|x_n), from the expectations of four log densities:
+
+    index_code_mi     = E log q(z|x) - E log q(z)       total_correlation = E log q(z) - sum_j E log q(z_j)
+    marginal_kl       = rate - index_code_mi            dimension_wise_kl = sum_j E log q(z_j) - E log p(z)
+
+so that they sum to the rate for every example. q(z) is the aggregate of the examples measured; what the terms are for
+the population, of which these are a sample, is read beside (`population.py`). E log q(z|x) and, for most priors,
+E log p(z) are in closed form; of the rest the codes' noise is taken out as far as it is known (`controls.py`). The
 standard error is over the examples: through q(z) itself the links have no first-order error, since
 E_q(z)[d log q(z)] = 0.
 """
@@ -14,16 +21,22 @@ from torch.distributions import Bernoulli, Distribution, Independent
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.account import Account, Reading, reading_of
+from termwise.measuring.codes import Aggregate, AtCodes
+from termwise.measuring.controls import controlled
 from termwise.measuring.diagnosis import diagnose
+from termwise.measuring.population import KIN, LEAST, Term, population_reading
 from termwise.models.draw import Draw, Drawable
-from termwise.models.passes import DataPass, evaluating, own_randomness
+from termwise.models.likelihoods import NormalLikelihood
+from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
 from termwise.terms.closed_form import ClosedForm
-from termwise.terms.link import Distortion, Link, Term, by_example
+from termwise.terms.link import Distortion, Link, by_example
 from termwise.terms.memory import Full
 from termwise.terms.monte_carlo import MonteCarlo
 
 ACTIVE_VARIANCE = 0.01
 """A unit is active where its mean varies over x by more than this (Burda et al., 2016, section 4)."""
+
+ESTIMATOR = "Monte Carlo, full aggregate, control variates"
 
 
 def measure(
@@ -34,6 +47,7 @@ def measure(
     seed: int = 0,
     batch_size: int = 512,
     device: torch.device | str = "cpu",
+    progress: Progress | None = None,
 ) -> Account:
     """Every term of a model's ELBO on a data set.
 
@@ -44,11 +58,14 @@ def measure(
         seed: Of the codes. The random state is left as it was.
         batch_size: Examples a time.
         device: Where the model is.
+        progress: Told how many codes are done, of how many.
 
     Returns:
         Readings in nats, with standard errors over examples: distortion, rate, elbo, index_code_mi, marginal_kl,
-        total_correlation, dimension_wise_kl, active_units, and rate and dimension-wise KL by dimension. Without a
-        decoder, or where q(z) is no mixture of normals, those that can be had.
+        total_correlation, dimension_wise_kl, what these four are for the population (population_mi and its kin); the
+        rate, index-code MI and dimension-wise KL by dimension; code_use, the nats that an example is worth more under
+        its own code than under another's; sigma, where it was learned; active_units. Without a decoder, or where q(z)
+        is no mixture of normals, those that can be had.
     """
     if len(data) < 2:
         raise BadData(f"A standard error needs two examples or more; got {len(data)}.")
@@ -57,62 +74,28 @@ def measure(
     batches = DataPass(model, data, batch_size, device)
     with own_randomness(seed), evaluating(model):
         first = next(iter(batches()))
-        terms, reason = _terms(first, batches)
-        values = _averages(terms, batches, samples)
+        aggregate, reason = _aggregate(first, batches)
+        rate = _rate_of(first)
+        values, at_codes = _taken(batches, rate, aggregate, samples, progress)
         grey = _grey_bernoulli(first, data)
-    readings = _readings(terms, values)
-    if "total_correlation" in readings:
-        full = next(term.memory for term in terms if isinstance(term.memory, Full))
-        readings["active_units"] = _active_units(full.components(first)[0].mean)
+    readings = _readings_without_aggregate(values, rate)
+    if aggregate is not None and at_codes is not None:
+        links = _links(values, at_codes)
+        values |= links
+        readings |= {name: _of_points(name, found) for name, found in links.items()}
+        if len(data) >= LEAST:
+            readings |= _of_population(values["rate"], at_codes, readings)
+        readings["active_units"] = _active_units(aggregate.means)
+    likelihood = getattr(model, "likelihood", None)
+    if isinstance(likelihood, NormalLikelihood) and isinstance(likelihood.sigma, str):
+        readings["sigma"] = _sigma(likelihood, len(data))
     if grey:
         note = "; grey values make it a cross-entropy, not a normalised likelihood"
         for name in ("distortion", "elbo"):
             readings[name] = replace(readings[name], bias=readings[name].bias + note)
     about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint()}
-    sentences = diagnose(readings, reason)
-    return Account(readings, sentences, {n: v for n, v in values.items() if v.dim() == 1}, about)
-
-
-def _terms(draw: Draw, batches: DataPass) -> tuple[list[Term], str | None]:
-    """The terms that this model can be measured by, and why not others."""
-    terms: list[Term] = []
-    if getattr(draw.model, "generates", True):
-        terms.append(Distortion())
-    rate: Link = Link("posterior", "prior", ClosedForm())
-    full = Full()
-    try:
-        rate(draw)
-    except Refused:
-        rate = rate.under(MonteCarlo(full))
-    terms.append(rate)
-    try:
-        full.prepare(batches)
-    except Refused as refusal:
-        return terms, str(refusal)
-    walk = [("posterior", "aggregate"), ("aggregate", "prior"), ("aggregate", "marginals")]
-    if rate.right.factorises(draw):
-        walk.append(("marginals", "prior"))
-    return [*terms, *(Link(*ends, MonteCarlo(full)) for ends in walk)], None
-
-
-def _averages(terms: list[Term], batches: DataPass, samples: int) -> dict[str, Tensor]:
-    """Each term's values by example, shape (N,) or (N, D), averaged over codes; and the ELBO's."""
-    totals: dict[str, Tensor] = {}
-    for _ in range(samples):
-        found: dict[str, list[Tensor]] = {term.name: [] for term in terms}
-        for draw in batches():
-            for term in terms:
-                found[term.name].append(term(draw).double().cpu())
-        for name, parts in found.items():
-            values = torch.cat(parts) / samples
-            totals[name] = totals[name] + values if name in totals else values
-    for name in ("rate", "dimension_wise_kl"):
-        if name in totals and totals[name].dim() == 2:
-            totals[f"{name}_by_dimension"] = totals[name]
-    totals = {name: values if name.endswith("by_dimension") else by_example(values) for name, values in totals.items()}
-    if "distortion" in totals:
-        totals["elbo"] = -(totals["distortion"] + totals["rate"])
-    return totals
+    ordered = {name: readings[name] for name in ORDER if name in readings}
+    return Account(ordered, diagnose(ordered, reason), {n: v for n, v in values.items() if v.dim() == 1}, about)
 
 
 ORDER = (
@@ -123,25 +106,125 @@ ORDER = (
     "marginal_kl",
     "total_correlation",
     "dimension_wise_kl",
+    *KIN.values(),
     "rate_by_dimension",
+    "index_code_mi_by_dimension",
     "dimension_wise_kl_by_dimension",
+    "code_use",
+    "sigma",
+    "active_units",
 )
 
 
-def _readings(terms: list[Term], values: dict[str, Tensor]) -> dict[str, Reading]:
-    by_name = {term.name: term for term in terms}
-    readings = {}
-    for name in ORDER:
-        if name not in values:
-            continue
-        term = by_name["distortion" if name == "elbo" else name.removesuffix("_by_dimension")]
-        estimator = f"{term.label}; rate: {by_name['rate'].label}" if name == "elbo" else term.label
-        readings[name] = reading_of(values[name], name, estimator=estimator, bias=term.bias)
-    if "index_code_mi" in readings:
-        mi, rate = readings["index_code_mi"].value, readings["rate"].value
-        assert isinstance(mi, float) and isinstance(rate, float)
-        readings["index_code_mi"] = replace(readings["index_code_mi"], lower=mi, upper=rate)
-    return readings
+def _aggregate(first: Draw, batches: DataPass) -> tuple[Aggregate | None, str | None]:
+    """q(z) of the data; or why it cannot be had."""
+    full = Full()
+    try:
+        full.prepare(batches)
+    except Refused as refusal:
+        return None, str(refusal)
+    return Aggregate(full.components(first)[0]), None
+
+
+def _rate_of(draw: Draw) -> Link:
+    """The rate, in closed form where there is one."""
+    rate = Link("posterior", "prior", ClosedForm())
+    try:
+        rate(draw)
+    except Refused:
+        return rate.under(MonteCarlo(Full()))
+    return rate
+
+
+def _taken(
+    batches: DataPass, rate: Link, aggregate: Aggregate | None, samples: int, progress: Progress | None
+) -> tuple[dict[str, Tensor], AtCodes | None]:
+    """Distortion, rate and ELBO by example, and what is known at the codes; averaged over codes."""
+    distortion = Distortion() if getattr(batches.model, "generates", True) else None
+    found: dict[str, list[Tensor]] = {"rate": []}
+    if distortion is not None:
+        found |= {"distortion": [], "code_use": []}
+    at_codes: list[AtCodes] = []
+    done, total = 0, samples * len(batches)
+    for _ in range(samples):
+        for draw in batches():
+            found["rate"].append(rate(draw).double().cpu())
+            if distortion is not None:
+                own = distortion(draw).double().cpu()
+                found["distortion"].append(own)
+                found["code_use"].append(_under_others(draw).double().cpu() - own)
+            if aggregate is not None:
+                at_codes.append(aggregate.at(draw))
+            done += len(draw)
+            if progress is not None:
+                progress(done, total)
+    values = {name: torch.cat(parts).unflatten(0, (samples, -1)).mean(0) for name, parts in found.items()}
+    if values["rate"].dim() == 2:
+        values["rate_by_dimension"], values["rate"] = values["rate"], by_example(values["rate"])
+    if distortion is not None:
+        values["elbo"] = -(values["distortion"] + values["rate"])
+    return values, AtCodes.averaged(at_codes, samples) if at_codes else None
+
+
+def _under_others(draw: Draw) -> Tensor:
+    """-log p(x|z') at codes z' of other examples, drawn at random, shape (B,)."""
+    return -draw.model.generate(draw.independent.z, draw.context).log_prob(draw.x)
+
+
+def _links(values: dict[str, Tensor], at: AtCodes) -> dict[str, Tensor]:
+    """The links of the rate for the aggregate of the points, by example, shape (N,), or by dimension, (N, D)."""
+    log_q = controlled(at.joint.above, at.controls)
+    by_dimension = zip(at.marginals.T, at.controls_by_dimension.unbind(1), strict=True)
+    log_q_j = torch.stack([controlled(values, controls) for values, controls in by_dimension], 1)
+    mi_j = at.expected_own_by_dimension - log_q_j
+    links = {
+        "index_code_mi": at.expected_own - log_q,
+        "marginal_kl": values["rate"] - (at.expected_own - log_q),
+        "total_correlation": log_q - log_q_j.sum(1),
+        "index_code_mi_by_dimension": mi_j,
+    }
+    if at.to_prior.shape[1]:
+        links["dimension_wise_kl_by_dimension"] = at.to_prior - mi_j
+        links["dimension_wise_kl"] = links["marginal_kl"] - links["total_correlation"]
+    return links
+
+
+def _of_points(name: str, values: Tensor) -> Reading:
+    n = len(values)
+    ceiling = f"; at most log N = {torch.tensor(n).log():.2f}" if name == "index_code_mi" else ""
+    return reading_of(values, name, estimator=ESTIMATOR, bias=f"exact aggregate of the {n:,} points{ceiling}")
+
+
+def _of_population(rate: Tensor, at: AtCodes, of_points: dict[str, Reading]) -> dict[str, Reading]:
+    """What the links are for the population: each a sum of what is known, log q(z) and sum_j log q(z_j)."""
+    joint = at.joint.controlled(at.controls)
+    marginal = at.marginal.controlled(at.controls_by_dimension.sum(1))
+    rest = rate - at.expected_own
+    terms = {
+        "index_code_mi": Term(at.expected_own, joint=-1),
+        "marginal_kl": Term(rest, joint=1),
+        "total_correlation": Term(torch.zeros_like(rate), joint=1, marginal=-1),
+        "dimension_wise_kl": Term(rest, marginal=1),
+    }
+    return {
+        KIN[name]: population_reading(term, joint, marginal, of_points[name])
+        for name, term in terms.items()
+        if name in of_points
+    }
+
+
+def _readings_without_aggregate(values: dict[str, Tensor], rate: Link) -> dict[str, Reading]:
+    """Distortion, rate and ELBO."""
+    labels = {
+        "distortion": (Distortion.label, Distortion.bias),
+        "rate": (rate.label, rate.bias),
+        "rate_by_dimension": (rate.label, rate.bias),
+        "elbo": (f"{Distortion.label}; rate: {rate.label}", Distortion.bias),
+        "code_use": (f"{Distortion.label}, codes of other examples less an example's own", Distortion.bias),
+    }
+    return {
+        name: reading_of(found, name, estimator=labels[name][0], bias=labels[name][1]) for name, found in values.items()
+    }
 
 
 def _active_units(means: Tensor) -> Reading:
@@ -157,6 +240,23 @@ def _active_units(means: Tensor) -> Reading:
         estimator=f"variance of the posterior mean over x above {ACTIVE_VARIANCE}",
         bias="a count, by threshold",
         n=len(means),
+    )
+
+
+def _sigma(likelihood: NormalLikelihood, n: int) -> Reading:
+    sigma = float(likelihood.scale())
+    at_floor = sigma < 1.5 * likelihood.FLOOR
+    return Reading(
+        name="sigma",
+        value=sigma,
+        stderr=None,
+        interval=None,
+        lower=None,
+        upper=None,
+        unit="data units",
+        estimator=f"the likelihood's own, {likelihood.sigma}",
+        bias=f"at its floor of {likelihood.FLOOR:g}" if at_floor else "as trained",
+        n=n,
     )
 
 

@@ -1,6 +1,6 @@
 """Data sets through a model: a batch as a draw, and one pass over every example, in order, without gradients."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -8,6 +8,9 @@ from torch import Tensor, nn
 
 from termwise.data.dataset import Batch, Dataset
 from termwise.models.draw import Draw, Drawable
+
+Progress = Callable[[int, int], None]
+"""Told how much is done, of how much."""
 
 
 @contextmanager
@@ -27,9 +30,12 @@ def evaluating(model: Drawable | nn.Module) -> Iterator[None]:
 
 @contextmanager
 def own_randomness(seed: int) -> Iterator[None]:
-    """Random numbers from `seed`, and the generators as they were afterwards."""
+    """Random numbers from `seed`, and the generators as they were afterwards.
+
+    They are not those of torch.manual_seed(seed): examples made with the same seed would share their noise with codes.
+    """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
+        torch.manual_seed((seed * 0x9E3779B1 + 0x7F4A7C15) % 2**32)  # one to one on the 32 bits that a seed has
         yield
 
 

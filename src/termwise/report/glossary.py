@@ -51,6 +51,22 @@ READINGS = {
     "log_likelihood": Entry("log-likelihood", "log p(x)", "what the model gives the data, codes summed out", "elbo"),
     "inference_gap": Entry("inference gap", "log p(x) − ELBO", "what the posterior's form and fit cost", "marginal"),
     "population_mi": Entry("population MI", "I(x; z)", "what the code tells of x, on endless data", "mi"),
+    "population_marginal_kl": Entry(
+        "population marginal KL", "KL(q(z) ‖ p(z))", "marginal KL, on endless data", "marginal"
+    ),
+    "population_total_correlation": Entry(
+        "population TC", "KL(q(z) ‖ ∏_j q(z_j))", "total correlation, on endless data", "tc"
+    ),
+    "population_dimension_wise_kl": Entry(
+        "population dim.-wise KL", "∑_j KL(q(z_j) ‖ p(z_j))", "dimension-wise KL, on endless data", "dw"
+    ),
+    "index_code_mi_by_dimension": Entry(
+        "index-code MI by dimension", "KL(q(z_j|x) ‖ q(z_j))", "how much each dimension tells of the example", "mi"
+    ),
+    "code_use": Entry(
+        "use of the code", "E log p(x|z)/p(x|z′)", "what the decoder gains from an example's own code", "distortion"
+    ),
+    "sigma": Entry("sigma", "σ", "the likelihood's standard deviation", "distortion"),
 }
 
 STOPS = {

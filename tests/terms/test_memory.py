@@ -58,6 +58,28 @@ def test_full_is_the_mixture_of_all_posteriors():
     assert torch.allclose(memory.marginal_log_density(draw.z, draw).double(), marginal, atol=1e-5)
 
 
+def test_full_reads_the_marginals_from_tables_while_the_posteriors_stand_still(monkeypatch):
+    monkeypatch.setattr(Full, "CONVOLVED_FROM", 300)
+    model = Frozen()
+    memory = Full()
+    memory.prepare(Whole(model))
+    draw = model.draw(torch.arange(40))
+
+    def read():
+        exact = mixture_log_prob(draw.z, model.mean, model.scale, uniform(model))[1]
+        assert torch.allclose(memory.marginal_log_density(draw.z, draw).double(), exact, atol=1e-5)
+        return memory._convolution
+
+    table = read()
+    assert table is not None and read() is table
+    model.mean = model.mean + 1
+    memory.refresh()
+    assert read() is not table
+    model.mean = model.mean - 2
+    memory.observe(draw)
+    assert read() is None  # they move with every step: a table would not pay
+
+
 @pytest.mark.parametrize("lattice", [False, True])
 def test_a_whole_bank_on_frozen_posteriors_is_the_full_aggregate(lattice, monkeypatch):
     monkeypatch.setattr(Bank, "LATTICE_FROM", 2 if lattice else 10**9)

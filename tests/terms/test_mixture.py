@@ -3,10 +3,9 @@ import math
 import pytest
 import torch
 from brute import full_covariance_log_prob, mixture_log_prob
-from torch.utils._python_dispatch import TorchDispatchMode
+from largest import Largest
 
 from termwise.errors import Refused
-from termwise.terms import mixture
 from termwise.terms.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
 
 
@@ -22,6 +21,7 @@ def components(scale, count=700, dimension=6, seed=0):
     return mean, spread, z
 
 
+LOG_700 = torch.tensor(-math.log(700)).double()
 SCALES = [1e-3, 0.1, 1.0, "four decades"]
 
 
@@ -82,30 +82,69 @@ def test_a_code_s_own_component_has_its_own_weight():
     assert torch.allclose(marginal_log_density(z, held, weights).double(), marginal, atol=1e-5, rtol=0)
 
 
-class Largest(TorchDispatchMode):
-    """The most elements that any tensor made within has."""
-
-    elements = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for made in result if isinstance(result, tuple | list) else (result,):
-            if isinstance(made, torch.Tensor):
-                self.elements = max(self.elements, made.numel())
-        return result
-
-
-def test_no_tensor_grows_with_codes_times_components(monkeypatch):
+def test_no_tensor_grows_with_codes_times_components():
     mean, spread, z = components(0.5, count=3000)
     z = z.requires_grad_()
     held, weights = Gaussians(mean, spread), LogWeights.uniform(3000)
-    whole = log_density(z, held, weights), marginal_log_density(z, held, weights)
-    monkeypatch.setattr(mixture, "BLOCK", 2**15)
-    with Largest() as largest:
-        small = log_density(z, held, weights), marginal_log_density(z, held, weights)
-    assert largest.elements <= 2**15 + 3000 * 12 < len(z) * len(mean)
-    for a, b in zip(whole, small, strict=True):
-        assert torch.allclose(a, b, atol=2e-6)
+    for density in (log_density, marginal_log_density):
+        whole = density(z, held, weights)
+        with Largest() as largest:
+            small = density(z, held, weights, block=2**14)
+        assert largest.elements <= max(2**14, mean.numel()) < len(z) * len(mean)
+        assert torch.allclose(whole, small, atol=2e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1e-7])
+def test_the_joint_is_right_even_where_float64_cancels(scale):
+    mean, spread, _ = (x.double() for x in components(scale))
+    mean += 3.0
+    z = (mean + spread * torch.randn(mean.shape).double())[:60]
+    weights = LogWeights.uniform(len(mean))
+    held, codes, exact = Gaussians(mean, spread), z.clone().requires_grad_(), z.clone().requires_grad_()
+    value, truth = log_density(codes, held, weights), mixture_log_prob(exact, mean, spread, LOG_700)[0]
+    assert (value - truth).abs().max() < 1e-5
+    (got,), (wanted,) = (torch.autograd.grad(of.sum(), at) for of, at in ((value, codes), (truth, exact)))
+    assert (got - wanted).norm() < 1e-5 * wanted.norm()
+
+
+@pytest.mark.parametrize("thinnest", [1e-2, 1e-4, 1e-6])
+def test_the_joint_is_right_for_needles_in_every_direction(thinnest):
+    """Covariances whose axes are turned at random, one of them `thinnest` long and the others about 1."""
+    count, dimension = 300, 4
+    mean = torch.randn(count, dimension).double()
+    turn = torch.linalg.qr(torch.randn(count, dimension, dimension).double()).Q
+    root = turn * torch.tensor([thinnest, 0.5, 1.0, 2.0]).double()
+    factor = torch.linalg.qr(root.mT).R.mT
+    factor = factor * factor.diagonal(dim1=1, dim2=2).sign().unsqueeze(1)
+    z = (mean + (factor @ torch.randn(count, dimension, 1).double()).squeeze(2))[:50]
+    weights, codes, exact = LogWeights.uniform(count), z.clone().requires_grad_(), z.clone().requires_grad_()
+    value = log_density(codes, Gaussians(mean, factor), weights)
+    standard = torch.linalg.solve_triangular(factor, (exact.unsqueeze(1) - mean).unsqueeze(3), upper=False)
+    log_det = factor.diagonal(dim1=1, dim2=2).log().sum(1)
+    pairs = -0.5 * standard.square().sum((2, 3)) - log_det - 0.5 * dimension * math.log(2 * math.pi)
+    truth = (pairs + weights.other).logsumexp(1)
+    assert (value - truth).abs().max() < 1e-5
+    (got,), (wanted,) = (torch.autograd.grad(of.sum(), at) for of, at in ((value, codes), (truth, exact)))
+    assert (got - wanted).norm() < 1e-3 * wanted.norm()
+
+
+def test_several_threads_agree_with_one_say_how_far_they_are_and_are_left_as_they_were():
+    mean, spread, _ = components(0.3, count=9000)
+    z, held = torch.randn(900, 6), Gaussians(mean, spread)
+    own = torch.randint(9000, (900,))
+    weights = LogWeights.stratified(own, count=9000, dataset_size=20_000)
+    alone = log_density(z, held, weights), marginal_log_density(z, held, weights)
+    done = []
+    torch.set_num_threads(2)
+    try:
+        beside = log_density(z, held, weights, progress=lambda *at: done.append(at))
+        by_dimension = marginal_log_density(z, held, weights)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert torch.allclose(alone[0], beside, atol=1e-5)
+    assert torch.allclose(alone[1], by_dimension, atol=1e-5)
+    assert len(done) > 1 and done == sorted(done) and done[-1] == (900, 900)
 
 
 def test_rows_replaced_in_place_are_those_of_fresh_components():

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
+from termwise.terms.convolution import Convolution
 from termwise.terms.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
 
 BIAS_OF_JENSEN = {
@@ -137,19 +138,30 @@ class MinibatchStratified(Memory):
 class Full(Memory):
     """All N posteriors as they are now: exact for the q(z) of those points.
 
-    Every step of training costs a pass of the encoder over the data; for measuring, one pass is all.
+    Every step of training costs a pass of the encoder over the data; for measuring, one pass is all. The marginals of
+    posteriors that stand still come from tables, built when they are first asked for.
+
+    Args:
+        block: How many (code, component, dimension) triples a thread holds at a time; None for what suits the device.
     """
 
     name = "full"
     label = "full aggregate"
 
-    def __init__(self) -> None:
+    CONVOLVED_FROM = 1024
+    """The number of components from which the marginals are taken by convolution rather than one by one."""
+
+    def __init__(self, block: int | None = None) -> None:
+        self.block = block
         self._components: Gaussians | None = None
+        self._convolution: Convolution | None = None
+        self._moving = False  # every step encodes anew: a table would not be read often enough to pay
         self._batches: Batches | None = None
 
     def prepare(self, batches: Batches) -> None:
         """Encode the whole data set."""
         self._batches = batches
+        self._moving = False
         self.refresh()
 
     def attach(self, batches: Batches) -> None:
@@ -163,9 +175,11 @@ class Full(Memory):
         with torch.no_grad():
             parts = [gaussians(draw.posterior) for draw in self._batches()]
         self._components = Gaussians(torch.cat([p.mean for p in parts]), torch.cat([p.spread for p in parts]))
+        self._convolution = None
 
     def observe(self, draw: Draw) -> None:
         """Encode everything again: the encoder has moved."""
+        self._moving = True
         self.refresh()
 
     def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
@@ -173,6 +187,19 @@ class Full(Memory):
         if self._components is None:
             raise Refused("The full aggregate is empty; call prepare(batches) first.")
         return self._components, LogWeights.uniform(len(self._components))
+
+    def log_density(self, z: Tensor, draw: Draw) -> Tensor:
+        """log q(z), shape (B,)."""
+        return log_density(z, *self.components(draw), block=self.block)
+
+    def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
+        """log q(z_j), shape (B, D); by convolution where there are many components, and they stand still."""
+        components, weights = self.components(draw)
+        if self._moving or len(components) < self.CONVOLVED_FROM:
+            return marginal_log_density(z, components, weights, block=self.block)
+        if self._convolution is None:
+            self._convolution = Convolution(components, block=self.block)
+        return self._convolution.log_density(z)
 
     def bias(self, link: str) -> str:
         """None, for the empirical aggregate."""

@@ -1,0 +1,161 @@
+"""N Gaussians, as constants: the components of q(z), and their weights.
+
+Written out in z, every log-component is an inner product,
+
+    log N(z; mu_n, Sigma_n) = phi(z) . a_n + c_n,     phi(z) = [z_j z_k (j >= k), z]   (diagonal: [z^2, z]).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+
+from termwise.errors import Refused
+
+LOG_2PI = math.log(2 * math.pi)
+BITS = 1 / math.log(2)
+"""In a nat."""
+
+
+class Gaussians:
+    """N normal components over D dimensions, as constants.
+
+    Args:
+        mean: (N, D).
+        spread: Standard deviations, (N, D), or lower Cholesky factors, (N, D, D).
+    """
+
+    def __init__(self, mean: Tensor, spread: Tensor) -> None:
+        self.mean, self.spread = mean.detach(), spread.detach()
+        self.scale = _marginal_scale(self.spread)  # (N, D)
+        self.slope, self.intercept = _log_component(self.mean, self.spread)  # float64: (N, K), (N,)
+        self.slope32 = self.slope.to(self.mean.dtype)
+        self._steepest: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def write(self, rows: Tensor, new: "Gaussians") -> None:
+        """Replace the components at `rows`, shape (B,), by others, in place."""
+        for name in ("mean", "spread", "scale", "slope", "intercept", "slope32"):
+            held = getattr(self, name)
+            held[rows] = getattr(new, name).to(held.device)
+        self._steepest = None
+
+    def and_also(self, others: "Gaussians") -> "Gaussians":
+        """These components and others."""
+        return Gaussians(torch.cat([self.mean, others.mean]), torch.cat([self.spread, others.spread]))
+
+    def features(self, z: Tensor) -> Tensor:
+        """phi(z), float64, shape (B, K)."""
+        z = z.double()
+        if self.spread.dim() == 2:
+            return torch.cat([z.square(), z], dim=1)
+        rows, columns = _lower(z.shape[1], z.device)
+        return torch.cat([z[:, rows] * z[:, columns], z], dim=1)
+
+    def cancellation(self, z: Tensor) -> float:
+        """A bound on what rounding costs phi(z) . a_n + c_n in float64, in nats, over all codes and components."""
+        if self._steepest is None:
+            self._steepest = torch.linalg.vector_norm(self.slope, math.inf, dim=0)
+        terms = self.features(z).abs().amax(0) @ self._steepest + self.intercept.abs().amax()
+        return float(terms) * torch.finfo(torch.float64).eps
+
+    def gradient(self, z: Tensor, mean_slope: Tensor) -> Tensor:
+        """d/dz of phi(z) . mean_slope, shape (B, D); mean_slope of shape (B, K)."""
+        dimension = z.shape[1]
+        quadratic, linear = mean_slope[:, :-dimension], mean_slope[:, -dimension:]
+        if self.spread.dim() == 2:
+            return 2 * z * quadratic + linear
+        rows, columns = _lower(dimension, z.device)
+        at_rows, at_columns = quadratic * z[:, columns], quadratic * z[:, rows]
+        return linear.index_add(1, rows, at_rows).index_add(1, columns, at_columns)
+
+
+def _lower(dimension: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    rows, columns = torch.tril_indices(dimension, dimension, device=device)
+    return rows, columns
+
+
+def _marginal_scale(spread: Tensor) -> Tensor:
+    return spread if spread.dim() == 2 else spread.square().sum(-1).sqrt()
+
+
+def _log_component(mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+    """Slope a_n and intercept c_n of log N(z; mu_n, Sigma_n) in phi(z), in float64."""
+    mean, spread = mean.double(), spread.double()
+    dimension = mean.shape[1]
+    if spread.dim() == 2:
+        precision = spread.pow(-2)
+        slope = torch.cat([-0.5 * precision, precision * mean], dim=1)
+        log_det = spread.log().sum(1)
+        energy = (precision * mean.square()).sum(1)
+    else:
+        whole = torch.cholesky_inverse(spread)  # Sigma^-1, (N, D, D)
+        rows, columns = _lower(dimension, mean.device)
+        twice_off_diagonal = torch.where(rows == columns, 0.5, 1.0)
+        pulled = (whole @ mean.unsqueeze(-1)).squeeze(-1)
+        slope = torch.cat([-whole[:, rows, columns] * twice_off_diagonal, pulled], dim=1)
+        log_det = spread.diagonal(dim1=-2, dim2=-1).log().sum(1)
+        energy = (mean * pulled).sum(1)
+    return slope, -0.5 * energy - log_det - 0.5 * dimension * LOG_2PI
+
+
+def gaussians(posterior: Distribution) -> Gaussians:
+    """A batch of normal posteriors, batch shape (B,), as components of q(z).
+
+    Raises:
+        Refused: The posterior is no normal law, so that q(z) is no mixture of Gaussians.
+    """
+    if isinstance(posterior, MultivariateNormal):
+        return Gaussians(posterior.loc, posterior.scale_tril)
+    if isinstance(posterior, Independent) and isinstance(posterior.base_dist, Normal):
+        return Gaussians(posterior.base_dist.loc, posterior.base_dist.scale)
+    raise Refused(
+        "log q(z) is taken over normal posteriors, diagonal or with a full covariance; "
+        f"this model's posterior is {type(getattr(posterior, 'base_dist', posterior)).__name__}. "
+        "Measure the rate alone, or use an estimator that needs samples only (Kernel)."
+    )
+
+
+@dataclass(frozen=True)
+class LogWeights:
+    """log w_n: one weight for a code's own component, one for every other.
+
+    Args:
+        other: The log weight of a component.
+        own: The log weight of the component that a code was drawn from.
+        index: Which component that is, shape (B,); None where all weigh the same.
+    """
+
+    other: float
+    own: float | None = None
+    index: Tensor | None = None
+
+    @classmethod
+    def uniform(cls, count: int) -> "LogWeights":
+        """1/N each."""
+        return cls(-math.log(count))
+
+    @classmethod
+    def stratified(cls, index: Tensor, count: int, dataset_size: int) -> "LogWeights":
+        """1/N for the own component, and the rest of the mass over the `count` - 1 others, which stand for N - 1.
+
+        With `count` components drawn without replacement this makes q(z) unbiased.
+        """
+        if count == dataset_size:
+            return cls.uniform(count)
+        other = math.log((dataset_size - 1) / (dataset_size * (count - 1)))
+        return cls(other, -math.log(dataset_size), index)
+
+    def lift(self, logits: Tensor, start: int) -> None:
+        """Add own - other, in bits, to the logits, shape (..., B, n), of components from `start` on, in place."""
+        if self.index is None or self.own is None:
+            return
+        place, count = self.index - start, logits.shape[-1]
+        here = (place >= 0) & (place < count)
+        gain = torch.where(here, (self.own - self.other) * BITS, 0.0).to(logits.dtype)
+        shape = (*logits.shape[:-1], 1)
+        logits.scatter_add_(-1, place.clamp(0, count - 1).unsqueeze(1).expand(shape), gain.unsqueeze(1).expand(shape))

@@ -1,4 +1,4 @@
-"""The commands: train, measure, compare, report, recipes, data. What they do is done by `termwise.api`.
+"""The commands: train, measure, compare, report, recipes, data, verify. What they do is done by `termwise.api`.
 
 Nothing heavy is imported before a command runs, so that `--help` answers at once. An error that a user can mend is
 printed without a traceback, and the status is 2.
@@ -85,8 +85,11 @@ def train(
 
 @app.command()
 def measure(
-    run: RunArgument,
-    data: Annotated[str | None, typer.Option(help="Other data than the run's: a name, or a path.")] = None,
+    run: Annotated[
+        str,
+        typer.Argument(help="A run folder, or your function that returns a model.", metavar="RUN|MODULE:FUNCTION"),
+    ],
+    data: Annotated[str | None, typer.Option(help="A name, or a path; the run's own where left out.")] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     samples: Annotated[int, typer.Option(help="Codes for every example; more make the errors smaller.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the codes.")] = 0,
@@ -95,13 +98,16 @@ def measure(
     as_json: Json = False,
 ) -> None:
     """Measure every term of a trained model's ELBO, with its error."""
+    from contextlib import redirect_stdout
+
     from termwise import api
 
-    account = api.measure(run, data, split=split, samples=samples, seed=seed, device=device)
-    if latents is not None:
+    held = None if latents is None else api.load_run(run)  # says so at once where it is no run folder
+    with redirect_stdout(sys.stderr):  # what a function of the user's prints is no part of the account
+        account = api.measure(run, data, split=split, samples=samples, seed=seed, device=device)
+    if held is not None and latents is not None:
         from termwise import models
 
-        held = api.load_run(run)
         measured = held.data if data is None else api.load_data(data)
         models.export_latents(held.model, measured.split(split), latents)
     if as_json:
@@ -192,6 +198,27 @@ def data(
         return
     for name, value in about.items():
         print(f"{name:>10}  {value}")
+
+
+@app.command()
+def verify(
+    seed: Annotated[int, typer.Option(help="Of the worlds, and of what is sampled in them.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Run the theory as experiments, equation by equation; the status is 1 where one fails."""
+    from termwise.verify import verify as all_checks
+
+    rows = [check.to_json() for check in all_checks(seed)]
+    passed = all(row["passed"] for row in rows)
+    if as_json:
+        print(json.dumps({"seed": seed, "passed": passed, "checks": rows}, allow_nan=False))
+    else:
+        from rich.console import Console
+
+        from termwise.report.tables import verification_table
+
+        Console().print(verification_table(rows))
+    raise typer.Exit(0 if passed else 1)
 
 
 def _show(account: "Account") -> None:

@@ -39,7 +39,7 @@ def test_the_diagnosis_comes_last_as_sentences(account):
 
 def test_bounds_are_told_as_bounds(account):
     account["readings"]["rate"] |= {"lower": 9.5, "upper": 11.25}
-    assert "between 9.5 and 11.25" in shown(account_table(account), 120)
+    assert "at least 9.500 and at most 11.250, in expectation" in shown(account_table(account), 120)
 
 
 def test_many_dimensions_are_cut_and_counted(account):

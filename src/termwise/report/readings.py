@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from termwise.report.rounding import rounded
+
 Account = Mapping[str, Any]
 Reading = Mapping[str, Any]
 
@@ -11,6 +13,14 @@ Reading = Mapping[str, Any]
 def overall(account: Account) -> dict[str, Reading]:
     """The readings whose value is one number."""
     return {name: r for name, r in account.get("readings", {}).items() if not isinstance(r.get("value"), list)}
+
+
+def bound(reading: Reading, side: str) -> str:
+    """The "lower" or "upper" bound, as exact as the reading itself; empty where there is none."""
+    end, error = reading.get(side), reading.get("stderr")
+    if not isinstance(end, float | int):
+        return ""
+    return rounded(end, error if isinstance(error, float | int) else None)[0]
 
 
 def by_dimension(account: Account) -> dict[str, Reading]:

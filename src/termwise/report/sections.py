@@ -165,11 +165,8 @@ def _interval(reading: Reading) -> str:
 
 
 def _bounds(reading: Reading) -> str:
-    bounds = [
-        f"{word} {with_error(reading[side])}"
-        for side, word in (("lower", "at least"), ("upper", "at most"))
-        if isinstance(reading.get(side), float | int)
-    ]
+    words = (("lower", "at least"), ("upper", "at most"))
+    bounds = [f"{word} {end}" for side, word in words if (end := readings.bound(reading, side))]
     return f'<span class="bound">{typeset(" and ".join(bounds))}, in expectation</span>' if bounds else ""
 
 

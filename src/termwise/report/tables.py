@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from termwise.report import glossary, readings
+from termwise.report.readings import bound
 from termwise.report.rounding import MISSING, rounded, with_error
 
 COLOURS = {
@@ -93,6 +94,37 @@ def sources_table(rows: Sequence[Mapping[str, str]]) -> RenderableType:
     return table
 
 
+def verification_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Checks of the theory, one below another, and a last line that says how many hold.
+
+    Args:
+        rows: For each check: name, equation, statement, left, right, residual, allowed, as_printed, passed and note.
+    """
+    table = _table()
+    table.add_column("")
+    table.add_column("check", ratio=1)
+    for side in ("left", "right", "residual", "allowed", "as printed"):
+        table.add_column(side, justify="right", no_wrap=True)
+    for row in rows:
+        said = Text.assemble((row["name"], "bold"), f"  {row['equation']}", (f"\n{row['statement']}", "dim"))
+        if not row["passed"]:
+            said.append(f"\n{row['note']}", "red")
+        sides = [MISSING if row[side] is None else f"{round(row[side], 5) + 0.0:.5f}" for side in ("left", "right")]
+        errors = [
+            MISSING if row[error] is None else f"{row[error]:.1e}" for error in ("residual", "allowed", "as_printed")
+        ]
+        table.add_row(Text("✓", "green") if row["passed"] else Text("✗", "bold red"), said, *sides, *errors)
+    failed = [row["name"] for row in rows if not row["passed"]]
+    last = (
+        f"{len(failed)} of {len(rows)} checks fail: {', '.join(failed)}" if failed else f"All {len(rows)} checks hold."
+    )
+    return Group(
+        table,
+        Text(" as printed: the residual of the form that the notes print, which was corrected", "dim"),
+        Text(f" {last}", "bold red" if failed else "bold"),
+    )
+
+
 def _readings(taken: Mapping[str, readings.Reading]) -> Table:
     table = _table()
     table.add_column("", no_wrap=True, overflow="ellipsis")
@@ -113,12 +145,9 @@ def _readings(taken: Mapping[str, readings.Reading]) -> Table:
 
 
 def _bounds(reading: Mapping[str, Any]) -> str:
-    lower, upper = reading.get("lower"), reading.get("upper")
-    if lower is not None and upper is not None:
-        return f"between {with_error(lower)} and {with_error(upper)}, in expectation"
-    if lower is not None:
-        return f"at least {with_error(lower)}, in expectation"
-    return "" if upper is None else f"at most {with_error(upper)}, in expectation"
+    words = (("lower", "at least"), ("upper", "at most"))
+    said = [f"{word} {end}" for side, word in words if (end := bound(reading, side))]
+    return f"{' and '.join(said)}, in expectation" if said else ""
 
 
 def _dimensions(lists: Mapping[str, readings.Reading], shown: Sequence[int]) -> RenderableType:

@@ -1,5 +1,23 @@
 """Models whose answers are known: data, a model, and the exact value of every term."""
 
+from termwise.worlds.discrete import DiscreteWorld
+from termwise.worlds.four_points import best_four_points, four_points
+from termwise.worlds.grid import Grid
+from termwise.worlds.implicit import TriangularMap, implicit_world
 from termwise.worlds.linear_gaussian import LinearGaussian
+from termwise.worlds.smooth import bimodal_world, mixture_world, random_world
+from termwise.worlds.world import World
 
-__all__ = ["LinearGaussian"]
+__all__ = [
+    "DiscreteWorld",
+    "Grid",
+    "LinearGaussian",
+    "TriangularMap",
+    "World",
+    "best_four_points",
+    "bimodal_world",
+    "four_points",
+    "implicit_world",
+    "mixture_world",
+    "random_world",
+]

@@ -6,7 +6,10 @@ The aggregate over the population is then N(a, A) with A = V C V' + S and a = V 
     index_code_mi     = 1/2 (log|A| - log|S|)
     marginal_kl       = 1/2 (tr A + |a|^2 - k - log|A|)
     total_correlation = 1/2 (sum_j log A_jj - log|A|)
-    dimension_wise_kl = 1/2 sum_j (A_jj + a_j^2 - 1 - log A_jj).
+    dimension_wise_kl = 1/2 sum_j (A_jj + a_j^2 - 1 - log A_jj)
+    log p(x)          = log N(x; b, P),   P = W W' + s^2 I
+    log_likelihood    = -1/2 [D log 2 pi + log|P| + tr P^-1 C + (m - b)' P^-1 (m - b)]
+    inference_gap     = log_likelihood - elbo.
 """
 
 import math
@@ -16,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+
+from termwise.errors import BadData, Refused
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,29 @@ class LinearGaussian:
 
     @classmethod
     def random(
-        cls, seed: int, latent: int = 4, dimension: int = 6, mutual_information: float = 2.0, diagonal: bool = True
+        cls,
+        seed: int,
+        latent: int = 4,
+        dimension: int = 6,
+        mutual_information: float = 2.0,
+        diagonal: bool = True,
+        sigma: float = 0.7,
     ) -> "LinearGaussian":
         """A world drawn from a seed, its posterior scaled so that the index-code MI is as asked, in nats.
 
         Args:
+            seed: Of all of it, the covariances C and S among them.
+            latent: k.
+            dimension: D.
+            mutual_information: Of the index and the code, above 0.
             diagonal: Whether the posterior's covariance S is diagonal.
+            sigma: s, the noise of the decoder.
         """
+        if not (latent >= 1 and dimension >= 1 and mutual_information > 0 and 0 < sigma < math.inf):
+            raise Refused(
+                "A random world needs latent >= 1, dimension >= 1, mutual_information > 0 and a finite sigma > 0; got "
+                f"{latent}, {dimension}, {mutual_information:g} and {sigma:g}."
+            )
         generator = torch.Generator().manual_seed(seed)
 
         def normal(*shape: int) -> Tensor:
@@ -79,7 +100,53 @@ class LinearGaussian:
             posterior_covariance=posterior * math.exp(low),
             decoder=normal(dimension, latent),
             decoder_offset=normal(dimension),
-            sigma=0.7,
+            sigma=sigma,
+        )
+
+    @classmethod
+    def probabilistic_pca(
+        cls, mean: Tensor, covariance: Tensor, latent: int, rotation: Tensor | None = None
+    ) -> "LinearGaussian":
+        """The maximum likelihood of a linear-Gaussian model (Tipping and Bishop, 1999, eqs. 7 and 8), inferred exactly.
+
+            s^2 = mean of the D - k smallest eigenvalues l of C,    W = U_k (L_k - s^2 I)^1/2 R,    b = m
+            q(z|x) = p(z|x) = N(M^-1 W' (x - b), s^2 M^-1),    M = W' W + s^2 I
+
+        Here the aggregate is the prior, whatever the data, so that marginal_kl = 0; and the ELBO is log p(x).
+
+        Args:
+            mean: m, shape (D,); of the data, for instance.
+            covariance: C, shape (D, D), positive definite.
+            latent: k, below D.
+            rotation: R, orthogonal, shape (k, k); the identity where left out. Any other makes the posterior's
+                covariance a full one.
+        """
+        mean, covariance = mean.double(), covariance.double()
+        dimension = len(mean)
+        if not 1 <= latent < dimension or covariance.shape != (dimension, dimension):
+            raise Refused(
+                f"Probabilistic PCA of {dimension} dimensions needs 1 to {dimension - 1} latent ones and a covariance "
+                f"of shape {(dimension, dimension)}; got {latent} and {tuple(covariance.shape)}."
+            )
+        values, vectors = torch.linalg.eigh(covariance)  # ascending
+        noise = values[: dimension - latent].mean()
+        if not noise > 0:
+            raise BadData("The covariance has no variance left beyond the latent dimensions; take fewer of them.")
+        turn = torch.eye(latent, dtype=torch.float64) if rotation is None else rotation.double()
+        kept = (values[dimension - latent :] - noise).clamp(min=0).sqrt()
+        decoder = vectors[:, dimension - latent :] * kept @ turn
+        inverse = torch.linalg.inv(decoder.T @ decoder + noise * torch.eye(latent, dtype=torch.float64))
+        inverse = inverse.diagonal().diag() if rotation is None else 0.5 * (inverse + inverse.T)
+        encoder = inverse @ decoder.T
+        return cls(
+            mean=mean,
+            covariance=covariance,
+            encoder=encoder,
+            offset=-encoder @ mean,
+            posterior_covariance=noise * inverse,
+            decoder=decoder,
+            decoder_offset=mean,
+            sigma=float(noise.sqrt()),
         )
 
     def data(self, count: int, seed: int = 0) -> Tensor:
@@ -89,24 +156,28 @@ class LinearGaussian:
         return (self.mean + noise @ torch.linalg.cholesky(self.covariance).T).float()
 
     def infer(self, x: Tensor) -> tuple[Distribution, None]:
-        """q(z|x)."""
-        mean = (x.double() @ self.encoder.T + self.offset).float()
+        """q(z|x), in the type of x."""
+        mean = (x.double() @ self.encoder.T + self.offset).to(x.dtype)
         spread = self.posterior_covariance
         if torch.equal(spread, spread.diagonal().diag()):
-            scale = spread.diagonal().sqrt().float().expand_as(mean)
+            scale = spread.diagonal().sqrt().to(x.dtype).expand_as(mean)
             return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False), None
-        factor = torch.linalg.cholesky(spread).float().expand(len(mean), -1, -1)
+        factor = torch.linalg.cholesky(spread).to(x.dtype).expand(len(mean), -1, -1)
         return MultivariateNormal(mean, scale_tril=factor, validate_args=False), None
 
     def generate(self, z: Tensor, context: Any = None) -> Distribution:
-        """p(x|z)."""
-        mean = (z.double() @ self.decoder.T + self.decoder_offset).float()
+        """p(x|z), in the type of z."""
+        mean = (z.double() @ self.decoder.T + self.decoder_offset).to(z.dtype)
         return Independent(Normal(mean, torch.full_like(mean, self.sigma), validate_args=False), 1, validate_args=False)
 
     def prior_law(self) -> Distribution:
         """p(z)."""
         zero = torch.zeros(len(self.offset))
         return Independent(Normal(zero, torch.ones_like(zero), validate_args=False), 1, validate_args=False)
+
+    def log_likelihood(self, x: Tensor) -> Tensor:
+        """log p(x) of examples, shape (B, D): shape (B,), float64, nats."""
+        return MultivariateNormal(self.decoder_offset, self._explained(), validate_args=False).log_prob(x.double())
 
     def truth(self) -> dict[str, float]:
         """The population's value of every term, in nats, by the readings' names."""
@@ -117,15 +188,31 @@ class LinearGaussian:
         by_dimension = 0.5 * (variance + aggregate_mean.square() - 1 - variance.log())
         marginal = 0.5 * (variance.sum() + aggregate_mean.square().sum() - len(variance) - log_det)
         distortion = self._distortion()
+        elbo = -distortion - float(information + marginal)
+        log_likelihood = self._mean_log_likelihood()
         return {
             "distortion": distortion,
             "rate": float(information + marginal),
-            "elbo": -distortion - float(information + marginal),
+            "elbo": elbo,
             "index_code_mi": float(information),
             "marginal_kl": float(marginal),
             "total_correlation": float(0.5 * (variance.log().sum() - log_det)),
             "dimension_wise_kl": float(by_dimension.sum()),
+            "log_likelihood": log_likelihood,
+            "inference_gap": log_likelihood - elbo,
         }
+
+    def _explained(self) -> Tensor:
+        """P, the covariance of x under the model, shape (D, D)."""
+        noise = self.sigma**2 * torch.eye(len(self.mean), dtype=torch.float64)
+        return self.decoder @ self.decoder.T + noise
+
+    def _mean_log_likelihood(self) -> float:
+        explained = self._explained()
+        bias = self.mean - self.decoder_offset
+        second_moment = self.covariance + torch.outer(bias, bias)
+        energy = torch.linalg.solve(explained, second_moment).trace()
+        return -0.5 * float(len(bias) * math.log(2 * math.pi) + torch.logdet(explained) + energy)
 
     def _distortion(self) -> float:
         """D/2 log 2 pi s^2 + E[|x - b - W(Vx + c)|^2 + tr W S W'] / (2 s^2)."""

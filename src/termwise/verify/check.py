@@ -1,0 +1,100 @@
+"""A check: the two sides of one statement, how far they are apart, and how far they may be."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+QUADRATURE = 1e-6
+"""What the grids of `termwise.worlds` promise of any integral, in nats."""
+
+CLOSED_FORM = 1e-9
+"""Rounding error of closed forms in float64, with room for matrices that are not well conditioned."""
+
+CLEARLY = 100.0
+"""A form that fails must miss by this many times what is allowed."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One experiment.
+
+    Attributes:
+        name: Of the check.
+        equation: Which equation or correction of the notes it is about.
+        statement: What is held against what.
+        left: One side; the mean where there are many values.
+        right: The other.
+        residual: The largest distance of the two sides, over all values.
+        allowed: How large it may be.
+        note: Where `allowed` comes from, and what else there is to know.
+        as_printed: The residual of the form that the notes print, where it was corrected: it must fail clearly.
+    """
+
+    name: str
+    equation: str
+    statement: str
+    left: float
+    right: float
+    residual: float
+    allowed: float
+    note: str
+    as_printed: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the sides agree, and the printed form, where there is one, does not."""
+        refuted = self.as_printed is None or self.as_printed > CLEARLY * self.allowed
+        return self.residual <= self.allowed and refuted
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, and whether it passed; what is not finite becomes null."""
+        entries = {**asdict(self), "passed": self.passed}
+        return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in entries.items()}
+
+
+def apart(left: Tensor | float, right: Tensor | float) -> float:
+    """The largest distance of two sides."""
+    return float((_tensor(left) - _tensor(right)).abs().max())
+
+
+def check(
+    name: str,
+    equation: str,
+    statement: str,
+    left: Tensor | float,
+    right: Tensor | float,
+    *,
+    printed: Tensor | float | None = None,
+    allowed: float = QUADRATURE,
+    note: str = "allowed: quadrature",
+) -> Check:
+    """Hold two sides against each other, value by value.
+
+    Args:
+        name: Of the check.
+        equation: What it is about.
+        statement: In words and symbols.
+        left: One side.
+        right: The other, as corrected.
+        printed: The other, as the notes print it, where that differs.
+        allowed: The largest residual.
+        note: Where `allowed` comes from.
+    """
+    return Check(
+        name=name,
+        equation=equation,
+        statement=statement,
+        left=float(_tensor(left).mean()),
+        right=float(_tensor(right).mean()),
+        residual=apart(left, right),
+        allowed=allowed,
+        note=note,
+        as_printed=None if printed is None else apart(left, printed),
+    )
+
+
+def _tensor(value: Tensor | float) -> Tensor:
+    return torch.as_tensor(value, dtype=torch.float64).detach()

@@ -1,0 +1,38 @@
+"""The instrument itself: `measure` on worlds whose truth is known, from samples."""
+
+from termwise.data.dataset import Dataset
+from termwise.data.examples import InMemory
+from termwise.measuring import measure
+from termwise.verify.check import Check, check
+from termwise.worlds import LinearGaussian, World, random_world
+
+EXAMPLES = 5000
+STANDARD_ERRORS = 4.0
+
+
+def checks(seed: int) -> list[Check]:
+    """Each term of a linear-Gaussian world and of a discrete one."""
+    gaussian = LinearGaussian.random(seed, latent=3, dimension=5, mutual_information=1.0)
+    return [*readings("gaussian", gaussian, seed), *readings("discrete", random_world(seed), seed)]
+
+
+def readings(kind: str, world: World, seed: int) -> list[Check]:
+    """A check for each reading that the world knows the truth of."""
+    account = measure(world, Dataset(kind, InMemory(world.data(EXAMPLES, seed))), seed=seed)
+    truth = world.truth()
+    found = []
+    for name in (name for name in account if name in truth):
+        reading = account[name]
+        assert isinstance(reading.value, float) and isinstance(reading.stderr, float)
+        found.append(
+            check(
+                f"measured-{kind}-{name.replace('_', '-')}",
+                "the instrument",
+                f"{name}, measured on {EXAMPLES:,} examples of a {kind} world; and its truth",
+                reading.value,
+                truth[name],
+                allowed=STANDARD_ERRORS * reading.stderr,
+                note=f"allowed: {STANDARD_ERRORS:g} standard errors",
+            )
+        )
+    return found

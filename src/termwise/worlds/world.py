@@ -1,0 +1,24 @@
+"""What every world offers: a model that can be measured, data of it, and the answers."""
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from termwise.models.draw import Drawable
+
+
+@runtime_checkable
+class World(Drawable, Protocol):
+    """A model whose answers are known."""
+
+    def data(self, count: int, seed: int = 0) -> Tensor:
+        """`count` examples x of the world's own law, shape (count, *shape), float32."""
+        ...
+
+    def log_likelihood(self, x: Tensor) -> Tensor:
+        """log p(x) of examples, shape (B, *shape): shape (B,), float64, nats."""
+        ...
+
+    def truth(self) -> dict[str, float]:
+        """The population's value of every term, in nats, by the readings' names; log p(x) and the gap among them."""
+        ...

@@ -1,0 +1,53 @@
+import json
+import sys
+from dataclasses import replace
+
+import pytest
+
+from termwise import cli
+
+
+@pytest.fixture
+def call(capsys, monkeypatch, checks):
+    """Run the command on checks that were run already: its status, standard output and standard error."""
+
+    def run(*arguments, spoiled=()):
+        held = [replace(one, residual=1e3) if one.name in spoiled else one for one in checks.values()]
+        monkeypatch.setattr("termwise.verify.verify", lambda seed: held)
+        monkeypatch.setenv("COLUMNS", "120")
+        monkeypatch.setattr(sys, "argv", ["termwise", "verify", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return run
+
+
+def test_the_table_names_every_check_with_both_sides_and_ends_well(call, checks):
+    status, out, err = call()
+    assert (status, err) == (0, "")
+    for one in checks.values():
+        assert (
+            one.name in out and f"{one.left:.5f}".replace("-0.00000", "0.00000") in out and f"{one.residual:.1e}" in out
+        )
+    assert f"All {len(checks)} checks hold." in out and "✗" not in out and "-0.00000" not in out
+
+
+def test_one_that_fails_is_named_and_makes_the_status_1(call, checks):
+    status, out, _ = call(spoiled=["info-vae"])
+    assert status == 1
+    assert f"1 of {len(checks)} checks fail: info-vae" in " ".join(out.split())
+    assert out.count("✗") == 1
+
+
+@pytest.mark.parametrize("spoiled", [(), ("evidence", "noise-basis-variance")])
+def test_json_is_one_object_and_nothing_else(call, checks, spoiled):
+    status, out, _ = call("--json", "--seed", "0", spoiled=spoiled)
+    found = json.loads(out)
+    assert status == (1 if spoiled else 0)
+    assert found["seed"] == 0 and found["passed"] is not bool(spoiled)
+    assert [row["name"] for row in found["checks"]] == list(checks)
+    assert [row["name"] for row in found["checks"] if not row["passed"]] == list(spoiled)
+    keys = {"name", "equation", "statement", "left", "right", "residual", "allowed", "note", "as_printed", "passed"}
+    assert all(row.keys() == keys for row in found["checks"])

@@ -1,0 +1,32 @@
+"""The page for teachers says what `termwise verify` prints."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "theory.md"
+
+
+def rows() -> dict[str, list[str]]:
+    """The cells beside each check on the page, by name."""
+    found = re.findall(r"^\| `([\w-]+)` \|(.*)\|$", PAGE.read_text(), flags=re.MULTILINE)
+    assert len({name for name, _ in found}) == len(found), "a check is on the page twice"
+    return {name: [cell.strip() for cell in cells.split("|")] for name, cells in found}
+
+
+def test_the_page_has_every_check_once_and_none_that_is_gone(checks):
+    assert set(rows()) == set(checks)
+
+
+def test_the_numbers_on_the_page_are_those_that_are_printed(checks):
+    for name, (left, right, residual, allowed, printed) in rows().items():
+        one = checks[name]
+        assert float(right) == pytest.approx(one.right, abs=2e-5), name
+        if one.equation == "the instrument":  # from samples, which may be drawn in another order
+            assert abs(float(left) - float(right)) <= float(allowed), name
+            continue
+        assert float(left) == pytest.approx(one.left, abs=2e-5), name
+        assert float(allowed) == one.allowed and float(residual) <= one.allowed, name
+        assert (printed == "") is (one.as_printed is None), name
+        assert not printed or float(printed) == pytest.approx(one.as_printed, rel=0.06), name

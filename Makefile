@@ -1,16 +1,24 @@
 # make demo: train, measure and report on real digits.   make test: the tests.   make check: linters and types.
+# make test-adapters: pythae, scvi-tools and diffusers, in an environment of their own.
 PYTHON ?= python3
 VENV ?= .venv
+EXTRAS ?= dev
+ADAPTERS = .venv-adapters
 BIN = $(VENV)/bin
 DEMO = runs/demo
 
-.PHONY: demo test check wheel clean
+.PHONY: demo test test-adapters check wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/termwise train --config demo.toml --out $(DEMO) --overwrite
 
 test: $(VENV)/ready
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+
+test-adapters:
+	$(MAKE) VENV=$(ADAPTERS) EXTRAS=dev,adapters $(ADAPTERS)/ready
+	$(ADAPTERS)/bin/python -c 'import pythae.models, scvi, diffusers'
+	OMP_NUM_THREADS=1 $(ADAPTERS)/bin/pytest tests/ready tests/models/test_adapters.py tests/models/test_reach.py
 
 check: $(VENV)/ready
 	$(BIN)/ruff check src tests benchmarks
@@ -26,11 +34,11 @@ $(VENV)/ready: pyproject.toml constraints/cpu.txt
 	if command -v uv >/dev/null 2>&1; then \
 		links="$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get global.find-links 2>/dev/null || true)}"; \
 		uv venv --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" --allow-existing $(VENV) && \
-		UV_FIND_LINKS="$$links" uv pip install --python $(BIN)/python -c constraints/cpu.txt -e '.[dev]'; \
+		UV_FIND_LINKS="$$links" uv pip install --python $(BIN)/python -c constraints/cpu.txt -e '.[$(EXTRAS)]'; \
 	else \
-		$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q -c constraints/cpu.txt -e '.[dev]'; \
+		$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q -c constraints/cpu.txt -e '.[$(EXTRAS)]'; \
 	fi
 	touch $@
 
 clean:
-	rm -rf $(VENV) dist build runs/demo
+	rm -rf $(VENV) $(ADAPTERS) dist build runs/demo

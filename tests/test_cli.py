@@ -261,3 +261,86 @@ def test_a_reader_who_leaves_early_is_no_error():
     done = subprocess.run(program, stdout=write, stderr=subprocess.PIPE, text=True, timeout=120)
     os.close(write)
     assert "Traceback" not in done.stderr
+
+
+THEIRS = """
+import torch
+import termwise as tw
+
+encoder, decoder = torch.nn.Linear(64, 4), torch.nn.Linear(2, 64)
+
+def model():
+    print("loading")
+    return tw.adapt(
+        lambda x: encoder(x.flatten(1)).chunk(2, dim=1),
+        lambda z: decoder(z).view(-1, 1, 8, 8),
+        likelihood="normal:0.3",
+    )
+
+def bare():
+    return lambda x: encoder(x.flatten(1)).chunk(2, dim=1)
+
+def broken():
+    raise KeyError("weights")
+
+def nothing():
+    pass
+
+def wrong():
+    return lambda x: x
+
+def needy(path):
+    pass
+"""
+
+
+@pytest.fixture
+def theirs(tmp_path, monkeypatch):
+    """A module of the user's, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "theirs.py").write_text(THEIRS)
+    (tmp_path / "torn.py").write_text("def model(:")
+    yield
+    for name in ("theirs", "torn"):
+        sys.modules.pop(name, None)
+
+
+def test_a_model_that_a_function_returns_is_measured(call, theirs):
+    status, out, err = call("measure", "theirs:model", "--data", "digits", "--samples", 3, "--seed", 4, "--json")
+    assert (status, err) == (0, "loading\n")
+    model = sys.modules["theirs"].model()
+    assert json.loads(out) == tw.measure(model, tw.load_data("digits"), samples=3, seed=4).to_json()
+    status, out, _ = call("measure", "theirs:bare", "--data", "digits", "--split", "train")
+    assert status == 0
+    assert "rate" in out
+    assert "distortion" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ("theirs:model", "Nothing to measure on"),
+        ("theirs:nonesuch --data digits", "Expected a function 'nonesuch' in a module 'theirs'"),
+        ("nonesuch:model --data digits", "Expected a function 'model' in a module 'nonesuch'"),
+        ("torn:model --data digits", "torn:model must return a model when it is called alone: SyntaxError"),
+        ("theirs:broken --data digits", "KeyError: 'weights'"),
+        ("theirs:needy --data digits", "missing 1 required positional argument"),
+        ("theirs:nothing --data digits", "got a NoneType"),
+        ("theirs:wrong --data digits", "must give (mean, log_var)"),
+        ("theirs:model --data four-points", "encode() failed on a batch of shape"),
+        ("theirs:model --data digits --device warp", "device 'warp'"),
+        ("theirs:model --data digits --latents z.csv", "no run folder"),
+        ("runs/none:1/2", "no run folder"),
+    ],
+)
+def test_a_function_that_does_not_do_is_one_message_and_status_two(call, theirs, arguments, match):
+    status, out, err = call("measure", *arguments.split())
+    assert (status, out) == (2, "")
+    assert match in err
+    assert "Traceback" not in err
+
+
+def test_a_run_folder_with_a_colon_in_its_name_is_a_run_folder(call, runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a:b").symlink_to(runs[0])
+    assert call("measure", "a:b", "--json")[0] == 0

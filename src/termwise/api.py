@@ -1,6 +1,8 @@
 """What ties the rooms together for a user: load_data, train, measure, adapt, compare."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from termwise.data import Dataset, load_data
-from termwise.errors import BadData, Refused
+from termwise.errors import BadData, Refused, TermwiseError
 from termwise.measuring import Account, Comparison
 from termwise.measuring import compare as compare_accounts
 from termwise.measuring import measure as measure_model
-from termwise.models import VAE, Drawable
+from termwise.models import VAE, Drawable, adapt
+from termwise.models.networks import imported
 from termwise.objectives import Game, Objective, Weighted, solo
 from termwise.objectives.spec import ObjectiveSpec
 from termwise.report.card import model_card
@@ -242,7 +245,8 @@ def measure(
     """Every term of a model's ELBO, with its error: an Account.
 
     Args:
-        model: A VAE, what `adapt` made, a Run, or the path of a run folder.
+        model: A VAE, what `adapt` made, a Run, the path of a run folder, or "module:function", a function of yours
+            that returns a model or what `adapt` takes. Its networks are left on the device that they were on.
         data: A Dataset, a tensor, or a source's name or path; a run's own where left out. Where it has splits, the
             one called `split` is measured.
         split: "train", "validation" or "test".
@@ -252,7 +256,9 @@ def measure(
         device: Where to measure.
     """
     vae: Drawable
-    if isinstance(model, str | Path):
+    if isinstance(model, str | Path) and _names_function(model):
+        vae = _made(str(model))
+    elif isinstance(model, str | Path):
         vae = load_model(model)
         data = _load(RunFolder(model).config()) if data is None else data
     elif isinstance(model, Run):
@@ -266,16 +272,48 @@ def measure(
     dataset = _to_measure(data, split)
     if isinstance(vae, VAE):
         _check_fit(vae, dataset)
-    if isinstance(vae, nn.Module):
-        _place(vae, device)
-    return measure_model(vae, dataset, samples=samples, seed=seed, batch_size=batch_size, device=device)
+    with _placed(vae, device):
+        return measure_model(vae, dataset, samples=samples, seed=seed, batch_size=batch_size, device=device)
 
 
-def _place(model: nn.Module, device: torch.device | str) -> None:
+def _names_function(model: str | Path) -> bool:
+    """Whether this is "module:function", and not the path of a folder."""
+    return re.fullmatch(r"[\w.]+:\w+", str(model)) is not None and not Path(model).exists()
+
+
+def _made(name: str) -> Drawable:
+    """The model that the user's function "module:function" returns, adapted if it is not yet."""
     try:
-        model.to(device)
+        made = imported(*name.split(":"))()
+    except TermwiseError:
+        raise
+    except Exception as error:
+        raise Refused(f"{name} must return a model when it is called alone: {type(error).__name__}: {error}") from error
+    return made if isinstance(made, Drawable) else adapt(made)
+
+
+@contextmanager
+def _placed(model: Drawable, device: torch.device | str) -> Iterator[None]:
+    """The model's networks on the device, and afterwards where they were; one spread over several devices stays."""
+    networks = [model] if isinstance(model, nn.Module) else getattr(model, "networks", [])
+    lying = {network: {part.device for part in (*network.parameters(), *network.buffers())} for network in networks}
+    homes = {network: devices.pop() for network, devices in lying.items() if len(devices) == 1}
+    try:
+        torch.empty(0, device=device)
+        for network in homes:
+            network.to(device)
     except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
+        _return(homes)
         raise Refused(f"The device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
+    try:
+        yield
+    finally:
+        _return(homes)
+
+
+def _return(homes: Mapping[nn.Module, torch.device]) -> None:
+    for network, home in homes.items():
+        network.to(home)
 
 
 def _to_measure(data: Dataset | Tensor | np.ndarray | str | Path, split: str) -> Dataset:

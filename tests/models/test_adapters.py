@@ -1,5 +1,8 @@
 """Anyone's model: every form that its two functions may take, and one clear error for each that they may not."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -27,6 +30,9 @@ from termwise.terms.link import Distortion
 
 DOWN = torch.randn(16, 4, generator=torch.Generator().manual_seed(1)) / 4
 X = (torch.rand(12, 1, 4, 4, generator=torch.Generator().manual_seed(2)) > 0.5).float()
+
+
+HALVED = nn.Linear(16, 8).half()
 
 
 def mean_of(x):
@@ -282,6 +288,58 @@ class Theirs(nn.Module):
         return self.up(z).view(-1, 1, 4, 4).sigmoid()
 
 
+HELD = nn.ModuleDict()
+
+
+def by_methods(theirs):
+    return theirs.encode, theirs.decode
+
+
+def by_closures(theirs):
+    return lambda x: theirs.encode(x), lambda z: theirs.decode(z)
+
+
+def by_defaults(theirs):
+    def decode(z, *, model=theirs):
+        return model.decode(z)
+
+    return lambda x, model=theirs: model.encode(x), decode
+
+
+def by_partials(theirs):
+    return partial(Theirs.encode, theirs), partial(lambda model, z: model.decode(z), theirs)
+
+
+def by_globals(theirs):
+    HELD["theirs"] = theirs
+    return lambda x: HELD["theirs"].encode(x), lambda z: torch.cat([HELD["theirs"].decode(part) for part in (z,)])
+
+
+def by_an_object(theirs):
+    wrapper = SimpleNamespace(nets={"one": [theirs]})
+    return lambda x: wrapper.nets["one"][0].encode(x), lambda z: wrapper.nets["one"][0].decode(z)
+
+
+def by_another_function(theirs):
+    @torch.no_grad()
+    def inner(z):
+        return theirs.decode(z)
+
+    return theirs.encode, lambda z: inner(z)
+
+
+@pytest.mark.parametrize(
+    "calls", [by_methods, by_closures, by_defaults, by_partials, by_globals, by_an_object, by_another_function]
+)
+def test_modules_are_measured_in_evaluation_mode_however_a_function_holds_them(calls):
+    theirs = Theirs()
+    theirs.eval()
+    expected = measure(adapt(theirs.encode, theirs.decode, likelihood="bernoulli"), X)["distortion"]
+    theirs.train()
+    assert measure(adapt(*calls(theirs), likelihood="bernoulli"), X)["distortion"] == expected
+    assert all(part.training for part in theirs.modules())
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_measuring_leaves_the_users_model_as_it_was(wrapped):
     theirs = Theirs().train()
@@ -296,8 +354,104 @@ def test_measuring_leaves_the_users_model_as_it_was(wrapped):
     assert all(torch.equal(tensor, before[name]) for name, tensor in theirs.state_dict().items())
 
 
-def test_methods_of_the_users_module_are_measured_in_evaluation_mode():
-    theirs = Theirs().train()
-    account = measure(adapt(theirs.encode, theirs.decode, likelihood="bernoulli"), X)
-    theirs.eval()
-    assert measure(adapt(theirs.encode, theirs.decode, likelihood="bernoulli"), X)["elbo"] == account["elbo"]
+def test_statistics_of_a_batch_norm_in_a_closure_are_left_alone():
+    encoder = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(16), nn.Linear(16, 8))
+    before = encoder[1].running_mean.clone()
+    measure(adapt(lambda x: encoder(x).chunk(2, dim=1)), X)
+    assert torch.equal(encoder[1].running_mean, before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_module_in_another_precision_gets_its_own_and_is_scored_in_float32_or_better(dtype):
+    theirs = Theirs().eval().to(dtype)
+    model = adapt(theirs.encode, theirs.decode, likelihood="normal:0.1")
+    draw = Draw(model, X)
+    mean, log_variance = (part.double() for part in theirs.encode(X.to(dtype)))
+    expected = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+    assert torch.allclose(rate_of(model).double(), expected, rtol=1e-5)
+    assert torch.promote_types(draw.z.dtype, torch.float32) == draw.z.dtype
+    decoded = theirs.decode(draw.z.to(dtype)).double()
+    expected = -Normal(decoded, 0.1).log_prob(X.double()).sum((1, 2, 3))
+    assert torch.allclose(Distortion()(draw).double(), expected, rtol=1e-5)
+
+
+def test_a_normal_that_comes_in_half_precision_is_widened():
+    narrow = Normal(mean_of(X).half(), torch.full((12, 4), 0.01).half())
+    law = MultivariateNormal(narrow.mean.double(), torch.diag_embed(narrow.stddev.double().square()))
+    wide = MultivariateNormal(torch.zeros(4).double(), torch.eye(4).double())
+    assert torch.allclose(rate_of(adapt(lambda x: narrow)).double(), kl_divergence(law, wide), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("calls", "reason"),
+    [
+        (
+            (lambda x: HALVED(x.flatten(1)).chunk(2, 1),),
+            r"encode\(\) failed on a batch of shape \(12, 1, 4, 4\), torch.flo",
+        ),
+        ((lambda x: HALVED(x.flatten(1)).chunk(2, 1),), "its parameters are torch.float16 on cpu: RuntimeError: "),
+        ((lambda x, y: (x, y),), "TypeError: .*missing 1 required positional argument: 'y'"),
+        ((encode, lambda z, y: z), r"decode\(\) failed on codes of shape \(12, 4\)"),
+        ((lambda x: (mean_of(x) / 0, mean_of(x)),), "finite means and a sigma above 0; 12 of 12 codes have not"),
+        ((lambda x: (mean_of(x), mean_of(x) - 1e5),), "a sigma above 0"),
+        (
+            (encode, None, None, Normal(torch.zeros(4, device="meta"), 1.0, validate_args=False)),
+            "on cpu, and the prior is not",
+        ),
+    ],
+)
+def test_what_goes_wrong_in_the_users_functions_is_one_message(calls, reason):
+    with pytest.raises(Refused, match=reason):
+        measure(adapt(*calls), X)
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        (3, r"Expected a function encode\(x\), or one of pythae's .*got a int. Pass two functions"),
+        ("a path", "got a str"),
+        ((encode, logits), "got a tuple"),
+        (Theirs(), r"got a Theirs. Pass two functions: adapt\(encode=model.encode, decode=model.decode"),
+        (adapt(encode), r"This Adapted can be measured as it is: measure\(model, data\)"),
+    ],
+)
+def test_what_is_no_function_is_refused_with_what_would_do(what, reason):
+    with pytest.raises(Refused, match=reason):
+        adapt(what)
+
+
+def test_inputs_in_tuples_are_refused():
+    with pytest.raises(BadData, match="got tuple"):
+        measure(adapt(encode), (X, X))
+
+
+class Moving(nn.Linear):
+    """Keeps account of where it was sent; there is one device to test on."""
+
+    def __init__(self):
+        super().__init__(16, 8)
+        self.sent = []
+
+    def to(self, *args, **kwargs):
+        self.sent.append(args[0])
+        return super().to(*args, **kwargs)
+
+
+def test_networks_go_to_the_device_asked_for_and_home_again_also_after_an_error():
+    net = Moving()
+    model = adapt(lambda x: net(x.flatten(1)).chunk(2, dim=1))
+    measure(model, X, device="cpu")
+    home = torch.device("cpu")
+    assert net.sent == ["cpu", home]
+    with pytest.raises(Refused, match="encode"):
+        measure(model, X[:, :, :2], device="cpu")
+    assert net.sent == ["cpu", home] * 2
+    for functions in ((lambda x: net(x.flatten(1)).chunk(2, dim=1),), (encode,)):
+        with pytest.raises(Refused, match="device 'warp' cannot be used"):
+            measure(adapt(*functions), X, device="warp")
+
+
+def test_networks_spread_over_devices_are_left_where_they_are():
+    spread = nn.Sequential(Moving(), nn.Linear(1, 1, device="meta"))
+    measure(adapt(lambda x: spread[0](x.flatten(1)).chunk(2, dim=1)), X)
+    assert spread[0].sent == []

@@ -1,6 +1,7 @@
-"""Anyone's trained VAE, made of two functions, as something that can be drawn from.
+"""Anyone's trained VAE, made of two functions or known to `ready`, as something that can be drawn from.
 
-The user's model is called as it is, and left as it was.
+The user's model is called as it is, and left as it was. Numbers of half precision are widened as soon as they come
+out: a sigma, or a sum over dimensions, does not survive in them.
 """
 
 import math
@@ -12,30 +13,52 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
-from termwise.errors import Refused
+from termwise.errors import Refused, TermwiseError
+from termwise.models.draw import Drawable
 from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples
+from termwise.models.reach import modules_of
+from termwise.models.ready import KNOWN, parts_of
+
+HALF = (torch.float16, torch.bfloat16)
 
 
 def adapt(
-    encode: Callable[[Tensor], Any],
+    encode: Any,
     decode: Callable[..., Any] | None = None,
     likelihood: str | None = None,
     prior: Distribution | None = None,
 ) -> "Adapted":
-    """Make a model that termwise can measure, out of two functions.
+    """Make a model that termwise can measure, out of two functions, or out of a model that `models.ready` knows.
 
-    Modules, and methods of modules, are measured in evaluation mode and left in the mode they were in; a module that
-    a function of yours only mentions must be put there by you (`.eval()`).
+    The modules that a function is, is a method of, holds in its closure, its defaults or a partial, or names as a
+    global (`models.reach`), are measured in evaluation mode, without gradients, on the device asked for, and left as
+    they were. One that a function makes or loads while it runs must be put there by you (`.eval()`).
 
     Args:
-        encode: x, shape (B, *shape) -> (mean, log_var), a torch Distribution, or either with a context last: what
-            the decoder needs beside the code, such as a library size.
+        encode: x, shape (B, *shape), float32 -> (mean, log_var), a torch Distribution, or either with a context last:
+            what the decoder needs beside the code, such as a library size. A module, or a method of one, is given x in
+            the type of its parameters. Or, with no `decode`, a model of pythae's with a normal posterior, an
+            scvi.model.SCVI or a diffusers.AutoencoderKL.
         decode: z, or (z, context) where there is a context -> a torch Distribution over x, or a tensor that
             `likelihood` turns into one. Left out, the rate's links alone are measured.
         likelihood: "bernoulli" (decode gives probabilities), "bernoulli-logits", "normal:0.1" (a mean),
             "laplace:1", "categorical:17" (logits, classes first).
         prior: p(z), event shape the code's; the standard normal where left out.
+
+    Raises:
+        Refused: This is no function, or a model whose terms would be wrong; the message says what would do.
     """
+    parts = parts_of(encode, likelihood, prior is not None) if decode is None else None
+    if parts is not None:
+        return Adapted(parts.encode, parts.decode, parts.likelihood, prior)
+    if isinstance(encode, Drawable):
+        raise Refused(f"This {type(encode).__name__} can be measured as it is: measure(model, data).")
+    whole = decode is None and isinstance(encode, nn.Module) and hasattr(encode, "encode")
+    if whole or not callable(encode):
+        raise Refused(
+            f"Expected a function encode(x), or one of {KNOWN}; got a {type(encode).__name__}. Pass two functions: "
+            "adapt(encode=model.encode, decode=model.decode, likelihood=...), where encode gives (mean, log_var)."
+        )
     return Adapted(encode, decode, likelihood, prior)
 
 
@@ -58,9 +81,8 @@ class Adapted:
 
     @property
     def networks(self) -> list[nn.Module]:
-        """The modules that the two functions are, or are methods of."""
-        owners = [getattr(function, "__self__", function) for function in (self._encode, self._decode)]
-        return [owner for owner in owners if isinstance(owner, nn.Module)]
+        """The modules that the two functions reach, as they are now."""
+        return modules_of((self._encode, self._decode))
 
     @property
     def generates(self) -> bool:
@@ -69,9 +91,9 @@ class Adapted:
 
     def infer(self, x: Tensor) -> tuple[Distribution, Any]:
         """q(z|x) with flat codes, and the context that `encode` gave, or None."""
-        posterior, context = _split(self._encode(x))
+        posterior, context = _split(_called("encode", self._encode, x))
         if not isinstance(posterior, Distribution):
-            mean, log_variance = posterior
+            mean, log_variance = (_wide(part) for part in posterior)
             posterior = Normal(mean, (0.5 * log_variance).exp(), validate_args=False)
         shape = posterior.batch_shape + posterior.event_shape
         if shape[:1] != (len(x),):
@@ -80,15 +102,17 @@ class Adapted:
             )
         if self._decode is not None and self._likelihood is not None:
             self._likelihood.check(_Values.of(x))
-        self._code_shape, self._example_shape, self._like = shape[1:], x.shape[1:], _tensor_of(posterior, x)
-        return flat(posterior), context
+        codes = flat(posterior)
+        _check_finite(codes)
+        self._code_shape, self._example_shape, self._like = shape[1:], x.shape[1:], _tensor_of(codes, x)
+        return codes, context
 
     def generate(self, z: Tensor, context: Any) -> Distribution:
         """p(x|z)."""
         if self._decode is None:
             raise Refused("This model has no decoder: pass adapt(decode=...) to measure its distortion.")
         codes = z.reshape(len(z), *self._code_shape) if self._code_shape is not None else z
-        law = self._law(self._decode(codes) if context is None else self._decode(codes, context))
+        law = self._law(_called("decode", self._decode, codes, *(() if context is None else (context,))))
         declared = law.batch_shape + law.event_shape  # nothing, where a law of the user's own does not say
         expected = (len(z), *(law.event_shape if self._example_shape is None else self._example_shape))
         if declared and (declared != expected or len(law.batch_shape) != 1):
@@ -109,7 +133,7 @@ class Adapted:
                 "decode() gave a tensor, and nothing says of which law it is a parameter. Pass adapt(likelihood=...): "
                 "'bernoulli' for probabilities, 'bernoulli-logits', or 'normal:0.1' for a mean."
             )
-        return self._likelihood(decoded)
+        return self._likelihood(_wide(decoded))
 
     def prior_law(self) -> Distribution:
         """p(z), over flat codes; the standard normal where none was given."""
@@ -119,6 +143,10 @@ class Adapted:
             if size is not None and prior.event_shape != (size,):
                 raise Refused(
                     f"The codes have {size} dimensions, and the prior {tuple(prior.event_shape)}; match them."
+                )
+            if self._like is not None and _tensor_of(prior, self._like).device != self._like.device:
+                raise Refused(
+                    f"The codes are on {self._like.device}, and the prior is not. Make it there: adapt(prior=...)."
                 )
             return prior
         if self._like is None or size is None:
@@ -138,6 +166,42 @@ class _Values:
     @classmethod
     def of(cls, x: Tensor) -> "_Values":
         return cls(float(x.min()), float(x.max()), bool((x == x.round()).all()))
+
+
+def _called(name: str, function: Callable[..., Any], given: Tensor, *context: Any) -> Any:
+    """What the user's function gives; a module, or a method of one, gets its numbers in its parameters' type."""
+    owner = getattr(function, "__self__", function)
+    if isinstance(owner, nn.Module):
+        first = next((parameter for parameter in owner.parameters() if parameter.is_floating_point()), given)
+        given = given.to(first.dtype)
+    try:
+        return function(given, *context)
+    except TermwiseError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or "no reason given").splitlines()[0]
+        reached = {f"{p.dtype} on {p.device}" for network in modules_of([function]) for p in network.parameters()}
+        parameters = f"; its parameters are {', '.join(sorted(reached))}" if reached else ""
+        raise Refused(
+            f"{name}() failed on {'a batch' if name == 'encode' else 'codes'} of shape {tuple(given.shape)}, "
+            f"{given.dtype} on {given.device}{parameters}: {type(error).__name__}: {reason}"
+        ) from error
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype in HALF else tensor
+
+
+def _check_finite(codes: Distribution) -> None:
+    """Raise Refused where a normal's mean or sigma is no number, or its sigma nothing."""
+    base = codes.base_dist if isinstance(codes, Independent) else codes
+    if not isinstance(base, Normal):
+        return
+    wrong = ~(base.loc.isfinite() & base.scale.isfinite() & (base.scale > 0)).all(1)
+    if wrong.any():
+        raise Refused(
+            f"encode() must give finite means and a sigma above 0; {int(wrong.sum())} of {len(wrong)} codes have not."
+        )
 
 
 def _tensor_of(posterior: Distribution, x: Tensor) -> Tensor:
@@ -185,7 +249,7 @@ def flat(distribution: Distribution, batch: int = 1) -> Distribution:
     while isinstance(base, Independent):
         base = base.base_dist
     if isinstance(base, Normal):
-        parts = torch.broadcast_tensors(base.loc, base.scale)
+        parts = torch.broadcast_tensors(_wide(base.loc), _wide(base.scale))
         mean, scale = (part.reshape(*part.shape[:batch], -1) for part in parts)
         return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
     if len(distribution.batch_shape) == batch + 1 and not distribution.event_shape:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from termwise.data.dataset import Batch, Dataset
 from termwise.models.draw import Draw, Drawable
 
-Progress = Callable[[int, int], None]
-"""Told how much is done, of how much."""
+Progress = Callable[[str, float], None]
+"""Told the name of what is being done, and how much of it is, 0 to 1."""
 
 
 @contextmanager

@@ -1,0 +1,77 @@
+"""Densities in double precision, whatever precision the model computes in.
+
+Acceptance steps and importance weights are differences of large log densities: codes and sums are float64, and are
+cast at the model's border alone. What a network computes stays a function of the code, exact or not, so no chain's
+invariant law is disturbed by its rounding.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+
+from termwise.errors import NoDensity
+from termwise.models.draw import Drawable
+
+Density = Callable[[Tensor], Tensor]
+"""Codes z, shape (C, B, D), float64 -> log density, shape (C, B), float64."""
+
+
+def normal_in_double(law: Distribution) -> Distribution | None:
+    """The same law, float64, where it is a normal over codes; else None."""
+    if isinstance(law, MultivariateNormal):
+        return MultivariateNormal(law.loc.double(), scale_tril=law.scale_tril.double(), validate_args=False)
+    if isinstance(law, Independent) and isinstance(law.base_dist, Normal):
+        base = Normal(law.base_dist.loc.double(), law.base_dist.scale.double(), validate_args=False)
+        return Independent(base, 1, validate_args=False)
+    return None
+
+
+def density(law: Distribution, dtype: torch.dtype) -> Density:
+    """The log density of a law over codes; one that is no normal is asked in its own `dtype`."""
+    double = normal_in_double(law)
+    return double.log_prob if double is not None else lambda z: law.log_prob(z.to(dtype)).double()
+
+
+def sampled(law: Distribution, *shape: int) -> Tensor:
+    """Codes of the law, float64, without gradient."""
+    return (normal_in_double(law) or law).sample(torch.Size(shape)).double()
+
+
+def has_density(law: Distribution) -> bool:
+    """Whether log q(z|x) can be asked."""
+    try:
+        law.log_prob(law.sample())
+    except (NoDensity, NotImplementedError):
+        return False
+    return True
+
+
+class Joint:
+    """log p(x, z) = log p(z) + log p(x|z) of a batch of examples, as a function of the codes.
+
+    Args:
+        model: Has inferred a batch already, so that its prior knows its size.
+        x: The examples, shape (B, *shape).
+        context: What the decoder needs beside the codes, or None; with one, the model is asked chain by chain, since
+            only the model knows how a context is spread over examples.
+    """
+
+    def __init__(self, model: Drawable, x: Tensor, context: Any) -> None:
+        self.model, self.x, self.context = model, x, context
+        self._prior = density(model.prior_law(), x.dtype)
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """Nats, shape (C, B), at codes of shape (C, B, D)."""
+        return self._prior(z) + self.log_likelihood(z)
+
+    def log_likelihood(self, z: Tensor) -> Tensor:
+        """log p(x|z), shape (C, B)."""
+        codes = z.to(self.x.dtype)
+        if self.context is not None:
+            chains = [self.model.generate(code, self.context).log_prob(self.x) for code in codes]
+            return torch.stack(chains).double()
+        x = self.x.expand(len(z), *self.x.shape).flatten(0, 1)  # (C B, *shape)
+        return self.model.generate(codes.flatten(0, 1), None).log_prob(x).double().unflatten(0, z.shape[:2])

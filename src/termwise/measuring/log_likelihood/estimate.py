@@ -1,0 +1,219 @@
+"""log p(x) of a model on data, and equation (1): log p(x), ELBO, and the gap between them.
+
+    log p(x) = ELBO + KL(q(z|x) || p(z|x))
+
+Annealing gives log p(x) on the data; BDMC says, on data simulated from the model, how far off that is. What holds on
+simulated data need not hold where the data is unlike it, so the data's own weights are looked at, too.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Independent
+
+from termwise.data.dataset import Dataset
+from termwise.errors import BadData, Refused, UnknownName
+from termwise.measuring.log_likelihood.annealing import Annealer, annealed
+from termwise.measuring.log_likelihood.bdmc import Certificate, certificates, doubling, simulate
+from termwise.measuring.log_likelihood.densities import Joint, has_density
+from termwise.measuring.log_likelihood.gaps import adaptable, best_normal
+from termwise.measuring.log_likelihood.importance import effective_sample_size, jackknife, log_mean_exp, log_weights
+from termwise.measuring.log_likelihood.result import LogLikelihood, Made, readings_of, warnings_of
+from termwise.models.draw import Draw, Drawable
+from termwise.models.passes import DataPass, evaluating, own_randomness
+
+Progress = Callable[[str, float], None]
+"""Told a stage's name, and how much of it is done, 0 to 1."""
+
+
+def log_likelihood(
+    model: Drawable,
+    data: Dataset,
+    *,
+    method: str = "ais",
+    samples: int = 500,
+    chains: int = 8,
+    leapfrogs: int = 3,
+    temperatures: int | None = None,
+    most_temperatures: int = 1024,
+    tolerance: float = 0.1,
+    simulated: int = 64,
+    base: str = "posterior",
+    split_gap: bool = False,
+    limit: int | None = None,
+    seed: int = 0,
+    batch_size: int = 64,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> LogLikelihood:
+    """log p(x) by annealed importance sampling, or by importance weights alone, and the inference gap.
+
+    AIS takes an example about chains * leapfrogs * (temperatures + 55) times through the decoder and back; doubling
+    takes a simulated one four times its last temperatures.
+
+    Args:
+        model: A VAE, or what `adapt` made; it, and the random state, are left as they were.
+        data: The examples.
+        method: "ais", or "iwae" for the importance-weighted bound alone.
+        samples: Codes an example for ELBO and IWAE.
+        chains: AIS chains an example.
+        leapfrogs: HMC's leapfrog steps a transition.
+        temperatures: For AIS, as many as you ask; where left out they double until BDMC's gap is under `tolerance`.
+        most_temperatures: Where doubling ends; the reading then says that the gap was not reached.
+        tolerance: Of BDMC's gap, nats.
+        simulated: Examples from the model, for BDMC; 0 for none, which needs `temperatures`.
+        base: Where chains begin: "posterior", or "prior" for a posterior without a density.
+        split_gap: Whether to seek the best normal posterior of every example, and split the gap.
+        limit: How many examples, chosen at random; all where left out.
+        seed: Of everything random here.
+        batch_size: Examples at a time; `chains` times as many are decoded at once.
+        device: Where the model is.
+        progress: Told how far things are.
+
+    Returns:
+        Readings in nats: log_likelihood, log_likelihood_jackknife, elbo, iwae, inference_gap; effective_sample_size,
+        in chains or codes; by "ais" bdmc_lower, bdmc_upper and bdmc_gap, on simulated data; with `split_gap`
+        approximation_gap and amortisation_gap. Where the posterior has no density, those that need none.
+
+    Raises:
+        Refused: An option that cannot be, or a model without what the method asks.
+    """
+    _check(method, base, temperatures, simulated, tolerance)
+    _check_positive(
+        samples=samples, chains=chains, leapfrogs=leapfrogs, temperatures=temperatures, limit=limit,
+        most_temperatures=most_temperatures, batch_size=batch_size,
+    )  # fmt: skip
+    if not getattr(model, "generates", True):
+        raise Refused("log p(x) needs p(x|z), and this model has no decoder: pass adapt(decode=...).")
+    index = _chosen(len(data), limit, seed)
+    batches = DataPass(model, data.subset(index), batch_size, device)
+    annealer = Annealer(chains, leapfrogs, base) if method == "ais" else None
+    tell = progress or (lambda stage, part: None)
+    certificate, schedule = None, None
+    found: dict[str, list[Tensor]] = {}
+    with own_randomness(seed), evaluating(model):
+        first = next(iter(batches()))
+        known = has_density(first.posterior)
+        if not known and (annealer is None or base == "posterior"):
+            raise Refused(
+                "This posterior has no density, so neither importance weights nor chains can begin at it. Anneal from "
+                'the prior instead: method="ais", base="prior".'
+            )
+        if split_gap:
+            adaptable(first.posterior)
+        grey = _is_bernoulli(first) and not batches.data.value_range().binary
+        if annealer is not None and simulated:
+            counts = doubling(most_temperatures) if temperatures is None else [temperatures]
+            certificate = _certificate(batches, annealer, simulated, tolerance, counts, tell)
+            schedule = certificate.schedule
+        for number, draw in enumerate(batches()):
+            joint = Joint(model, draw.x, draw.context)
+            parts = _by_importance(joint, draw, samples, split_gap) if known else {}
+            if annealer is not None:
+                path, kernels = annealer.prepare(joint, draw.posterior)
+                if schedule is None:
+                    schedule = kernels.schedule(temperatures or 1)
+                run = annealed(path, kernels, schedule, path.start(chains))
+                parts |= _weighed(run.log_weights) | {"acceptance": run.acceptance.mean(0)}
+            for name, value in parts.items():
+                found.setdefault(name, []).append(value.cpu())
+            tell(f"log p(x) by {method.upper()}", min(1.0, (number + 1) * batch_size / len(index)))
+    values = {name: torch.cat(parts) for name, parts in found.items()}
+    _check_finite(values)
+    _subtract(values)
+    made = Made(
+        samples=samples,
+        chains=chains,
+        temperatures=None if schedule is None else len(schedule) - 1,
+        base=base,
+        certificate=certificate,
+        tolerance=tolerance,
+        grey=grey,
+        given=first.context is not None,
+    )
+    readings = readings_of(values, made)
+    per_example = {name: value for name, value in values.items() if name in readings}
+    return LogLikelihood(readings, per_example, tuple(warnings_of(values, made)), certificate, index)
+
+
+def _certificate(
+    batches: DataPass, annealer: Annealer, count: int, tolerance: float, counts: list[int], tell: Progress
+) -> Certificate:
+    """The first certificate that reaches the tolerance, or the last."""
+    parts = torch.randint(len(batches), (count,)).split(batches.batch_size)
+    simulated = [simulate(batches.model, batches.at(part), annealer) for part in parts]
+    for number, certificate in enumerate(certificates(simulated, annealer.chains, tolerance, counts)):
+        tell(f"BDMC, {certificate.temperatures} temperatures", (number + 1) / len(counts))
+        if certificate.reached:
+            break
+    return certificate
+
+
+def _by_importance(joint: Joint, draw: Draw, samples: int, split_gap: bool) -> dict[str, Tensor]:
+    """The posterior's own weights; as log p(x), too, where no chain overrules them."""
+    weights = log_weights(joint, draw.posterior, samples)
+    parts = _weighed(weights) | {"elbo": weights.mean(0), "iwae": log_mean_exp(weights)}
+    if split_gap:
+        parts["best_elbo"] = log_weights(joint, best_normal(joint, draw.posterior), samples).mean(0)
+    return parts
+
+
+def _weighed(weights: Tensor) -> dict[str, Tensor]:
+    return {
+        "log_likelihood": log_mean_exp(weights),
+        "log_likelihood_jackknife": jackknife(weights),
+        "effective_sample_size": effective_sample_size(weights),
+    }
+
+
+def _subtract(values: dict[str, Tensor]) -> None:
+    """The gaps, of what there is."""
+    if "elbo" in values:
+        values["inference_gap"] = values["log_likelihood"] - values["elbo"]
+    if "best_elbo" in values:
+        values["approximation_gap"] = values["log_likelihood"] - values["best_elbo"]
+        values["amortisation_gap"] = values["best_elbo"] - values["elbo"]
+
+
+def _check_finite(values: dict[str, Tensor]) -> None:
+    for name in ("log_likelihood", "elbo"):
+        bad = int((~torch.isfinite(values[name])).sum()) if name in values else 0
+        if bad:
+            raise BadData(
+                f"Expected every example to have some density under the model; the {name} of {bad} of "
+                f"{len(values[name])} is not finite. Is the data of the kind that the likelihood takes?"
+            )
+
+
+def _check(method: str, base: str, temperatures: int | None, simulated: int, tolerance: float) -> None:
+    if method not in ("ais", "iwae"):
+        raise UnknownName("method", method, ("ais", "iwae"))
+    if base not in ("posterior", "prior"):
+        raise UnknownName("base", base, ("posterior", "prior"))
+    if simulated < 0 or simulated == 1:
+        raise Refused(f"BDMC's error needs two simulated examples or more, or none with 0; got simulated={simulated}.")
+    if method == "ais" and not simulated and temperatures is None:
+        raise Refused("The temperatures double until BDMC is content; with simulated=0, say temperatures=1000, or so.")
+    if not tolerance > 0:
+        raise Refused(f"A tolerance is a positive number of nats; got {tolerance}.")
+
+
+def _check_positive(**numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise Refused(f"{name} must be 1 or more; got {number}.")
+
+
+def _chosen(count: int, limit: int | None, seed: int) -> Tensor:
+    """Positions of `limit` examples, in order."""
+    if limit is None or limit >= count:
+        return torch.arange(count)
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:limit].sort().values
+
+
+def _is_bernoulli(draw: Draw) -> bool:
+    law = draw.likelihood
+    while isinstance(law, Independent):
+        law = law.base_dist
+    return isinstance(law, Bernoulli)

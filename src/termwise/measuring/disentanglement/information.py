@@ -1,0 +1,100 @@
+"""How much a code's dimension says of a factor: I(z_j; v_k), as the mean of a quantity that each example has.
+
+    I(z_j; v_k) = E[log q(z_j|v_k) / q(z_j)],     q(z_j|v_k) = sum_n q(z_j|x_n) p(x_n|v_k)
+
+with q either the exact mixture of the posteriors, at codes z ~ q(z|x) (Chen et al., 2018, eq. 5 and appendix C), or
+the frequencies of bins of the posterior means. Through q itself I has no first-order error, so that resampling the
+examples' own quantities gives its standard error.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from termwise.errors import BadData
+from termwise.measuring.disentanglement.factors import Factors, codes_from
+from termwise.terms.convolution import Convolution
+from termwise.terms.mixture import Gaussians, LogWeights, marginal_log_density
+
+BINS = 20
+
+CONVOLVED_FROM = 8192
+"""The number of components from which tables are faster than taking them one by one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Information:
+    """What each of N examples says, in nats.
+
+    Attributes:
+        pointwise: log q(z_nj|v_nk) / q(z_nj), shape (N, D, K).
+        surprisal: -log p(v_nk), shape (N, K).
+    """
+
+    pointwise: np.ndarray
+    surprisal: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.surprisal)
+
+    def mean(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """I(z_j; v_k), shape (D, K), and H(v_k), shape (K,), with weights (N,) on the examples."""
+        _, dimensions, factors = self.pointwise.shape
+        information = weights @ self.pointwise.reshape(len(self), -1) / weights.sum()
+        return information.reshape(dimensions, factors), weights @ self.surprisal / weights.sum()
+
+
+def mixture_information(z: Tensor, components: Gaussians, factors: Factors) -> Information:
+    """Information under the exact mixtures; biased up where few examples share a value, as each counts its own part.
+
+    Args:
+        z: A code of every example, z_n ~ q(z|x_n), shape (N, D).
+        components: The examples' posteriors, in the same order.
+        factors: The examples' factors.
+
+    Raises:
+        BadData: There isn't one code and one posterior for each example.
+    """
+    codes_from(z, factors)
+    if len(components) != len(z):
+        raise BadData(f"Expected the posterior of every code: {len(z)} posteriors, got {len(components)}.")
+    joint = _marginals(z, components)
+    pointwise = torch.empty(*joint.shape, factors.count, dtype=torch.float64)
+    for k, size in enumerate(factors.sizes):
+        for value in range(size):
+            rows = torch.from_numpy(np.flatnonzero(factors.index[:, k] == value)).to(z.device)
+            alike = Gaussians(components.mean[rows], components.spread[rows])
+            given = _marginals(z[rows], alike)
+            pointwise[rows.cpu(), :, k] = (given.double() - joint[rows].double()).cpu()
+    return Information(pointwise.numpy(), factors.surprisal())
+
+
+def _marginals(z: Tensor, components: Gaussians) -> Tensor:
+    """log q(z_j) of the components' own codes, shape (N, D)."""
+    if len(components) < CONVOLVED_FROM:
+        return marginal_log_density(z, components, LogWeights.uniform(len(components)))
+    return Convolution(components).log_density(z)
+
+
+def binned_information(codes: Tensor | np.ndarray, factors: Factors, bins: int = BINS) -> Information:
+    """Information under the frequencies of equal bins over each dimension's range; biased up by (bins-1)(V_k-1)/2N.
+
+    Args:
+        codes: The posterior means, shape (N, D).
+        factors: The examples' factors.
+        bins: How many.
+    """
+    array = codes_from(codes, factors)
+    pointwise = np.empty((*array.shape, factors.count))
+    for j, column in enumerate(array.T):
+        edges = np.linspace(column.min(), column.max(), bins + 1)
+        place = np.searchsorted(edges[1:-1], column, side="right")
+        alone = np.bincount(place, minlength=bins)[place]
+        for k, size in enumerate(factors.sizes):
+            value = factors.index[:, k]
+            cell = place * size + value
+            both, frequency = np.bincount(cell)[cell], np.bincount(value)[value]
+            pointwise[:, j, k] = np.log(both * len(array) / (alone * frequency))
+    return Information(pointwise, factors.surprisal())

@@ -65,9 +65,11 @@ def test_by_dimension_readings_sum_to_the_whole():
 
 
 def test_saturation_at_log_n_is_said_and_silences_what_would_then_mislead():
-    far_apart = tw.adapt(encode=lambda x: (100 * x, torch.full_like(x, -9.0)))
-    account = tw.measure(far_apart, torch.randn(200, 3))
+    """Codes x, each with a needle of its own: q(z) is the prior, but 200 points of it do not show that."""
+    apart = tw.adapt(encode=lambda x: (x, torch.full_like(x, -14.0)))
+    account = tw.measure(apart, torch.randn(200, 3))
     assert account["index_code_mi"].value == pytest.approx(math.log(200), abs=1e-3)
+    assert account["marginal_kl"].value > 10
     assert "ceiling" in account.diagnosis[0] and "log N = 5.30" in account["index_code_mi"].bias
     assert not any("entangled" in sentence or "far from the prior" in sentence for sentence in account.diagnosis)
 

@@ -16,7 +16,7 @@ def levels(*means, spread=0.01, count=4000):
 
 def test_an_error_that_falls_as_one_over_n_is_carried_to_its_end():
     end = carried_on(levels(2.0 + 0.1, 2.0 + 0.2, 2.0 + 0.4))
-    assert float(end.influence.mean()) == pytest.approx(2.0) and end.in_sight
+    assert float(end.influence.mean()) == pytest.approx(2.0) and end.shrinking
 
 
 def test_between_one_over_n_and_the_steps_own_ratio_the_end_is_halfway():
@@ -24,8 +24,13 @@ def test_between_one_over_n_and_the_steps_own_ratio_the_end_is_halfway():
     assert float(end.influence.mean()) == pytest.approx(1.0 - (0.3 + 0.45) / 2)
 
 
-def test_steps_that_hardly_shrink_have_no_end_in_sight():
-    assert not carried_on(levels(1.0, 1.5, 2.05)).in_sight
+def test_steps_that_hardly_shrink_have_no_end_in_sight_unless_they_are_too_small_to_matter():
+    n = 4000
+    points = Reading("index_code_mi", 7.0, 0.1, None, None, None, "nats", "", "", n)
+    for near, seen in ((levels(1.0, 1.5, 2.05), False), (levels(1.0, 1.001, 1.0021, spread=1.0), True)):
+        assert not carried_on(near).shrinking
+        known = Known(near[:, 0] + 1, (near[:, :1] - 1).expand(n, 5), near)
+        assert (population_reading(Term(torch.zeros(n), joint=1), known, known, points).stderr is not None) == seen
 
 
 def test_the_influence_tells_the_error_of_the_end_by_the_delta_method():

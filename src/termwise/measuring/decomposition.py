@@ -58,7 +58,7 @@ def measure(
         seed: Of the codes. The random state is left as it was.
         batch_size: Examples a time.
         device: Where the model is.
-        progress: Told how many codes are done, of how many.
+        progress: Told how far it is.
 
     Returns:
         Readings in nats, with standard errors over examples: distortion, rate, elbo, index_code_mi, marginal_kl,
@@ -157,7 +157,7 @@ def _taken(
                 at_codes.append(aggregate.at(draw))
             done += len(draw)
             if progress is not None:
-                progress(done, total)
+                progress("measuring", done / total)
     values = {name: torch.cat(parts).unflatten(0, (samples, -1)).mean(0) for name, parts in found.items()}
     if values["rate"].dim() == 2:
         values["rate_by_dimension"], values["rate"] = values["rate"], by_example(values["rate"])
@@ -244,7 +244,7 @@ def _active_units(means: Tensor) -> Reading:
 
 
 def _sigma(likelihood: NormalLikelihood, n: int) -> Reading:
-    sigma = float(likelihood.scale())
+    sigma = float(torch.as_tensor(likelihood.scale()).detach())
     at_floor = sigma < 1.5 * likelihood.FLOOR
     return Reading(
         name="sigma",

@@ -40,7 +40,9 @@ LEAST = 128
 OUTSIDE = 0.005
 """How often either side of the bracket may miss for want of examples."""
 STEEPEST = 0.75
-"""The largest ratio of successive steps at which they are carried on; beyond, the end is out of sight."""
+"""The largest ratio of successive steps at which they are carried on; beyond, the end is out of sight, unless"""
+NEGLIGIBLE = 0.2
+"""a step is fewer standard errors than this: then its ratio is noise, and of no matter."""
 WILDEST = 4.0
 """A bound is passed over whose values spread so many times as much as at a share of a half, where tails are light."""
 ROUNDING = 1e-5
@@ -89,11 +91,13 @@ class CarriedOn:
 
     Attributes:
         influence: By example; its mean is the estimate, and its spread the estimate's, shape (N,).
-        in_sight: Whether the steps towards it shrink fast enough to say where they end.
+        step: The last step towards it, from half of the examples to all.
+        shrinking: Whether the steps shrink fast enough to say where they end.
     """
 
     influence: Tensor
-    in_sight: bool
+    step: float
+    shrinking: bool
 
 
 def carried_on(near: Tensor) -> CarriedOn:
@@ -114,7 +118,7 @@ def carried_on(near: Tensor) -> CarriedOn:
     if free:  # the ratio is itself estimated
         pull = 0.5 * step / (1 - ratio) ** 2
         influence = influence + pull * ((steps - step) - ratio * (befores - before)) / before
-    return CarriedOn(influence, ratio < STEEPEST)
+    return CarriedOn(influence, float(step), ratio < STEEPEST)
 
 
 @dataclass(frozen=True)
@@ -148,13 +152,13 @@ def population_reading(term: Term, joint: Known, marginal: Known, of_points: Rea
     value = min(max(float(values.mean()), lower), upper)
     assert isinstance(of_points.value, float)
     off = f"the {of_points.n:,} points themselves are {of_points.value - value:+.3f} off"
-    stderr: float | None = None
-    if all(end.in_sight for end in ends):
-        stderr = float(values.std()) / math.sqrt(len(values))
-        half = NORMAL_95 * stderr + ROUNDING
+    error = float(values.std()) / math.sqrt(len(values))
+    stderr: float | None = error
+    if all(end.shrinking or abs(end.step) < NEGLIGIBLE * error for end in ends):
+        half = NORMAL_95 * error + ROUNDING
         interval, bias = [max(value - half, lower), min(value + half, upper)], f"carried on to infinite N; {off}"
     else:
-        interval = [lower, upper]
+        stderr, interval = None, [lower, upper]
         bias = f"out of sight of {of_points.n:,} points: the interval is the bracket"
     return Reading(
         name=KIN[of_points.name],

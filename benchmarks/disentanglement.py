@@ -27,6 +27,7 @@ from termwise.data.sprites import CELLS, load_sprites
 from termwise.measuring import Account
 from termwise.measuring.disentanglement import METRICS, disentanglement
 from termwise.models import Drawable
+from termwise.models.passes import Progress
 
 DIMENSIONS = 10
 SIGMA = 0.05
@@ -57,10 +58,10 @@ def reader() -> Drawable:
     return tw.adapt(encode=encode)
 
 
-def timed(measure: Callable[[Callable[[str], None]], Account]) -> tuple[Account, dict[str, float]]:
+def timed(measure: Callable[[Progress], Account]) -> tuple[Account, dict[str, float]]:
     """The account, and the seconds of every metric."""
     began: list[tuple[str, float]] = []
-    account = measure(lambda name: began.append((name, time.perf_counter())))
+    account = measure(lambda name, part: began.append((name, time.perf_counter())))
     began.append(("", time.perf_counter()))
     return account, {name: after - start for (name, start), (_, after) in pairwise(began)}
 

@@ -53,13 +53,17 @@ def test_help_comes_at_once_and_without_torch():
         done = in_a_process("--help")
         took.append(time.perf_counter() - begun)
     assert done.returncode == 0
-    assert all(command in done.stdout for command in ("train", "measure", "compare", "report", "recipes", "data"))
+    assert all(
+        command in done.stdout for command in ("train", "measure", "compare", "report", "recipes", "data", "verify")
+    )
     assert min(took) < 0.5
     code = "import sys\nfrom termwise import cli\nprint(sorted({'torch', 'numpy', 'pydantic'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 
-@pytest.mark.parametrize("command", [["train"], ["measure"], ["compare"], ["report"], ["recipes"], ["data"]])
+@pytest.mark.parametrize(
+    "command", [["train"], ["measure"], ["compare"], ["report"], ["recipes"], ["data"], ["verify"]]
+)
 def test_every_command_explains_itself(call, command):
     status, out, err = call(*command, "--help")
     assert (status, err) == (0, "")
@@ -70,6 +74,7 @@ def test_json_is_one_object_and_nothing_else(call, runs, tmp_path):
     for command, key in (
         (["measure", runs[0]], "readings"),
         (["measure", runs[0], "--latents", tmp_path / "z.npz"], "readings"),
+        (["measure", runs[0], "--log-likelihood", "iwae", "--limit", "9", "--disentanglement"], "readings"),
         (["compare", *runs], "comparison"),
         (["recipes"], "recipes"),
         (["data"], "sources"),
@@ -344,3 +349,16 @@ def test_a_run_folder_with_a_colon_in_its_name_is_a_run_folder(call, runs, tmp_p
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a:b").symlink_to(runs[0])
     assert call("measure", "a:b", "--json")[0] == 0
+
+
+def test_log_likelihood_and_disentanglement_are_added_to_the_account_and_keep_its_own_elbo(call, runs):
+    _, out, _ = call("measure", runs[0], "--json")
+    _, more, _ = call("measure", runs[0], "--log-likelihood", "iwae", "--limit", "9", "--disentanglement", "--json")
+    plain, whole = json.loads(out)["readings"], json.loads(more)["readings"]
+    assert {"log_likelihood", "inference_gap", "mig", "gaussian_tc_of_means"} <= set(whole) - set(plain)
+    assert whole["elbo"] == plain["elbo"] and whole["log_likelihood"]["n"] == 9
+
+
+def test_a_limit_without_a_log_likelihood_is_refused(call, runs):
+    status, _, err = call("measure", runs[0], "--limit", "9")
+    assert status == 2 and "--log-likelihood" in err

@@ -4,8 +4,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from termwise import objectives, terms
-    from termwise.api import Run, compare, load_run, measure, train, write_report
+    from termwise import objectives, terms, worlds
+    from termwise.api import (
+        Run,
+        compare,
+        disentanglement,
+        load_run,
+        log_likelihood,
+        measure,
+        train,
+        write_report,
+    )
     from termwise.data import Dataset, load_data
     from termwise.measuring import Account, Reading
     from termwise.models import VAE, Draw, adapt, export_latents
@@ -23,15 +32,17 @@ _HOMES = {
     "VAE": "termwise.models",
     "adapt": "termwise.models",
     "compare": "termwise.api",
+    "disentanglement": "termwise.api",
     "export_latents": "termwise.models",
     "load_data": "termwise.data",
     "load_run": "termwise.api",
+    "log_likelihood": "termwise.api",
     "measure": "termwise.api",
     "recipe": "termwise.objectives",
     "train": "termwise.api",
     "write_report": "termwise.api",
 }
-_ROOMS = ("objectives", "terms")
+_ROOMS = ("objectives", "terms", "worlds")
 
 __all__ = [
     "RECIPES",
@@ -43,14 +54,17 @@ __all__ = [
     "Run",
     "adapt",
     "compare",
+    "disentanglement",
     "export_latents",
     "load_data",
     "load_run",
+    "log_likelihood",
     "measure",
     "objectives",
     "recipe",
     "terms",
     "train",
+    "worlds",
     "write_report",
 ]
 

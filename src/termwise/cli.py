@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from termwise.errors import TermwiseError
+from termwise.errors import Refused, TermwiseError
 
 if TYPE_CHECKING:
     from termwise.measuring import Account
@@ -94,6 +94,13 @@ def measure(
     samples: Annotated[int, typer.Option(help="Codes for every example; more make the errors smaller.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the codes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, mps.")] = "cpu",
+    likelihood: Annotated[
+        str | None, typer.Option("--log-likelihood", help="Also log p(x) and the inference gap: ais or iwae.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="How many examples --log-likelihood takes; all, slowly.")] = None,
+    disentanglement: Annotated[
+        bool, typer.Option("--disentanglement", help="Also MIG, DCI and others, where the data's factors are known.")
+    ] = False,
     latents: Annotated[Path | None, typer.Option(help="Also write the codes to this .npz or .csv file.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -101,10 +108,19 @@ def measure(
     from contextlib import redirect_stdout
 
     from termwise import api
+    from termwise.report.progress import shown
 
+    if limit is not None and likelihood is None:
+        raise Refused("--limit is of --log-likelihood, which was not asked for. Say --log-likelihood ais, or iwae.")
     held = None if latents is None else api.load_run(run)  # says so at once where it is no run folder
-    with redirect_stdout(sys.stderr):  # what a function of the user's prints is no part of the account
-        account = api.measure(run, data, split=split, samples=samples, seed=seed, device=device)
+    where: dict[str, Any] = {"split": split, "seed": seed, "device": device}
+    with redirect_stdout(sys.stderr), shown() as told:  # what a function of the user's prints is no part of the account
+        account = api.measure(run, data, samples=samples, progress=told, **where)
+        if likelihood is not None:
+            more = api.log_likelihood(run, data, method=likelihood, limit=limit, progress=told, **where)
+            account = account.and_also(more)
+        if disentanglement:
+            account = account.and_also(api.disentanglement(run, data, progress=told, **where))
     if held is not None and latents is not None:
         from termwise import models
 

@@ -105,6 +105,15 @@ class Account(Mapping[str, Reading]):
     def __str__(self) -> str:
         return "\n".join([*(str(reading) for reading in self.readings.values()), *self.diagnosis])
 
+    def and_also(self, other: "Account") -> "Account":
+        """These readings and another account's of the same model; where both have one, it is this account's."""
+        return Account(
+            {**self.readings, **{name: reading for name, reading in other.readings.items() if name not in self}},
+            (*self.diagnosis, *other.diagnosis),
+            self.per_example,
+            self.data,
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Readings, diagnosis and data as plain JSON; what is not finite becomes null."""
         readings = {}

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Distribution, Independent
+from torch.distributions import Bernoulli
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
@@ -25,7 +25,7 @@ from termwise.measuring.codes import Aggregate, AtCodes
 from termwise.measuring.controls import controlled
 from termwise.measuring.diagnosis import diagnose
 from termwise.measuring.population import KIN, LEAST, Term, population_reading
-from termwise.models.draw import Draw, Drawable
+from termwise.models.draw import Draw, Drawable, innermost
 from termwise.models.likelihoods import NormalLikelihood
 from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
 from termwise.terms.closed_form import ClosedForm
@@ -260,14 +260,8 @@ def _sigma(likelihood: NormalLikelihood, n: int) -> Reading:
     )
 
 
-def _innermost(law: Distribution) -> Distribution:
-    while isinstance(law, Independent):
-        law = law.base_dist
-    return law
-
-
 def _grey_bernoulli(draw: Draw, data: Dataset) -> bool:
     """Whether a Bernoulli is asked for the probability of values between 0 and 1."""
     if not getattr(draw.model, "generates", True):
         return False
-    return isinstance(_innermost(draw.likelihood), Bernoulli) and not data.value_range().binary
+    return isinstance(innermost(draw.likelihood), Bernoulli) and not data.value_range().binary

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from termwise.errors import Refused, TermwiseError
-from termwise.models.draw import Drawable
+from termwise.models.draw import Drawable, innermost
 from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples
 from termwise.models.reach import modules_of
 from termwise.models.ready import KNOWN, parts_of
@@ -245,9 +245,7 @@ def flat(distribution: Distribution, batch: int = 1) -> Distribution:
 
     Normals of any batch and event shape are understood; another law must have flat codes already, as (B, D).
     """
-    base = distribution
-    while isinstance(base, Independent):
-        base = base.base_dist
+    base = innermost(distribution)
     if isinstance(base, Normal):
         parts = torch.broadcast_tensors(_wide(base.loc), _wide(base.scale))
         mean, scale = (part.reshape(*part.shape[:batch], -1) for part in parts)

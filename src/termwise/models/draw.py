@@ -105,11 +105,16 @@ class Draw:
         return self._memory[key]
 
 
+def innermost(law: Distribution) -> Distribution:
+    """The law whose product a distribution is; itself where it is none."""
+    while isinstance(law, torch.distributions.Independent):
+        law = law.base_dist
+    return law
+
+
 def expected_example(likelihood: Distribution) -> Tensor:
     """What p(x|z) looks like: its mean, or its most probable category; shape (B, *shape), float32."""
-    base = likelihood
-    while isinstance(base, torch.distributions.Independent):
-        base = base.base_dist
+    base = innermost(likelihood)
     if isinstance(base, torch.distributions.Categorical):
         return base.logits.argmax(-1).float()
     return likelihood.mean

@@ -50,6 +50,29 @@ READINGS = {
     ),
     "log_likelihood": Entry("log-likelihood", "log p(x)", "what the model gives the data, codes summed out", "elbo"),
     "inference_gap": Entry("inference gap", "log p(x) − ELBO", "what the posterior's form and fit cost", "marginal"),
+    "log_likelihood_jackknife": Entry(
+        "log-likelihood, jackknifed", "log p(x)", "less the bound's first-order bias", "elbo"
+    ),
+    "iwae": Entry("IWAE", "E log mean p(x, z)/q(z|x)", "the importance-weighted bound on log p(x)", "elbo"),
+    "approximation_gap": Entry(
+        "approximation gap", "log p(x) − ELBO(q*)", "what the posterior's form costs", "marginal"
+    ),
+    "amortisation_gap": Entry("amortisation gap", "ELBO(q*) − ELBO(q)", "what one encoder for all x costs", "marginal"),
+    "effective_sample_size": Entry("effective samples", "(∑ w)² / ∑ w²", "how many samples carry log p(x)"),
+    "bdmc_lower": Entry("BDMC, from below", "", "log p(x) of simulated data, annealed forwards"),
+    "bdmc_upper": Entry("BDMC, from above", "", "log p(x) of simulated data, annealed backwards"),
+    "bdmc_gap": Entry("BDMC gap", "", "how far apart the two bounds lie"),
+    "mig": Entry("MIG", "", "mutual information gap, by the exact mixture"),
+    "mig_binned": Entry("MIG, binned", "", "mutual information gap, of binned means"),
+    "beta_vae_score": Entry("β-VAE score", "", "a fixed factor told from differences of codes"),
+    "factor_vae_score": Entry("FactorVAE score", "", "a fixed factor told from the steadiest dimension"),
+    "dci_disentanglement": Entry("DCI disentanglement", "", "each dimension of use for one factor"),
+    "dci_completeness": Entry("DCI completeness", "", "each factor in one dimension"),
+    "dci_informativeness": Entry("DCI informativeness", "", "how well factors are read off the code"),
+    "sap": Entry("SAP", "", "separated attribute predictability"),
+    "irs": Entry("IRS", "", "interventional robustness"),
+    "gaussian_tc_of_means": Entry("Gaussian TC of means", "", "total correlation of the means, were they normal", "tc"),
+    "gaussian_tc_of_aggregate": Entry("Gaussian TC", "", "total correlation of q(z), were it normal", "tc"),
     "population_mi": Entry("population MI", "I(x; z)", "what the code tells of x, on endless data", "mi"),
     "population_marginal_kl": Entry(
         "population marginal KL", "KL(q(z) ‖ p(z))", "marginal KL, on endless data", "marginal"

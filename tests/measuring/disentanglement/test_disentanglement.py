@@ -126,9 +126,9 @@ def test_a_limit_and_a_seed_decide_which_examples_are_used_and_leave_the_random_
     data, state = sized(2, 3, copies=100), torch.random.get_rng_state()
     told = []
     few = {"metrics": ["mig", "sap"], "limit": 240, "repeats": 3}
-    first = disentanglement(reader(), data, seed=1, progress=told.append, **few)
+    first = disentanglement(reader(), data, seed=1, progress=lambda *said: told.append(said), **few)
     assert first["mig"].value == pytest.approx(1, abs=0.03)  # each code has kept its own factors
-    assert first["mig"].n == 240 and told == ["mig", "sap"]
+    assert first["mig"].n == 240 and told == [("mig", 0.0), ("sap", 0.5)]
     assert "3 disjoint parts of 80 examples" in first["sap"].estimator
     assert disentanglement(reader(), data, seed=1, **few).readings == first.readings
     assert disentanglement(reader(), data, seed=2, **few)["mig"].value != first["mig"].value

@@ -25,7 +25,7 @@ def test_the_default_certifies_itself_and_is_then_within_the_tolerance_of_the_tr
     error, stderr = mean_error(found, log_evidence(world, data.tensor()))
     assert found.certificate.reached and "under the 0.15 asked" in found["log_likelihood"].bias
     assert abs(error) < 0.15 and abs(error) < 4 * stderr + 0.05
-    assert not found.warnings
+    assert not found.diagnosis
     low, high = found["bdmc_lower"], found["bdmc_upper"]
     assert found["bdmc_gap"].value == pytest.approx(high.value - low.value)
     assert (low.lower, low.upper) == (high.lower, high.upper) == (low.value, high.value)
@@ -79,7 +79,7 @@ def test_with_the_exact_posterior_iwae_elbo_and_truth_are_one():
     error, stderr = mean_error(found, log_evidence(world, x))
     assert abs(error) < 1e-4 and stderr < 1e-4
     assert abs(found["inference_gap"].value) < 1e-4
-    assert found["effective_sample_size"].value == pytest.approx(20, rel=1e-3) and not found.warnings
+    assert found["effective_sample_size"].value == pytest.approx(20, rel=1e-3) and not found.diagnosis
     assert found.certificate is None and "bdmc_gap" not in found.readings
 
 
@@ -87,20 +87,20 @@ def test_weights_that_collapse_are_said_to():
     world = linear(32, 0.1, inflate=4.0, off=2.0)
     data = dataset(world.data(20))
     found = log_likelihood(world, data, method="iwae", samples=100)
-    assert "collapse" in found.warnings[0] and "of 20 examples" in found.warnings[0]
+    assert "collapse" in found.diagnosis[0] and "of 20 examples" in found.diagnosis[0]
     assert found["log_likelihood"].value < float(log_evidence(world, data.tensor()).mean()) - 3
     assert found["log_likelihood"].lower == found["log_likelihood"].value
     chains = log_likelihood(world, data, temperatures=1, simulated=0)
-    assert any("chains carry the estimate" in sentence for sentence in chains.warnings)
-    assert any("IWAE lies" in sentence for sentence in chains.warnings)
-    assert any("does not carry over" in sentence for sentence in chains.warnings)
+    assert any("chains carry the estimate" in sentence for sentence in chains.diagnosis)
+    assert any("IWAE lies" in sentence for sentence in chains.diagnosis)
+    assert any("does not carry over" in sentence for sentence in chains.diagnosis)
 
 
 def test_a_gap_that_is_not_reached_is_said_not_to_be():
     world = linear(8, 0.1)
     found = log_likelihood(world, dataset(world.data(8)), samples=20, most_temperatures=8, base="prior", simulated=16)
     assert not found.certificate.reached and found.certificate.temperatures == 8
-    assert "NOT shown to be under" in found["log_likelihood"].bias and "not certified" in found.warnings[0]
+    assert "NOT shown to be under" in found["log_likelihood"].bias and "not certified" in found.diagnosis[0]
 
 
 def test_as_many_temperatures_as_asked_are_taken():
@@ -135,7 +135,7 @@ def test_a_posterior_without_a_density_is_annealed_from_the_prior_and_has_no_elb
 def test_grey_values_under_a_bernoulli_are_no_likelihood():
     binary = Binary(mirrored=False)
     grey = log_likelihood(binary.model(), dataset(torch.rand(10, 6)), temperatures=4, simulated=4, samples=20)
-    assert "unnormalised" in grey["log_likelihood"].bias and "another regime" in grey.warnings[-1]
+    assert "unnormalised" in grey["log_likelihood"].bias and "another regime" in grey.diagnosis[-1]
     assert grey["log_likelihood"].lower is None
     black = log_likelihood(binary.model(), dataset(binary.data(10)), temperatures=4, simulated=0, samples=20)
     assert "unnormalised" not in black["log_likelihood"].bias

@@ -1,6 +1,6 @@
 """Any model and data whose factors are known -> an account of disentanglement."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 
@@ -10,6 +10,7 @@ from termwise.measuring.account import Account, Reading
 from termwise.measuring.disentanglement.encoded import chosen, encoded, known_factors
 from termwise.measuring.disentanglement.metrics import METRICS
 from termwise.models.draw import Drawable
+from termwise.models.passes import Progress
 
 LIMIT = 30_000
 REPEATS = 5
@@ -25,7 +26,7 @@ def disentanglement(
     limit: int | None = LIMIT,
     batch_size: int = 512,
     device: torch.device | str = "cpu",
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Account:
     """How far a code's dimensions and the factors that made the data stand for one another.
 
@@ -38,7 +39,7 @@ def disentanglement(
         limit: How many examples to use at most, drawn at random; None for all.
         batch_size: Examples encoded at a time.
         device: Where the model is.
-        progress: Told the name of every metric as it begins.
+        progress: Told how far it is.
 
     Returns:
         Readings of unit "score" (nats for the Gaussian total correlation), each with its standard error, those that are
@@ -59,14 +60,15 @@ def disentanglement(
     factors, sentences = known_factors(some)
     seen = encoded(model, some, factors, seed, batch_size, device)
     readings: dict[str, Reading] = {}
-    for name in metrics or METRICS:
+    names = metrics or list(METRICS)
+    for number, name in enumerate(names):
         metric = METRICS[name]
         if factors is None and metric.needs_factors:
             if metrics is not None:
                 raise Refused(f"{name!r} compares codes with known factors. {' '.join(sentences)}")
             continue
         if progress is not None:
-            progress(name)
+            progress(name, number / len(names))
         try:
             readings |= metric.readings(seen, repeats, seed)
         except TermwiseError as refusal:

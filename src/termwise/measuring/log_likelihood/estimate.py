@@ -6,11 +6,9 @@ Annealing gives log p(x) on the data; BDMC says, on data simulated from the mode
 simulated data need not hold where the data is unlike it, so the data's own weights are looked at, too.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Independent
+from torch.distributions import Bernoulli
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused, UnknownName
@@ -20,11 +18,8 @@ from termwise.measuring.log_likelihood.densities import Joint, has_density
 from termwise.measuring.log_likelihood.gaps import adaptable, best_normal
 from termwise.measuring.log_likelihood.importance import effective_sample_size, jackknife, log_mean_exp, log_weights
 from termwise.measuring.log_likelihood.result import LogLikelihood, Made, readings_of, warnings_of
-from termwise.models.draw import Draw, Drawable
-from termwise.models.passes import DataPass, evaluating, own_randomness
-
-Progress = Callable[[str, float], None]
-"""Told a stage's name, and how much of it is done, 0 to 1."""
+from termwise.models.draw import Draw, Drawable, innermost
+from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
 
 
 def log_likelihood(
@@ -102,7 +97,7 @@ def log_likelihood(
             )
         if split_gap:
             adaptable(first.posterior)
-        grey = _is_bernoulli(first) and not batches.data.value_range().binary
+        grey = isinstance(innermost(first.likelihood), Bernoulli) and not batches.data.value_range().binary
         if annealer is not None and simulated:
             counts = doubling(most_temperatures) if temperatures is None else [temperatures]
             certificate = _certificate(batches, annealer, simulated, tolerance, counts, tell)
@@ -134,7 +129,8 @@ def log_likelihood(
     )
     readings = readings_of(values, made)
     per_example = {name: value for name, value in values.items() if name in readings}
-    return LogLikelihood(readings, per_example, tuple(warnings_of(values, made)), certificate, index)
+    about = {"name": data.name, "n": len(index), "fingerprint": batches.data.fingerprint()}
+    return LogLikelihood(readings, tuple(warnings_of(values, made)), per_example, about, certificate, index)
 
 
 def _certificate(
@@ -210,10 +206,3 @@ def _chosen(count: int, limit: int | None, seed: int) -> Tensor:
     if limit is None or limit >= count:
         return torch.arange(count)
     return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:limit].sort().values
-
-
-def _is_bernoulli(draw: Draw) -> bool:
-    law = draw.likelihood
-    while isinstance(law, Independent):
-        law = law.base_dist
-    return isinstance(law, Bernoulli)

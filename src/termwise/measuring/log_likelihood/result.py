@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from termwise.measuring.account import Reading, UnknownReading, reading_of
+from termwise.measuring.account import Account, Reading, reading_of
 from termwise.measuring.log_likelihood.bdmc import Certificate
 
 COLLAPSED = 5.0  # effective samples; or half of all, where that is fewer
@@ -16,31 +16,16 @@ Values = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
-class LogLikelihood:
-    """log p(x) of a model on data, and the gaps that it shows.
+class LogLikelihood(Account):
+    """log p(x) of a model on data, and the gaps that it shows; its diagnosis is what to beware of.
 
     Attributes:
-        readings: By name.
-        per_example: The values that a reading is the mean of, shape (N,), by name.
-        warnings: Sentences, each with its evidence and what to try.
         certificate: BDMC's, where there is one.
         index: Which examples of the data these are, shape (N,).
     """
 
-    readings: Mapping[str, Reading]
-    per_example: Values
-    warnings: tuple[str, ...]
-    certificate: Certificate | None
-    index: Tensor
-
-    def __getitem__(self, name: str) -> Reading:
-        try:
-            return self.readings[name]
-        except KeyError:
-            raise UnknownReading(name, self.readings) from None
-
-    def __str__(self) -> str:
-        return "\n".join([*(str(reading) for reading in self.readings.values()), *self.warnings])
+    certificate: Certificate | None = None
+    index: Tensor | None = None
 
 
 @dataclass(frozen=True)

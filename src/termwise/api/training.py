@@ -1,51 +1,28 @@
-"""What ties the rooms together for a user: load_data, train, measure, adapt, compare."""
+"""From a configuration to a run."""
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from termwise.api.measuring import measure
+from termwise.api.runs import Run, check_fit, load_configured, write_report
 from termwise.data import Dataset, load_data
-from termwise.errors import BadData, Refused, TermwiseError
-from termwise.measuring import Account, Comparison
-from termwise.measuring import compare as compare_accounts
-from termwise.measuring import measure as measure_model
-from termwise.models import VAE, Drawable, adapt
-from termwise.models.networks import imported
+from termwise.errors import BadData, Refused
+from termwise.models import VAE
 from termwise.objectives import Game, Objective, Weighted, solo
 from termwise.objectives.spec import ObjectiveSpec
 from termwise.report.card import model_card
-from termwise.report.page import write_page
-from termwise.report.pictures import pictures_of
-from termwise.report.walk import standard_links
 from termwise.training import Config, RunFolder, Trainer, config_from, merged
 from termwise.training.checkpoint import seed_all
-from termwise.training.config import LARGEST_SEED, ModelSection
+from termwise.training.config import ModelSection
 from termwise.training.progress import Bar, Silent
 
 OWN = "own"
 """What a configuration calls networks that were made in Python, and cannot be made again from it."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A training that was carried out: its folder, its model, its data and its account of the test split."""
-
-    folder: RunFolder
-    config: Config
-    model: VAE
-    data: Dataset
-    account: Account
-
-    def metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl."""
-        return self.folder.metrics()
 
 
 def train(
@@ -113,13 +90,13 @@ def train(
         settings = _agreed(folder, merged(given, _without_none(said)), objective, model)
     elif folder.exists and not overwrite:
         raise Refused(f"{folder} holds a run already. Resume it (resume, --resume), or begin anew (overwrite).")
-    dataset = dataset or _load(settings)
+    dataset = dataset or load_configured(settings)
     if dataset.source is not None and settings.data.source is None:
         settings = config_from(merged(settings.model_dump(exclude_none=True, by_alias=True), {"data": dataset.source}))
 
     seed_all(settings.training.seed)
     vae = model or _built(settings, dataset)
-    _check_fit(vae, dataset)
+    check_fit(vae, dataset)
     if len(dataset.test) < 2:
         raise BadData(f"{dataset.name}: expected a test part of two examples or more, got {len(dataset.test)}.")
     game = settings.objective.build() if objective is None else _as_game(objective)
@@ -185,14 +162,6 @@ def _agreed(folder: RunFolder, said: dict[str, Any], objective: object | None, m
     return held
 
 
-def _load(settings: Config) -> Dataset:
-    arguments = settings.data.arguments()
-    source = arguments.pop("source", None)
-    if source is None:
-        raise Refused("No data: give a source's name, a path, or, from Python, a tensor (`termwise data` lists names).")
-    return load_data(source, **arguments)
-
-
 def _built(settings: Config, dataset: Dataset) -> VAE:
     section = settings.model
     if section.network == OWN:
@@ -202,170 +171,7 @@ def _built(settings: Config, dataset: Dataset) -> VAE:
     )
 
 
-def _check_fit(model: VAE, data: Dataset) -> None:
-    """Raise BadData where the examples are none that the model can take."""
-    if data.shape != model.shape:
-        raise BadData(
-            f"The model takes examples of shape {model.shape}; {data.name} has examples of shape {data.shape}."
-        )
-    model.likelihood.check(data.value_range())
-
-
 def _as_game(objective: Game | Objective | Weighted) -> Game:
     if isinstance(objective, Game):
         return objective
     return solo(Objective((objective,)) if isinstance(objective, Weighted) else objective)
-
-
-def load_model(run: str | Path) -> VAE:
-    """The model of a run folder, in evaluation mode."""
-    folder = RunFolder(run)
-    folder.config()  # says so where it is no run folder
-    return VAE.from_pretrained(folder.model_folder)
-
-
-def load_run(path: str | Path) -> Run:
-    """The run in a folder, with its model, its data, and its account as it was last measured."""
-    folder = RunFolder(path)
-    config, model = folder.config(), load_model(path)
-    account = Account.load(folder.account_file, folder.values_file)
-    return Run(folder, config, model, _load(config), account)
-
-
-def measure(
-    model: Drawable | Run | str | Path,
-    data: Dataset | Tensor | np.ndarray | str | Path | None = None,
-    *,
-    split: str = "test",
-    samples: int = 1,
-    seed: int = 0,
-    batch_size: int = 512,
-    device: torch.device | str = "cpu",
-) -> Account:
-    """Every term of a model's ELBO, with its error: an Account.
-
-    Args:
-        model: A VAE, what `adapt` made, a Run, the path of a run folder, or "module:function", a function of yours
-            that returns a model or what `adapt` takes. Its networks are left on the device that they were on.
-        data: A Dataset, a tensor, or a source's name or path; a run's own where left out. Where it has splits, the
-            one called `split` is measured.
-        split: "train", "validation" or "test".
-        samples: Codes for every example; more make the errors smaller.
-        seed: Of the codes.
-        batch_size: Examples at a time.
-        device: Where to measure.
-    """
-    vae: Drawable
-    if isinstance(model, str | Path) and _names_function(model):
-        vae = _made(str(model))
-    elif isinstance(model, str | Path):
-        vae = load_model(model)
-        data = _load(RunFolder(model).config()) if data is None else data
-    elif isinstance(model, Run):
-        vae, data = model.model, model.data if data is None else data
-    else:
-        vae = model
-    if data is None:
-        raise Refused("Nothing to measure on: pass the data, as a Dataset, a tensor, or a source's name or path.")
-    if not 0 <= seed <= LARGEST_SEED:
-        raise Refused(f"A seed is a whole number from 0 to {LARGEST_SEED}; got {seed}.")
-    dataset = _to_measure(data, split)
-    if isinstance(vae, VAE):
-        _check_fit(vae, dataset)
-    with _placed(vae, device):
-        return measure_model(vae, dataset, samples=samples, seed=seed, batch_size=batch_size, device=device)
-
-
-def _names_function(model: str | Path) -> bool:
-    """Whether this is "module:function", and not the path of a folder."""
-    return re.fullmatch(r"[\w.]+:\w+", str(model)) is not None and not Path(model).exists()
-
-
-def _made(name: str) -> Drawable:
-    """The model that the user's function "module:function" returns, adapted if it is not yet."""
-    try:
-        made = imported(*name.split(":"))()
-    except TermwiseError:
-        raise
-    except Exception as error:
-        raise Refused(f"{name} must return a model when it is called alone: {type(error).__name__}: {error}") from error
-    return made if isinstance(made, Drawable) else adapt(made)
-
-
-@contextmanager
-def _placed(model: Drawable, device: torch.device | str) -> Iterator[None]:
-    """The model's networks on the device, and afterwards where they were; one spread over several devices stays."""
-    networks = [model] if isinstance(model, nn.Module) else getattr(model, "networks", [])
-    lying = {network: {part.device for part in (*network.parameters(), *network.buffers())} for network in networks}
-    homes = {network: devices.pop() for network, devices in lying.items() if len(devices) == 1}
-    try:
-        torch.empty(0, device=device)
-        for network in homes:
-            network.to(device)
-    except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
-        _return(homes)
-        raise Refused(f"The device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
-    try:
-        yield
-    finally:
-        _return(homes)
-
-
-def _return(homes: Mapping[nn.Module, torch.device]) -> None:
-    for network, home in homes.items():
-        network.to(home)
-
-
-def _to_measure(data: Dataset | Tensor | np.ndarray | str | Path, split: str) -> Dataset:
-    """The examples to measure: a tensor whole, a data set by its split."""
-    if isinstance(data, Dataset):
-        return data.split(split) if data.splits else data
-    if isinstance(data, Tensor | np.ndarray):
-        whole = load_data(data)
-        return whole.subset(torch.arange(len(whole)))
-    return load_data(data).split(split)
-
-
-def compare(*runs: Account | Run | str | Path) -> list[Comparison]:
-    """Accounts side by side, term by term; two of the same examples are paired.
-
-    Args:
-        runs: Accounts, Runs, or paths of run folders.
-    """
-    return compare_accounts([_account(run) for run in runs])
-
-
-def _account(run: Account | Run | str | Path) -> Account:
-    if isinstance(run, Account):
-        return run
-    folder = run.folder if isinstance(run, Run) else RunFolder(run)
-    folder.config()  # says so where it is no run folder
-    return Account.load(folder.account_file, folder.values_file)
-
-
-def write_report(run: Run) -> Path:
-    """Write the run's report.html."""
-    account = run.account.to_json()
-    by_dimension = account["readings"].get("rate_by_dimension", {}).get("value")
-    write_page(
-        run.folder.report_file,
-        title=f"{run.data.name}, {run.config.objective.recipe or 'a walk of its own'}",
-        config=run.config.model_dump(mode="json", exclude_none=True, by_alias=True),
-        metrics=run.metrics(),
-        account=account,
-        links=standard_links(account),
-        pictures=pictures_of(run.model, run.data.test, by_dimension),
-    )
-    return run.folder.report_file
-
-
-__all__ = [
-    "Run",
-    "compare",
-    "load_data",
-    "load_model",
-    "load_run",
-    "measure",
-    "train",
-    "write_report",
-]

@@ -1,0 +1,19 @@
+"""What ties the rooms together for a user: load_data, train, measure, adapt, compare."""
+
+from termwise.api.measuring import disentanglement, log_likelihood, measure
+from termwise.api.runs import Run, compare, load_model, load_run, write_report
+from termwise.api.training import train
+from termwise.data import load_data
+
+__all__ = [
+    "Run",
+    "compare",
+    "disentanglement",
+    "load_data",
+    "load_model",
+    "load_run",
+    "log_likelihood",
+    "measure",
+    "train",
+    "write_report",
+]

@@ -89,3 +89,18 @@ def test_more_runs_stand_side_by_side_without_a_difference():
     assert all(name in text for name in names)
     assert row(text, "rate").split() == ["rate", "1.00", "2.00", "—"]
     assert "difference" not in text
+
+
+def test_what_is_so_for_new_data_stands_in_a_table_of_its_own_with_interval_and_bracket(account):
+    account["readings"]["population_mi"] = {
+        "value": 6.12345, "stderr": 0.0213, "interval": [6.081, 6.166], "lower": 5.9, "upper": 6.5, "unit": "nats",
+        "estimator": "extrapolated", "bias": "",
+    }  # fmt: skip
+    account["readings"]["population_marginal_kl"] = account["readings"]["population_mi"] | {
+        "stderr": None, "interval": None,
+    }  # fmt: skip
+    text = shown(account_table(account), 120)
+    assert text.index("for new data") > text.index("total correlation")
+    below = text[text.index("for new data") :]
+    assert row(below, "MI").split()[1:] == "6.123 ± 0.021 6.081 to 6.166 5.900 to 6.500".split()
+    assert row(below, "marginal KL").split()[2:] == "6.123 — 5.900 to 6.500".split()

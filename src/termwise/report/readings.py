@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from termwise.report.rounding import rounded
+from termwise.report.rounding import MISSING, rounded
 
 Account = Mapping[str, Any]
 Reading = Mapping[str, Any]
@@ -15,12 +15,26 @@ def overall(account: Account) -> dict[str, Reading]:
     return {name: r for name, r in account.get("readings", {}).items() if not isinstance(r.get("value"), list)}
 
 
+def interval(reading: Reading) -> str:
+    """The interval, as exact as the reading itself; a dash where there is none."""
+    ends = reading.get("interval")
+    if not ends or any(not isinstance(end, float | int) for end in ends):
+        return MISSING
+    return " to ".join(rounded(end, _error(reading))[0] for end in ends)
+
+
 def bound(reading: Reading, side: str) -> str:
     """The "lower" or "upper" bound, as exact as the reading itself; empty where there is none."""
-    end, error = reading.get(side), reading.get("stderr")
-    if not isinstance(end, float | int):
-        return ""
-    return rounded(end, error if isinstance(error, float | int) else None)[0]
+    end = reading.get(side)
+    return rounded(end, _error(reading))[0] if isinstance(end, float | int) else ""
+
+
+def _error(reading: Reading) -> float | None:
+    """What to round by: the standard error, else the width of the bracket."""
+    error, lower, upper = (reading.get(key) for key in ("stderr", "lower", "upper"))
+    if isinstance(error, float | int):
+        return error
+    return (upper - lower) / 10 if isinstance(lower, float | int) and isinstance(upper, float | int) else None
 
 
 def by_dimension(account: Account) -> dict[str, Reading]:

@@ -59,7 +59,7 @@ def account_table(account: Account) -> str:
         rows.append(
             f'<tr {hue(name)}><th scope="row"><span class="name">{escape(entry.title)}</span>{what}{meaning}</th>'
             f'<td class="number" data-label="value">{_value(reading)}</td>'
-            f'<td class="number" data-label="95% interval">{_interval(reading)}</td>'
+            f'<td class="number" data-label="95% interval">{typeset(readings.interval(reading))}</td>'
             f'<td data-label="estimator">{escape(str(reading.get("estimator") or MISSING))}</td>'
             f'<td data-label="bias">{escape(str(reading.get("bias") or MISSING))}{_bounds(reading)}</td></tr>'
         )
@@ -153,15 +153,6 @@ def _value(reading: Reading) -> str:
     value, error = rounded(reading.get("value"), reading.get("stderr"))
     beside = f' <span class="error">± {typeset(error)}</span>' if error else ""
     return f'<strong>{typeset(value)}</strong>{beside} <span class="unit">{unit}</span>'
-
-
-def _interval(reading: Reading) -> str:
-    ends = reading.get("interval")
-    if not ends or any(isinstance(end, list) or end is None for end in ends):
-        return MISSING
-    error = reading.get("stderr")
-    low, high = (rounded(end, error if isinstance(error, float | int) else None)[0] for end in ends)
-    return f"{typeset(low)} to {typeset(high)}"
 
 
 def _bounds(reading: Reading) -> str:

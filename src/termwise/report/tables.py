@@ -26,11 +26,16 @@ COLOURS = {
     "other": "default",
 }
 MOST_DIMENSIONS = 24
+POPULATION = "population_"
 
 
 def account_table(account: Mapping[str, Any]) -> RenderableType:
     """Each reading with its error, estimator and bias; then by dimension; then the diagnosis in words."""
-    parts: list[RenderableType] = [_readings(readings.overall(account))]
+    overall = readings.overall(account)
+    population = {name: overall.pop(name) for name in list(overall) if name.startswith(POPULATION)}
+    parts: list[RenderableType] = [_readings(overall)]
+    if population:
+        parts += ["", _population(population)]
     lists = readings.by_dimension(account)
     if lists:
         parts += ["", _dimensions(lists, readings.dimensions_by_cost(account))]
@@ -144,6 +149,31 @@ def _readings(taken: Mapping[str, readings.Reading]) -> Table:
     return table
 
 
+def _population(taken: Mapping[str, readings.Reading]) -> RenderableType:
+    """What the links are for new data, of which the examples are a sample: intervals and brackets."""
+    table = _table()
+    table.add_column("for new data", no_wrap=True, overflow="ellipsis")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("± s.e.", no_wrap=True, style="dim")
+    table.add_column("95% interval", justify="right", no_wrap=True)
+    table.add_column("bracket", justify="right", no_wrap=True)
+    for name, reading in taken.items():
+        entry = glossary.reading(name)
+        value, error = rounded(reading.get("value"), reading.get("stderr"))
+        table.add_row(
+            Text(entry.title.removeprefix("population "), f"bold {COLOURS[entry.hue]}"),
+            Text(value, "bold"),
+            error and f"± {error}",
+            readings.interval(reading),
+            " to ".join(readings.bound(reading, side) or MISSING for side in ("lower", "upper")),
+        )
+    how = dict.fromkeys(str(reading["estimator"]) for reading in taken.values() if reading.get("estimator"))
+    note = (
+        f" {'; '.join(how)}. The bracket is rigorous in expectation; where no interval can be had, it stands for one."
+    )
+    return Group(table, Text(note, "dim"))
+
+
 def _bounds(reading: Mapping[str, Any]) -> str:
     words = (("lower", "at least"), ("upper", "at most"))
     said = [f"{word} {end}" for side, word in words if (end := bound(reading, side))]
@@ -163,7 +193,7 @@ def _dimensions(lists: Mapping[str, readings.Reading], shown: Sequence[int]) -> 
             justify="right",
             no_wrap=True,
         )
-        table.add_column("", ratio=1, min_width=6)
+        table.add_column("", ratio=1, min_width=6 if len(lists) < 3 else 3)
     for j in shown[:MOST_DIMENSIONS]:
         cells: list[RenderableType] = [f"z{j}"]
         for name, reading in lists.items():

@@ -78,7 +78,7 @@ def test_probabilistic_pca_is_scikit_learn_s_and_its_elbo_is_log_p(latent):
     truth = world.truth()
     assert truth["elbo"] == pytest.approx(truth["log_likelihood"], abs=1e-9)
     assert truth["marginal_kl"] == pytest.approx(0.0, abs=1e-12)
-    assert truth["index_code_mi"] == pytest.approx(truth["rate"]) and truth["rate"] > 0.5
+    assert truth["index_code_mi"] == pytest.approx(truth["rate"]) and truth["rate"] > 0.3
 
 
 def test_a_rotated_optimum_has_a_full_posterior_and_the_same_likelihood():

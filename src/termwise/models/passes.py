@@ -1,5 +1,6 @@
 """Data sets through a model: a batch as a draw, and one pass over every example, in order, without gradients."""
 
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -35,8 +36,13 @@ def own_randomness(seed: int) -> Iterator[None]:
     They are not those of torch.manual_seed(seed): examples made with the same seed would share their noise with codes.
     """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed((seed * 0x9E3779B1 + 0x7F4A7C15) % 2**32)  # one to one on the 32 bits that a seed has
+        torch.manual_seed(apart(seed, "codes"))
         yield
+
+
+def apart(seed: int, use: str) -> int:
+    """A seed for one use, so that what has the same seed and another use does not get the same random numbers."""
+    return (seed * 0x9E3779B1 + zlib.crc32(use.encode())) % 2**32  # one to one on the 32 bits that a seed has
 
 
 class DataPass:

@@ -1,7 +1,8 @@
 """The lines of metrics.jsonl as charts: one for each quantity, its splits as curves, ready for the page's script.
 
 A chart is plain data: {"name", "title", "unit", "hue", "curves": [{"name", "role", "x", "y", "band"}]}, where the
-role is "train", "held-out", "audit" or "setting", and band is a half-width around y, or None. Numbers that are not
+role is "train", "held-out", "audit" or "setting" and the name a split's or, for the terms of a further player such as
+a critic, that player's; band is a half-width around y, or None. Numbers that are not
 finite become None, which the script draws as a gap.
 """
 
@@ -20,17 +21,23 @@ def charts(metrics: Sequence[Line]) -> dict[str, Any]:
     """All charts of a run: "x" (epoch or step), and "terms", "audit" and "settings", each a list of charts."""
     x = _axis(metrics)
     runs = [line for line in metrics if line.get("split") != "audit"]
-    splits = list(dict.fromkeys(str(line.get("split", "train")) for line in runs))
-    by_split = {split: [line for line in runs if line.get("split", "train") == split] for split in splits}
+    first = next((line["player"] for line in runs if "player" in line), None)
+    others = list(dict.fromkeys(line["player"] for line in runs if line.get("player", first) != first))
+    leading = [line for line in runs if line.get("player", first) == first]
+    splits = list(dict.fromkeys(str(line.get("split", "train")) for line in leading))
+    by_curve = {split: [line for line in leading if line.get("split", "train") == split] for split in splits}
+    by_curve |= {player: [line for line in runs if line.get("player") == player] for player in others}
     audited = [line for line in metrics if line.get("split") == "audit"]
 
-    def chart(name: str, read: Callable[[Line], Any], title: str = "") -> Chart:
-        curves = [_curve(s, _role(s), lines, x, read) for s, lines in by_split.items()]
+    def chart(name: str, read: Callable[[Line], Any], title: str = "", only: Sequence[str] = tuple(by_curve)) -> Chart:
+        curves = [_curve(c, _role(c, splits), by_curve[c], x, read) for c in only]
         return _chart(name, title, [c for c in curves if c["x"]])
 
-    terms = [chart("loss", _at("loss")), *(chart(n, _at("terms", n)) for n in _names(runs, "terms"))]
-    settings = [chart("learning_rate", _at("learning_rate"))]
-    settings += [chart(n, _at("weights", n), f"weight on {glossary.reading(n).title}") for n in _names(runs, "weights")]
+    terms = [chart("loss", _at("loss"), only=splits), *(chart(n, _at("terms", n)) for n in _names(runs, "terms"))]
+    settings = [chart("learning_rate", _at("learning_rate"), only=splits)]
+    settings += [chart("learning_rate", _at("learning_rate"), f"learning rate of the {p}", [p]) for p in others]
+    weighing = [n for n in _names(runs, "weights") if any(line.get("weights", {}).get(n) for line in runs)]
+    settings += [chart(n, _at("weights", n), f"weight on {glossary.reading(n).title}") for n in weighing]
     audit = [_audit(name, audited, x) for name in _names(audited, "terms")]
     for setting in settings:
         for curve in setting["curves"]:
@@ -66,7 +73,7 @@ def _audit(name: str, lines: Sequence[Line], x: str) -> Chart:
 def _chart(name: str, title: str, curves: list[dict[str, Any]]) -> Chart:
     entry = glossary.reading("elbo" if name == "loss" else name)
     title = title or glossary.reading(name).title
-    return {"name": name, "title": title, "unit": "nats", "hue": entry.hue, "curves": curves}
+    return {"name": name, "title": title, "unit": entry.unit, "hue": entry.hue, "curves": curves}
 
 
 def _curve(
@@ -104,7 +111,7 @@ def _thinned(points: list[tuple[float, float | None]]) -> list[tuple[float, floa
 
 def _axis(metrics: Sequence[Line]) -> str:
     """Epochs, unless a split has several lines in one."""
-    seen = [(line.get("split"), line.get("epoch")) for line in metrics]
+    seen = [(line.get("split"), line.get("player"), line.get("epoch")) for line in metrics]
     return "epoch" if len(set(seen)) == len(seen) and all("epoch" in line for line in metrics) else "step"
 
 
@@ -127,5 +134,5 @@ def _at(*keys: str) -> Callable[[Line], Any]:
     return read
 
 
-def _role(split: str) -> str:
-    return "train" if split == "train" else "held-out"
+def _role(curve: str, splits: Sequence[str]) -> str:
+    return "held-out" if curve in splits and curve != "train" else "train"

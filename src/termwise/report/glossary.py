@@ -10,12 +10,13 @@ from html import escape
 
 @dataclass(frozen=True)
 class Entry:
-    """A name for people, the symbol in the mathematics, one line of meaning, and the colour it has in figures."""
+    """A name for people, the symbol in the mathematics, one line of meaning, the colour it has in figures, its unit."""
 
     title: str
     symbol: str = ""
     meaning: str = ""
     hue: str = "other"
+    unit: str = "nats"
 
 
 READINGS = {
@@ -43,6 +44,9 @@ READINGS = {
     "dimension_wise_mmd2": Entry(
         "dimension-wise MMD²", "MMD²(∏_j q(z_j), p(z))", "how unlike the prior the marginals are, to a kernel", "dw"
     ),
+    "cross_entropy": Entry("critic's cross-entropy", "", "2 log 2 = 1.39 where it cannot tell the laws apart"),
+    "accuracy": Entry("critic's accuracy", "", "1/2 where it cannot tell the laws apart; 1 where it never errs", unit=""),
+    "gradient_penalty": Entry("critic's squared slope", "E|∇T|²", "how steep the critic is", unit=""),
     "active_units": Entry("active units", "", "dimensions whose mean moves with x"),
     "rate_by_dimension": Entry("rate by dimension", "KL(q(z_j|x) ‖ p(z_j))", "what each dimension costs", "rate"),
     "dimension_wise_kl_by_dimension": Entry(
@@ -105,9 +109,19 @@ STOPS = {
 }
 
 
+HUES = {"rate": "rate", "index_code_mi": "mi", "marginal": "marginal", "total_correlation": "tc", "dimension_wise": "dw"}
+BY_CRITIC = "_by_critic"
+
+
 def reading(name: str) -> Entry:
-    """The entry of a reading; one that is not known goes by its own name."""
-    return READINGS.get(name) or Entry(name.replace("_", " "))
+    """The entry of a reading; one that is not known goes by its own name, a critic's claim with its link's colour."""
+    if name in READINGS:
+        return READINGS[name]
+    if name.endswith(BY_CRITIC):
+        hue = next((hue for stem, hue in HUES.items() if name.startswith(stem)), "other")
+        title = re.sub(r" kl$", " KL", name.removesuffix(BY_CRITIC).replace("_", " "))
+        return Entry(f"{title}, by critic", "", "a plug-in: no bound", hue)
+    return Entry(name.replace("_", " "))
 
 
 def stop(name: str) -> Entry:

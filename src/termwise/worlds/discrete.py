@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from termwise.errors import BadData, Refused
+from termwise.models.passes import apart
 from termwise.worlds.grid import Grid
 
 MASS_ERROR = 1e-7
@@ -64,7 +65,7 @@ class DiscreteWorld:
 
     def data(self, count: int, seed: int = 0) -> Tensor:
         """`count` examples drawn by their weights, shape (count, *shape), float32."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(apart(seed, "data"))
         return self.examples[torch.multinomial(self.weights, count, replacement=True, generator=generator)].float()
 
     def infer(self, x: Tensor) -> tuple[Distribution, None]:

@@ -1,5 +1,7 @@
 """metrics.jsonl: unweighted terms, an audit, and nothing that depends on the clock."""
 
+import math
+
 import pytest
 import torch
 from short import examples, small, trainer
@@ -8,7 +10,8 @@ import termwise as tw
 from termwise.models.passes import DataPass, evaluating
 from termwise.terms import Full
 from termwise.terms.link import by_example
-from termwise.training.evaluate import standard_terms
+from termwise.training.engine import Engine
+from termwise.training.evaluate import held_out, standard_terms
 
 
 def lines(path, game, **settings):
@@ -95,3 +98,19 @@ def test_the_same_training_writes_the_same_bytes_at_another_time(tmp_path):
 def test_validation_is_looked_at_where_there_is_one(tmp_path):
     _, found, _ = lines(tmp_path / "run", tw.recipe("vae"), data=examples(validation=0.2), model=small())
     assert {line["split"] for line in found} == {"train", "validation"}
+
+
+def test_a_limited_look_at_held_out_data_is_at_examples_of_every_kind():
+    """A third of zeros, then ones: half a nat a pixel more. The first forty alone would give the zeros' distortion."""
+    model = small(likelihood="normal:1")
+    torch.nn.init.zeros_(model.decoder[-2].weight)
+    torch.nn.init.zeros_(model.decoder[-2].bias)
+    ones = torch.arange(300) >= 100
+    x = ones.float().view(-1, *[1] * len(model.shape)).expand(-1, *model.shape).contiguous()
+    data = tw.load_data(x).subset(torch.arange(300))
+    objective = tw.recipe("vae").players[0].objective
+    terms, _ = held_out(model, data, objective, 0, Engine("cpu", "32-true"), limit=40)
+    pixels = x[0].numel()
+    dark = 0.5 * pixels * math.log(2 * math.pi)
+    bright = (terms["distortion"] - dark) / (0.5 * pixels)  # the share of ones
+    assert abs(bright - 2 / 3) < 4 * (2 / 9 / 40) ** 0.5

@@ -37,9 +37,14 @@ def exactly(part: Weighted, full: Full) -> Term:
 def held_out(
     model: VAE, data: Dataset, objective: Objective, step: int, engine: Engine, limit: int
 ) -> tuple[dict[str, float], float]:
-    """Every term's mean on held-out data, with q(z) the aggregate of that data, and the objective there."""
+    """Every term's mean on held-out data, with q(z) the aggregate of that data, and the objective there.
+
+    Where there are more than `limit` examples, so many of them are taken at random, the same every time: the first
+    may be all of one kind.
+    """
     if len(data) > limit:
-        data = data.subset(torch.arange(limit))
+        order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
+        data = data.subset(order[:limit].sort().values)
     full = Full()
     batches = engine.over(model, data)
     full.prepare(batches)

@@ -38,7 +38,9 @@ def train(
     likelihood: Annotated[
         str | None, typer.Option(help="bernoulli, normal:optimal, normal:0.1, laplace:1, categorical:17 ...")
     ] = None,
-    posterior: Annotated[str | None, typer.Option(help="diagonal-normal or full-normal.")] = None,
+    posterior: Annotated[
+        str | None, typer.Option(help="diagonal-normal, full-normal, noise-basis, noise-input, or either+normal.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the weights, the order and the noise.")] = None,
@@ -92,6 +94,7 @@ def measure(
     data: Annotated[str | None, typer.Option(help="A name, or a path; the run's own where left out.")] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     samples: Annotated[int, typer.Option(help="Codes for every example; more make the errors smaller.")] = 1,
+    noises: Annotated[int, typer.Option(help="For every example, where the posterior has no density.")] = 256,
     seed: Annotated[int, typer.Option(help="Of the codes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, mps.")] = "cpu",
     likelihood: Annotated[
@@ -115,7 +118,7 @@ def measure(
     held = None if latents is None else api.load_run(run)  # says so at once where it is no run folder
     where: dict[str, Any] = {"split": split, "seed": seed, "device": device}
     with redirect_stdout(sys.stderr), shown() as told:  # what a function of the user's prints is no part of the account
-        account = api.measure(run, data, samples=samples, progress=told, **where)
+        account = api.measure(run, data, samples=samples, noises=noises, progress=told, **where)
         if likelihood is not None:
             more = api.log_likelihood(run, data, method=likelihood, limit=limit, progress=told, **where)
             account = account.and_also(more)

@@ -33,6 +33,7 @@ def measure(
     *,
     split: str = "test",
     samples: int = 1,
+    noises: int = 256,
     seed: int = 0,
     batch_size: int = 512,
     device: torch.device | str = "cpu",
@@ -47,6 +48,7 @@ def measure(
             one called `split` is measured.
         split: "train", "validation" or "test".
         samples: Codes for every example; more make the errors smaller.
+        noises: Where the posterior has no density: more bring the bounds that take its place together.
         seed: Of the codes.
         batch_size: Examples at a time.
         device: Where to measure.
@@ -55,7 +57,14 @@ def measure(
     vae, dataset = _resolved(model, data, split, seed)
     with _placed(vae, device):
         return decomposed(
-            vae, dataset, samples=samples, seed=seed, batch_size=batch_size, device=device, progress=progress
+            vae,
+            dataset,
+            samples=samples,
+            noises=noises,
+            seed=seed,
+            batch_size=batch_size,
+            device=device,
+            progress=progress,
         )
 
 

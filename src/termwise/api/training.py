@@ -57,7 +57,9 @@ def train(
         model: A VAE of your own networks, in place of `network`, `latent`, `posterior` and `likelihood`.
         network: "mlp", "conv" or "module:function".
         latent: The number of the code's dimensions.
-        posterior: "diagonal-normal" or "full-normal".
+        posterior: "diagonal-normal", "full-normal", or one without a density: "noise-basis", "noise-input", and with a
+            last Gaussian layer "noise-basis+normal", "noise-input+normal"; its options stand in the configuration, as
+            model.posterior_options.
         likelihood: "bernoulli", "normal:0.1", "normal:learned", "normal:optimal", "laplace:1", "categorical:17".
         epochs, batch_size, learning_rate, seed, device: Of the training.
         out: The run folder; runs/DATA-RECIPE-seedS where left out.
@@ -142,6 +144,7 @@ def _with_own(settings: Config, objective: object | None, model: VAE | None) -> 
             network=network["name"],
             latent=model.latent,
             posterior=model.family.name,
+            posterior_options=model.family.options,
             likelihood=model.likelihood.spec,
             options=network["options"],
         )
@@ -167,7 +170,13 @@ def _built(settings: Config, dataset: Dataset) -> VAE:
     if section.network == OWN:
         raise Refused("This run's networks were made in Python. Pass the model again: train(..., model=...).")
     return VAE.build(
-        dataset.shape, section.latent, section.network, section.posterior, section.likelihood, section.options
+        dataset.shape,
+        section.latent,
+        section.network,
+        section.posterior,
+        section.likelihood,
+        section.options,
+        section.posterior_options,
     )
 
 

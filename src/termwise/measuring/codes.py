@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -89,6 +89,16 @@ class Aggregate:
         )
 
 
+def under_others(draw: Draw) -> Tensor:
+    """-log p(x|z') at codes z' of other examples, drawn at random, shape (B,)."""
+    return -draw.model.generate(draw.independent.z, draw.context).log_prob(draw.x)
+
+
+def factorises(prior: Distribution) -> TypeGuard[Independent]:
+    """Whether p(z) is the product of p(z_j)."""
+    return isinstance(prior, Independent) and not prior.base_dist.event_shape
+
+
 def _chosen(by_part: list[Tensor], part: Tensor) -> Tensor:
     """Of values by part, shape (B, ...) each, an example's own part's."""
     return torch.stack(by_part)[part, torch.arange(len(part), device=part.device)]
@@ -96,7 +106,7 @@ def _chosen(by_part: list[Tensor], part: Tensor) -> Tensor:
 
 def _to_prior(marginals: Independent, prior: Distribution, z: Tensor) -> Tensor:
     """E[log q(z_j|x) - log p(z_j)]: in closed form, or else at the codes; no columns where the prior has no p(z_j)."""
-    if not (isinstance(prior, Independent) and not prior.base_dist.event_shape):
+    if not factorises(prior):
         return z.new_empty(len(z), 0)
     try:
         return kl(marginals, prior)

@@ -21,9 +21,11 @@ from torch.distributions import Bernoulli
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.account import Account, Reading, reading_of
-from termwise.measuring.codes import Aggregate, AtCodes
+from termwise.measuring.codes import Aggregate, AtCodes, under_others
 from termwise.measuring.controls import controlled
 from termwise.measuring.diagnosis import diagnose
+from termwise.measuring.implicit import Measured, cautious, measured
+from termwise.measuring.log_likelihood.densities import has_density
 from termwise.measuring.population import KIN, LEAST, Term, population_reading
 from termwise.models.draw import Draw, Drawable, innermost
 from termwise.models.likelihoods import NormalLikelihood
@@ -44,6 +46,7 @@ def measure(
     data: Dataset,
     *,
     samples: int = 1,
+    noises: int = 256,
     seed: int = 0,
     batch_size: int = 512,
     device: torch.device | str = "cpu",
@@ -55,6 +58,7 @@ def measure(
         model: A VAE, or what `adapt` made.
         data: The examples; q(z) is their aggregate.
         samples: How many codes to draw for every example.
+        noises: Where the posterior has no density: how many noises beside a code's own its bounds are from.
         seed: Of the codes. The random state is left as it was.
         batch_size: Examples a time.
         device: Where the model is.
@@ -69,23 +73,21 @@ def measure(
     """
     if len(data) < 2:
         raise BadData(f"A standard error needs two examples or more; got {len(data)}.")
-    if samples < 1:
-        raise Refused(f"samples must be 1 or more; got {samples}.")
+    for name, count in (("samples", samples), ("noises", noises)):
+        if count < 1:
+            raise Refused(f"{name} must be 1 or more; got {count}.")
     batches = DataPass(model, data, batch_size, device)
     with own_randomness(seed), evaluating(model):
         first = next(iter(batches()))
-        aggregate, reason = _aggregate(first, batches)
         rate = _rate_of(first)
-        values, at_codes = _taken(batches, rate, aggregate, samples, progress)
+        if rate is None:
+            found = measured(batches, samples, noises, progress)
+        else:
+            found = _with_density(batches, first, rate, samples, progress)
         grey = _grey_bernoulli(first, data)
-    readings = _readings_without_aggregate(values, rate)
-    if aggregate is not None and at_codes is not None:
-        links = _links(values, at_codes)
-        values |= links
-        readings |= {name: _of_points(name, found) for name, found in links.items()}
-        if len(data) >= LEAST:
-            readings |= _of_population(values["rate"], at_codes, readings)
-        readings["active_units"] = _active_units(aggregate.means)
+    readings, values = found.readings, found.values
+    if found.means is not None:
+        readings["active_units"] = _active_units(*found.means)
     likelihood = getattr(model, "likelihood", None)
     if isinstance(likelihood, NormalLikelihood) and isinstance(likelihood.sigma, str):
         readings["sigma"] = _sigma(likelihood, len(data))
@@ -95,7 +97,23 @@ def measure(
             readings[name] = replace(readings[name], bias=readings[name].bias + note)
     about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint()}
     ordered = {name: readings[name] for name in ORDER if name in readings}
-    return Account(ordered, diagnose(ordered, reason), {n: v for n, v in values.items() if v.dim() == 1}, about)
+    diagnosis = (*found.said, *diagnose(cautious(ordered) if rate is None else ordered, found.unmeasured))
+    return Account(ordered, diagnosis, {n: v for n, v in values.items() if v.dim() == 1}, about)
+
+
+def _with_density(batches: DataPass, first: Draw, rate: Link, samples: int, progress: Progress | None) -> Measured:
+    """The terms of a posterior with a density; those of q(z) where it is a mixture of normals."""
+    aggregate, reason = _aggregate(first, batches)
+    values, at_codes = _taken(batches, rate, aggregate, samples, progress)
+    readings = _readings_without_aggregate(values, rate)
+    if aggregate is None or at_codes is None:
+        return Measured(readings, values, unmeasured=reason)
+    links = _links(values, at_codes)
+    values |= links
+    readings |= {name: _of_points(name, found) for name, found in links.items()}
+    if len(batches) >= LEAST:
+        readings |= _of_population(values["rate"], at_codes, readings)
+    return Measured(readings, values, (aggregate.means, aggregate.means))
 
 
 ORDER = (
@@ -126,13 +144,13 @@ def _aggregate(first: Draw, batches: DataPass) -> tuple[Aggregate | None, str | 
     return Aggregate(full.components(first)[0]), None
 
 
-def _rate_of(draw: Draw) -> Link:
-    """The rate, in closed form where there is one."""
+def _rate_of(draw: Draw) -> Link | None:
+    """The rate, in closed form where there is one; None where the posterior has no density."""
     rate = Link("posterior", "prior", ClosedForm())
     try:
         rate(draw)
     except Refused:
-        return rate.under(MonteCarlo(Full()))
+        return rate.under(MonteCarlo(Full())) if has_density(draw.posterior) else None
     return rate
 
 
@@ -152,7 +170,7 @@ def _taken(
             if distortion is not None:
                 own = distortion(draw).double().cpu()
                 found["distortion"].append(own)
-                found["code_use"].append(_under_others(draw).double().cpu() - own)
+                found["code_use"].append(under_others(draw).double().cpu() - own)
             if aggregate is not None:
                 at_codes.append(aggregate.at(draw))
             done += len(draw)
@@ -164,11 +182,6 @@ def _taken(
     if distortion is not None:
         values["elbo"] = -(values["distortion"] + values["rate"])
     return values, AtCodes.averaged(at_codes, samples) if at_codes else None
-
-
-def _under_others(draw: Draw) -> Tensor:
-    """-log p(x|z') at codes z' of other examples, drawn at random, shape (B,)."""
-    return -draw.model.generate(draw.independent.z, draw.context).log_prob(draw.x)
 
 
 def _links(values: dict[str, Tensor], at: AtCodes) -> dict[str, Tensor]:
@@ -227,8 +240,10 @@ def _readings_without_aggregate(values: dict[str, Tensor], rate: Link) -> dict[s
     }
 
 
-def _active_units(means: Tensor) -> Reading:
-    active = (means.double().var(0) > ACTIVE_VARIANCE).sum()
+def _active_units(means: Tensor, again: Tensor) -> Reading:
+    """From E[z|x], shape (N, D), and the same, or an estimate independent of it: their covariance over x."""
+    one, other = (m.double() - m.double().mean(0) for m in (means, again))
+    active = ((one * other).sum(0) / (len(means) - 1) > ACTIVE_VARIANCE).sum()
     return Reading(
         name="active_units",
         value=float(active),

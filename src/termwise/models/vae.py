@@ -17,7 +17,7 @@ from termwise.errors import BadData, Refused
 from termwise.models.draw import Draw, expected_example
 from termwise.models.likelihoods import Likelihood, likelihood_from
 from termwise.models.networks import checked, network_builder
-from termwise.models.posteriors import posterior_family
+from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.priors import StandardNormal
 
 
@@ -29,7 +29,8 @@ class VAE(nn.Module):
         decoder: (B, latent) -> (B, *decoded), decoded the shape that the likelihood asks (most often `shape`).
         shape: The shape of one example.
         latent: D, the number of the code's dimensions.
-        posterior: "diagonal-normal" or "full-normal".
+        posterior: A family, or its name: "diagonal-normal", "full-normal", or without a density "noise-basis",
+            "noise-input", "noise-basis+normal", "noise-input+normal".
         likelihood: A likelihood, or its name: "bernoulli", "normal:0.1", "normal:learned", "normal:optimal",
             "laplace:1", "categorical:17".
 
@@ -44,12 +45,14 @@ class VAE(nn.Module):
         *,
         shape: tuple[int, ...],
         latent: int,
-        posterior: str = "diagonal-normal",
+        posterior: str | PosteriorFamily = "diagonal-normal",
         likelihood: str | Likelihood = "bernoulli",
     ) -> None:
         super().__init__()
         self.shape, self.latent = tuple(shape), latent
-        self.family = posterior_family(posterior, latent)
+        self.family = posterior_family(posterior, latent) if isinstance(posterior, str) else posterior
+        if self.family.latent != latent:
+            raise Refused(f"The posterior is over codes of {self.family.latent} dimensions, and latent is {latent}.")
         self.likelihood = likelihood_from(likelihood) if isinstance(likelihood, str) else likelihood
         self.prior = StandardNormal(latent)
         decoded = self.likelihood.decoded_shape(self.shape)
@@ -65,23 +68,25 @@ class VAE(nn.Module):
         posterior: str = "diagonal-normal",
         likelihood: str = "bernoulli",
         options: Mapping[str, Any] | None = None,
+        posterior_options: Mapping[str, Any] | None = None,
     ) -> "VAE":
         """A VAE with bodies by name: "mlp", "conv", or your own builder as "module:function".
 
         Args:
             options: What the builder takes beside shapes, such as {"hidden": [512, 512]} or {"channels": 32}.
+            posterior_options: What the posterior family takes, such as {"noise": 16}.
         """
         options = dict(options or {})
-        features = posterior_family(posterior, latent).features
+        family = posterior_family(posterior, latent, posterior_options)
         decoded = likelihood_from(likelihood).decoded_shape(tuple(shape))
         build: Callable[..., tuple[nn.Module, nn.Module]] = network_builder(network)
         try:
-            bodies = build(tuple(shape), features, latent, decoded, **options)
+            bodies = build(tuple(shape), family.features, latent, decoded, **options)
         except (TypeError, ValueError, RuntimeError) as error:
             raise Refused(f"The network {network!r} cannot be built with options {options}: {error}") from None
         if not (isinstance(bodies, tuple | list) and [isinstance(body, nn.Module) for body in bodies] == [True, True]):
             raise Refused(f"The network {network!r} must give two modules, (encoder, decoder); got {bodies!r:.80}.")
-        model = cls(*bodies, shape=shape, latent=latent, posterior=posterior, likelihood=likelihood)
+        model = cls(*bodies, shape=shape, latent=latent, posterior=family, likelihood=likelihood)
         model.network = {"name": network, "options": options}
         return model
 
@@ -131,6 +136,7 @@ class VAE(nn.Module):
             "shape": list(self.shape),
             "latent": self.latent,
             "posterior": self.family.name,
+            "posterior_options": self.family.options,
             "likelihood": self.likelihood.spec,
             "prior": self.prior.name,
             "network": self.network,
@@ -164,21 +170,23 @@ class VAE(nn.Module):
             config = json.loads((folder / "config.json").read_text())
             load_file(folder / "model.safetensors")  # says whether it is whole, before anything is built
             shape, latent, network = tuple(config["shape"]), int(config["latent"]), config["network"]
-            shared = {"posterior": config["posterior"], "likelihood": config["likelihood"]}
+            posterior, asked = config["posterior"], dict(config.get("posterior_options", {}))
+            likelihood = config["likelihood"]
             builder = None if network is None else (network["name"], dict(network["options"]))
         except (KeyError, TypeError) as error:
             raise BadData(f"{folder / 'config.json'} is not what save_pretrained writes: {error!r}.") from None
         except Exception as error:  # JSON and safetensors each have errors of their own
             raise BadData(f"{folder} holds no model that can be read: {error}") from None
         if encoder is not None and decoder is not None:
-            model = cls(encoder, decoder, shape=shape, latent=latent, **shared)
+            family = posterior_family(posterior, latent, asked)
+            model = cls(encoder, decoder, shape=shape, latent=latent, posterior=family, likelihood=likelihood)
         elif builder is None:
             raise Refused(
                 f"The model in {folder} was made of modules of your own, which are not saved. "
                 "Pass from_pretrained(folder, encoder=..., decoder=...)."
             )
         else:
-            model = cls.build(shape, latent, builder[0], options=builder[1], **shared)
+            model = cls.build(shape, latent, builder[0], posterior, likelihood, builder[1], asked)
         try:
             load_model(model, folder / "model.safetensors")
         except RuntimeError as error:

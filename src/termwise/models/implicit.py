@@ -1,0 +1,171 @@
+"""Implicit posteriors: codes that are a function of the example and of noise, sampled and without a density.
+
+    z = f(x, eps)                 or, with a last Gaussian layer,    z = f(x, eps) + sigma(x) eta,   eta ~ N(0, I)
+
+With the last layer q(z|x) = E_eps N(z; f(x, eps), diag sigma^2(x)) is a mixture of normals without end: no density that
+can be written down, yet one that can be bounded on both sides (Yin and Zhou, 2018, section 2).
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions.kl import register_kl
+
+from termwise.errors import NoDensity, Refused
+
+
+class Pushforward(Protocol):
+    """f(x, .) of a batch of B examples: noise in, codes out."""
+
+    size: tuple[int, int]  # (B, D)
+
+    def sample(self, count: int) -> Tensor:
+        """f(x, eps) of fresh, independent noises for every example, shape (count, B, D), with pathwise gradient."""
+        ...
+
+    def moments(self, count: int | None, full: bool) -> tuple[Tensor, Tensor]:
+        """Mean, shape (B, D), and variances, (B, D), or where `full` the covariance, (B, D, D); with gradient.
+
+        Args:
+            count: Estimate by so many fresh noises for every example, where there is no closed form; None for a
+                fixed set of noises, so that the same examples always get the same answer.
+        """
+        ...
+
+
+class ImplicitPosterior(Distribution):
+    """q(z|x), batch shape (B,), event shape (D,): it can be sampled, and has no log_prob.
+
+    Args:
+        push: f(x, .).
+        last_scale: sigma(x) of the last Gaussian layer, shape (B, D); None where there is none.
+    """
+
+    arg_constraints = {}  # noqa: RUF012
+    has_rsample = True
+
+    def __init__(self, push: Pushforward, last_scale: Tensor | None = None) -> None:
+        self.push, self.last_scale = push, last_scale
+        batch, latent = push.size
+        super().__init__(torch.Size([batch]), torch.Size([latent]), validate_args=False)
+
+    def centres(self, count: int) -> Tensor:
+        """f(x, eps) of `count` fresh noises for every example, shape (count, B, D): the last layer's means."""
+        return self.push.sample(count)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Codes, shape (*sample_shape, B, D), with their pathwise gradient."""
+        shape = torch.Size(sample_shape)
+        z = self.push.sample(shape.numel())
+        if self.last_scale is not None:
+            z = z + self.last_scale * torch.randn_like(z)
+        return z.unflatten(0, shape) if shape else z.squeeze(0)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Raises NoDensity."""
+        raise NoDensity(
+            "This posterior is implicit: it can be sampled, and has no density for this estimator to use. Compare it "
+            "by samples (DensityRatio, Kernel), or choose a posterior with a density (diagonal-normal, full-normal)."
+        )
+
+    @property
+    def mean(self) -> Tensor:
+        """E[z|x], shape (B, D): in closed form, or over a fixed set of noises."""
+        return self.push.moments(None, full=False)[0]
+
+    @property
+    def variance(self) -> Tensor:
+        """Var[z_j|x], shape (B, D): likewise."""
+        variance = self.push.moments(None, full=False)[1]
+        return variance if self.last_scale is None else variance + self.last_scale.square()
+
+    def reference(self, count: int | None = None, full: bool = False) -> Distribution:
+        """The normal r(z|x) with the moments of q(z|x), batch shape (B,), with their gradient (Mescheder et al., 2017).
+
+        Args:
+            count: Fresh noises for every example, where the moments have no closed form: the mean and the covariance
+                over them are unbiased. None for a fixed set of noises, so that the moments do not jitter.
+            full: Whether r has the covariance too, and not the variances alone.
+
+        Raises:
+            Refused: Too few noises for moments to be told from them.
+        """
+        least = self.push.size[1] + 2 if full else 2
+        if count is not None and count < least:
+            raise Refused(f"The reference's moments need {least} noises or more for every example; got {count}.")
+        mean, spread = self.push.moments(count, full)
+        if not full:
+            variance = spread if self.last_scale is None else spread + self.last_scale.square()
+            return Independent(Normal(mean, variance.sqrt(), validate_args=False), 1, validate_args=False)
+        if self.last_scale is not None:
+            spread = spread + self.last_scale.square().diag_embed()
+        return MultivariateNormal(mean, spread, validate_args=False)
+
+
+def _no_divergence(left: ImplicitPosterior, right: Distribution) -> Tensor:
+    return left.log_prob(left.mean)
+
+
+register_kl(ImplicitPosterior, Distribution)(_no_divergence)
+
+
+class ImplicitFamily(Protocol):
+    """A posterior family whose posteriors are implicit."""
+
+    name: str
+    latent: int
+    noise_size: int  # how many numbers of noise a code is made of
+    options: dict[str, Any]
+
+    @property
+    def features(self) -> int:
+        """How many numbers per example the encoder must give."""
+        ...
+
+    def __call__(self, features: Tensor) -> ImplicitPosterior:
+        """q(z|x), batch shape (B,), event shape (D,)."""
+        ...
+
+
+START = 0.1
+"""About what a learned sigma is at first: a layer as wide as the prior would drown what the code says of x."""
+
+
+class LastNormal(nn.Module):
+    """A family with a last Gaussian layer; its features are the inner family's, then log of sigma over its start.
+
+    Args:
+        inner: The family.
+        sigma: "learned", for every example and dimension; or a number, the same for all.
+        least_sigma: What is added to a learned sigma, so that the layer cannot vanish.
+    """
+
+    def __init__(self, inner: ImplicitFamily, sigma: float | str = "learned", least_sigma: float = 0.01) -> None:
+        super().__init__()
+        fixed = sigma if isinstance(sigma, int | float) and not isinstance(sigma, bool) else None
+        if (sigma != "learned" and not (fixed is not None and fixed > 0)) or not least_sigma >= 0:
+            raise Refused(
+                'The last layer\'s sigma is "learned" or a number above 0, and least_sigma 0 or more; got '
+                f"sigma {sigma!r} and least_sigma {least_sigma!r}."
+            )
+        self.inner, self.fixed, self.least_sigma = inner, fixed, least_sigma
+        self.latent, self.name = inner.latent, f"{inner.name}+normal"
+        self.noise_size = inner.noise_size + inner.latent
+        self.options = {**inner.options, "sigma": sigma, "least_sigma": least_sigma}
+
+    @property
+    def features(self) -> int:
+        """The family's, and D where sigma is learned."""
+        return self.inner.features + (self.latent if self.fixed is None else 0)
+
+    def forward(self, features: Tensor) -> ImplicitPosterior:
+        """q(z|x), batch shape (B,), event shape (D,)."""
+        if self.fixed is not None:
+            scale = features.new_full((len(features), self.latent), self.fixed)
+        else:
+            features, log_scale = features.split([self.inner.features, self.latent], dim=-1)
+            scale = self.least_sigma + START * log_scale.exp()
+        return ImplicitPosterior(self.inner(features).push, scale)

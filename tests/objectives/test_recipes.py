@@ -13,7 +13,7 @@ SEED = 11
 
 
 def total_of(game, sample, step: int = 0) -> float:
-    (player,) = game.players
+    player = game.players[0]
     sample.fill(game)
     torch.manual_seed(SEED)
     return player.objective(sample.draw, step).total.item()
@@ -59,6 +59,45 @@ FORMULAS = [
     ("wae-mmd", {}, 0, lambda v: v["distortion"] + 10 * v["mmd2_imq"]),
     ("wae-mmd", {"lambda": 3}, 0, lambda v: v["distortion"] + 3 * v["mmd2_imq"]),
 ]
+BY_CRITIC = [  # of the critic's T at the draw's codes
+    ("factor-vae", {}, lambda v, t: v["distortion"] + v["rate"] + 35 * t),
+    ("factor-vae", {"gamma": 2}, lambda v, t: v["distortion"] + v["rate"] + 2 * t),
+    ("aae", {}, lambda v, t: v["distortion"] + t - (1 + math.exp(-t)) * math.log(1 + math.exp(t))),
+    ("aae", {"lambda": 3}, lambda v, t: v["distortion"] + 3 * (t - (1 + math.exp(-t)) * math.log(1 + math.exp(t)))),
+    ("avb", {}, lambda v, t: v["distortion"] + t),
+    ("avb-ac", {}, lambda v, t: v["distortion"] + t + v["sampled_rate"]),  # a normal posterior's reference is itself
+    ("avb-ac", {"full": False, "fixed": False}, lambda v, t: v["distortion"] + t + v["sampled_rate"]),
+    ("f-vae", {"divergence": "kl"}, lambda v, t: v["distortion"] + t),
+    ("f-vae", {"divergence": "neyman", "lambda": 0.5}, lambda v, t: v["distortion"] + 0.5 * (1 - math.exp(-t)) ** 2),
+    (
+        "f-vae",
+        {},
+        lambda v, t: v["distortion"] + 0.5 * t + 0.5 * (1 + math.exp(-t)) * (math.log(2) - math.log(1 + math.exp(t))),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "formula"), BY_CRITIC)
+def test_the_total_of_a_recipe_with_a_critic_is_its_formula(sample, name, options, formula):
+    logit = 0.7
+    game = recipe(name, **options)
+    game.build(sample.draw)
+    (critic,) = game.networks.values()
+    with torch.no_grad():
+        for parameter in critic.parameters():
+            parameter.zero_()
+        critic.body[-1].bias.fill_(logit)
+    assert total_of(game, sample) == pytest.approx(formula(sample.values, logit), rel=2e-5, abs=1e-4)
+
+
+def test_the_critic_of_factor_vae_is_its_papers():
+    game = recipe("factor-vae")
+    critic, player = game.networks["critic of total correlation"], game.players[1]
+    assert critic.hidden == (1000,) * 6 and critic.activation == "leaky-relu"
+    assert (player.optimizer.name, player.optimizer.learning_rate, player.optimizer.betas) == ("adam", 1e-4, (0.5, 0.9))
+    moved = recipe("factor-vae", moves=3, hidden=[8], critic_learning_rate=0.01)
+    assert moved.players[1].moves == 3 and moved.players[1].optimizer.learning_rate == 0.01
+    assert moved.networks["critic of total correlation"].hidden == (8,)
 
 
 @pytest.mark.parametrize(("name", "options", "step", "formula"), FORMULAS)
@@ -69,7 +108,7 @@ def test_a_recipes_total_is_its_formula(sample, name, options, step, formula):
 
 
 def test_every_recipe_of_the_table_has_its_formula_checked():
-    assert {name for name, *_ in FORMULAS} == set(RECIPES)
+    assert {name for name, *_ in FORMULAS} | {name for name, *_ in BY_CRITIC} == set(RECIPES)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +159,8 @@ def test_unknown_recipes_and_options_are_told_which_are_near():
         recipe("beta-vae", bet=2)
     with pytest.raises(Refused, match="Recipe 'vae' takes no options; got 'beta'"):
         recipe("vae", beta=2)
+    with pytest.raises(UnknownName, match=r"Unknown divergence 'pearsen'. Did you mean 'pearson'"):
+        recipe("f-vae", divergence="pearsen")
     with pytest.raises(UnknownName, match=r"Unknown aggregate 'bnak'. Did you mean 'bank'"):
         recipe("beta-tcvae", aggregate="bnak")
 
@@ -140,6 +181,10 @@ def test_unknown_recipes_and_options_are_told_which_are_near():
         ("info-vae", {"alpha": Linear(end=1.0, steps=3)}, "alpha = Linear.* cannot be"),
         ("info-vae", {"bandwidth": 0}, "bandwidth = 0 cannot be: .*greater than 0"),
         ("beta-tcvae", {"aggregate": 3}, "aggregate = 3 cannot be"),
+        ("factor-vae", {"moves": 0}, "moves = 0 cannot be: .*greater than 0"),
+        ("factor-vae", {"hidden": [8, -1]}, "hidden = .*greater than 0"),
+        ("f-vae", {"divergence": "total-variation"}, "no pathwise gradient"),
+        ("aae", {"critic_learning_rate": "fast"}, "critic_learning_rate = 'fast' cannot be"),
         ("beta-tcvae", {"alpha": "a", "gamma": "c"}, "alpha = 'a' .*; gamma = 'c' "),
     ],
 )

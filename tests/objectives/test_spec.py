@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from termwise.errors import Refused, UnknownName
 from termwise.objectives import recipe
 from termwise.objectives.spec import ObjectiveSpec
-from termwise.terms import IMQ, RBF
+from termwise.terms import IMQ, RBF, Telescoping
 from termwise.terms.bank import SIZE
 
 
@@ -152,3 +152,44 @@ def test_tables_that_cannot_be_are_refused_with_what_would_do(toml, error, reaso
 def test_tables_of_the_wrong_form_are_not_read(toml):
     with pytest.raises(ValidationError):
         ObjectiveSpec.model_validate(tomllib.loads(toml))
+
+
+def test_a_density_ratio_is_written_with_its_critic_and_its_moves():
+    written = link(
+        "aggregate",
+        "marginals",
+        '{ name = "density-ratio", divergence = "jensen-shannon", hidden = [5, 4], moves = 2, gradient_penalty = 0.5, '
+        'spectral_norm = true, activation = "silu", optimizer = { learning_rate = 2e-4, betas = [0.5, 0.9] } }',
+        "weight = 7.0",
+    )
+    game = game_of(RATE + written)
+    critic, player = game.networks["critic of total correlation"], game.players[1]
+    assert (critic.hidden, critic.activation) == ((5, 4), "silu")
+    assert (critic.spectral_norm, critic.gradient_penalty) == (True, 0.5)
+    assert (player.moves, player.optimizer.learning_rate, player.optimizer.betas) == (2, 2e-4, (0.5, 0.9))
+    names = ("distortion", "rate", "total_correlation_jensen_shannon_by_critic")
+    assert game.players[0].objective.names == names
+    swapped = game_of(link("aggregate", "prior", '{ name = "density-ratio", quadratic = true, swapped = true }'))
+    assert swapped.networks["critic of marginal kl"].quadratic
+    assert swapped.players[0].objective.names[1] == "marginal_swapped_kl_by_critic"
+
+
+def test_waymarks_make_a_ratio_telescope():
+    game = game_of(link("aggregate", "prior", '{ name = "density-ratio", waymarks = 3, swapped = true }'))
+    estimator = game.players[0].objective.parts[1].term.estimator
+    assert isinstance(estimator, Telescoping) and estimator.critic.heads == 4
+    assert estimator.divergence.name == "kl-swapped"
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ('divergence = "pearsen"', "Did you mean 'pearson'"),
+        ('divergence = "total-variation"', "no pathwise gradient"),
+        ('activation = "rlu"', "Did you mean 'relu'"),
+        ("gradient_penalty = -1.0", "0 or more"),
+    ],
+)
+def test_a_density_ratio_that_cannot_be_is_refused(option, reason):
+    with pytest.raises(Refused if "Did" not in reason else UnknownName, match=reason):
+        game_of(link("aggregate", "prior", f'{{ name = "density-ratio", {option} }}'))

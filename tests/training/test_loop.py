@@ -109,7 +109,8 @@ def test_averaged_weights_are_the_exponential_average_of_each_step(tmp_path):
 
     def look(step):
         now = [value.double() for value in weights(one.model)]
-        by_hand[:] = now if step == 1 else [0.8 * a + 0.2 * b for a, b in zip(by_hand, now, strict=True)]
+        keep = min(0.8, step / (9 + step))  # warmed up, so that where it began is forgotten
+        by_hand[:] = now if step == 1 else [keep * a + (1 - keep) * b for a, b in zip(by_hand, now, strict=True)]
 
     one = trainer(tmp_path / "run", watcher=EachStep(look), average={"decay": 0.8}, optimizer={"learning_rate": 0.05})
     one.start()

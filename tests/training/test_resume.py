@@ -7,7 +7,8 @@ from short import StopAt, Stopped, examples, trainer
 
 import termwise as tw
 from termwise.errors import BadData
-from termwise.terms import Bank
+from termwise.objectives import distortion, marginal_kl, solo, total_correlation
+from termwise.terms import Bank, Critic, DensityRatio
 from termwise.training.checkpoint import read_checkpoint
 
 SCHEDULE = {"schedule": "cosine", "start": 0.02, "end": 0.001, "steps": 20}
@@ -18,9 +19,12 @@ def outcome(path, stops, recipe, options, build=None, splitting=None, **settings
     """The last checkpoint, the metrics and the weights kept, of a training stopped at each of `stops`."""
     data = examples(**(splitting or {}))
     for number, stop in enumerate([*stops, 10**9]):
-        one = trainer(path, tw.recipe(recipe, **options), data, watcher=StopAt(stop), build=build, **settings)
+        game = recipe(**options) if callable(recipe) else tw.recipe(recipe, **options)
+        one = trainer(path, game, data, watcher=StopAt(stop), build=build, **settings)
         if number:
             forget(one.model)
+            for network in one.game.networks.values():
+                forget(network)
             one.resume()
         else:
             one.start()
@@ -44,6 +48,13 @@ def forget(model) -> None:
             parameter.zero_()
 
 
+def steep_critics() -> tw.objectives.Game:
+    """Two critics, one with buffers of its own that every look at it moves, one whose gradient is penalised."""
+    spectral = DensityRatio("gan", Critic((5,), spectral_norm=True), moves=2, optimizer={"learning_rate": 0.01})
+    penalised = DensityRatio("kl", Critic((4,), gradient_penalty=1.0))
+    return solo(distortion() + marginal_kl(spectral) + total_correlation(penalised))
+
+
 CASES = {
     "bank of all": ("beta-tcvae", {}, {"audit": True}),
     "bank of some": ("beta-tcvae", {"aggregate": BANK}, {"build": {"posterior": "full-normal"}}),
@@ -57,6 +68,10 @@ CASES = {
     ),
     "optimal sigma": ("wae-mmd", {}, {"build": {"likelihood": "normal:optimal"}, "average": {"decay": 0.5}}),
     "momentum": ("vae", {}, {"optimizer": {"name": "rmsprop", "momentum": 0.9}}),
+    "a game of two": (
+        "factor-vae", {"hidden": [6], "moves": 2}, {"audit": True, "average": {"decay": 0.9}, "gradient_clip": 1.0},
+    ),
+    "a game of three": (steep_critics, {}, {}),
     "rare evaluations": ("vae", {}, {"evaluate_every": 2, "epochs": 3, "checkpoint_steps": None}),
     "double precision": ("beta-tcvae", {}, {"precision": "64-true", "optimizer": {"learning_rate": 0.05}}),
 }  # fmt: skip

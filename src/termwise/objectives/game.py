@@ -1,13 +1,18 @@
 """Games: players who own networks, each with an objective of its own. A plain VAE is a game of one."""
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import nn
 
-from termwise.objectives.objective import Objective
-from termwise.objectives.schedule import Weight
+from termwise.errors import Refused
+from termwise.models.draw import Draw
+from termwise.objectives.objective import Objective, Weighted
+from termwise.objectives.schedule import Constant, Weight
+from termwise.terms.adversary import Adversarial, Adversary
+from termwise.terms.link import Link
 from termwise.terms.memory import Memory
 
 
@@ -27,7 +32,8 @@ class Player:
     """Who learns: the networks that it owns, what it minimises, and how often it moves in a round.
 
     Attributes:
-        owns: Names of the model's networks, such as "encoder"; nobody else moves them.
+        owns: Names of networks: the game's, such as a critic, or the model's, such as "encoder"; nobody else moves
+            them.
         optimizer: How it moves; the training's settings where left out.
     """
 
@@ -37,35 +43,101 @@ class Player:
     moves: int = 1
     optimizer: OptimizerSettings | None = None
 
-    def parameters(self, model: nn.Module) -> list[nn.Parameter]:
-        """The parameters of the networks that it owns."""
-        return [p for name in self.owns for p in model.get_submodule(name).parameters()]
+    def parameters(self, model: nn.Module, networks: Mapping[str, nn.Module] | None = None) -> list[nn.Parameter]:
+        """The parameters of what it owns: of the game's `networks`, else of the model's."""
+        held = networks or {}
+        owned = [held[name] if name in held else model.get_submodule(name) for name in self.owns]
+        return [parameter for network in owned for parameter in network.parameters()]
 
 
 @dataclass(frozen=True)
 class Game:
-    """Players, who move in turn on fresh draws."""
+    """Players, who move in turn on fresh draws.
+
+    Attributes:
+        players: The first is the one whose objective is looked at on held-out data.
+        networks: What players own beside the model's networks, such as critics.
+        builders: What makes each of these, from a first draw, where its layers wait for one.
+    """
 
     players: tuple[Player, ...]
+    networks: Mapping[str, nn.Module] = field(default_factory=dict)
+    builders: Mapping[str, Callable[[Draw], None]] = field(default_factory=dict)
     memories: tuple[Memory, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        names = [player.name for player in self.players]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise Refused(f"Two players are called {', '.join(twice)}. Give each a name, and a network, of its own.")
         found = {id(memory): memory for player in self.players for memory in player.objective.memories}
         object.__setattr__(self, "memories", tuple(found.values()))
 
+    @property
+    def turns(self) -> tuple[Player, ...]:
+        """The players in the order in which they move: who owns networks of the game's own, such as a critic, first."""
+        return tuple(sorted(self.players, key=lambda player: self.networks.keys().isdisjoint(player.owns)))
+
+    def parameters(self, player: Player, model: nn.Module) -> list[nn.Parameter]:
+        """The parameters that a player moves."""
+        return player.parameters(model, self.networks)
+
+    def build(self, draw: Draw) -> None:
+        """Make what waits for a draw's shapes."""
+        for builder in self.builders.values():
+            builder(draw)
+
     def state_dict(self) -> dict[str, Any]:
-        """What the memories hold."""
-        return {"memories": [memory.state_dict() for memory in self.memories]}
+        """What the memories hold, and the game's networks."""
+        return {
+            "memories": [memory.state_dict() for memory in self.memories],
+            "networks": {name: network.state_dict() for name, network in self.networks.items()},
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what the memories held."""
+        """Take over what the memories held, and the networks, which must have been built."""
         for memory, held in zip(self.memories, state["memories"], strict=True):
             memory.load_state_dict(held)
+        for name, network in self.networks.items():
+            network.load_state_dict(state["networks"][name])
 
 
-AUTOENCODER = ("encoder", "decoder", "likelihood", "prior")
+AUTOENCODER = ("encoder", "family", "decoder", "likelihood", "prior")
 
 
-def solo(objective: Objective) -> Game:
-    """A game of one: the whole autoencoder minimises one objective."""
-    return Game((Player("autoencoder", AUTOENCODER, objective),))
+def solo(objective: Objective, optimizer: OptimizerSettings | None = None) -> Game:
+    """A game of the whole autoencoder, which minimises one objective, and of the players that its estimators bring.
+
+    Args:
+        objective: The autoencoder's.
+        optimizer: How the autoencoder moves; the training's settings where left out.
+
+    Raises:
+        Refused: Two links share a critic.
+    """
+    found = [one for _, one in adversaries(objective)]
+    if len({id(one.network) for one in found}) < len(found):
+        raise Refused("Two links share a critic, and each has a ratio of its own to learn. Give each its estimator.")
+    players = [Player("autoencoder", AUTOENCODER, objective, optimizer=optimizer)]
+    for one in found:
+        parts = tuple(Weighted(term, Constant(value=weight)) for weight, term in one.terms)
+        players.append(Player(one.name, (one.name,), Objective(parts), one.moves, _settings(one.optimizer)))
+    return Game(tuple(players), {one.name: one.network for one in found}, {one.name: one.build for one in found})
+
+
+def adversaries(objective: Objective) -> Iterator[tuple[str, Adversary]]:
+    """The players that an objective's estimators bring, each with the name of the term that needs it."""
+    for part in objective.parts:
+        if isinstance(part.term, Link) and isinstance(part.term.estimator, Adversarial):
+            for one in part.term.estimator.adversaries(part.term.name, part.term.left, part.term.right):
+                yield part.term.name, one
+
+
+def _settings(given: Any) -> OptimizerSettings | None:
+    """A player's settings, from themselves, a table, or None."""
+    try:
+        return None if given is None else OptimizerSettings.model_validate(given)
+    except ValidationError as error:
+        raise Refused(
+            'A critic\'s optimizer is OptimizerSettings or a table of them, such as {name = "adam", learning_rate = '
+            f"1e-4}}; got {given!r}: {'; '.join(mistake['msg'] for mistake in error.errors())}."
+        ) from None

@@ -15,6 +15,7 @@ from torch import Tensor
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.objectives.schedule import Constant, Schedule, Weight, as_schedule
+from termwise.terms.laws import Law
 from termwise.terms.link import Distortion, Estimator, Link, Term, by_example
 from termwise.terms.memory import Memory
 
@@ -143,7 +144,7 @@ def distortion() -> Weighted:
     return Weighted(Distortion())
 
 
-def link(left: str, right: str, estimator: Estimator) -> Weighted:
+def link(left: str | Law, right: str | Law, estimator: Estimator) -> Weighted:
     """A link between two stops of the walk."""
     return Weighted(Link(left, right, estimator))
 

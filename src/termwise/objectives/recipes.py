@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import PositiveFloat, ValidationError, validate_call
+from pydantic import PositiveFloat, PositiveInt, ValidationError, validate_call
 
 from termwise.errors import Refused, UnknownName
-from termwise.objectives.game import Game, solo
+from termwise.objectives.game import Game, OptimizerSettings, solo
 from termwise.objectives.memories import AnyMemory, memory_from
 from termwise.objectives.objective import (
     dimension_wise_kl,
@@ -20,14 +20,23 @@ from termwise.objectives.objective import (
     floor,
     gap,
     index_code_mi,
+    link,
     marginal_kl,
     rate,
     total_correlation,
 )
 from termwise.objectives.schedule import Linear, Weight
+from termwise.terms.adaptive_contrast import AdaptiveContrast
 from termwise.terms.closed_form import ClosedForm
+from termwise.terms.critic import Critic
+from termwise.terms.density_ratio import DensityRatio
+from termwise.terms.divergences import Divergence
 from termwise.terms.kernel import IMQ, RBF, Kernel
+from termwise.terms.laws import Reference
 from termwise.terms.monte_carlo import MonteCarlo
+
+Widths = tuple[PositiveInt, ...]
+"""Of a critic's hidden layers."""
 
 
 def vae() -> Game:
@@ -67,6 +76,76 @@ def info_vae(alpha: float = 0.0, lambda_: float = 1000.0, bandwidth: PositiveFlo
 def wae_mmd(lambda_: Weight = 10.0) -> Game:
     """Wasserstein Auto-Encoders, WAE-MMD (Tolstikhin et al., 2018, algorithm 2): lambda MMD^2 under the IMQ kernel."""
     return solo(distortion() + lambda_ * marginal_kl(Kernel(IMQ())))
+
+
+def factor_vae(
+    gamma: Weight = 35.0,
+    hidden: Widths = (1000,) * 6,
+    moves: PositiveInt = 1,
+    critic_learning_rate: Weight = 1e-4,
+) -> Game:
+    """Disentangling by Factorising (Kim and Mnih, 2018, eq. 2 and algorithm 2): rate + gamma TC, by a critic."""
+    optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.9))
+    ratio = DensityRatio("kl", Critic(hidden), moves=moves, optimizer=optimizer)
+    return solo(distortion() + rate(ClosedForm()) + gamma * total_correlation(ratio))
+
+
+def aae(
+    lambda_: Weight = 1.0,
+    hidden: Widths = (1000, 1000),
+    moves: PositiveInt = 1,
+    critic_learning_rate: Weight = 1e-4,
+) -> Game:
+    """Adversarial Autoencoders (Makhzani et al., 2016, section 2): lambda GAN(q(z), p(z)) in place of the rate."""
+    return f_vae("gan", lambda_, hidden, moves, critic_learning_rate)
+
+
+def f_vae(
+    divergence: str | Divergence = "jensen-shannon",
+    lambda_: Weight = 1.0,
+    hidden: Widths = (1000, 1000),
+    moves: PositiveInt = 1,
+    critic_learning_rate: Weight = 1e-4,
+) -> Game:
+    """Any f-divergence of q(z) from p(z), by a critic (Nowozin, Cseke and Tomioka, 2016, eq. 4), for the rate."""
+    optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.9))
+    ratio = DensityRatio(divergence, Critic(hidden), moves=moves, optimizer=optimizer)
+    return solo(distortion() + lambda_ * marginal_kl(ratio))
+
+
+def avb(
+    hidden: Widths = (256, 256),
+    moves: PositiveInt = 5,
+    critic_learning_rate: Weight = 2e-3,
+    quadratic: bool = False,
+) -> Game:
+    """Adversarial Variational Bayes (Mescheder, Nowozin and Geiger, 2017, algorithm 1): the rate, by a critic.
+
+    The critic moves five times for every move of the autoencoder, at twice the training's default rate
+    (`benchmarks/four_points.py`); lower both for larger networks.
+    """
+    optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.99))
+    ratio = DensityRatio("kl", Critic(hidden, quadratic=quadratic), moves=moves, optimizer=optimizer)
+    return solo(distortion() + rate(ratio))
+
+
+def avb_ac(
+    hidden: Widths = (256, 256),
+    moves: PositiveInt = 5,
+    critic_learning_rate: Weight = 2e-3,
+    noises: PositiveInt | None = None,
+    full: bool = False,
+    fixed: bool = True,
+) -> Game:
+    """AVB with adaptive contrast (Mescheder, Nowozin and Geiger, 2017, algorithm 2, corrected): by way of r(z|x).
+
+    `noises`, `full` and `fixed` are the reference's: fresh codes for its moments, whether it has covariances, whether
+    its moments are constants.
+    """
+    optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.99))
+    reference = Reference(noises, full, fixed)
+    near = AdaptiveContrast(reference, Critic(hidden), moves=moves, optimizer=optimizer)
+    return solo(distortion() + link("posterior", reference, near) + link(reference, "prior", MonteCarlo()))
 
 
 @dataclass(frozen=True)
@@ -129,6 +208,11 @@ RECIPES: dict[str, Recipe] = {
         Recipe("beta-tcvae", "alpha index_code_mi + beta total_correlation + gamma dimension_wise_kl", beta_tcvae),
         Recipe("info-vae", "(1 - alpha) rate + (alpha + lambda - 1) marginal MMD^2, RBF", info_vae),
         Recipe("wae-mmd", "lambda marginal MMD^2, IMQ", wae_mmd),
+        Recipe("factor-vae", "rate + gamma total_correlation, by a critic", factor_vae),
+        Recipe("aae", "lambda marginal GAN divergence, by a critic", aae),
+        Recipe("avb", "rate, by a critic of x and z", avb),
+        Recipe("avb-ac", "reference KL, by a critic, + reference to prior", avb_ac),
+        Recipe("f-vae", "lambda marginal f-divergence, by a critic", f_vae),
     )
 }
 

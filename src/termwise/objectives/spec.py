@@ -2,19 +2,22 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from termwise.errors import Refused, UnknownName
-from termwise.objectives.game import Game, solo
+from termwise.objectives.game import Game, OptimizerSettings, solo
 from termwise.objectives.memories import MemorySpec
 from termwise.objectives.objective import Objective, Shape, Weighted, distortion
 from termwise.objectives.recipes import recipe
 from termwise.objectives.schedule import Weight, as_schedule
 from termwise.terms.closed_form import ClosedForm
+from termwise.terms.critic import Critic
+from termwise.terms.density_ratio import DensityRatio
 from termwise.terms.kernel import IMQ, RBF, Kernel
 from termwise.terms.link import LINK_NAMES, Estimator, Link
 from termwise.terms.memory import Memory
 from termwise.terms.monte_carlo import MonteCarlo
+from termwise.terms.telescoping import Telescoping
 
 
 class _Spec(BaseModel):
@@ -53,7 +56,32 @@ class KernelSpec(_Spec):
         return Kernel(IMQ() if self.scales is None else IMQ(self.scales))
 
 
-EstimatorSpec = Annotated[ClosedFormSpec | MonteCarloSpec | KernelSpec, Field(discriminator="name")]
+class DensityRatioSpec(_Spec):
+    """`DensityRatio`, or with waymarks `Telescoping`, with a `Critic` of its own for every link."""
+
+    name: Literal["density-ratio"]
+    divergence: str = "kl"
+    swapped: bool = False
+    moves: PositiveInt = 1
+    optimizer: OptimizerSettings | None = None
+    hidden: tuple[PositiveInt, ...] = (256, 256)
+    activation: str = "leaky-relu"
+    spectral_norm: bool = False
+    gradient_penalty: float = 0.0
+    quadratic: bool = False
+    waymarks: NonNegativeInt = 0
+
+    def build(self) -> DensityRatio:
+        """The estimator."""
+        options = self.model_dump(include={"spectral_norm", "gradient_penalty", "quadratic"})
+        critic = Critic(self.hidden, self.activation, heads=self.waymarks + 1, **options)
+        play: dict[str, Any] = {"moves": self.moves, "optimizer": self.optimizer, "swapped": self.swapped}
+        if self.waymarks:
+            return Telescoping(self.waymarks, self.divergence, critic, **play)
+        return DensityRatio(self.divergence, critic, **play)
+
+
+EstimatorSpec = Annotated[ClosedFormSpec | MonteCarloSpec | KernelSpec | DensityRatioSpec, Field(discriminator="name")]
 
 
 class LinkSpec(_Spec):

@@ -1,5 +1,6 @@
 """A link: two laws and how they are compared; and the distortion. These are the terms of which objectives are made."""
 
+import re
 from typing import Protocol
 
 import torch
@@ -16,8 +17,18 @@ LINK_NAMES = {
     ("aggregate", "prior"): "marginal_kl",
     ("aggregate", "marginals"): "total_correlation",
     ("marginals", "prior"): "dimension_wise_kl",
+    ("posterior", "reference"): "reference_kl",
+    ("reference", "prior"): "reference_to_prior",
 }
 """What the field calls the links between the stops of a walk."""
+
+
+def link_name(left: str, right: str, quantity: str) -> str:
+    """What a quantity of this link is called: the field's name where it is the KL, such as marginal_mmd2 else."""
+    name = LINK_NAMES[left, right]
+    if quantity == "KL":
+        return name
+    return f"{name.removesuffix('_kl')}_{re.sub(r'[^a-z0-9]+', '_', quantity.lower().replace('^', ''))}"
 
 
 class Estimator(Protocol):
@@ -79,24 +90,23 @@ class Link:
     """One step of a walk: log left/right, in expectation.
 
     Args:
-        left: The name of the law nearer to the posterior, one of `STOPS`.
-        right: The name of the law nearer to the prior.
+        left: The law nearer to the posterior, or its name, one of `STOPS`.
+        right: The law nearer to the prior, or its name.
         estimator: How the two are compared; it brings the memory of q(z), where it has one.
     """
 
-    def __init__(self, left: str, right: str, estimator: Estimator) -> None:
-        for name in (left, right):
+    def __init__(self, left: str | Law, right: str | Law, estimator: Estimator) -> None:
+        start, end = (one if isinstance(one, str) else one.name for one in (left, right))
+        for name in (start, end):
             if name not in STOPS:
                 raise Refused(f"A walk stops at {', '.join(STOPS)}; got {name!r}.")
-        if (left, right) not in LINK_NAMES:
+        if (start, end) not in LINK_NAMES:
             known = "; ".join(f"{a} -> {b}" for a, b in LINK_NAMES)
-            raise Refused(f"There is no link {left} -> {right}. The links are: {known}.")
-        self.name = LINK_NAMES[left, right]
-        if estimator.quantity != "KL":
-            self.name = f"{self.name.removesuffix('_kl')}_{estimator.quantity.lower().replace('^', '')}"
-        remembers = "aggregate" in (left, right) or "marginals" in (left, right)
+            raise Refused(f"There is no link {start} -> {end}. The links are: {known}.")
+        self.name = link_name(start, end, estimator.quantity)
+        remembers = "aggregate" in (start, end) or "marginals" in (start, end)
         self.memory: Memory | None = getattr(estimator, "aggregate", None) if remembers else None
-        self.left, self.right = law(left, self.memory), law(right, self.memory)
+        self.left, self.right = (law(one, self.memory) if isinstance(one, str) else one for one in (left, right))
         self.estimator = estimator
         estimator.check(self.left, self.right)
 
@@ -123,7 +133,8 @@ class Link:
 
     def under(self, estimator: Estimator) -> "Link":
         """The same link, estimated in another way."""
-        return Link(self.left.name, self.right.name, estimator)
+        left, right = (one if one.name == "reference" else one.name for one in (self.left, self.right))
+        return Link(left, right, estimator)
 
 
 class Distortion:

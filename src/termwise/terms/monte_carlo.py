@@ -39,7 +39,7 @@ class MonteCarlo:
 
     def bias(self, link: str) -> str:
         """None where both laws are known; else the memory's."""
-        return "unbiased" if link == "rate" else self.aggregate.bias(link)
+        return "unbiased" if link in ("rate", "reference_kl", "reference_to_prior") else self.aggregate.bias(link)
 
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """Shape (B, D) where both laws factorise, else (B,); nats."""

@@ -45,10 +45,11 @@ class ModelSection(_Section):
     posterior: str = "diagonal-normal"
     likelihood: str = "bernoulli"
     options: dict[str, Any] = Field(default_factory=dict)
+    posterior_options: dict[str, Any] = Field(default_factory=dict)
 
 
 class AverageSection(_Section):
-    """Exponential averaging of the weights; the averages are what is evaluated and saved."""
+    """Exponential averaging of the weights, warmed up; the averages are what is evaluated and saved."""
 
     decay: float = Field(default=0.999, gt=0, lt=1)
 

@@ -4,12 +4,14 @@ Both leave the random state, and the memories, as they were.
 """
 
 import math
+from typing import cast
 
 import torch
 
 from termwise.data.dataset import Dataset
+from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.models.passes import evaluating, own_randomness
+from termwise.models.passes import DataPass, evaluating, own_randomness
 from termwise.models.vae import VAE
 from termwise.objectives.objective import Objective, Weighted
 from termwise.terms.closed_form import ClosedForm
@@ -21,17 +23,30 @@ from termwise.training.engine import Engine
 AUDITED_BATCHES = 8
 
 
-def standard_terms(full: Full) -> list[Term]:
-    """What every model is looked at by, whatever it was trained on."""
+def full_aggregate(batches: DataPass) -> Full | None:
+    """q(z) of the data; None where posteriors are no normal laws, as implicit ones are not."""
+    full = Full()
+    try:
+        full.prepare(batches)
+    except Refused:
+        return None
+    return full
+
+
+def standard_terms(full: Full | None) -> list[Term]:
+    """What every model is looked at by, whatever it was trained on; without densities, its distortion alone."""
+    if full is None:
+        return [Distortion()]
     kl = MonteCarlo(full)
     walk = (("posterior", "aggregate"), ("aggregate", "prior"), ("aggregate", "marginals"), ("marginals", "prior"))
     return [Distortion(), Link("posterior", "prior", ClosedForm()), *(Link(*ends, kl) for ends in walk)]
 
 
-def exactly(part: Weighted, full: Full) -> Term:
+def exactly(part: Weighted, full: Full | None) -> Term:
     """The part's term, over the full aggregate where the training estimator remembers less."""
     term = part.term
-    return term.under(MonteCarlo(full)) if isinstance(term, Link) and term.memory is not None else term
+    remembers = full is not None and isinstance(term, Link) and term.memory is not None
+    return cast(Link, term).under(MonteCarlo(full)) if remembers else term
 
 
 def held_out(
@@ -45,9 +60,8 @@ def held_out(
     if len(data) > limit:
         order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
         data = data.subset(order[:limit].sort().values)
-    full = Full()
     batches = engine.over(model, data)
-    full.prepare(batches)
+    full = full_aggregate(batches)
     exact = [exactly(part, full) for part in objective.parts]
     terms = {term.name: term for term in (*standard_terms(full), *exact)}
     sums = dict.fromkeys(terms, 0.0)
@@ -56,7 +70,8 @@ def held_out(
             for name, term in terms.items():
                 sums[name] += _mean(term, draw) * len(draw)
     means = {name: total / len(data) for name, total in sums.items()}
-    means["elbo"] = -(means["distortion"] + means["rate"])
+    if "rate" in means:
+        means["elbo"] = -(means["distortion"] + means["rate"])
     loss = 0.0
     for part in objective.parts:
         value = torch.tensor(means[part.term.name])
@@ -73,8 +88,8 @@ def on_training_data(
     q(z), the mean of its own estimate, the same under `Full`, on the same frozen posteriors and codes, their
     difference, and the difference's standard error over batches.
     """
-    full, passes = Full(), engine.over(model, data)
-    full.prepare(passes)
+    passes = engine.over(model, data)
+    full = full_aggregate(passes)
     standard = {term.name: term for term in standard_terms(full)}
     links = [part.term for part in objective.parts if isinstance(part.term, Link)]
     remembering = [(link, link.memory) for link in links if link.memory and not isinstance(link.memory, Full)]

@@ -6,20 +6,23 @@ from the seed alone, so a run that is killed and resumed ends as if it had never
 """
 
 import math
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from termwise.data.dataset import Batch, Dataset
 from termwise.errors import NonFiniteLoss, Refused
+from termwise.models.passes import evaluating
 from termwise.models.vae import VAE
-from termwise.objectives.game import Game, OptimizerSettings, Player
+from termwise.objectives.game import Game, OptimizerSettings, Player, adversaries
 from termwise.objectives.objective import Breakdown
 from termwise.objectives.schedule import as_schedule
+from termwise.terms.critic_loss import PerfectSeparation, separation
 from termwise.training.checkpoint import random_state, read_checkpoint, restore_random_state, write_checkpoint
 from termwise.training.config import TrainingSection
 from termwise.training.engine import Engine
@@ -46,10 +49,11 @@ def optimizer_for(parameters: list[nn.Parameter], settings: OptimizerSettings) -
 
 
 @contextmanager
-def only_trainable(model: nn.Module, player: Player) -> Iterator[None]:
-    """Only the player's networks want gradients."""
-    own = {id(parameter) for parameter in player.parameters(model)}
-    others = [p for p in model.parameters() if p.requires_grad and id(p) not in own]
+def only_trainable(model: nn.Module, game: Game, player: Player) -> Iterator[None]:
+    """Only the player's networks want gradients, of the model's and of the game's."""
+    own = {id(parameter) for parameter in game.parameters(player, model)}
+    everyone = nn.ModuleList([model, *game.networks.values()])
+    others = [p for p in everyone.parameters() if p.requires_grad and id(p) not in own]
     for parameter in others:
         parameter.requires_grad_(False)
     try:
@@ -57,6 +61,15 @@ def only_trainable(model: nn.Module, player: Player) -> Iterator[None]:
     finally:
         for parameter in others:
             parameter.requires_grad_(True)
+
+
+def _warmed(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """An exponential average that forgets where it began: after n steps its decay is min(decay, (1 + n) / (10 + n))."""
+
+    def average(held: Tensor, new: Tensor, steps: Tensor | int) -> Tensor:
+        return held.lerp(new, 1 - min(decay, (1 + int(steps)) / (10 + int(steps))))
+
+    return average
 
 
 class Sums:
@@ -112,13 +125,17 @@ class Trainer:
         self.engine = Engine(settings.device, settings.precision)
         self.engine.place(model)
         self.passes = self.engine.over(model, self.train)
+        if game.networks:
+            game.build(self.passes.at(torch.arange(1)))
+            for network in game.networks.values():
+                self.engine.place(network)
         self.optimizers = {
-            player.name: optimizer_for(player.parameters(model), player.optimizer or settings.optimizer)
+            player.name: optimizer_for(game.parameters(player, model), player.optimizer or settings.optimizer)
             for player in game.players
         }
         self.average = None
         if settings.average is not None:
-            self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.average.decay))
+            self.average = AveragedModel(model, avg_fn=_warmed(settings.average.decay))
         self.batch_size = min(settings.batch_size, len(self.train))
         self.steps_per_epoch = len(self.train) // self.batch_size
         self.epoch = self.step = self.metrics_length = self.waited = 0
@@ -127,6 +144,7 @@ class Trainer:
         self.finished = False
         self.sums = {player.name: Sums() for player in game.players}
         self.everyone_owns_all = len(game.players) == 1
+        self._separated: set[str | None] = set()
 
     @property
     def evaluated_model(self) -> VAE:
@@ -185,11 +203,20 @@ class Trainer:
         write_checkpoint(self.folder.checkpoint_file, state)
 
     def _check_weights(self) -> None:
-        if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
+        broken = self._broken()
+        if broken is not None:
+            whose = "The" if self.everyone_owns_all else f"The game diverged, and {broken!r} is at fault: its"
             raise NonFiniteLoss(
-                f"The weights are no longer finite after step {self.step}; the last good checkpoint is "
-                f"{self.folder.checkpoint_file}. Lower the learning rate, or set training.gradient_clip."
+                f"{whose} weights are no longer finite after step {self.step}; the last good checkpoint is "
+                f"{self.folder.checkpoint_file}. {self._remedy(broken)}"
             )
+
+    def _broken(self) -> str | None:
+        """The first player, in the order of play, whose weights are no longer finite."""
+        for player in self.game.turns:
+            if not all(bool(torch.isfinite(p).all()) for p in self.game.parameters(player, self.model)):
+                return player.name
+        return None
 
     def _run(self) -> None:
         every = self.settings.checkpoint_steps
@@ -208,9 +235,11 @@ class Trainer:
             self._check_weights()
             self.epoch += 1
             lines = self._training_lines()
+            self._warn_of_separation(lines)
             last = self.epoch == self.settings.epochs
             if last or self.epoch % self.settings.evaluate_every == 0:
-                lines += self._evaluate(lines[0])
+                with evaluating(nn.ModuleList(self.game.networks.values())):
+                    lines += self._evaluate(lines[0])
             self.finished = last or self._out_of_patience()
             self.metrics_length = self.folder.append(lines)
             self.save()
@@ -226,12 +255,12 @@ class Trainer:
 
     def _round(self, batch: Batch) -> None:
         """A move, or several, of every player in turn, on fresh draws."""
-        for player in self.game.players:
+        for player in self.game.turns:
             for _ in range(player.moves):
                 if self.everyone_owns_all:
                     self._move(player, batch)
                 else:
-                    with only_trainable(self.model, player):
+                    with only_trainable(self.model, self.game, player):
                         self._move(player, batch)
         if self.average is not None:
             self.average.update_parameters(self.model)
@@ -248,7 +277,8 @@ class Trainer:
         optimizer.zero_grad()
         self.engine.backward(move.total)
         if self.settings.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(player.parameters(self.model), self.settings.gradient_clip, foreach=True)
+            moved = self.game.parameters(player, self.model)
+            nn.utils.clip_grad_norm_(moved, self.settings.gradient_clip, foreach=True)
         for group in optimizer.param_groups:
             group["lr"] = as_schedule(settings.learning_rate)(self.step)
         optimizer.step()
@@ -256,12 +286,27 @@ class Trainer:
 
     def _blame(self, player: Player, move: Breakdown) -> str:
         values = dict(zip(move.names, move.values.tolist(), strict=True))
-        guilty = [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]
-        fault = ", ".join(guilty) or "no single term, but their weighted sum"
+        guilty = [name for name, value in values.items() if not math.isfinite(value)]
+        said = ", ".join(f"{name} = {values[name]}" for name in guilty) or "no single term, but their weighted sum"
+        at_fault, because = player.name, ""
+        critics = dict(adversaries(player.objective))
+        if not self.everyone_owns_all and (broken := self._broken()) is not None:
+            at_fault, because = broken, "its weights are not finite"
+        elif guilty and all(name in critics for name in guilty):
+            at_fault, because = critics[guilty[0]].name, "its weights are finite, and what it says of the codes is not"
         return (
-            f"The loss of {player.name!r} is not finite at step {self.step}: {fault}. "
-            f"The last good checkpoint is {self.folder.checkpoint_file}. "
-            "Lower the learning rate, warm the weight of that term up, or set training.gradient_clip."
+            f"The loss of {player.name!r} is not finite at step {self.step}: {said}. "
+            + (f"The game diverged, and {at_fault!r} is at fault: {because}. " if because else "")
+            + f"The last good checkpoint is {self.folder.checkpoint_file}. {self._remedy(at_fault)}"
+        )
+
+    def _remedy(self, at_fault: str) -> str:
+        """What to do about a player who diverged."""
+        if at_fault == self.game.players[0].name:
+            return "Lower the learning rate, warm the weight of that term up, or set training.gradient_clip."
+        return (
+            f"Lower the learning rate of {at_fault!r} (its optimizer), penalise its gradient (gradient_penalty), or "
+            "set training.gradient_clip."
         )
 
     def _training_lines(self) -> list[dict[str, Any]]:
@@ -283,6 +328,14 @@ class Trainer:
             )
             self.sums[player.name] = Sums()
         return lines
+
+    def _warn_of_separation(self, lines: list[dict[str, Any]]) -> None:
+        """Once for every critic that tells its laws apart without fail."""
+        for line in lines:
+            player, seen = line.get("player"), separation(line["terms"])
+            if seen is not None and player not in self._separated:
+                self._separated.add(player)
+                warnings.warn(f"{player}, epoch {self.epoch}: {seen}", PerfectSeparation, stacklevel=2)
 
     def _evaluate(self, training_line: dict[str, Any]) -> list[dict[str, Any]]:
         """Held-out terms, and the audit; the training line gets the terms that the objective does not compute."""

@@ -1,0 +1,124 @@
+"""Critics: networks that tell the samples of two laws apart, and so learn their log ratio.
+
+The best critic of left samples (label 1) against right ones (label 0) under cross-entropy has the logit
+
+    T = log left/right    (Sugiyama, Suzuki and Kanamori, 2012, section 4; Goodfellow et al., 2014, proposition 1)
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm as spectrally_normalised
+
+from termwise.errors import Refused, UnknownName
+from termwise.models.draw import Draw
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky-relu": lambda: nn.LeakyReLU(0.2),
+    "elu": nn.ELU,
+    "softplus": nn.Softplus,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+
+
+class Critic(nn.Module):
+    """T(z), or T(x, z) where the left law is another for every x; its layers are made from the first draw it meets.
+
+    Args:
+        hidden: The widths of the hidden layers.
+        activation: One of `ACTIVATIONS`; leaky ReLU has the slope 0.2 below zero.
+        spectral_norm: Divide each layer by its largest singular value (Miyato et al., 2018, eq. 8). T then grows no
+            faster than its input, and so can bridge no sharp ratio.
+        gradient_penalty: gamma of gamma/2 E|grad_z T|^2 over both laws' samples, which the critic's loss is given
+            (Mescheder, Geiger and Nowozin, 2018, eq. 9 and 10).
+        quadratic: Add 1/2 |z|^2 to T. Against a standard normal prior the layers then learn log q alone.
+        heads: How many logits it gives, of which T is the sum; more than one bridges two laws in steps (Telescoping).
+        body: A network of your own in place of the layers: z, shape (B, D), or x and z, to (B,) or (B, heads).
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (256, 256),
+        activation: str = "leaky-relu",
+        *,
+        spectral_norm: bool = False,
+        gradient_penalty: float = 0.0,
+        quadratic: bool = False,
+        heads: int = 1,
+        body: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise UnknownName("activation", activation, ACTIVATIONS)
+        if not 0 <= gradient_penalty < math.inf:
+            raise Refused(f"A gradient penalty must be 0 or more; got {gradient_penalty!r}.")
+        if not all(isinstance(width, int) and width > 0 for width in hidden):
+            raise Refused(f"A critic's hidden layers have whole widths above 0; got {list(hidden)}.")
+        if body is not None and spectral_norm:
+            raise Refused("A body of your own brings its own normalisation; spectral_norm is for layers made here.")
+        self.hidden, self.activation, self.spectral_norm = tuple(hidden), activation, spectral_norm
+        self.gradient_penalty, self.quadratic = gradient_penalty, quadratic
+        self.heads, self.given_x = heads, False
+        self.body = body
+        self._own = body is not None
+
+    def build(self, draw: Draw, given_x: bool) -> None:
+        """Make the layers for codes, and examples, of this draw's shapes; again where they were made already.
+
+        Args:
+            draw: Any draw of the model.
+            given_x: Whether T reads x beside z.
+        """
+        self.given_x = given_x
+        if self._own:
+            return
+        inputs = draw.posterior.event_shape.numel() + (draw.x[0].numel() if given_x else 0)
+        layers: list[nn.Module] = []
+        for inward, outward in itertools.pairwise((inputs, *self.hidden, self.heads)):
+            linear = nn.Linear(inward, outward)
+            layers += [spectrally_normalised(linear) if self.spectral_norm else linear, ACTIVATIONS[self.activation]()]
+        self.body = nn.Sequential(*layers[:-1])
+
+    def forward(self, z: Tensor, x: Tensor | None = None) -> Tensor:
+        """T, the logit that z is the left law's, shape (B,).
+
+        Args:
+            z: Codes, shape (B, D).
+            x: The examples, shape (B, *shape), where T reads them.
+        """
+        logit = self.steps(z, x).sum(1)
+        return logit + 0.5 * z.square().sum(1) if self.quadratic else logit
+
+    def steps(self, z: Tensor, x: Tensor | None = None) -> Tensor:
+        """The logits of which T is the sum, shape (B, heads)."""
+        if self.body is None:
+            raise Refused("This critic has no layers yet: call build(draw, given_x) with any draw of the model first.")
+        examples = (x,) if self.given_x and x is not None else ()
+        if self._own:
+            logit = self.body(*examples, z)
+        else:
+            logit = self.body(torch.cat([*(one.flatten(1) for one in examples), z], dim=1))
+        logit = logit.unsqueeze(1) if logit.dim() == 1 else logit
+        if logit.shape != (len(z), self.heads):
+            wanted = "one logit" if self.heads == 1 else f"{self.heads} logits"
+            raise Refused(f"A critic must give {wanted} for each of {len(z)} codes; got shape {tuple(logit.shape)}.")
+        return logit.to(z.dtype)  # mixed precision gives less
+
+
+@contextmanager
+def constant(network: nn.Module) -> Iterator[None]:
+    """Within, what the network gives depends on its input alone: its parameters are constants."""
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)

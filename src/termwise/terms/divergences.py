@@ -1,0 +1,184 @@
+"""f-divergences between two laws whose log ratio is known: t = log left/right, r = e^t (Csiszar, 1967).
+
+    D_f(left || right) = E_right[f(r)] = E_left[f(r) / r],    f convex, f(1) = 0
+
+and by the variational form (Nguyen, Wainwright and Jordan, 2010; Nowozin et al., 2016, eq. 4), highest at
+g = f'(r),
+
+    D_f = E_left[f'(r)] - E_right[f*(f'(r))],    f*(f'(r)) = r f'(r) - f(r)
+
+so that, by the envelope, the divergence's gradient is this expression's with f' held fixed as a function of the code.
+E_left[f(r) / r] has the right value and, for most f, a wrong gradient. All is written in t, so that a ratio too great
+for its type is met only where the divergence itself has it.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from termwise.errors import Refused, UnknownName
+
+Function = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """One f, in t.
+
+    Attributes:
+        name: What it is called.
+        title: The same, in a reading.
+        unit: "nats", or "units" where there is no logarithm in it.
+        value: t -> f(r) / r, to be averaged over the left law.
+        pathwise: t -> f'(r), over the left law: what the left law's gradient comes from.
+        conjugate: t -> f*(f'(r)), over the right law: its negative is what the right law's gradient comes from.
+        differentiable: Whether f' moves; where it does not, there is no pathwise gradient.
+    """
+
+    name: str
+    title: str
+    unit: str
+    value: Function
+    pathwise: Function
+    conjugate: Function
+    differentiable: bool = True
+
+    def swapped(self) -> "Divergence":
+        """That of the right law from the left one: r f(1/r) in the place of f."""
+        return Divergence(
+            f"{self.name}-swapped",
+            f"swapped {self.title}",
+            self.unit,
+            value=lambda t: (-t).exp() * self.value(-t),
+            pathwise=lambda t: -self.conjugate(-t),
+            conjugate=lambda t: -self.pathwise(-t),
+            differentiable=self.differentiable,
+        )
+
+
+def _log1p_over(t: Tensor) -> Tensor:
+    """log(1 + r) / r, which is 1 where r vanishes."""
+    t = t.clamp(min=-15.0)
+    return softplus(t) * (-t).exp()
+
+
+DIVERGENCES: dict[str, Divergence] = {
+    entry.name: entry
+    for entry in (
+        Divergence("kl", "KL", "nats", lambda t: t, lambda t: t + 1, torch.exp),  # r log r
+        Divergence(  # -log r
+            "reverse-kl", "reverse KL", "nats", lambda t: -t * (-t).exp(), lambda t: -(-t).exp(), lambda t: t - 1
+        ),
+        Divergence(  # (r - 1)^2
+            "pearson",
+            "Pearson chi^2",
+            "units",
+            lambda t: t.exp() - 2 + (-t).exp(),
+            lambda t: 2 * torch.expm1(t),
+            lambda t: torch.expm1(2 * t),
+        ),
+        Divergence(  # (r - 1)^2 / r
+            "neyman",
+            "Neyman chi^2",
+            "units",
+            lambda t: torch.expm1(-t).square(),
+            lambda t: -torch.expm1(-2 * t),
+            lambda t: -2 * torch.expm1(-t),
+        ),
+        Divergence(  # (sqrt r - 1)^2, between 0 and 2
+            "hellinger",
+            "squared Hellinger",
+            "units",
+            lambda t: torch.expm1(-t / 2).square(),
+            lambda t: -torch.expm1(-t / 2),
+            lambda t: torch.expm1(t / 2),
+        ),
+        Divergence(  # half of KL to the even mixture, from either side: at most log 2
+            "jensen-shannon",
+            "Jensen-Shannon",
+            "nats",
+            lambda t: 0.5 * (t - softplus(t) - _log1p_over(t) + math.log(2) * (1 + (-t).exp())),
+            lambda t: 0.5 * (math.log(2) - softplus(-t)),
+            lambda t: 0.5 * (softplus(t) - math.log(2)),
+        ),
+        Divergence(  # r log r - (r + 1) log(r + 1) = 2 JS - 2 log 2: the one f here that is not 0 at r = 1
+            "gan",
+            "GAN",
+            "nats",
+            lambda t: t - softplus(t) - _log1p_over(t),
+            lambda t: -softplus(-t),
+            softplus,
+        ),
+        Divergence(  # |r - 1| / 2
+            "total-variation",
+            "total variation",
+            "units",
+            lambda t: 0.5 * torch.expm1(-t).abs(),
+            lambda t: 0.5 * t.sign(),
+            lambda t: 0.5 * t.sign(),
+            differentiable=False,
+        ),
+        Divergence(  # (r - 1) log r
+            "jeffreys",
+            "Jeffreys",
+            "nats",
+            lambda t: -t * torch.expm1(-t),
+            lambda t: t - torch.expm1(-t),
+            lambda t: t + torch.expm1(t),
+        ),
+    )
+}
+
+
+def divergence_of(f: Function, name: str = "own") -> Divergence:
+    """The divergence of any convex f with f(1) = 0; its derivative is taken by autograd.
+
+    Args:
+        f: r -> f(r), in torch's functions, by element.
+        name: What it is called.
+
+    Raises:
+        Refused: On a grid of ratios from 1e-4 to 1e4 f is not finite, not convex, or not 0 at 1.
+    """
+    slope = torch.func.vmap(torch.func.grad(f))  # which is differentiable again
+    grid = torch.logspace(-4, 4, 801, dtype=torch.float64)
+    try:
+        heights, slopes, at_one = f(grid), slope(grid), float(f(grid.new_ones(())))
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise Refused(f"f must turn ratios into numbers by torch's functions, by element: {error}") from None
+    finite = heights.shape == grid.shape and bool(heights.isfinite().all() and slopes.isfinite().all())
+    if not finite:
+        raise Refused("f and its derivative must be finite, by element, for all ratios from 1e-4 to 1e4; they are not.")
+    if not abs(at_one) < 1e-9:
+        raise Refused(f"An f-divergence needs f(1) = 0, so that equal laws read zero; got {at_one:g}. Subtract it.")
+    falls = slopes.diff() < -1e-9 * (1 + slopes.abs()[1:])
+    if bool(falls.any()):
+        raise Refused(
+            f"An f-divergence needs a convex f; the slope of this one falls near r = {float(grid[1:][falls][0]):.3g}."
+        )
+    moves = bool((slopes.diff() > 1e-9 * (1 + slopes.abs()[1:])).double().mean() > 0.5)
+
+    return Divergence(
+        name,
+        name.replace("-", " "),
+        "units",
+        value=lambda t: f(t.exp()) * (-t).exp(),
+        pathwise=lambda t: slope(t.exp().flatten()).view_as(t),
+        conjugate=lambda t: t.exp() * slope(t.exp().flatten()).view_as(t) - f(t.exp()),
+        differentiable=moves,
+    )
+
+
+def divergence_from(given: str | Divergence | Function) -> Divergence:
+    """A divergence, from one, from its name, or from its f."""
+    if isinstance(given, Divergence):
+        return given
+    if callable(given):
+        return divergence_of(given)
+    if given not in DIVERGENCES:
+        raise UnknownName("divergence", str(given), DIVERGENCES)
+    return DIVERGENCES[given]

@@ -45,8 +45,12 @@ READINGS = {
         "dimension-wise MMD²", "MMD²(∏_j q(z_j), p(z))", "how unlike the prior the marginals are, to a kernel", "dw"
     ),
     "cross_entropy": Entry("critic's cross-entropy", "", "2 log 2 = 1.39 where it cannot tell the laws apart"),
-    "accuracy": Entry("critic's accuracy", "", "1/2 where it cannot tell the laws apart; 1 where it never errs", unit=""),
+    "accuracy": Entry("critic's accuracy", "", "1/2 where the laws are alike to it; 1 where it never errs", unit=""),
     "gradient_penalty": Entry("critic's squared slope", "E|∇T|²", "how steep the critic is", unit=""),
+    "reference_kl": Entry("reference KL", "KL(q(z|x) ‖ r(z|x))", "how unlike a normal the posterior is", "mi"),
+    "reference_to_prior": Entry(
+        "reference to prior", "E_q log r(z|x)/p(z)", "what that normal costs, beyond the prior", "marginal"
+    ),
     "active_units": Entry("active units", "", "dimensions whose mean moves with x"),
     "rate_by_dimension": Entry("rate by dimension", "KL(q(z_j|x) ‖ p(z_j))", "what each dimension costs", "rate"),
     "dimension_wise_kl_by_dimension": Entry(
@@ -109,7 +113,6 @@ STOPS = {
 }
 
 
-HUES = {"rate": "rate", "index_code_mi": "mi", "marginal": "marginal", "total_correlation": "tc", "dimension_wise": "dw"}
 BY_CRITIC = "_by_critic"
 
 
@@ -118,9 +121,9 @@ def reading(name: str) -> Entry:
     if name in READINGS:
         return READINGS[name]
     if name.endswith(BY_CRITIC):
-        hue = next((hue for stem, hue in HUES.items() if name.startswith(stem)), "other")
+        known = (entry.hue for kl, entry in READINGS.items() if name.startswith(kl.removesuffix("_kl")))
         title = re.sub(r" kl$", " KL", name.removesuffix(BY_CRITIC).replace("_", " "))
-        return Entry(f"{title}, by critic", "", "a plug-in: no bound", hue)
+        return Entry(f"{title}, by critic", "", "a plug-in: no bound", next(known, "other"))
     return Entry(name.replace("_", " "))
 
 

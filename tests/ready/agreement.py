@@ -17,11 +17,16 @@ def measured(model, data, **options):
     codes, generate = [], model.generate
     model.generate = lambda z, context: codes.append(z) or generate(z, context)
     account = tw.measure(model, data, **options)
-    return account, torch.cat(codes)[: account["rate"].n]  # what is asked once more, after the pass, comes last
+    own = codes[::2]  # each batch is decoded from its own codes, then from other examples'
+    return account, torch.cat(own)[: account["rate"].n]  # what is asked once more, after the pass, comes last
 
 
 def assert_terms_agree(account, z, mean, scale):
-    """The account's links against brute force, with the package's own mean and sigma, each (N, D)."""
+    """The account's links against brute force, with the package's own mean and sigma, each (N, D).
+
+    The rate to rounding; the others to four standard errors of the codes' noise, which the account's control variates
+    take out.
+    """
     z, mean, scale = z.double(), mean.flatten(1).double(), scale.flatten(1).double()
     joint, marginal = mixture_log_prob(z, mean, scale, torch.tensor(-math.log(len(z))))
     posterior, prior = Normal(mean, scale).log_prob(z).sum(1), Normal(0.0, 1.0).log_prob(z).sum(1)
@@ -32,8 +37,10 @@ def assert_terms_agree(account, z, mean, scale):
         "total_correlation": joint - marginal.sum(1),
         "dimension_wise_kl": marginal.sum(1) - prior,
     }
+    assert account["rate"].value == pytest.approx(float(expected["rate"].mean()), rel=1e-4, abs=1e-4)
     for name, values in expected.items():
-        assert account[name].value == pytest.approx(float(values.mean()), rel=1e-4, abs=1e-4), name
+        allowed = 4 * float(values.std()) / len(values) ** 0.5
+        assert abs(account[name].value - float(values.mean())) < allowed, name
 
 
 @contextmanager

@@ -3,11 +3,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from brute import full_covariance_log_prob, mixture_log_prob
 from torch import nn
 from torch.distributions import Independent, Laplace
 
 import termwise as tw
 from termwise.errors import BadData, Refused
+from termwise.models.passes import own_randomness
 from termwise.worlds import LinearGaussian
 
 LINKS = ("rate", "index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl")
@@ -21,6 +23,42 @@ def test_the_account_agrees_with_the_closed_form_of_a_random_world(seed, nats, d
     for name in (*LINKS, "distortion", "elbo"):
         reading = account[name]
         assert abs(reading.value - truth[name]) < 4 * reading.stderr, f"{reading}; the truth is {truth[name]:.4f}"
+
+
+@pytest.mark.parametrize("sigma", [1e-3, 0.05, 1.0])
+@pytest.mark.parametrize("diagonal", [True, False])
+def test_the_account_agrees_with_brute_force_at_the_same_codes(sigma, diagonal, monkeypatch):
+    """E log q(z|x) in closed form, log q(z) and log q(z_j) in float64; the codes' noise left in."""
+    monkeypatch.setattr("termwise.measuring.controls.LEAST", 10**9)
+    world = LinearGaussian.random(3, latent=4, mutual_information=2.0, diagonal=diagonal)
+    spread = world.posterior_covariance
+    world = LinearGaussian(
+        **{**vars(world), "posterior_covariance": spread * sigma**2 / float(spread.diagonal().mean())}
+    )
+    x = world.data(400)
+    account = tw.measure(world, x, seed=7)
+    posterior = world.infer(x)[0]
+    with own_randomness(7):
+        z = posterior.rsample()
+    weight = torch.tensor(-math.log(400))
+    covariance = world.posterior_covariance
+    _, marginal = mixture_log_prob(z, posterior.mean, posterior.stddev, weight)
+    if diagonal:
+        joint, _ = mixture_log_prob(z, posterior.mean, posterior.stddev, weight)
+    else:
+        joint = full_covariance_log_prob(z, posterior.mean, posterior.scale_tril, float(weight))
+    own = -0.5 * float(torch.logdet(2 * math.pi * math.e * covariance))
+    mean = posterior.mean.double()
+    rate = own + 0.5 * (covariance.trace() + mean.square().sum(1)) + 2 * math.log(2 * math.pi)
+    brute = {
+        "rate": rate,
+        "index_code_mi": own - joint,
+        "marginal_kl": rate - own + joint,
+        "total_correlation": joint - marginal.sum(1),
+        "dimension_wise_kl": rate - own + marginal.sum(1),
+    }
+    for name, values in brute.items():
+        assert account[name].value == pytest.approx(float(values.mean()), abs=1e-5), name
 
 
 def test_the_links_sum_to_the_rate_for_every_example():

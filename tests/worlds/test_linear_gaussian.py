@@ -69,7 +69,7 @@ def test_worlds_of_any_size_and_noise_give_the_density_of_x_and_the_gap_to_it(la
 
 @pytest.mark.parametrize("latent", [1, 3, 5])
 def test_probabilistic_pca_is_scikit_learn_s_and_its_elbo_is_log_p(latent):
-    x = LinearGaussian.random(1, latent=2, dimension=6).data(500).double()
+    x = LinearGaussian.random(2, latent=2, dimension=6).data(500).double()
     reference = PCA(latent, svd_solver="full").fit(x.numpy())
     covariance = torch.from_numpy(np.cov(x.numpy(), rowvar=False))
     world = LinearGaussian.probabilistic_pca(x.mean(0), covariance, latent)
@@ -78,7 +78,7 @@ def test_probabilistic_pca_is_scikit_learn_s_and_its_elbo_is_log_p(latent):
     truth = world.truth()
     assert truth["elbo"] == pytest.approx(truth["log_likelihood"], abs=1e-9)
     assert truth["marginal_kl"] == pytest.approx(0.0, abs=1e-12)
-    assert truth["index_code_mi"] == pytest.approx(truth["rate"]) and truth["rate"] > 0.3
+    assert truth["index_code_mi"] == pytest.approx(truth["rate"]) and truth["rate"] > 0.5
 
 
 def test_a_rotated_optimum_has_a_full_posterior_and_the_same_likelihood():

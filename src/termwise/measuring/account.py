@@ -74,6 +74,11 @@ def reading_of(values: Tensor, name: str, *, unit: str = "nats", estimator: str,
     )
 
 
+def reading_without_error(name: str, value: float, *, unit: str, estimator: str, bias: str, n: int) -> Reading:
+    """A reading that has no standard error over examples, such as a count or a parameter."""
+    return Reading(name, value, None, None, None, None, unit, estimator, bias, n)
+
+
 @dataclass(frozen=True)
 class Account(Mapping[str, Reading]):
     """Readings by name, a diagnosis in words, and the values per example.

@@ -12,6 +12,7 @@ standard error is over the examples: through q(z) itself the links have no first
 E_q(z)[d log q(z)] = 0.
 """
 
+import math
 from dataclasses import replace
 
 import torch
@@ -20,7 +21,7 @@ from torch.distributions import Bernoulli
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
-from termwise.measuring.account import Account, Reading, reading_of
+from termwise.measuring.account import Account, Reading, reading_of, reading_without_error
 from termwise.measuring.codes import Aggregate, AtCodes, under_others
 from termwise.measuring.controls import controlled
 from termwise.measuring.diagnosis import diagnose
@@ -204,7 +205,7 @@ def _links(values: dict[str, Tensor], at: AtCodes) -> dict[str, Tensor]:
 
 def _of_points(name: str, values: Tensor) -> Reading:
     n = len(values)
-    ceiling = f"; at most log N = {torch.tensor(n).log():.2f}" if name == "index_code_mi" else ""
+    ceiling = f"; at most log N = {math.log(n):.2f}" if name == "index_code_mi" else ""
     return reading_of(values, name, estimator=ESTIMATOR, bias=f"exact aggregate of the {n:,} points{ceiling}")
 
 
@@ -244,13 +245,9 @@ def _active_units(means: Tensor, again: Tensor) -> Reading:
     """From E[z|x], shape (N, D), and the same, or an estimate independent of it: their covariance over x."""
     one, other = (m.double() - m.double().mean(0) for m in (means, again))
     active = ((one * other).sum(0) / (len(means) - 1) > ACTIVE_VARIANCE).sum()
-    return Reading(
-        name="active_units",
-        value=float(active),
-        stderr=None,
-        interval=None,
-        lower=None,
-        upper=None,
+    return reading_without_error(
+        "active_units",
+        float(active),
         unit="units",
         estimator=f"variance of the posterior mean over x above {ACTIVE_VARIANCE}",
         bias="a count, by threshold",
@@ -261,13 +258,9 @@ def _active_units(means: Tensor, again: Tensor) -> Reading:
 def _sigma(likelihood: NormalLikelihood, n: int) -> Reading:
     sigma = float(torch.as_tensor(likelihood.scale()).detach())
     at_floor = sigma < 1.5 * likelihood.FLOOR
-    return Reading(
-        name="sigma",
-        value=sigma,
-        stderr=None,
-        interval=None,
-        lower=None,
-        upper=None,
+    return reading_without_error(
+        "sigma",
+        sigma,
         unit="data units",
         estimator=f"the likelihood's own, {likelihood.sigma}",
         bias=f"at its floor of {likelihood.FLOOR:g}" if at_floor else "as trained",

@@ -59,7 +59,7 @@ def test_full_is_the_mixture_of_all_posteriors():
 
 
 def test_full_reads_the_marginals_from_tables_while_the_posteriors_stand_still(monkeypatch):
-    monkeypatch.setattr(Full, "CONVOLVED_FROM", 300)
+    monkeypatch.setattr("termwise.terms.convolution.CONVOLVED_FROM", 300)
     model = Frozen()
     memory = Full()
     memory.prepare(Whole(model))
@@ -68,7 +68,7 @@ def test_full_reads_the_marginals_from_tables_while_the_posteriors_stand_still(m
     def read():
         exact = mixture_log_prob(draw.z, model.mean, model.scale, uniform(model))[1]
         assert torch.allclose(memory.marginal_log_density(draw.z, draw).double(), exact, atol=1e-5)
-        return memory._convolution
+        return memory._marginals
 
     table = read()
     assert table is not None and read() is table

@@ -20,11 +20,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
-from termwise.terms.convolution import Convolution
+from termwise.terms.convolution import log_marginals
 from termwise.terms.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
 
 PARTS = 4
-CONVOLVED_FROM = 512  # components in a part: with fewer, one by one is as fast
 NEARLY_ALONE = math.log(0.99)  # log share of the own example over which the others are summed on their own
 
 
@@ -91,8 +90,7 @@ class SplitAggregate:
             self.part[rows] = p
             self.place[rows] = torch.arange(len(rows), device=rows.device)
             self.components.append(Gaussians(components.mean[rows], components.spread[rows]))
-        convolved = len(self.components[0]) >= CONVOLVED_FROM
-        self.convolutions = [Convolution(part) if convolved else None for part in self.components]
+        self.log_marginals = [log_marginals(part) for part in self.components]
         self.sizes = torch.tensor([len(part) for part in self.components], device=order.device)
 
     def joint(self, z: Tensor, index: Tensor, own: Tensor) -> LogAggregate:
@@ -104,7 +102,7 @@ class SplitAggregate:
         """log q(z_j), likewise; `own` the log q(z_j|x), shape (B, D)."""
         found = []
         for p, part in enumerate(self.components):
-            total = self._log_sum(z, p)
+            total = self.log_marginals[p](z).double() + math.log(len(part))
             here = self.part[index] == p
             share = own[here].double() - total[here]  # of the own example, which is taken out
             alone = (share > NEARLY_ALONE).any(1)
@@ -114,13 +112,6 @@ class SplitAggregate:
                 total[rows] = marginal_log_density(z[rows], part, self._without(index[rows], p)).double()
             found.append(total)
         return LogAggregate(own.double(), torch.stack(found, -1), self._count(index).unsqueeze(1))
-
-    def _log_sum(self, z: Tensor, part: int) -> Tensor:
-        """The log of the sum over all of a part's components, by dimension, shape (B, D)."""
-        components, convolution = self.components[part], self.convolutions[part]
-        if convolution is None:
-            return marginal_log_density(z, components, LogWeights(0.0)).double()
-        return convolution.log_density(z).double() + math.log(len(components))
 
     def _without(self, index: Tensor, part: int) -> LogWeights:
         """Weight one for every component of a part but the own, which has none."""

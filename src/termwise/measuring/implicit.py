@@ -26,13 +26,12 @@ from termwise.measuring.sandwich import last_layer, sandwich
 from termwise.measuring.smoothing import Smoothed, chosen_scales
 from termwise.models.draw import Draw
 from termwise.models.passes import DataPass, Progress
-from termwise.terms.convolution import Convolution
-from termwise.terms.mixture import Gaussians, LogWeights, log_density, marginal_log_density
+from termwise.terms.convolution import log_marginals
+from termwise.terms.mixture import Gaussians, LogWeights, log_density
 
 COMPONENTS = 20_000
 """Normals that q(z) is made a mixture of, where there are fewer examples than that; of each example at most"""
 MOST_NOISES = 64
-CONVOLVED_FROM = 1024  # normals: with fewer, one by one is as fast
 WIDE = 0.5  # nats between the rate's bounds from which it is said
 
 LAST_LAYER = (
@@ -191,11 +190,7 @@ class _Round:
 def _log_densities(z: Tensor, components: Gaussians) -> tuple[Tensor, Tensor]:
     """log q(z) and sum_j log q(z_j), shape (N,), float64, on the CPU."""
     weights = LogWeights.uniform(len(components))
-    if len(components) < CONVOLVED_FROM:
-        by_dimension = marginal_log_density(z, components, weights)
-    else:
-        by_dimension = Convolution(components).log_density(z)
-    return log_density(z, components, weights).double().cpu(), by_dimension.double().sum(1).cpu()
+    return log_density(z, components, weights).double().cpu(), log_marginals(components)(z).double().sum(1).cpu()
 
 
 def _link(name: str, bracket: Bracket, how: str, mixed: int) -> Reading:

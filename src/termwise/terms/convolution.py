@@ -21,6 +21,7 @@ that one is ready to hold are sorted by their means, and every code is held agai
 """
 
 import math
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any
 
@@ -28,7 +29,7 @@ import torch
 from torch import Tensor
 
 from termwise.terms.components import LOG_2PI, Gaussians, LogWeights
-from termwise.terms.mixture import Progress, fitting_block, marginal_and_slope
+from termwise.terms.mixture import Progress, fitting_block, marginal_and_slope, marginal_log_density
 from termwise.terms.parallel import one_by_one, threads_for
 
 REACH = 8.0
@@ -45,6 +46,18 @@ CELLS = 2**24
 """Points that the finest levels of all dimensions may have: 128 MiB."""
 CELLS_A_COMPONENT = 64
 """More would cost more than they save."""
+
+
+CONVOLVED_FROM = 1024
+"""The number of components from which a table pays; fewer are taken one by one."""
+
+
+def log_marginals(components: Gaussians, block: int | None = None) -> Callable[[Tensor], Tensor]:
+    """z -> log q(z_j), shape (S, D) to (S, D), nats, of N components that weigh 1/N each and stand still."""
+    if len(components) >= CONVOLVED_FROM:
+        return Convolution(components, block=block).log_density
+    weights = LogWeights.uniform(len(components))
+    return partial(marginal_log_density, components=components, weights=weights, block=block)
 
 
 class Convolution:

@@ -6,7 +6,7 @@ In each the components are constants: E_q[grad log q(z)] = 0 at fixed z, so the 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.terms.convolution import Convolution
+from termwise.terms.convolution import log_marginals
 from termwise.terms.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
 
 BIAS_OF_JENSEN = {
@@ -148,13 +148,10 @@ class Full(Memory):
     name = "full"
     label = "full aggregate"
 
-    CONVOLVED_FROM = 1024
-    """The number of components from which the marginals are taken by convolution rather than one by one."""
-
     def __init__(self, block: int | None = None) -> None:
         self.block = block
         self._components: Gaussians | None = None
-        self._convolution: Convolution | None = None
+        self._marginals: Callable[[Tensor], Tensor] | None = None
         self._moving = False  # every step encodes anew: a table would not be read often enough to pay
         self._batches: Batches | None = None
 
@@ -175,7 +172,7 @@ class Full(Memory):
         with torch.no_grad():
             parts = [gaussians(draw.posterior) for draw in self._batches()]
         self._components = Gaussians(torch.cat([p.mean for p in parts]), torch.cat([p.spread for p in parts]))
-        self._convolution = None
+        self._marginals = None
 
     def observe(self, draw: Draw) -> None:
         """Encode everything again: the encoder has moved."""
@@ -195,11 +192,11 @@ class Full(Memory):
     def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z_j), shape (B, D); by convolution where there are many components, and they stand still."""
         components, weights = self.components(draw)
-        if self._moving or len(components) < self.CONVOLVED_FROM:
+        if self._moving:
             return marginal_log_density(z, components, weights, block=self.block)
-        if self._convolution is None:
-            self._convolution = Convolution(components, block=self.block)
-        return self._convolution.log_density(z)
+        if self._marginals is None:
+            self._marginals = log_marginals(components, self.block)
+        return self._marginals(z)
 
     def bias(self, link: str) -> str:
         """None, for the empirical aggregate."""

@@ -62,7 +62,7 @@ def test_exact_mixtures_agree_with_the_quadrature_of_a_noisy_perfect_code(sigma)
 
 
 def test_many_components_are_taken_from_tables_that_agree_with_the_densities(monkeypatch):
-    monkeypatch.setattr("termwise.measuring.disentanglement.information.CONVOLVED_FROM", 150)
+    monkeypatch.setattr("termwise.terms.convolution.CONVOLVED_FROM", 150)
     factors = grid(3, 6, copies=20)  # 360 codes; 120 of a value of the first factor, 60 of the second's
     z, components = noisy_perfect(factors, 0.5)
     pointwise = mixture_information(z, components, factors).pointwise

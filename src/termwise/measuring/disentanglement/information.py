@@ -15,13 +15,10 @@ from torch import Tensor
 
 from termwise.errors import BadData
 from termwise.measuring.disentanglement.factors import Factors, codes_from
-from termwise.terms.convolution import Convolution
-from termwise.terms.mixture import Gaussians, LogWeights, marginal_log_density
+from termwise.terms.convolution import log_marginals
+from termwise.terms.mixture import Gaussians
 
 BINS = 20
-
-CONVOLVED_FROM = 8192
-"""The number of components from which tables are faster than taking them one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,22 +57,15 @@ def mixture_information(z: Tensor, components: Gaussians, factors: Factors) -> I
     codes_from(z, factors)
     if len(components) != len(z):
         raise BadData(f"Expected the posterior of every code: {len(z)} posteriors, got {len(components)}.")
-    joint = _marginals(z, components)
+    joint = log_marginals(components)(z)
     pointwise = torch.empty(*joint.shape, factors.count, dtype=torch.float64)
     for k, size in enumerate(factors.sizes):
         for value in range(size):
             rows = torch.from_numpy(np.flatnonzero(factors.index[:, k] == value)).to(z.device)
             alike = Gaussians(components.mean[rows], components.spread[rows])
-            given = _marginals(z[rows], alike)
+            given = log_marginals(alike)(z[rows])
             pointwise[rows.cpu(), :, k] = (given.double() - joint[rows].double()).cpu()
     return Information(pointwise.numpy(), factors.surprisal())
-
-
-def _marginals(z: Tensor, components: Gaussians) -> Tensor:
-    """log q(z_j) of the components' own codes, shape (N, D)."""
-    if len(components) < CONVOLVED_FROM:
-        return marginal_log_density(z, components, LogWeights.uniform(len(components)))
-    return Convolution(components).log_density(z)
 
 
 def binned_information(codes: Tensor | np.ndarray, factors: Factors, bins: int = BINS) -> Information:

@@ -160,7 +160,7 @@ class Dataset:
         return replace(self, positions=positions, splits={}, source=None)
 
     def batches(self, batch_size: int, order: Tensor | None = None, drop_last: bool = False) -> Iterator[Batch]:
-        """Batches of examples; the global random state is left alone.
+        """Batches of examples; the global random state is left alone, unless x is drawn anew at every visit.
 
         Args:
             batch_size: Examples a batch; the last may be short, unless `drop_last`.
@@ -208,8 +208,10 @@ class Dataset:
         n = len(self)
         size = n * torch.Size(self.shape).numel()
         digest = hashlib.blake2b(f"{n} {self.shape}".encode(), digest_size=8)
-        for batch in self.batches(_READ, spread(n, n if size <= _HASHED else 1024)):
-            digest.update(batch.x.numpy().astype("<f4").tobytes())
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # where x is drawn at every visit, the same draw for the same data
+            for batch in self.batches(_READ, spread(n, n if size <= _HASHED else 1024)):
+                digest.update(batch.x.numpy().astype("<f4").tobytes())
         return digest.hexdigest()
 
     def _gather(self, order: Tensor) -> Tensor:

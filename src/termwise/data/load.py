@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
+from termwise.data.binarized import Binarized, binarization
 from termwise.data.dataset import Dataset
 from termwise.data.known import labels_from
 from termwise.data.sources import ARRAY, SOURCES, TORCH, Option, check_options, format_of
@@ -19,6 +21,7 @@ _SPLITTING = {
     "validation": Option("a fraction of the training part", (int, float)),
     "test": Option("a fraction", (int, float)),
     "seed": Option("a whole number", int),
+    "binarize": Option("a name", str),
 }
 
 
@@ -29,6 +32,7 @@ def load_data(
     test: float | None = None,
     seed: int = 0,
     labels: Any = None,
+    binarize: str | None = None,
     split: str | None = None,
     **options: Any,
 ) -> Dataset:
@@ -41,6 +45,8 @@ def load_data(
         test: The fraction that tests, chosen at random; where left out, the source's own test part, or a fifth.
         seed: Of every random choice made here.
         labels: Labels (N,), one an example; or the name of a CSV file's column.
+        binarize: Make x binary: "threshold" at 1/2; or read it as probabilities and draw it, once ("fixed"), or what
+            trains at every visit anew ("dynamic").
         split: Return this part only, "train", "validation" or "test".
         **options: What the source takes beside: see its row in SOURCES or FORMATS.
 
@@ -49,9 +55,11 @@ def load_data(
         BadData: Data that cannot be read, or cannot be used as they are.
     """
     options = {name: value for name, value in options.items() if value is not None}
-    splitting = {"validation": validation, "seed": seed} | ({} if test is None else {"test": test})
+    given = {"test": test, "binarize": binarize}
+    splitting = {"validation": validation, "seed": seed} | {k: v for k, v in given.items() if v is not None}
     if isinstance(source, Dataset):
-        if options or labels is not None or split is not None or (validation, test, seed) != (0.0, None, 0):
+        defaults = (0.0, None, 0, None, None, None)
+        if options or (validation, test, seed, binarize, labels, split) != defaults:
             raise BadData(f"{source.name}: expected a Dataset alone, for it has its splits already. Load it anew.")
         return source
     check_options("load_data", _SPLITTING, splitting)
@@ -70,6 +78,8 @@ def load_data(
     splits = divide(len(data), data.splits, validation=validation, test=test, seed=seed, where=data.name)
     record = _record(source, {**splitting, **({} if labels is None else {"labels": labels}), **options})
     data = replace(data, splits=splits, source=record)
+    if binarize is not None:
+        data = _binarized(data, binarize, seed)
     return data if split is None else data.split(split)
 
 
@@ -100,6 +110,14 @@ def _read(source: Any, seed: int, options: dict[str, Any]) -> Dataset:
     row = format_of(path)
     row.check(options)
     return row.load(path, **options)
+
+
+def _binarized(data: Dataset, how: str, seed: int) -> Dataset:
+    """The data with binary x; `known`, splits and name are as they were."""
+    train = data.splits["train"]
+    anew = torch.zeros(len(data.examples), dtype=torch.bool)
+    anew[train if data.positions is None else data.positions[train]] = True
+    return replace(data, examples=Binarized(data.examples, binarization(how), seed, anew))
 
 
 def _names() -> str:

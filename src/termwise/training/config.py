@@ -31,6 +31,7 @@ class DataSection(BaseModel):
     validation: float = Field(default=0.0, ge=0, lt=1)
     test: float | None = Field(default=None, ge=0, lt=1)
     seed: int = 0
+    binarize: Literal["threshold", "fixed", "dynamic"] | None = None
 
     def arguments(self) -> dict[str, Any]:
         """What `load_data` is called with."""

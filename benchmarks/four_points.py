@@ -6,11 +6,9 @@ x is one of the four one-hot vectors of {0, 1}^4, z in R^2, pixels are independe
 posterior that is known has an ELBO above -1.6319, no posterior at all one above -log 4 = -1.3863; the paper reports
 -1.421 (Mescheder, Nowozin and Geiger, 2017, section 6.1).
 
-The ELBO is a quadrature, never a critic's claim, which is printed beside it. The implicit posteriors end in a Gaussian
-layer of width sigma, so that q(z|x) is the law of f(x, eps), blurred. K codes f(x, eps) are shared out among their
-nodes, and blurred there. What results is a posterior in its own right, a mixture of K normals, whose rate is above
-q's in expectation, since the KL is convex: the ELBO errs downwards, by about its step from K/2 to K, which is printed
-as `error`.
+The ELBO is a quadrature, never a critic's claim, which is printed beside it. That of implicit posteriors takes their
+densities from K codes (`quadrature.py`), and errs downwards, by about its step from K/2 to K, which is printed as
+`error`.
 
 Ends with status 1 where a median is at or below the best normal posterior's, or the vae's best restart is not at it.
 """
@@ -26,9 +24,9 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from quadrature import densities
 from stepping import table
 from torch import Tensor
-from torch.nn.functional import conv1d
 
 from termwise.data import Dataset
 from termwise.data.examples import InMemory
@@ -85,37 +83,6 @@ class Truth:
     densities: Tensor
 
 
-def blurred(mass: Tensor, step: float, sigma: float) -> Tensor:
-    """The density of masses at the nodes, shape (4, n, n), under N(0, sigma^2 I)'s blur.
-
-    Sharing a code out among its four nodes has blurred it by step^2 / 6 already, on average.
-    """
-    variance = sigma**2 - step**2 / 6
-    reach = math.ceil(8 * sigma / step)
-    offsets = torch.arange(-reach, reach + 1, dtype=mass.dtype) * step
-    kernel = torch.exp(-0.5 * offsets**2 / variance) / math.sqrt(2 * math.pi * variance)
-    for _ in range(2):
-        rows = mass.flatten(0, 1).unsqueeze(1)  # (4 n, 1, n)
-        mass = conv1d(rows, kernel.view(1, 1, -1), padding=reach).view_as(mass).transpose(1, 2)
-    return mass
-
-
-def shared_out(codes: Tensor, grid: Grid) -> Tensor:
-    """Mass 1 a code, shape (S, 4, 2), at its four nearest nodes by their nearness: shape (4, n, n)."""
-    n, half = len(grid.axis), len(grid.axis) // 2
-    place = (codes.double() / float(grid.axis[1] - grid.axis[0]) + half).clamp(0, n - 1.001)
-    corner = place.floor()
-    beyond = place - corner
-    mass = torch.zeros(4 * n * n, dtype=torch.float64)
-    start = torch.arange(4) * n * n
-    for right in (0, 1):
-        for up in (0, 1):
-            i, j = corner[..., 0] + right, corner[..., 1] + up
-            share = (1 - beyond - torch.tensor([right, up]).double() * (1 - 2 * beyond)).prod(-1)
-            mass.index_add_(0, (start + i.long() * n + j.long()).flatten(), share.flatten())
-    return mass.view(4, n, n)
-
-
 @torch.no_grad()
 def truth(model: VAE, codes: int, step: float) -> Truth:
     """The ELBO's quadrature, with so many codes for every x where the posterior is implicit."""
@@ -131,11 +98,8 @@ def truth(model: VAE, codes: int, step: float) -> Truth:
         decoded = model.decode(z.float())
         log_joint[:, part] = torch.stack([decoded.log_prob(x) for x in POINTS]).double()
         log_joint[:, part] += -0.5 * z.square().sum(1) - math.log(2 * math.pi)
-    scale = float(posterior.last_scale.mean())  # fixed: the same everywhere
-    halves = [sum(shared_out(posterior.centres(10_000), grid) for _ in range(codes // 20_000)) for _ in range(2)]
     elbos = []
-    for mass, count in ((halves[0], codes // 2), (halves[0] + halves[1], codes)):
-        density = blurred(mass / count, step, scale).flatten(1)
+    for density in densities(posterior, grid, codes):
         terms = torch.where(density > 0, density * (log_joint - density.clamp(min=1e-300).log()), 0)
         elbos.append(float(grid.integral(terms).mean()))
     n = len(grid.axis)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     )
     from termwise.data import Dataset, load_data
     from termwise.measuring import Account, Reading
-    from termwise.models import VAE, Draw, adapt, export_latents
+    from termwise.models import VAE, Draw, adapt, bayes, export_latents
     from termwise.objectives import RECIPES, recipe
 
 __version__ = "0.1.0"
@@ -31,6 +31,7 @@ _HOMES = {
     "Run": "termwise.api",
     "VAE": "termwise.models",
     "adapt": "termwise.models",
+    "bayes": "termwise.models",
     "compare": "termwise.api",
     "disentanglement": "termwise.api",
     "export_latents": "termwise.models",
@@ -53,6 +54,7 @@ __all__ = [
     "Reading",
     "Run",
     "adapt",
+    "bayes",
     "compare",
     "disentanglement",
     "export_latents",

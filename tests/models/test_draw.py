@@ -119,3 +119,28 @@ def test_the_expected_example_is_the_mean_or_the_most_probable_category():
     category = expected_example(Independent(Categorical(logits=logits), 1))
     assert category.tolist() == [[1.0, 0.0]]
     assert category.dtype == torch.float32
+
+
+def test_another_draw_of_a_batch_shares_its_posterior_and_has_codes_of_its_own(model):
+    first = Draw(model, torch.randn(4, 3))
+    others = [first.again() for _ in range(3)]
+    assert all(other.posterior is first.posterior and other.context == "a context" for other in others)
+    assert model.asked["infer"] == 1
+    assert len({float(draw.z.sum().detach()) for draw in (first, *others)}) == 4
+
+
+def test_what_stands_is_shared_by_draws_that_infer_anew(model):
+    first = Draw(model, torch.randn(4, 3))
+    anew = first.again(inferred=False)
+    assert anew.posterior is not first.posterior and model.asked["infer"] == 2
+    assert anew.standing("moments", lambda: 1) == first.standing("moments", lambda: 2) == 1
+    assert Draw(model, first.x).standing("moments", lambda: 3) == 3
+    assert first.once("a code's", lambda: 4) != anew.once("a code's", lambda: 5)
+
+
+def test_the_second_batch_of_another_draw_is_the_same_with_other_codes(model):
+    first = Draw(model, torch.randn(4, 3), independent=lambda: Draw(model, torch.randn(4, 3)))
+    other = first.again()
+    assert other.independent.x is first.independent.x is first.again(inferred=False).independent.x
+    assert other.independent.posterior is first.independent.posterior
+    assert not other.independent.z.equal(first.independent.z)

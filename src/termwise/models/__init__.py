@@ -2,7 +2,8 @@
 
 from termwise.models.adapters import adapt
 from termwise.models.draw import Draw, Drawable, expected_example
+from termwise.models.given import LogDensity, bayes
 from termwise.models.latents import export_latents
 from termwise.models.vae import VAE
 
-__all__ = ["VAE", "Draw", "Drawable", "adapt", "expected_example", "export_latents"]
+__all__ = ["VAE", "Draw", "Drawable", "LogDensity", "adapt", "bayes", "expected_example", "export_latents"]

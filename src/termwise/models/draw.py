@@ -1,7 +1,7 @@
 """A draw: what one batch of examples becomes when a model looks at it.
 
 x -> q(z|x) -> z -> p(x|z). Everything is lazy, and asked of the model once: three links that share a posterior, a
-code or a log q(z) share it here.
+code or a log q(z) share it here; and draws of one batch, for as long as the model stands still, share its posterior.
 """
 
 from collections.abc import Callable, Hashable
@@ -57,13 +57,15 @@ class Draw:
         self.dataset_size = dataset_size
         self._independent = independent
         self._memory: dict[Hashable, Any] = {}
+        self._standing: dict[Hashable, Any] = {}
+        self._infer = lambda: model.infer(x)
 
     def __len__(self) -> int:
         return len(self.x)
 
     @cached_property
     def _inferred(self) -> tuple[Distribution, Any]:
-        return self.model.infer(self.x)
+        return self._infer()
 
     @property
     def posterior(self) -> Distribution:
@@ -100,9 +102,29 @@ class Draw:
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """`compute()`, remembered under `key` for as long as this draw lives."""
-        if key not in self._memory:
-            self._memory[key] = compute()
-        return self._memory[key]
+        return _remembered(self._memory, key, compute)
+
+    def standing(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """`compute()`, remembered for this draw and all that `again` makes of it: no code and no gradient is in it."""
+        return _remembered(self._standing, key, compute)
+
+    def again(self, inferred: bool = True) -> "Draw":
+        """Another draw of the same batch, with fresh codes; for as long as the model does not move.
+
+        Args:
+            inferred: Whether it shares the posterior, too: as this one has it, with or without its gradient.
+        """
+        other = Draw(self.model, self.x, self.index, self.dataset_size, lambda: self.independent.again(inferred))
+        other._standing = self._standing
+        if inferred:
+            other._infer = lambda: self._inferred
+        return other
+
+
+def _remembered(memory: dict[Hashable, Any], key: Hashable, compute: Callable[[], T]) -> T:
+    if key not in memory:
+        memory[key] = compute()
+    return memory[key]
 
 
 def innermost(law: Distribution) -> Distribution:

@@ -45,6 +45,7 @@ class Likelihood(nn.Module):
     """A decoder's output, shape (B, *decoded_shape(shape)) -> p(x|z). Abstract."""
 
     spec: str
+    makes_examples = True  # or only says how probable they are
 
     def decoded_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape that the decoder must give, per example, for examples of `shape`."""

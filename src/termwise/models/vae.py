@@ -18,7 +18,7 @@ from termwise.models.draw import Draw, expected_example
 from termwise.models.likelihoods import Likelihood, likelihood_from
 from termwise.models.networks import checked, network_builder
 from termwise.models.posteriors import PosteriorFamily, posterior_family
-from termwise.models.priors import StandardNormal
+from termwise.models.priors import prior_from
 
 
 class VAE(nn.Module):
@@ -33,9 +33,12 @@ class VAE(nn.Module):
             "noise-input", "noise-basis+normal", "noise-input+normal".
         likelihood: A likelihood, or its name: "bernoulli", "normal:0.1", "normal:learned", "normal:optimal",
             "laplace:1", "categorical:17".
+        prior: p(z), batch shape (), event shape (D,), as a Distribution or as a module that gives one; N(0, I) where
+            left out. It is the user's to make again: `from_pretrained` knows the standard normal alone.
 
     Raises:
-        Refused: A body's output has another shape than the posterior or the likelihood asks for.
+        Refused: A body's output has another shape than the posterior or the likelihood asks for; the prior is over
+            something else.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class VAE(nn.Module):
         latent: int,
         posterior: str | PosteriorFamily = "diagonal-normal",
         likelihood: str | Likelihood = "bernoulli",
+        prior: Distribution | nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.shape, self.latent = tuple(shape), latent
@@ -54,7 +58,7 @@ class VAE(nn.Module):
         if self.family.latent != latent:
             raise Refused(f"The posterior is over codes of {self.family.latent} dimensions, and latent is {latent}.")
         self.likelihood = likelihood_from(likelihood) if isinstance(likelihood, str) else likelihood
-        self.prior = StandardNormal(latent)
+        self.prior = prior_from(prior, latent)
         decoded = self.likelihood.decoded_shape(self.shape)
         self.encoder, self.decoder = checked((encoder, decoder), self.shape, self.family.features, latent, decoded)
         self.network: dict[str, Any] | None = None
@@ -177,6 +181,11 @@ class VAE(nn.Module):
             raise BadData(f"{folder / 'config.json'} is not what save_pretrained writes: {error!r}.") from None
         except Exception as error:  # JSON and safetensors each have errors of their own
             raise BadData(f"{folder} holds no model that can be read: {error}") from None
+        if "given" in (likelihood, config.get("prior")):
+            raise Refused(
+                f"The model in {folder} has a likelihood or a prior of your own, which is not saved. Make the model "
+                "again, and load its weights: safetensors.torch.load_model(model, folder / 'model.safetensors')."
+            )
         if encoder is not None and decoder is not None:
             family = posterior_family(posterior, latent, asked)
             model = cls(encoder, decoder, shape=shape, latent=latent, posterior=family, likelihood=likelihood)

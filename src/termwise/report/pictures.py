@@ -86,7 +86,7 @@ def pictures_of(model: VAE, data: Dataset, rate_by_dimension: list[float] | None
 
     The same for the same model and data.
     """
-    if not can_be_drawn(data.shape):
+    if not (can_be_drawn(data.shape) and model.likelihood.makes_examples):
         return Pictures()
     with evaluating(model), own_randomness(seed=0):
         x = data.tensor(limit=count)

@@ -1,0 +1,153 @@
+"""A likelihood given as a function, and with it the posterior of anything that has a likelihood and a prior.
+
+    p(z|y) = p(y|z) p(z) / p(y),     log p(y|z) = f(z)
+
+The unknowns are the codes z, so that a posterior family, a recipe and an account are what they are for any VAE, and the
+ELBO is under log p(y). Nothing is encoded: there is one posterior, whose features are learned numbers. An example x
+stands for a code to be drawn, and says nothing: N blank ones make an epoch of N codes. Where there are many
+observations, and an encoder of them, the likelihood is f(z, x) (`LogDensity`), and the decoder the identity.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from termwise.errors import Refused
+from termwise.models.likelihoods import Likelihood
+from termwise.models.posteriors import posterior_family
+from termwise.models.vae import VAE
+
+BLANK = (1,)
+"""The shape of an example that says nothing: data of it are torch.zeros(N, 1)."""
+
+
+class Given(Distribution):
+    """p(x|z) of codes z, shape (B, D), known by its log-density alone.
+
+    Args:
+        function: f: codes (B, D) and examples (B, *shape) to log p(x|z), shape (B,), nats.
+        z: The codes.
+    """
+
+    arg_constraints = {}  # noqa: RUF012
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], z: Tensor) -> None:
+        self.function, self.z = function, z
+        super().__init__(z.shape[:1], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """Raises Refused."""
+        raise Refused("This likelihood was given as a log-density: it can be evaluated, and makes no examples.")
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """f(z, x), shape (B,), in the codes' type."""
+        try:
+            found = self.function(self.z, value)
+        except Exception as error:
+            reason = (str(error).strip() or "no reason given").splitlines()[0]
+            raise Refused(
+                f"The log-likelihood failed on codes of shape {tuple(self.z.shape)}: {type(error).__name__}: {reason}"
+            ) from error
+        if not isinstance(found, Tensor) or found.shape != self.z.shape[:1]:
+            got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+            raise Refused(
+                f"A log-likelihood must give one number for each code: {tuple(self.z.shape)} to {(len(self.z),)}; got "
+                f"{got}. Sum it over the observations, as in log_prob(y).sum(-1)."
+            )
+        return found.to(self.z.dtype)
+
+
+class LogDensity(Likelihood):
+    """log p(x|z) = f(z, x), from codes: the decoder before it hands them on as they are (torch.nn.Identity()).
+
+    Args:
+        function: f: codes (B, D) and examples (B, *shape) to nats, shape (B,), by torch operations. What it holds
+            stands still, unless it is a module: its parameters learn with the autoencoder where they want gradients.
+        latent: D.
+    """
+
+    spec = "given"
+    makes_examples = False
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], latent: int) -> None:
+        super().__init__()
+        self.function, self.latent = function, latent
+
+    def decoded_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """(D,)."""
+        return (self.latent,)
+
+    def forward(self, decoded: Tensor) -> Distribution:
+        """p(x|z) of codes, shape (B, D)."""
+        return Given(self.function, decoded)
+
+
+class One(nn.Module):
+    """The same learned features whatever x is."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.features = nn.Parameter(torch.zeros(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape (B, features)."""
+        return self.features.expand(len(x), -1)
+
+
+class _OfCodes(nn.Module):
+    """f(z) as f(z, x); a module, so that the parameters of one that f is are the model's."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, z: Tensor, x: Tensor) -> Tensor:
+        return self.function(z)
+
+
+def bayes(
+    log_likelihood: Callable[[Tensor], Tensor],
+    latent: int,
+    *,
+    posterior: str = "noise-input+normal",
+    posterior_options: Mapping[str, Any] | None = None,
+    prior: Distribution | None = None,
+) -> VAE:
+    """A model whose posterior is that of the unknowns z, given what was observed; train it with vae, avb or avb-ac.
+
+        model = bayes(lambda z: Normal(z[:, :1], 2.0).log_prob(y).sum(1), latent=1)
+        run = train(model=model, data=torch.zeros(25_600, 1), recipe="avb-ac")
+        model.encode(torch.zeros(1, 1)).sample((1000,))
+
+    Args:
+        log_likelihood: f: unknowns z, shape (B, D), to log p(y|z), shape (B,), nats, by torch operations; it holds y.
+        latent: D.
+        posterior: The family's name, such as "diagonal-normal" or "full-normal".
+        posterior_options: The family's own, such as {"noise": 16}.
+        prior: p(z), batch shape (), event shape (D,); N(0, I) where left out.
+
+    Raises:
+        Refused: f fails, gives another shape, or has no gradient in z; the prior is over something else.
+    """
+    family = posterior_family(posterior, latent, posterior_options)
+    model = VAE(
+        One(family.features),
+        nn.Identity(),
+        shape=BLANK,
+        latent=latent,
+        posterior=family,
+        likelihood=LogDensity(_OfCodes(log_likelihood), latent),
+        prior=prior,
+    )
+    trial = torch.zeros(2, latent, requires_grad=True)
+    with torch.enable_grad():
+        if not model.generate(trial).log_prob(torch.zeros(2, *BLANK)).requires_grad:
+            raise Refused(
+                "The log-likelihood has no gradient in z, so that no posterior can be learned from it. Write it in "
+                "torch operations on z, without detach() or numpy."
+            )
+    return model

@@ -13,7 +13,7 @@ def call(capsys, monkeypatch, checks):
 
     def run(*arguments, spoiled=()):
         held = [replace(one, residual=1e3) if one.name in spoiled else one for one in checks.values()]
-        monkeypatch.setattr("termwise.verify.verify", lambda seed: held)
+        monkeypatch.setattr("termwise.verify.verify", lambda seed, progress: held)
         monkeypatch.setenv("COLUMNS", "120")
         monkeypatch.setattr(sys, "argv", ["termwise", "verify", *arguments])
         with pytest.raises(SystemExit) as ended:
@@ -49,5 +49,31 @@ def test_json_is_one_object_and_nothing_else(call, checks, spoiled):
     assert found["seed"] == 0 and found["passed"] is not bool(spoiled)
     assert [row["name"] for row in found["checks"]] == list(checks)
     assert [row["name"] for row in found["checks"] if not row["passed"]] == list(spoiled)
-    keys = {"name", "equation", "statement", "left", "right", "residual", "allowed", "note", "as_printed", "passed"}
+    keys = {
+        "name",
+        "equation",
+        "statement",
+        "left",
+        "right",
+        "residual",
+        "allowed",
+        "note",
+        "as_printed",
+        "passed",
+        "sampled",
+    }
     assert all(row.keys() == keys for row in found["checks"])
+
+
+def test_figures_are_drawn_for_the_checks_that_have_points_and_json_stays_alone(call, checks, tmp_path):
+    status, out, err = call("--figures", str(tmp_path / "new" / "figures"), "--json")
+    with_points = {f"{one.name}.svg" for one in checks.values() if one.scatter is not None}
+    assert status == 0 and json.loads(out)["passed"] and str(tmp_path) in err
+    assert {path.name for path in (tmp_path / "new" / "figures").iterdir()} == with_points
+    assert {"trained-critic-implicit-correlation.svg", "equilibrium-trained-critic.svg"} <= with_points
+
+
+def test_a_folder_for_figures_that_is_a_file_is_said_before_anything_is_run(call, tmp_path):
+    (tmp_path / "taken").write_text("")
+    status, out, err = call("--figures", str(tmp_path / "taken"))
+    assert status == 2 and out == "" and "taken" in err and "Traceback" not in err

@@ -5,6 +5,7 @@ A family is a function of a seed that gives checks, and a row of `FAMILIES`.
 
 from collections.abc import Callable
 
+from termwise.models.passes import Progress
 from termwise.verify import (
     adaptive_contrast,
     adversarial,
@@ -15,10 +16,12 @@ from termwise.verify import (
     information_bound,
     instrument,
     kl_appendix,
+    trained_critic,
+    trained_game,
 )
-from termwise.verify.check import Check
+from termwise.verify.check import Check, Scatter
 
-__all__ = ["FAMILIES", "Check", "verify"]
+__all__ = ["FAMILIES", "Check", "Scatter", "verify"]
 
 FAMILIES: dict[str, Callable[[int], list[Check]]] = {
     "decomposition": decomposition.checks,
@@ -28,12 +31,24 @@ FAMILIES: dict[str, Callable[[int], list[Check]]] = {
     "adversarial": adversarial.checks,
     "equilibrium": equilibrium.checks,
     "adaptive contrast": adaptive_contrast.checks,
+    "trained critics": trained_critic.checks,
+    "trained games": trained_game.checks,
     "VAE-GAN": generative_adversarial.checks,
     "instrument": instrument.checks,
 }
 """Families of checks, in the order of the notes."""
 
 
-def verify(seed: int = 0) -> list[Check]:
-    """Every check, its worlds and samples drawn from `seed`."""
-    return [check for family in FAMILIES.values() for check in family(seed)]
+def verify(seed: int = 0, progress: Progress | None = None) -> list[Check]:
+    """Every check, its worlds and samples drawn from `seed`; networks that have to be trained take a minute or less.
+
+    Args:
+        seed: Of the worlds, of what is sampled in them, and of the networks.
+        progress: Told the family at hand, and how many are behind, as a share.
+    """
+    found = []
+    for place, (name, family) in enumerate(FAMILIES.items()):
+        if progress is not None:
+            progress(name, place / len(FAMILIES))
+        found += family(seed)
+    return found

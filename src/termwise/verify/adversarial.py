@@ -1,7 +1,7 @@
 """Adversarial variational Bayes at its non-parametric optimum, where T* is known: (7) to (11), Propositions 1 and 2.
 
-The posteriors are implicit, and their density is known to the world alone. Trained critics are held against the same
-worlds where there are games.
+The posteriors are implicit, and their density is known to the world alone. `trained_critic` and `trained_game` hold
+critics and players that had to learn against worlds of the same kind.
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """A check: the two sides of one statement, how far they are apart, and how far they may be."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,26 @@ CLOSED_FORM = 1e-9
 
 CLEARLY = 100.0
 """A form that fails must miss by this many times what is allowed."""
+
+CLEARLY_SAMPLED = 3.0
+"""The same, where samples or a training decide, and not quadrature alone."""
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """The values behind a check, to be drawn: one point each.
+
+    Attributes:
+        x: What should be.
+        y: What is.
+        x_label: What x is, and its unit.
+        y_label: Likewise.
+    """
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    x_label: str
+    y_label: str
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,8 @@ class Check:
         allowed: How large it may be.
         note: Where `allowed` comes from, and what else there is to know.
         as_printed: The residual of the form that the notes print, where it was corrected: it must fail clearly.
+        sampled: Whether samples or a training decide, so that another machine may round to other digits.
+        scatter: The values behind it, where they make a picture.
     """
 
     name: str
@@ -42,16 +64,20 @@ class Check:
     allowed: float
     note: str
     as_printed: float | None = None
+    sampled: bool = False
+    scatter: Scatter | None = None
 
     @property
     def passed(self) -> bool:
         """Whether the sides agree, and the printed form, where there is one, does not."""
-        refuted = self.as_printed is None or self.as_printed > CLEARLY * self.allowed
+        clearly = CLEARLY_SAMPLED if self.sampled else CLEARLY
+        refuted = self.as_printed is None or self.as_printed > clearly * self.allowed
         return self.residual <= self.allowed and refuted
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, and whether it passed; what is not finite becomes null."""
-        entries = {**asdict(self), "passed": self.passed}
+        """All but the picture, and whether it passed; what is not finite becomes null."""
+        entries = {**asdict(replace(self, scatter=None)), "passed": self.passed}
+        del entries["scatter"]
         return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in entries.items()}
 
 
@@ -70,6 +96,8 @@ def check(
     printed: Tensor | float | None = None,
     allowed: float = QUADRATURE,
     note: str = "allowed: quadrature",
+    sampled: bool = False,
+    scatter: Scatter | None = None,
 ) -> Check:
     """Hold two sides against each other, value by value.
 
@@ -82,6 +110,8 @@ def check(
         printed: The other, as the notes print it, where that differs.
         allowed: The largest residual.
         note: Where `allowed` comes from.
+        sampled: Whether samples or a training decide.
+        scatter: The values behind it, to be drawn.
     """
     return Check(
         name=name,
@@ -93,6 +123,8 @@ def check(
         allowed=allowed,
         note=note,
         as_printed=None if printed is None else apart(left, printed),
+        sampled=sampled,
+        scatter=scatter,
     )
 
 

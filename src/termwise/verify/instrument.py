@@ -33,6 +33,7 @@ def readings(kind: str, world: World, seed: int) -> list[Check]:
                 truth[name],
                 allowed=STANDARD_ERRORS * reading.stderr,
                 note=f"allowed: {STANDARD_ERRORS:g} standard errors",
+                sampled=True,
             )
         )
     return found

@@ -257,3 +257,15 @@ def test_where_no_folder_is_named_the_run_names_its_own(tmp_path, monkeypatch):
     run = tw.train(TINY, data=vectors(), recipe="vae", seed=3, progress=False)
     assert run.folder.path.as_posix() == "runs/tensor-vae-seed3"
     assert SimpleNamespace(**run.metrics()[-1]).split == "test"
+
+
+def test_a_critic_learns_on_the_training_part_or_on_the_other_half(digits):
+    account = tw.measure(digits, critic=True, critic_steps=2)
+    assert account["rate_nwj"].lower < account["rate"].value and account["rate_nwj"].n == len(digits.data.test)
+    assert "2 steps on 1,438 other examples" in account.diagnosis[-1]
+    assert account["rate"].value == digits.account["rate"].value
+    halves = tw.measure(digits, digits.data.test.tensor(), critic=("total_correlation",), critic_steps=2)
+    assert "2 steps on 180 other examples" in halves.diagnosis[-1]
+    assert "total_correlation_nwj" in halves and "rate_nwj" not in halves
+    with pytest.raises(Refused, match="critic steps must be 1 or more"):
+        tw.measure(digits, critic="rate", critic_steps=0)

@@ -355,3 +355,11 @@ def test_log_likelihood_and_disentanglement_are_added_to_the_account_and_keep_it
 def test_a_limit_without_a_log_likelihood_is_refused(call, runs):
     status, _, err = call("measure", runs[0], "--limit", "9")
     assert status == 2 and "--log-likelihood" in err
+
+
+def test_a_critic_s_bounds_are_added_and_its_steps_are_its_own(call, runs):
+    status, out, _ = call("measure", runs[0], "--critic", "--critic-steps", "2", "--json")
+    assert status == 0
+    assert json.loads(out) == tw.measure(runs[0], critic=True, critic_steps=2).to_json()
+    status, _, err = call("measure", runs[0], "--critic-steps", "2")
+    assert status == 2 and "--critic, too" in err

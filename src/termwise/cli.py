@@ -6,6 +6,7 @@ printed without a traceback, and the status is 2.
 
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,6 +96,10 @@ def measure(
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     samples: Annotated[int, typer.Option(help="Codes for every example; more make the errors smaller.")] = 1,
     noises: Annotated[int, typer.Option(help="For every example, where the posterior has no density.")] = 256,
+    critic: Annotated[
+        bool, typer.Option("--critic", help="Also bounds on rate and ELBO by a critic trained anew on other examples.")
+    ] = False,
+    critic_steps: Annotated[int | None, typer.Option(help="How many moves it makes; 3000 where left out.")] = None,
     seed: Annotated[int, typer.Option(help="Of the codes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, mps.")] = "cpu",
     likelihood: Annotated[
@@ -115,10 +120,13 @@ def measure(
 
     if limit is not None and likelihood is None:
         raise Refused("--limit is of --log-likelihood, which was not asked for. Say --log-likelihood ais, or iwae.")
+    if critic_steps is not None and not critic:
+        raise Refused("--critic-steps is of --critic, which was not asked for. Say --critic, too.")
+    steps: dict[str, Any] = {} if critic_steps is None else {"critic_steps": critic_steps}
     held = None if latents is None else api.load_run(run)  # says so at once where it is no run folder
     where: dict[str, Any] = {"split": split, "seed": seed, "device": device}
     with redirect_stdout(sys.stderr), shown() as told:  # what a function of the user's prints is no part of the account
-        account = api.measure(run, data, samples=samples, noises=noises, progress=told, **where)
+        account = api.measure(run, data, samples=samples, noises=noises, critic=critic, progress=told, **steps, **where)
         if likelihood is not None:
             more = api.log_likelihood(run, data, method=likelihood, limit=limit, progress=told, **where)
             account = account.and_also(more)
@@ -221,14 +229,25 @@ def data(
 
 @app.command()
 def verify(
-    seed: Annotated[int, typer.Option(help="Of the worlds, and of what is sampled in them.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the worlds, and of what is sampled and trained in them.")] = 0,
+    figures: Annotated[Path | None, typer.Option(help="Also write what can be drawn to this folder, as SVG.")] = None,
     as_json: Json = False,
 ) -> None:
     """Run the theory as experiments, equation by equation; the status is 1 where one fails."""
+    from termwise.report.progress import shown
     from termwise.verify import verify as all_checks
 
-    rows = [check.to_json() for check in all_checks(seed)]
+    if figures is not None:
+        figures.mkdir(parents=True, exist_ok=True)
+    with shown() as told:
+        checks = all_checks(seed, told)
+    rows = [check.to_json() for check in checks]
     passed = all(row["passed"] for row in rows)
+    if figures is not None:
+        from termwise.report.scatter import write_scatters
+
+        drawn = write_scatters(checks, figures)
+        print(f"termwise: {len(drawn)} figures are in {figures}", file=sys.stderr)
     if as_json:
         print(json.dumps({"seed": seed, "passed": passed, "checks": rows}, allow_nan=False))
     else:
@@ -248,8 +267,22 @@ def _show(account: "Account") -> None:
     Console().print(account_table(account.to_json()))
 
 
+def _warn_in_one_line() -> None:
+    """A warning of ours is a line on standard error, without the place in the code."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if category.__module__.startswith("termwise."):
+            print(f"termwise: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *place, **more)
+
+    warnings.showwarning = show
+
+
 def main() -> None:
     """Run a command; an error that a user can mend ends with status 2 and no traceback."""
+    _warn_in_one_line()
     try:
         app()
     except TermwiseError as error:

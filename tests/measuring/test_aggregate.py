@@ -5,7 +5,8 @@ import torch
 from brute import full_covariance_log_prob, mixture_log_prob
 from torch.distributions import Independent, MultivariateNormal, Normal
 
-from termwise.measuring.aggregate import FittedNormal, SplitAggregate, marginals_of
+from termwise.measuring.aggregate import FittedNormal, SplitAggregate
+from termwise.measuring.components import Components, marginals_of
 from termwise.terms.mixture import gaussians
 from termwise.worlds import LinearGaussian
 
@@ -22,7 +23,7 @@ def posterior_of(sigma, diagonal, seed=3):
 
 def at_codes(posterior, z, index):
     """Log densities of codes of the examples at `index`: joint and by dimension."""
-    split = SplitAggregate(gaussians(posterior))
+    split = SplitAggregate(Components.of(posterior))
     one, marginals = gaussians(posterior), marginals_of(posterior)
     if one.spread.dim() == 2:
         own = Normal(one.mean[index].double(), one.scale[index].double()).log_prob(z.double()).sum(1)
@@ -84,7 +85,7 @@ def test_the_fitted_density_bounds_where_the_others_are_out_of_reach():
     torch.manual_seed(0)
     z = posterior.rsample()
     _, joint, _ = at_codes(posterior, z, torch.arange(COUNT))
-    fitted = FittedNormal.of([gaussians(posterior)]).log_prob(z)
+    fitted = FittedNormal.of([Components.of(posterior)]).log_prob(z)
     alone, mixed = joint.of_others(0.0, fitted), joint.of_others(0.5, fitted)
     assert float(alone.mean()) < -100 and float(mixed.mean()) > -20
     assert bool((mixed >= fitted - math.log(2)).all())
@@ -95,7 +96,7 @@ def test_the_fitted_density_bounds_where_the_others_are_out_of_reach():
 def test_a_fitted_normal_has_the_moments_of_the_mixture_and_its_expectations_are_in_closed_form(diagonal):
     posterior = posterior_of(0.7, diagonal)
     torch.manual_seed(0)
-    fitted = FittedNormal.of([gaussians(posterior)])
+    fitted = FittedNormal.of([Components.of(posterior)])
     samples = posterior.sample(torch.Size([2000])).double()  # (2000, N, D)
     flat = samples.flatten(0, 1)
     torch.testing.assert_close(fitted.mean, flat.mean(0), atol=0.01, rtol=0)

@@ -34,6 +34,13 @@ def test_each_fault_is_named_with_its_evidence_and_alone(values, expected):
     assert len(sentences) == 1 and expected in sentences[0]
 
 
+def test_what_only_may_be_a_fault_is_not_said_to_be_one_nor_to_be_none():
+    (said,) = diagnose(readings(), possible=readings(marginal_kl=4.0))
+    assert "No fault is sure" in said and "leave room" in said
+    assert "No fault shows" in diagnose(readings(), possible=readings())[0]
+    assert "entangled" in diagnose(readings(total_correlation=3.0), possible=readings(marginal_kl=4.0))[0]
+
+
 def population(name, value, bracket, interval, stderr=0.01):
     return {name: Reading(name, value, stderr, interval, *bracket, "nats", "", "", 10_000)}
 

@@ -22,6 +22,7 @@ from termwise.worlds import Grid, LinearGaussian, TriangularMap, implicit_world
 from termwise.worlds.discrete import DiscreteWorld
 
 TERMS = ("rate", "elbo", "index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl")
+BY_DIMENSION = ("rate_by_dimension", "index_code_mi_by_dimension", "dimension_wise_kl_by_dimension")
 
 
 class Layered(Distribution):
@@ -107,6 +108,7 @@ def test_the_bound_above_is_that_of_its_own_noise_and_the_others_by_hand():
     own, first, second = (Normal(centre, 0.5).log_prob(torch.tensor(z)).exp().item() for centre in (0.2, 1.0, -1.0))
     assert found.above.item() == pytest.approx(math.log((own + first + second) / 3), rel=1e-5)
     assert found.below.item() == pytest.approx(math.log((first + second) / 2), rel=1e-5)
+    assert found.above_by_dimension.item() == pytest.approx(found.above.item(), rel=1e-6)
 
 
 def test_every_term_of_an_account_is_bracketed_about_the_truth_of_quadrature():
@@ -177,6 +179,31 @@ def test_a_normal_in_two_layers_is_bracketed_about_its_closed_form():
         log_q = inner.infer(draw.x)[0].log_prob(found.z)
         assert above(found.above - log_q) and above(log_q - found.below)
         assert (found.above - found.below).mean() < width
+
+
+def test_the_terms_of_each_dimension_alone_are_those_of_quadrature_from_above():
+    exact = world()
+    account = tw.measure(exact, copies(128), noises=100)
+    axis, weights = exact.grid.axis, exact.grid.axis_weights
+    log_p = Normal(0.0, 1.0).log_prob(axis)
+    for j in range(2):
+        log_q = torch.stack([exact.grid.marginal(of_x, j) for of_x in exact.log_posterior])  # (16, n)
+        log_q_j = exact.log_marginals[j]
+        truths = {
+            "rate": (log_q.exp() * (log_q - log_p) * weights).sum(1).mean(),
+            "index_code_mi": (log_q.exp() * (log_q - log_q_j) * weights).sum(1).mean(),
+            "dimension_wise_kl": (log_q_j.exp() * (log_q_j - log_p) * weights).sum(),
+        }
+        for name, truth in truths.items():
+            reading = account[f"{name}_by_dimension"]
+            assert reading.value[j] == pytest.approx(float(truth), abs=4 * reading.stderr[j] + 0.02), name
+
+
+def test_with_few_noises_a_dimension_s_rate_is_above_its_own():
+    draw = Draw(SplitNormal(inner := LinearGaussian.random(0, latent=3, mutual_information=1.5)), inner.data(4000))
+    found = sandwich(draw.posterior, 2)
+    exact = inner.infer(draw.x)[0].base_dist.log_prob(found.z)
+    assert all(above(values) for values in (found.above_by_dimension - exact).T)
 
 
 def test_the_links_sum_to_the_rate_for_every_example():
@@ -308,4 +335,4 @@ def test_a_vae_is_measured_the_same_twice_and_left_as_it_was(posterior):
     tw.measure(model, x, noises=2, samples=2, batch_size=80, progress=lambda stage, part: told.append(part))
     assert told == pytest.approx([0.2, 0.4, 0.5, 0.7, 0.9, 1.0])
     assert first.to_json() == second.to_json()
-    assert {"distortion", "code_use", "active_units", *TERMS} == set(first)
+    assert {"distortion", "code_use", "active_units", *TERMS, *BY_DIMENSION} == set(first)

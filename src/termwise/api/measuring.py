@@ -1,8 +1,9 @@
 """From anything that can be measured to an account: a model, a run, a function of the user's."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 
 from termwise.api.runs import Run, check_fit, load_configured, load_model
 from termwise.data import Dataset, load_data
-from termwise.errors import Refused, TermwiseError
+from termwise.errors import NoDensity, Refused, TermwiseError
 from termwise.measuring import Account
 from termwise.measuring import measure as decomposed
+from termwise.measuring.critic import critic_readings
 from termwise.measuring.disentanglement import disentanglement as scored
 from termwise.measuring.log_likelihood import log_likelihood as estimated
 from termwise.models import VAE, Drawable, adapt
@@ -34,6 +36,8 @@ def measure(
     split: str = "test",
     samples: int = 1,
     noises: int = 256,
+    critic: bool | str | Sequence[str] = False,
+    critic_steps: int = 3000,
     seed: int = 0,
     batch_size: int = 512,
     device: torch.device | str = "cpu",
@@ -49,23 +53,27 @@ def measure(
         split: "train", "validation" or "test".
         samples: Codes for every example; more make the errors smaller.
         noises: Where the posterior has no density: more bring the bounds that take its place together.
+        critic: Whether to read the rate with a critic trained anew, too, for a bound over the ELBO that asks for
+            samples alone; or the names of links to read so: "rate", "index_code_mi", "marginal_kl",
+            "total_correlation". The critic learns on the data's training part where another is measured, and else on
+            either half for the other.
+        critic_steps: How many moves a critic makes; more may bring its bounds nearer to the truth.
         seed: Of the codes.
         batch_size: Examples at a time.
         device: Where to measure.
         progress: Told how far it is.
     """
-    vae, dataset = _resolved(model, data, split, seed)
+    vae, dataset, train = _resolved(model, data, split, seed)
+    where: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "device": device, "progress": progress}
     with _placed(vae, device):
-        return decomposed(
-            vae,
-            dataset,
-            samples=samples,
-            noises=noises,
-            seed=seed,
-            batch_size=batch_size,
-            device=device,
-            progress=progress,
-        )
+        if not critic:
+            return decomposed(vae, dataset, samples=samples, noises=noises, **where)
+        links = ("rate",) if critic is True else (critic,) if isinstance(critic, str) else critic
+        bounds = critic_readings(vae, dataset, train, links=links, steps=critic_steps, **where)
+        try:
+            return decomposed(vae, dataset, samples=samples, noises=noises, **where).and_also(bounds)
+        except NoDensity as refusal:
+            return replace(bounds, diagnosis=(*bounds.diagnosis, str(refusal)))
 
 
 def log_likelihood(
@@ -85,7 +93,7 @@ def log_likelihood(
             or "iwae"), `limit` (how many examples), `split_gap` (into approximation and amortisation), `chains`,
             `temperatures`, `tolerance` and others.
     """
-    vae, dataset = _resolved(model, data, split, seed)
+    vae, dataset, _ = _resolved(model, data, split, seed)
     with _placed(vae, device):
         return estimated(vae, dataset, seed=seed, device=device, **options)
 
@@ -106,13 +114,13 @@ def disentanglement(
         **options: As `termwise.measuring.disentanglement.disentanglement` takes them: `metrics` (names; all where left
             out), `limit` (how many examples), `repeats` and others.
     """
-    vae, dataset = _resolved(model, data, split, seed)
+    vae, dataset, _ = _resolved(model, data, split, seed)
     with _placed(vae, device):
         return scored(vae, dataset, seed=seed, device=device, **options)
 
 
-def _resolved(model: Measurable, data: Data | None, split: str, seed: int) -> tuple[Drawable, Dataset]:
-    """The model itself, and the examples to measure it on."""
+def _resolved(model: Measurable, data: Data | None, split: str, seed: int) -> tuple[Drawable, Dataset, Dataset | None]:
+    """The model itself, the examples to measure it on, and others to train critics on, where there are any."""
     vae: Drawable
     if isinstance(model, str | Path) and _names_function(model):
         vae = _made(str(model))
@@ -127,10 +135,10 @@ def _resolved(model: Measurable, data: Data | None, split: str, seed: int) -> tu
         raise Refused("Nothing to measure on: pass the data, as a Dataset, a tensor, or a source's name or path.")
     if not 0 <= seed <= LARGEST_SEED:
         raise Refused(f"A seed is a whole number from 0 to {LARGEST_SEED}; got {seed}.")
-    dataset = _to_measure(data, split)
+    dataset, train = _to_measure(data, split)
     if isinstance(vae, VAE):
         check_fit(vae, dataset)
-    return vae, dataset
+    return vae, dataset, train
 
 
 def _names_function(model: str | Path) -> bool:
@@ -173,11 +181,12 @@ def _return(homes: Mapping[nn.Module, torch.device]) -> None:
         network.to(home)
 
 
-def _to_measure(data: Data, split: str) -> Dataset:
-    """The examples to measure: a tensor whole, a data set by its split."""
-    if isinstance(data, Dataset):
-        return data.split(split) if data.splits else data
+def _to_measure(data: Data, split: str) -> tuple[Dataset, Dataset | None]:
+    """The examples to measure, a tensor whole, a data set by its split; and its training part where that is another."""
     if isinstance(data, Tensor | np.ndarray):
         whole = load_data(data)
-        return whole.subset(torch.arange(len(whole)))
-    return load_data(data).split(split)
+        return whole.subset(torch.arange(len(whole))), None
+    whole = data if isinstance(data, Dataset) else load_data(data)
+    if isinstance(data, Dataset) and not data.splits:
+        return data, None
+    return whole.split(split), whole.train if split != "train" and "train" in whole.splits else None

@@ -18,13 +18,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions import Distribution, MultivariateNormal, Normal
 
-from termwise.terms.convolution import log_marginals
-from termwise.terms.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
+from termwise.measuring.components import Components, summed
 
 PARTS = 4
-NEARLY_ALONE = math.log(0.99)  # log share of the own example over which the others are summed on their own
 
 
 @dataclass(frozen=True)
@@ -76,11 +74,11 @@ class SplitAggregate:
     """The posteriors of N examples, as components of q(z), dealt at random into parts.
 
     Args:
-        components: One for every example, in order of their index.
+        components: Those of every example, in order of their index.
         parts: How many.
     """
 
-    def __init__(self, components: Gaussians, parts: int = PARTS) -> None:
+    def __init__(self, components: Components, parts: int = PARTS) -> None:
         order = torch.randperm(len(components), generator=torch.Generator().manual_seed(0))
         order = order.to(components.mean.device)
         self.part = torch.empty_like(order)  # of every example, and its place there
@@ -89,34 +87,23 @@ class SplitAggregate:
         for p, rows in enumerate(order.chunk(parts)):
             self.part[rows] = p
             self.place[rows] = torch.arange(len(rows), device=rows.device)
-            self.components.append(Gaussians(components.mean[rows], components.spread[rows]))
-        self.log_marginals = [log_marginals(part) for part in self.components]
+            self.components.append(components.at(rows))
+        self.sums = [summed(part) for part in self.components]
         self.sizes = torch.tensor([len(part) for part in self.components], device=order.device)
 
     def joint(self, z: Tensor, index: Tensor, own: Tensor) -> LogAggregate:
         """log q(z) of codes z, shape (B, D), of the examples at `index`; `own` their log q(z|x), shape (B,)."""
-        others = [log_density(z, part, self._without(index, p)) for p, part in enumerate(self.components)]
-        return LogAggregate(own.double(), torch.stack(others, -1).double(), self._count(index))
+        others = [part.joint(z, self._place(index, p)) for p, part in enumerate(self.sums)]
+        return LogAggregate(own.double(), torch.stack(others, -1), self._count(index))
 
     def by_dimension(self, z: Tensor, index: Tensor, own: Tensor) -> LogAggregate:
         """log q(z_j), likewise; `own` the log q(z_j|x), shape (B, D)."""
-        found = []
-        for p, part in enumerate(self.components):
-            total = self.log_marginals[p](z).double() + math.log(len(part))
-            here = self.part[index] == p
-            share = own[here].double() - total[here]  # of the own example, which is taken out
-            alone = (share > NEARLY_ALONE).any(1)
-            total[here] += torch.log1p(-share.clamp(max=NEARLY_ALONE).exp())
-            if alone.any():
-                rows = here.nonzero().squeeze(1)[alone]
-                total[rows] = marginal_log_density(z[rows], part, self._without(index[rows], p)).double()
-            found.append(total)
-        return LogAggregate(own.double(), torch.stack(found, -1), self._count(index).unsqueeze(1))
+        others = [part.by_dimension(z, self._place(index, p), own) for p, part in enumerate(self.sums)]
+        return LogAggregate(own.double(), torch.stack(others, -1), self._count(index).unsqueeze(1))
 
-    def _without(self, index: Tensor, part: int) -> LogWeights:
-        """Weight one for every component of a part but the own, which has none."""
-        place = torch.where(self.part[index] == part, self.place[index], -1)
-        return LogWeights(0.0, -math.inf, place)
+    def _place(self, index: Tensor, part: int) -> Tensor:
+        """Where examples stand in a part; -1 where they do not."""
+        return torch.where(self.part[index] == part, self.place[index], -1)
 
     def _count(self, index: Tensor) -> Tensor:
         own = torch.nn.functional.one_hot(self.part[index], len(self.components))
@@ -131,13 +118,14 @@ class FittedNormal:
     covariance: Tensor
 
     @classmethod
-    def of(cls, components: list[Gaussians]) -> "FittedNormal":
+    def of(cls, parts: list[Components]) -> "FittedNormal":
         """With the moments of a mixture: a = mean of the means; A = their covariance + the mean of the covariances."""
-        means = torch.cat([part.mean for part in components]).double()
-        spreads = torch.cat([part.spread for part in components]).double()
-        centred = means - means.mean(0)
-        within = spreads.square().mean(0).diag() if spreads.dim() == 2 else (spreads @ spreads.mT).mean(0)
-        return cls(means.mean(0), centred.T @ centred / len(means) + within)
+        weights, means, covariances = Components.joined(parts).flat()
+        weights = weights / weights.sum()
+        mean = weights @ means
+        centred = means - mean
+        within = torch.tensordot(weights, covariances, 1)
+        return cls(mean, (centred.T * weights) @ centred + (within.diag() if within.dim() == 1 else within))
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log r(z), shape (B,)."""
@@ -148,24 +136,19 @@ class FittedNormal:
         return Normal(self.mean, self.covariance.diagonal().sqrt()).log_prob(z.double())
 
     def expected_log_prob(self, posterior: Distribution) -> Tensor:
-        """E_q(z|x)[log r(z)], shape (B,): log r(mean) - tr(A^-1 Sigma) / 2."""
-        own = gaussians(posterior)
+        """E_q(z|x)[log r(z)], shape (B,): of a component, log r(mean) - tr(A^-1 Sigma) / 2."""
+        own = Components.of(posterior)
         precision = torch.linalg.inv(self.covariance)
-        spread = own.spread.double()
-        if spread.dim() == 2:
-            trace = spread.square() @ precision.diagonal()
+        weights, means, covariances = own.flat()
+        if covariances.dim() == 2:
+            trace = covariances @ precision.diagonal()
         else:
-            trace = (precision @ spread).mul(spread).sum((-1, -2))
-        return self.log_prob(own.mean) - 0.5 * trace
+            trace = (precision * covariances).sum((-1, -2))
+        return (weights * (self.log_prob(means) - 0.5 * trace)).view(len(own), -1).sum(1)
 
     def expected_log_prob_by_dimension(self, posterior: Distribution) -> Tensor:
         """E_q(z_j|x)[log r(z_j)], shape (B, D)."""
-        own = gaussians(posterior)
+        own = Components.of(posterior)
         excess = own.scale.double().square() / self.covariance.diagonal()
-        return self.log_prob_by_dimension(own.mean) - 0.5 * excess
-
-
-def marginals_of(posterior: Distribution) -> Independent:
-    """prod_j q(z_j|x) of a normal posterior: batch shape (B,), event shape (D,)."""
-    own = gaussians(posterior)
-    return Independent(Normal(own.mean, own.scale, validate_args=False), 1, validate_args=False)
+        found = self.log_prob_by_dimension(own.mean) - 0.5 * excess  # (B, K, D)
+        return (own.log_weight.double().exp().unsqueeze(-1) * found).sum(1)

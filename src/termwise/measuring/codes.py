@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from termwise.errors import Refused
-from termwise.measuring.aggregate import FittedNormal, SplitAggregate, marginals_of
+from termwise.measuring.aggregate import FittedNormal, SplitAggregate
+from termwise.measuring.components import Components, marginals_of
 from termwise.measuring.population import Known
 from termwise.models.draw import Draw
 from termwise.terms.closed_form import kl
-from termwise.terms.mixture import Gaussians
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class AtCodes:
     """What is known of q(z) at codes, by example; everything in nats, float64, on the CPU.
 
     Attributes:
-        expected_own: E_q(z|x)[log q(z|x)], shape (N,), and by dimension, (N, D).
+        expected_own: E_q(z|x)[log q(z|x)], shape (N,), and by dimension, (N, D); at the codes where it has no closed
+            form.
         to_prior: E_q(z_j|x)[log q(z_j|x) - log p(z_j)], shape (N, D); no columns where the prior does not factorise.
         joint: log q(z).
         marginal: sum_j log q(z_j).
@@ -51,8 +52,8 @@ class Aggregate:
         components: The posteriors of all examples, in order of their index.
     """
 
-    def __init__(self, components: Gaussians) -> None:
-        self.means = components.mean
+    def __init__(self, components: Components) -> None:
+        self.means = components.means
         self.split = SplitAggregate(components)
         parts = self.split.components
         self.fitted = FittedNormal.of(parts)
@@ -65,7 +66,8 @@ class Aggregate:
         assert index is not None
         marginals = marginals_of(posterior)
         own, own_by_dimension = posterior.log_prob(z), marginals.base_dist.log_prob(z)
-        expected, expected_by_dimension = -posterior.entropy(), -marginals.base_dist.entropy()
+        expected = _expected(posterior, own)
+        expected_by_dimension = _expected(marginals.base_dist, own_by_dimension)
         joint = self.split.joint(z, index, own)
         by_dimension = self.split.by_dimension(z, index, own_by_dimension)
         part = self.split.part[index]
@@ -97,6 +99,14 @@ def under_others(draw: Draw) -> Tensor:
 def factorises(prior: Distribution) -> TypeGuard[Independent]:
     """Whether p(z) is the product of p(z_j)."""
     return isinstance(prior, Independent) and not prior.base_dist.event_shape
+
+
+def _expected(law: Distribution, at_codes: Tensor) -> Tensor:
+    """E[log q]: by its entropy, or else log q at the codes."""
+    try:
+        return -law.entropy()
+    except NotImplementedError:
+        return at_codes
 
 
 def _chosen(by_part: list[Tensor], part: Tensor) -> Tensor:

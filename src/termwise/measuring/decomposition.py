@@ -23,9 +23,10 @@ from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.account import Account, Reading, reading_of, reading_without_error
 from termwise.measuring.codes import Aggregate, AtCodes, under_others
+from termwise.measuring.components import Components
 from termwise.measuring.controls import controlled
 from termwise.measuring.diagnosis import diagnose
-from termwise.measuring.implicit import Measured, cautious, measured
+from termwise.measuring.implicit import Measured, at_bounds, measured
 from termwise.measuring.log_likelihood.densities import has_density
 from termwise.measuring.population import KIN, LEAST, Term, population_reading
 from termwise.models.draw import Draw, Drawable, innermost
@@ -70,7 +71,8 @@ def measure(
         total_correlation, dimension_wise_kl, what these four are for the population (population_mi and its kin); the
         rate, index-code MI and dimension-wise KL by dimension; code_use, the nats that an example is worth more under
         its own code than under another's; sigma, where it was learned; active_units. Without a decoder, or where q(z)
-        is no mixture of normals, those that can be had.
+        is no mixture of normals, those that can be had. Of a posterior without a density, the terms between bounds
+        (`implicit.py`), and none of the population's.
     """
     if len(data) < 2:
         raise BadData(f"A standard error needs two examples or more; got {len(data)}.")
@@ -98,13 +100,14 @@ def measure(
             readings[name] = replace(readings[name], bias=readings[name].bias + note)
     about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint()}
     ordered = {name: readings[name] for name in ORDER if name in readings}
-    diagnosis = (*found.said, *diagnose(cautious(ordered) if rate is None else ordered, found.unmeasured))
+    sure, possible = (at_bounds(ordered, "lower"), at_bounds(ordered, "upper")) if rate is None else (ordered, None)
+    diagnosis = (*found.said, *diagnose(sure, found.unmeasured, possible))
     return Account(ordered, diagnosis, {n: v for n, v in values.items() if v.dim() == 1}, about)
 
 
 def _with_density(batches: DataPass, first: Draw, rate: Link, samples: int, progress: Progress | None) -> Measured:
     """The terms of a posterior with a density; those of q(z) where it is a mixture of normals."""
-    aggregate, reason = _aggregate(first, batches)
+    aggregate, reason = _aggregate(batches)
     values, at_codes = _taken(batches, rate, aggregate, samples, progress)
     readings = _readings_without_aggregate(values, rate)
     if aggregate is None or at_codes is None:
@@ -135,14 +138,13 @@ ORDER = (
 )
 
 
-def _aggregate(first: Draw, batches: DataPass) -> tuple[Aggregate | None, str | None]:
+def _aggregate(batches: DataPass) -> tuple[Aggregate | None, str | None]:
     """q(z) of the data; or why it cannot be had."""
-    full = Full()
     try:
-        full.prepare(batches)
+        parts = [Components.of(draw.posterior) for draw in batches()]
     except Refused as refusal:
         return None, str(refusal)
-    return Aggregate(full.components(first)[0]), None
+    return Aggregate(Components.joined(parts)), None
 
 
 def _rate_of(draw: Draw) -> Link | None:

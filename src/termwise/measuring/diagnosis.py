@@ -13,21 +13,34 @@ SATURATED = math.log(10)  # nats below log N: a code's own component is then abo
 SHORT = 0.1  # nats by which N points may fall short of the population before it is said
 
 
-def diagnose(readings: Mapping[str, Reading], unmeasured: str | None = None) -> tuple[str, ...]:
+def diagnose(
+    readings: Mapping[str, Reading], unmeasured: str | None = None, possible: Mapping[str, Reading] | None = None
+) -> tuple[str, ...]:
     """The sentences that these readings support, worst first.
 
     Args:
-        readings: By name.
+        readings: By name; those of links at the least that they can be, where that is all that is known.
         unmeasured: Why q(z) could not be measured, if it could not.
+        possible: The same at the most that they can be, where that is another thing.
     """
-    faults = (_collapse, _ignored_code, _saturation, _holes, _entanglement, _grey, _sigma)
-    found = [sentence for fault in faults for sentence in fault(readings)]
+    found = _faults(readings)
     if unmeasured is not None:
         found.append(f"The terms of q(z) were not measured. {unmeasured}")
+    if not found and possible is not None and _faults(possible):
+        found.append(
+            "No fault is sure, but the bounds of marginal KL and total correlation leave room for one: they do not say "
+            "that q(z) is near the prior, nor that its dimensions are near independence. More noises bring them "
+            "together; a critic asks for none."
+        )
     return tuple(found) or (
         "No fault shows in these terms: no dimension is collapsed, q(z) is near the prior, and its dimensions are "
         "near independence.",
     )
+
+
+def _faults(readings: Mapping[str, Reading]) -> list[str]:
+    faults = (_collapse, _ignored_code, _saturation, _holes, _entanglement, _grey, _sigma)
+    return [sentence for fault in faults for sentence in fault(readings)]
 
 
 def _value(readings: Mapping[str, Reading], name: str) -> float:

@@ -8,7 +8,7 @@
 In expectation E log q(z|x) lies between the two, for every K. Below is Jensen's inequality; above, z comes from a
 random one of the K+1 components, so that by Gibbs' inequality no density, q among them, is higher on average (Yin and
 Zhou, 2018; Molchanov et al., 2019). The bound above is no lower than E log N(z; c_0, sigma^2) - log(K+1): where a code
-tells more nats of its own noise than log(K+1), it is loose.
+tells more nats of its own noise than log(K+1), it is loose. Both hold for each dimension alone, too.
 """
 
 import math
@@ -55,12 +55,14 @@ class Sandwich:
         centre: f(x, eps_0) of their own noise, shape (B, D).
         above: Over E log q in expectation, shape (B,).
         below: Under it, shape (B,).
+        above_by_dimension: Over E log q(z_j|x) in expectation, likewise, shape (B, D).
     """
 
     z: Tensor
     centre: Tensor
     above: Tensor
     below: Tensor
+    above_by_dimension: Tensor
 
 
 def sandwich(posterior: SemiImplicit, noises: int) -> Sandwich:
@@ -68,9 +70,13 @@ def sandwich(posterior: SemiImplicit, noises: int) -> Sandwich:
     scale = posterior.last_scale
     centre = posterior.centres(1)[0]
     z = centre + scale * torch.randn_like(centre)
-    own = log_normal(z, centre, scale)
-    others = torch.cat([log_normal(z, part, scale) for part in in_blocks(posterior, noises)])
-    return Sandwich(z, centre, *bounds(own, others))
+    own = log_normal_by_dimension(z, centre, scale)
+    others, by_dimension = [], own  # log of the sum over noises
+    for part in in_blocks(posterior, noises):
+        found = log_normal_by_dimension(z, part, scale)  # (part, B, D)
+        others.append(found.sum(-1))
+        by_dimension = torch.logaddexp(by_dimension, found.logsumexp(0))
+    return Sandwich(z, centre, *bounds(own.sum(-1), torch.cat(others)), by_dimension - math.log(noises + 1))
 
 
 def in_blocks(posterior: SemiImplicit, count: int) -> Iterator[Tensor]:
@@ -89,5 +95,10 @@ def bounds(own: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
 
 def log_normal(z: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
     """log N(z; centre, diag scale^2), float64, summed over the last dimension."""
+    return log_normal_by_dimension(z, centre, scale).sum(-1)
+
+
+def log_normal_by_dimension(z: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
+    """log N(z_j; centre_j, scale_j^2), float64."""
     standard = (z - centre) / scale
-    return -(0.5 * standard.square() + scale.log()).double().sum(-1) - 0.5 * LOG_2PI * z.shape[-1]
+    return -(0.5 * standard.square() + scale.log()).double() - 0.5 * LOG_2PI

@@ -5,10 +5,13 @@ import pytest
 import torch
 from exact import Binary, dataset, implicit, linear, log_evidence, true_precision, with_exact_posterior
 from torch import nn
+from torch.distributions import Normal
 
 import termwise as tw
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.log_likelihood import gaps, log_likelihood
+from termwise.measuring.log_likelihood.densities import fitted_normal
+from termwise.worlds import implicit_world
 
 
 def mean_error(found, truth):
@@ -111,25 +114,58 @@ def test_as_many_temperatures_as_asked_are_taken():
     assert found.certificate.temperatures == 5 and "5 temperatures" in found["log_likelihood"].estimator
 
 
-def test_a_posterior_without_a_density_is_annealed_from_the_prior_and_has_no_elbo():
-    world = linear(2, 1.0)
+class Hidden:
+    """A world whose posterior is sampled alone."""
+
+    def __init__(self, world):
+        self.world, self.generate, self.prior_law = world, world.generate, world.prior_law
+
+    def infer(self, x):
+        return implicit(self.world.infer(x)[0]), None
+
+
+def test_a_posterior_without_a_density_is_annealed_from_a_normal_of_its_moments_and_has_no_elbo():
+    world = linear(4, 0.3)
     data = dataset(world.data(32))
-
-    class Hidden:
-        generate, prior_law = staticmethod(world.generate), staticmethod(world.prior_law)
-
-        def infer(self, x):
-            return implicit(world.infer(x)[0]), None
-
-    found = log_likelihood(Hidden(), data, temperatures=48, simulated=0, base="prior")
+    found = log_likelihood(Hidden(world), data, temperatures=24, simulated=8, samples=50)
     error, stderr = mean_error(found, log_evidence(world, data.tensor()))
     assert abs(error) < 4 * stderr + 0.05 and stderr < 0.05
+    assert "chains from a normal with the posterior's moments" in found["log_likelihood"].estimator
     assert "elbo" not in found.readings and "inference_gap" not in found.readings
-    for options in ({"method": "iwae"}, {}):
-        with pytest.raises(Refused, match="no density"):
-            log_likelihood(Hidden(), data, temperatures=4, simulated=0, **options)
+    from_prior = log_likelihood(Hidden(world), data, temperatures=24, simulated=8, samples=50, base="prior")
+    assert "chains from the prior" in from_prior["log_likelihood"].estimator
+    assert found.certificate.gap < 0.2 * from_prior.certificate.gap, "the normal begins nearer than the prior"
+    with pytest.raises(Refused, match=r'no density.*"normal"'):
+        log_likelihood(Hidden(world), data, temperatures=4, simulated=0, base="posterior")
     with pytest.raises(Refused, match="Leave split_gap out"):
-        log_likelihood(Hidden(), data, base="prior", split_gap=True)
+        log_likelihood(Hidden(world), data, split_gap=True)
+
+
+def test_without_a_density_importance_weights_are_of_the_normal_and_bound_from_below():
+    world = with_exact_posterior(linear(2, 1.0))
+    data = dataset(world.data(200))
+    found = log_likelihood(Hidden(world), data, method="iwae", samples=5)
+    errors = found.per_example["log_likelihood"] - log_evidence(world, data.tensor())
+    assert float(errors.mean()) == pytest.approx(0, abs=0.005), "moments of 1024 codes are p(z|x)'s to a hundredth"
+    assert found["log_likelihood"].estimator == "IWAE, 5 codes of a normal with the posterior's moments"
+    assert found["log_likelihood"].lower is not None and "elbo" not in found.readings
+    off = log_likelihood(Hidden(linear(2, 1.0, inflate=4.0)), data, method="iwae", samples=1)
+    errors = off.per_example["log_likelihood"] - log_evidence(world, data.tensor())
+    assert float(errors.mean()) < -4 * float(errors.std()) / math.sqrt(200)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_log_p_of_x_of_skewed_and_bent_posteriors_is_that_of_quadrature(seed):
+    world = implicit_world(seed)
+    found = log_likelihood(world, dataset(world.examples), temperatures=16, simulated=0, samples=50, chains=64)
+    error, stderr = mean_error(found, world.log_evidence)
+    assert abs(error) < 4 * stderr + 1e-3 and stderr < 0.04
+
+
+def test_a_posterior_that_hardly_varies_in_a_direction_still_has_a_normal():
+    for scale in ([1.0, 0.0], [0.0, 0.0]):
+        law = fitted_normal(implicit(Normal(torch.ones(3, 2), torch.tensor(scale), validate_args=False)))
+        assert law.log_prob(law.mean).isfinite().all() and law.stddev[:, 1].max() < 0.01
 
 
 def test_grey_values_under_a_bernoulli_are_no_likelihood():

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from termwise.measuring.log_likelihood.densities import Joint
+from termwise.measuring.log_likelihood.densities import Joint, fitted_normal
 from termwise.measuring.log_likelihood.metric import metric
 from termwise.measuring.log_likelihood.path import Path, Point
 from termwise.measuring.log_likelihood.tuning import Kernels, tune
@@ -54,6 +54,13 @@ def annealed(path: Path, kernels: Kernels, temperatures: Tensor, start: Point) -
     return Annealed(log_weights, acceptance / max(1, len(levels) - 2), point)
 
 
+def base_law(base: str, joint: Joint, posterior: Distribution) -> Distribution:
+    """b(z|x): the posterior, the normal with its moments, or the prior; any law with a density does."""
+    if base == "prior":
+        return joint.model.prior_law()
+    return posterior if base == "posterior" else fitted_normal(posterior)
+
+
 @dataclass(frozen=True)
 class Annealer:
     """How chains are run.
@@ -61,7 +68,7 @@ class Annealer:
     Attributes:
         chains: C, for every example.
         leapfrogs: Leapfrog steps a transition.
-        base: "posterior" or "prior": where chains begin.
+        base: "posterior", "normal" or "prior": where chains begin.
     """
 
     chains: int
@@ -70,5 +77,5 @@ class Annealer:
 
     def prepare(self, joint: Joint, posterior: Distribution) -> tuple[Path, Kernels]:
         """The path of a batch, and kernels tuned on it."""
-        path = Path(joint, posterior if self.base == "posterior" else joint.model.prior_law())
+        path = Path(joint, base_law(self.base, joint, posterior))
         return path, tune(path, metric(path, posterior), self.chains, self.leapfrogs)

@@ -6,14 +6,21 @@ invariant law is disturbed by its rounding.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
-from termwise.errors import NoDensity
+from termwise.errors import BadData, NoDensity
 from termwise.models.draw import Drawable
+
+CODES = 1024
+"""From which the moments of a posterior without a density are taken."""
+AT_ONCE = 2**15
+"""Codes that are drawn at once, over all examples: the networks of a posterior may be wide."""
+FLATTEST = 1e-6
+"""The least variance of such a normal, beside its largest."""
 
 Density = Callable[[Tensor], Tensor]
 """Codes z, shape (C, B, D), float64 -> log density, shape (C, B), float64."""
@@ -38,6 +45,38 @@ def density(law: Distribution, dtype: torch.dtype) -> Density:
 def sampled(law: Distribution, *shape: int) -> Tensor:
     """Codes of the law, float64, without gradient."""
     return (normal_in_double(law) or law).sample(torch.Size(shape)).double()
+
+
+def finite_codes(posterior: Distribution, count: int) -> Tensor:
+    """`count` codes of every example, shape (count, B, D), float64.
+
+    Raises:
+        BadData: Some are not finite.
+    """
+    step = max(1, AT_ONCE // posterior.batch_shape.numel())
+    z = torch.cat([sampled(posterior, min(step, count - start)) for start in range(0, count, step)])
+    if not z.isfinite().all():
+        raise BadData(
+            "Expected finite codes of the posterior, got some that are not: is the data what it was made for?"
+        )
+    return z
+
+
+def fitted_normal(posterior: Distribution) -> MultivariateNormal:
+    """The normal with the moments of a posterior that can be sampled: its own, or of `CODES` codes; float64.
+
+    A direction in which the posterior has no width to speak of gets a little of its widest one's.
+    """
+    own = normal_in_double(posterior)
+    if own is not None:
+        factor = own.stddev.diag_embed() if isinstance(own, Independent) else cast(MultivariateNormal, own).scale_tril
+        return MultivariateNormal(own.mean, scale_tril=factor, validate_args=False)
+    z = finite_codes(posterior, CODES)
+    centred = (z - z.mean(0)).movedim(0, -1)  # (B, D, CODES)
+    covariance = centred @ centred.mT / (CODES - 1)
+    widest = covariance.diagonal(dim1=1, dim2=2).amax(1).clamp(min=FLATTEST)
+    ridge = FLATTEST * widest[:, None, None] * torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
+    return MultivariateNormal(z.mean(0), covariance + ridge, validate_args=False)
 
 
 def has_density(law: Distribution) -> bool:

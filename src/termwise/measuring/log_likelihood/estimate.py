@@ -12,12 +12,12 @@ from torch.distributions import Bernoulli
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused, UnknownName
-from termwise.measuring.log_likelihood.annealing import Annealer, annealed
+from termwise.measuring.log_likelihood.annealing import Annealer, annealed, base_law
 from termwise.measuring.log_likelihood.bdmc import Certificate, certificates, doubling, simulate
 from termwise.measuring.log_likelihood.densities import Joint, has_density
 from termwise.measuring.log_likelihood.gaps import adaptable, best_normal
 from termwise.measuring.log_likelihood.importance import effective_sample_size, jackknife, log_mean_exp, log_weights
-from termwise.measuring.log_likelihood.result import LogLikelihood, Made, readings_of, warnings_of
+from termwise.measuring.log_likelihood.result import BASES, LogLikelihood, Made, readings_of, warnings_of
 from termwise.models.draw import Draw, Drawable, innermost
 from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
 
@@ -34,7 +34,7 @@ def log_likelihood(
     most_temperatures: int = 1024,
     tolerance: float = 0.1,
     simulated: int = 64,
-    base: str = "posterior",
+    base: str | None = None,
     split_gap: bool = False,
     limit: int | None = None,
     seed: int = 0,
@@ -58,7 +58,9 @@ def log_likelihood(
         most_temperatures: Where doubling ends; the reading then says that the gap was not reached.
         tolerance: Of BDMC's gap, nats.
         simulated: Examples from the model, for BDMC; 0 for none, which needs `temperatures`.
-        base: Where chains begin: "posterior", or "prior" for a posterior without a density.
+        base: Where chains begin: "posterior", "normal", which has the posterior's moments, or "prior". Where left out,
+            the posterior if it has a density, and else the normal, of which the importance weights then are, too: any
+            law with a density makes a bound.
         split_gap: Whether to seek the best normal posterior of every example, and split the gap.
         limit: How many examples, chosen at random; all where left out.
         seed: Of everything random here.
@@ -69,7 +71,7 @@ def log_likelihood(
     Returns:
         Readings in nats: log_likelihood, log_likelihood_jackknife, elbo, iwae, inference_gap; effective_sample_size,
         in chains or codes; by "ais" bdmc_lower, bdmc_upper and bdmc_gap, on simulated data; with `split_gap`
-        approximation_gap and amortisation_gap. Where the posterior has no density, those that need none.
+        approximation_gap and amortisation_gap. Of a posterior without a density no elbo, and so no gap.
 
     Raises:
         Refused: An option that cannot be, or a model without what the method asks.
@@ -83,18 +85,20 @@ def log_likelihood(
         raise Refused("log p(x) needs p(x|z), and this model has no decoder: pass adapt(decode=...).")
     index = _chosen(len(data), limit, seed)
     batches = DataPass(model, data.subset(index), batch_size, device)
-    annealer = Annealer(chains, leapfrogs, base) if method == "ais" else None
     tell = progress or (lambda stage, part: None)
     certificate, schedule = None, None
     found: dict[str, list[Tensor]] = {}
     with own_randomness(seed), evaluating(model):
         first = next(iter(batches()))
         known = has_density(first.posterior)
-        if not known and (annealer is None or base == "posterior"):
+        if base == "posterior" and not known:
             raise Refused(
-                "This posterior has no density, so neither importance weights nor chains can begin at it. Anneal from "
-                'the prior instead: method="ais", base="prior".'
+                "This posterior has no density, so neither importance weights nor chains can begin at it. Leave base "
+                'out, or say "normal": the normal with the posterior\'s moments.'
             )
+        proposal = "posterior" if known else "normal"
+        base = base or proposal
+        annealer = Annealer(chains, leapfrogs, base) if method == "ais" else None
         if split_gap:
             adaptable(first.posterior)
         grey = isinstance(innermost(first.likelihood), Bernoulli) and not batches.data.value_range().binary
@@ -104,7 +108,7 @@ def log_likelihood(
             schedule = certificate.schedule
         for number, draw in enumerate(batches()):
             joint = Joint(model, draw.x, draw.context)
-            parts = _by_importance(joint, draw, samples, split_gap) if known else {}
+            parts = _by_importance(joint, draw, proposal, samples, split_gap)
             if annealer is not None:
                 path, kernels = annealer.prepare(joint, draw.posterior)
                 if schedule is None:
@@ -122,6 +126,7 @@ def log_likelihood(
         chains=chains,
         temperatures=None if schedule is None else len(schedule) - 1,
         base=base,
+        proposal=proposal,
         certificate=certificate,
         tolerance=tolerance,
         grey=grey,
@@ -146,10 +151,12 @@ def _certificate(
     return certificate
 
 
-def _by_importance(joint: Joint, draw: Draw, samples: int, split_gap: bool) -> dict[str, Tensor]:
-    """The posterior's own weights; as log p(x), too, where no chain overrules them."""
-    weights = log_weights(joint, draw.posterior, samples)
-    parts = _weighed(weights) | {"elbo": weights.mean(0), "iwae": log_mean_exp(weights)}
+def _by_importance(joint: Joint, draw: Draw, proposal: str, samples: int, split_gap: bool) -> dict[str, Tensor]:
+    """Weights of the proposal's codes; as log p(x), too, where no chain overrules them."""
+    weights = log_weights(joint, base_law(proposal, joint, draw.posterior), samples)
+    parts = _weighed(weights) | {"iwae": log_mean_exp(weights)}
+    if proposal == "posterior":
+        parts["elbo"] = weights.mean(0)
     if split_gap:
         parts["best_elbo"] = log_weights(joint, best_normal(joint, draw.posterior), samples).mean(0)
     return parts
@@ -182,11 +189,11 @@ def _check_finite(values: dict[str, Tensor]) -> None:
             )
 
 
-def _check(method: str, base: str, temperatures: int | None, simulated: int, tolerance: float) -> None:
+def _check(method: str, base: str | None, temperatures: int | None, simulated: int, tolerance: float) -> None:
     if method not in ("ais", "iwae"):
         raise UnknownName("method", method, ("ais", "iwae"))
-    if base not in ("posterior", "prior"):
-        raise UnknownName("base", base, ("posterior", "prior"))
+    if base is not None and base not in BASES:
+        raise UnknownName("base", base, BASES)
     if simulated < 0 or simulated == 1:
         raise Refused(f"BDMC's error needs two simulated examples or more, or none with 0; got simulated={simulated}.")
     if method == "ais" and not simulated and temperatures is None:

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from termwise.errors import BadData
-from termwise.measuring.log_likelihood.densities import sampled
+from termwise.measuring.log_likelihood.densities import finite_codes
 from termwise.measuring.log_likelihood.path import Path
 
 DRAWS = 64
@@ -53,11 +52,7 @@ def metric(path: Path, posterior: Distribution) -> Metric:
     Differences so wide see the curvature that a network of ReLUs has on the scale on which chains move, and has not
     at any one point.
     """
-    draws = sampled(posterior, DRAWS)
-    if not draws.isfinite().all():
-        raise BadData(
-            "Expected finite codes of the posterior, got some that are not: is the data what it was made for?"
-        )
+    draws = finite_codes(posterior, DRAWS)
     centre, spread = draws.mean(0), draws.std(0).clamp(min=1e-6)  # (B, D)
     curvatures: tuple[list[Tensor], list[Tensor]] = ([], [])
     for j in range(centre.shape[-1]):

@@ -2,7 +2,8 @@
 
     log f_t(z) = (1 - t) log b(z|x) + t log p(x, z),    t from 0 to 1
 
-f_0 = b integrates to 1 and f_1 to p(x). The base is the model's own posterior, or the prior.
+f_0 = b integrates to 1 and f_1 to p(x). The base is the model's own posterior, a
+normal with the posterior's moments, where it has no density of its own, or the prior.
 """
 
 from dataclasses import dataclass

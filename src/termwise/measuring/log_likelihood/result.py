@@ -12,6 +12,8 @@ COLLAPSED = 5.0  # effective samples; or half of all, where that is fewer
 OFTEN = 0.05  # of the examples
 SELDOM_ACCEPTED = 0.4
 
+BASES = {"posterior": "the posterior", "normal": "a normal with the posterior's moments", "prior": "the prior"}
+
 Values = Mapping[str, Tensor]
 
 
@@ -37,6 +39,7 @@ class Made:
         chains: AIS chains an example.
         temperatures: Of AIS; None where there was none.
         base: Where its chains began.
+        proposal: What the importance weights are of.
         certificate: BDMC's, or None.
         tolerance: What was asked of it, nats.
         grey: Whether a Bernoulli was asked for values between 0 and 1.
@@ -47,6 +50,7 @@ class Made:
     chains: int
     temperatures: int | None
     base: str
+    proposal: str
     certificate: Certificate | None
     tolerance: float
     grey: bool
@@ -55,14 +59,14 @@ class Made:
 
 def readings_of(values: Values, made: Made) -> dict[str, Reading]:
     """Readings of log_likelihood, elbo, iwae and the gaps, by example; of BDMC's bounds; of effective samples."""
-    codes = f"{made.samples} codes"
+    codes = f"{made.samples} codes" + ("" if made.proposal == "posterior" else f" of {BASES[made.proposal]}")
     note = "; of an unnormalised density, as grey values have under a Bernoulli" if made.grey else ""
     note += "; given the context that the encoder hands to the decoder" if made.given else ""
     if made.temperatures is None:
         whole, short = f"IWAE, {codes}", "a lower bound in expectation"
         ess = codes
     else:
-        whole = f"AIS, {made.chains} chains from the {made.base}, {made.temperatures} temperatures"
+        whole = f"AIS, {made.chains} chains from {BASES[made.base]}, {made.temperatures} temperatures"
         short = f"a lower bound in expectation; {certified(made.certificate)}"
         ess = f"{made.chains} chains"
     rows = {

@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+from played import avb
 
 from termwise.report.curves import MOST_POINTS, charts, constant
 
@@ -57,33 +58,10 @@ def test_no_metrics_give_no_charts():
     assert charts([]) == {"x": "epoch", "terms": [], "audit": [], "settings": []}
 
 
-def test_a_critic_has_curves_of_its_own_beside_the_autoencoders():
-    metrics = []
-    for epoch in (1, 2):
-        at = {"epoch": epoch, "step": 10 * epoch, "split": "train"}
-        weights = {"rate": 1.0, "marginal_gan_by_critic": 2.0}
-        terms = {"rate": 3.0, "marginal_gan_by_critic": -1.2}
-        metrics += [
-            {**at, "player": "autoencoder", "loss": 5.0, "terms": terms, "weights": weights, "learning_rate": 1e-3},
-            {
-                **at,
-                "player": "critic of marginal kl",
-                "loss": 1.3,
-                "terms": {"cross_entropy": 1.3, "accuracy": 0.6 + epoch / 10},
-                "weights": {"cross_entropy": 1.0, "accuracy": 0.0},
-                "learning_rate": 1e-4,
-            },
-            {**at, "split": "test", "loss": 6.0, "terms": {"rate": 3.5}},
-        ]
-    found = charts(metrics)
-    terms, settings = by_name(found["terms"]), {chart["title"]: chart for chart in found["settings"]}
-    assert found["x"] == "epoch"
-    assert list(terms["loss"]) == ["train", "test"] and terms["loss"]["train"]["y"] == [5.0, 5.0]
-    accuracy = terms["accuracy"]["critic of marginal kl"]
-    assert list(terms["accuracy"]) == ["critic of marginal kl"]
-    assert (accuracy["x"], accuracy["y"], accuracy["role"]) == ([1, 2], [0.7, 0.8], "train")
-    (chart,) = [chart for chart in found["terms"] if chart["name"] == "marginal_gan_by_critic"]
-    assert (chart["title"], chart["hue"], chart["unit"]) == ("marginal gan, by critic", "marginal", "nats")
+def test_what_a_critic_minimises_is_left_to_the_game_and_its_settings_are_not():
+    found = charts(avb([1.0, 2.0]))
+    assert {chart["name"] for chart in found["terms"]} == {"loss", "distortion"}
+    settings = {chart["title"]: chart for chart in found["settings"]}
     assert constant(settings["learning rate"]) == 1e-3
-    assert constant(settings["learning rate of the critic of marginal kl"]) == 1e-4
-    assert not any("accuracy" in title for title in settings)
+    assert constant(settings["learning rate of the critic of rate"]) == 2e-3
+    assert not any("accuracy" in title or "logit" in title for title in settings)

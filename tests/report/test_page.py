@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from PIL import Image
+from played import avb
 
 from termwise.errors import BadData
 from termwise.report.page import page, write_page
@@ -99,6 +100,16 @@ def test_the_curves_are_strict_json_with_gaps_for_what_is_not_finite(run):
     charts = {chart["name"]: chart["curves"] for chart in data["terms"]}
     assert charts["total_correlation"][0]["y"] == [0.5, None, 1.5, 2.0]
     assert [c["name"] for c in data["settings"]] == ["total_correlation"]
+
+
+def test_a_game_is_read_out_and_drawn_and_what_its_charts_show_is_said(run):
+    assert "The game" not in Reader(page(**run)).words()
+    read = Reader(page(**(run | {"metrics": avb([3.0] * 12, accuracy=[0.97] * 12)})))
+    drawn = {chart["name"] for chart in json.loads(read.scripts[0])["game"]}
+    assert {"accuracy", "cross_entropy", "left_logit", "rate_kl_by_critic", "elbo"} == drawn
+    words = read.words()
+    assert "accuracy is near 1: 0.97" in words and "1/2 where the laws are alike" in words
+    assert ("div", "game") in {(tag, attrs.get("data-charts")) for tag, attrs in read.elements}
 
 
 def test_names_from_outside_stay_text(run):

@@ -1,13 +1,13 @@
 """The lines of metrics.jsonl as charts: one for each quantity, its splits as curves, ready for the page's script.
 
 A chart is plain data: {"name", "title", "unit", "hue", "curves": [{"name", "role", "x", "y", "band"}]}, where the
-role is "train", "held-out", "audit" or "setting" and the name a split's or, for the terms of a further player such as
-a critic, that player's; band is a half-width around y, or None. Numbers that are not
-finite become None, which the script draws as a gap.
+role is "train", "held-out", "audit" or "setting" and the name a split's; band is a half-width around y, or None.
+Numbers that are not finite become None, which the script draws as a gap. What critics minimise, and what the
+autoencoder takes from them, is in `game.py`.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from termwise.report import glossary
@@ -19,35 +19,55 @@ Line = Mapping[str, Any]
 
 def charts(metrics: Sequence[Line]) -> dict[str, Any]:
     """All charts of a run: "x" (epoch or step), and "terms", "audit" and "settings", each a list of charts."""
-    x = _axis(metrics)
-    runs = [line for line in metrics if line.get("split") != "audit"]
-    first = next((line["player"] for line in runs if "player" in line), None)
-    others = list(dict.fromkeys(line["player"] for line in runs if line.get("player", first) != first))
-    leading = [line for line in runs if line.get("player", first) == first]
-    splits = list(dict.fromkeys(str(line.get("split", "train")) for line in leading))
-    by_curve = {split: [line for line in leading if line.get("split", "train") == split] for split in splits}
-    by_curve |= {player: [line for line in runs if line.get("player") == player] for player in others}
+    x = axis(metrics)
+    splits, others = by_split(metrics), by_further_player(metrics)
+    by_curve = {**splits, **others}
+    leading = [line for lines in splits.values() for line in lines]
     audited = [line for line in metrics if line.get("split") == "audit"]
 
-    def chart(name: str, read: Callable[[Line], Any], title: str = "", only: Sequence[str] = tuple(by_curve)) -> Chart:
-        curves = [_curve(c, _role(c, splits), by_curve[c], x, read) for c in only]
-        return _chart(name, title, [c for c in curves if c["x"]])
+    def drawn(name: str, read: Callable[[Line], Any], title: str = "", only: Iterable[str] = tuple(splits)) -> Chart:
+        return chart(name, [curve(c, split_role(c), by_curve[c], x, read) for c in only], title)
 
-    terms = [chart("loss", _at("loss"), only=splits), *(chart(n, _at("terms", n)) for n in _names(runs, "terms"))]
-    settings = [chart("learning_rate", _at("learning_rate"), only=splits)]
-    settings += [chart("learning_rate", _at("learning_rate"), f"learning rate of the {p}", [p]) for p in others]
-    weighing = [n for n in _names(runs, "weights") if any(line.get("weights", {}).get(n) for line in runs)]
-    settings += [chart(n, _at("weights", n), f"weight on {glossary.reading(n).title}") for n in weighing]
-    audit = [_audit(name, audited, x) for name in _names(audited, "terms")]
-    for setting in settings:
-        for curve in setting["curves"]:
-            curve["role"] = "setting"
+    measured = [name for name in names(leading, "terms") if not name.endswith(glossary.BY_CRITIC)]
+    terms = [drawn("loss", under("loss")), *(drawn(name, under("terms", name)) for name in measured)]
+    settings = [drawn("learning_rate", under("learning_rate"))]
+    settings += [drawn("learning_rate", under("learning_rate"), f"learning rate of the {p}", [p]) for p in others]
+    runs = [line for lines in by_curve.values() for line in lines]
+    weighing = [n for n in names(runs, "weights") if any(line.get("weights", {}).get(n) for line in runs)]
+    settings += [drawn(n, under("weights", n), f"weight on {glossary.reading(n).title}", by_curve) for n in weighing]
+    audit = [_audit(name, audited, x) for name in names(audited, "terms")]
+    for line in (one for setting in settings for one in setting["curves"]):
+        line["role"] = "setting"
     return {
         "x": x,
         "terms": [c for c in terms if c["curves"]],
         "audit": [c for c in audit if c["curves"]],
         "settings": [c for c in settings if c["curves"]],
     }
+
+
+def by_split(metrics: Sequence[Line]) -> dict[str, list[Line]]:
+    """The lines of the first player, whose objective is looked at on held-out data too, audits apart."""
+    first = _first_player(metrics)
+    found: dict[str, list[Line]] = {}
+    for line in metrics:
+        if line.get("split") != "audit" and line.get("player", first) == first:
+            found.setdefault(str(line.get("split", "train")), []).append(line)
+    return found
+
+
+def by_further_player(metrics: Sequence[Line]) -> dict[str, list[Line]]:
+    """The lines of the players after the first, such as critics."""
+    first = _first_player(metrics)
+    found: dict[str, list[Line]] = {}
+    for line in metrics:
+        if line.get("player", first) != first:
+            found.setdefault(line["player"], []).append(line)
+    return found
+
+
+def _first_player(metrics: Sequence[Line]) -> str | None:
+    return next((line["player"] for line in metrics if "player" in line), None)
 
 
 def constant(chart: Chart) -> float | None:
@@ -64,19 +84,20 @@ def finite(value: object) -> float | None:
 
 
 def _audit(name: str, lines: Sequence[Line], x: str) -> Chart:
-    curve = _curve("training − Full", "audit", lines, x, _at("terms", name, "difference"))
-    errors = _curve("", "audit", lines, x, _at("terms", name, "stderr"), keep=curve["x"])
-    curve["band"] = [None if s is None else 2 * s for s in errors["y"]]
-    return _chart(name, "", [curve] if curve["x"] else [])
+    differences = curve("training − Full", "audit", lines, x, under("terms", name, "difference"))
+    errors = curve("", "audit", lines, x, under("terms", name, "stderr"), keep=differences["x"])
+    differences["band"] = [None if s is None else 2 * s for s in errors["y"]]
+    return chart(name, [differences])
 
 
-def _chart(name: str, title: str, curves: list[dict[str, Any]]) -> Chart:
+def chart(name: str, curves: Iterable[dict[str, Any]], title: str = "") -> Chart:
+    """A chart of those curves that have points, with the name, the unit and the colour of a quantity."""
     entry = glossary.reading("elbo" if name == "loss" else name)
     title = title or glossary.reading(name).title
-    return {"name": name, "title": title, "unit": entry.unit, "hue": entry.hue, "curves": curves}
+    return {"name": name, "title": title, "unit": entry.unit, "hue": entry.hue, "curves": [c for c in curves if c["x"]]}
 
 
-def _curve(
+def curve(
     name: str,
     role: str,
     lines: Sequence[Line],
@@ -109,20 +130,20 @@ def _thinned(points: list[tuple[float, float | None]]) -> list[tuple[float, floa
     return [points[i] for i in sorted(kept)]
 
 
-def _axis(metrics: Sequence[Line]) -> str:
+def axis(metrics: Sequence[Line]) -> str:
     """Epochs, unless a split has several lines in one."""
     seen = [(line.get("split"), line.get("player"), line.get("epoch")) for line in metrics]
     return "epoch" if len(set(seen)) == len(seen) and all("epoch" in line for line in metrics) else "step"
 
 
-def _names(lines: Sequence[Line], key: str) -> list[str]:
+def names(lines: Sequence[Line], key: str) -> list[str]:
     """Every name under the key, those of the glossary first and in its order."""
     names = dict.fromkeys(name for line in lines for name in line.get(key) or {})
     known = [name for name in glossary.READINGS if name in names]
     return known + [name for name in names if name not in glossary.READINGS]
 
 
-def _at(*keys: str) -> Callable[[Line], Any]:
+def under(*keys: str) -> Callable[[Line], Any]:
     """A reader of what lies under the keys, one inside the other; None where a line has no such thing."""
 
     def read(line: Line) -> Any:
@@ -134,5 +155,6 @@ def _at(*keys: str) -> Callable[[Line], Any]:
     return read
 
 
-def _role(curve: str, splits: Sequence[str]) -> str:
-    return "held-out" if curve in splits and curve != "train" else "train"
+def split_role(name: str) -> str:
+    """How a split's curve is drawn."""
+    return "train" if name == "train" else "held-out"

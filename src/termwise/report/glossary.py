@@ -23,6 +23,12 @@ READINGS = {
     "distortion": Entry("distortion", "−E log p(x|z)", "how poorly the reconstructions fit x", "distortion"),
     "rate": Entry("rate", "KL(q(z|x) ‖ p(z))", "what the code costs, beyond the prior", "rate"),
     "elbo": Entry("ELBO", "−distortion − rate", "a lower bound on log p(x)", "elbo"),
+    "elbo_upper_nwj": Entry(
+        "ELBO from above, NWJ", "", "an upper bound in expectation, by a critic on data that it never saw", "elbo"
+    ),
+    "elbo_upper_dv": Entry(
+        "ELBO from above, DV", "", "an upper bound as samples grow, by a critic on data that it never saw", "elbo"
+    ),
     "index_code_mi": Entry(
         "index-code MI", "KL(q(z|x) ‖ q(z))", "how much a code tells of the example it came from", "mi"
     ),
@@ -44,8 +50,16 @@ READINGS = {
     "dimension_wise_mmd2": Entry(
         "dimension-wise MMD²", "MMD²(∏_j q(z_j), p(z))", "how unlike the prior the marginals are, to a kernel", "dw"
     ),
-    "cross_entropy": Entry("critic's cross-entropy", "", "2 log 2 = 1.39 where it cannot tell the laws apart"),
-    "accuracy": Entry("critic's accuracy", "", "1/2 where the laws are alike to it; 1 where it never errs", unit=""),
+    "accuracy": Entry(
+        "critic's accuracy", "", "1/2 where the laws are alike to the critic; 1 where it never errs", unit="share"
+    ),
+    "cross_entropy": Entry(
+        "critic's cross-entropy", "", "what the critic minimises: 2 log 2 = 1.39 where it cannot tell the laws apart"
+    ),
+    "left_logit": Entry(
+        "mean logit", "E T", "T = log left/right, so zero where the laws are alike, and apart by as much as they are"
+    ),
+    "right_logit": Entry("mean logit of the right law", "E T", "the same, of the other law"),
     "gradient_penalty": Entry("critic's squared slope", "E|∇T|²", "how steep the critic is", unit=""),
     "reference_kl": Entry("reference KL", "KL(q(z|x) ‖ r(z|x))", "how unlike a normal the posterior is", "mi"),
     "reference_to_prior": Entry(
@@ -114,16 +128,28 @@ STOPS = {
 
 
 BY_CRITIC = "_by_critic"
+OF_CRITIC = {
+    BY_CRITIC: ("{}, by critic", "the plug-in of a critic's T: no bound on either side"),
+    "_nwj": ("{} NWJ", "a lower bound in expectation, by a critic on data that it never saw"),
+    "_dv": ("{} DV", "a lower bound as samples grow, by a critic on data that it never saw"),
+}
+"""By how their names end: what readings by a critic are called, of their link, and mean."""
+
+SPELLED = (("kl", "KL"), ("gan", "GAN"), ("hellinger", "Hellinger"), ("jensen shannon", "Jensen-Shannon"),
+           ("pearson", "Pearson"), ("neyman", "Neyman"), ("chi 2", "χ²"), ("jeffreys", "Jeffreys"))  # fmt: skip
 
 
 def reading(name: str) -> Entry:
-    """The entry of a reading; one that is not known goes by its own name, a critic's claim with its link's colour."""
+    """The entry of a reading; one that is not known goes by its own name, a critic's with its link's colour."""
     if name in READINGS:
         return READINGS[name]
-    if name.endswith(BY_CRITIC):
-        known = (entry.hue for kl, entry in READINGS.items() if name.startswith(kl.removesuffix("_kl")))
-        title = re.sub(r" kl$", " KL", name.removesuffix(BY_CRITIC).replace("_", " "))
-        return Entry(f"{title}, by critic", "", "a plug-in: no bound", next(known, "other"))
+    for ending, (title, meaning) in OF_CRITIC.items():
+        if name.endswith(ending):
+            link = name.removesuffix(ending).replace("_", " ")
+            known = (entry.hue for kl, entry in READINGS.items() if name.startswith(kl.removesuffix("_kl")))
+            for plain, spelled in SPELLED:
+                link = re.sub(rf"\b{plain}\b", spelled, link)
+            return Entry(title.format(link), "", meaning, next(known, "other"))
     return Entry(name.replace("_", " "))
 
 

@@ -45,15 +45,19 @@ function nearest(xs, x) {
   return Math.abs(xs[low] - x) <= Math.abs(xs[high] - x) ? low : high;
 }
 
-const everywhere = [...data.terms, ...data.audit, ...data.settings].flatMap((chart) => chart.curves.flatMap((c) => [c.x[0], c.x.at(-1)]));
+const everywhere = [...data.game, ...data.terms, ...data.audit, ...data.settings].flatMap((chart) => chart.curves.flatMap((c) => [c.x[0], c.x.at(-1)]));
 const start = everywhere.length ? everywhere.reduce((a, b) => Math.min(a, b)) : 0;
 const end = everywhere.length ? everywhere.reduce((a, b) => Math.max(a, b)) : 1;
 
 function role(chart, curve) {
   if (curve.role === "train") return "train";
+  if (curve.role === "rigorous") return "held other";
   const alike = chart.curves.filter((other) => other.role === curve.role);
   return alike.indexOf(curve) > 0 ? "held other" : "held";
 }
+
+// A band is a half-width around y, or a pair of ends.
+const ends = (y, band) => (Array.isArray(band) ? band : [y - (band ?? 0), y + (band ?? 0)]);
 
 class Chart {
   constructor(chart) {
@@ -92,7 +96,7 @@ class Chart {
       const cut = (list) => list && list.slice(first);
       return { ...curve, x: cut(curve.x), y: cut(curve.y), band: cut(curve.band), look: role(this.chart, curve) };
     });
-    const values = this.curves.flatMap((c) => c.y.flatMap((y, i) => (y === null ? [] : [y - (c.band?.[i] ?? 0), y + (c.band?.[i] ?? 0)])));
+    const values = this.curves.flatMap((c) => c.y.flatMap((y, i) => (y === null ? [] : ends(y, c.band?.[i]))));
     let bottom = values.reduce((a, b) => Math.min(a, b), Infinity), top = values.reduce((a, b) => Math.max(a, b), -Infinity);
     if (!values.length) [bottom, top] = [0, 1];
     if (this.curves.some((c) => c.role === "audit")) [bottom, top] = [Math.min(bottom, 0), Math.max(top, 0)];
@@ -140,8 +144,8 @@ class Chart {
         const under = banded.map((p) => `${x(p[0]).toFixed(1)} ${y(p[1] - p[2]).toFixed(1)}`).reverse();
         this.svg.append(node("path", { class: "band", d: `M${[...over, ...under].join("L")}Z` }));
       } else if (banded.length === 1) {
-        const [at, value, half] = banded[0];
-        this.svg.append(node("line", { class: "curve", x1: x(at), x2: x(at), y1: y(value - half), y2: y(value + half) }));
+        const [at, value, band] = banded[0], [low, high] = ends(value, band);
+        this.svg.append(node("line", { class: "curve", x1: x(at), x2: x(at), y1: y(low), y2: y(high) }));
       }
       if (run.length > 1) {
         const path = run.map((p) => `${x(p[0]).toFixed(1)} ${y(p[1]).toFixed(1)}`).join("L");
@@ -160,7 +164,8 @@ class Chart {
       const i = value === null ? curve.y.findLastIndex((v) => v !== null) : nearest(curve.x, value);
       if (i < 0) continue;
       where ??= curve.x[i];
-      const band = curve.band?.[i] != null ? ` ± ${short(curve.band[i] / 2)}` : "";
+      const held = curve.band?.[i] ?? null;
+      const band = held === null ? "" : Array.isArray(held) ? `, ${held.map(short).join(" to ")}` : ` ± ${short(held / 2)}`;
       told.push(node("span", { class: curve.look }, `${curve.name} ${short(curve.y[i])}${band}`));
       if (value !== null && curve.y[i] !== null) {
         this.cross.append(node("circle", { class: `dot ${curve.look}`, cx: x(curve.x[i]), cy: y(curve.y[i]), r: 3.6 }));

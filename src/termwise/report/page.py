@@ -8,9 +8,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from termwise.report import curves, galleries, sections
+from termwise.report import curves, galleries, game, sections
 from termwise.report.facts import facts
 from termwise.report.pictures import Pictures
+from termwise.report.verdicts import verdicts
 from termwise.report.walk import standard_links
 
 
@@ -55,7 +56,7 @@ def page(
     pictures: Pictures,
 ) -> str:
     """The page as text; the arguments are those of `write_page`."""
-    spec = curves.charts(metrics)
+    spec = curves.charts(metrics) | {"game": game.charts(metrics, account)}
     spec["still"] = [c for c in spec["settings"] if curves.constant(c) is not None]
     spec["settings"] = [c for c in spec["settings"] if curves.constant(c) is None]
     return Template(_resource("page.html")).substitute(
@@ -67,12 +68,12 @@ def page(
         account=sections.account_table(account),
         diagnosis=sections.diagnosis(account),
         dimensions=sections.dimensions(account),
-        curves=sections.curves(spec),
+        curves=sections.game(spec, verdicts(metrics, account)) + sections.curves(spec),
         reconstructions=galleries.reconstructions(pictures),
         samples=galleries.samples(pictures),
         traversals=galleries.traversals(pictures, account),
         configuration=sections.configuration(config),
-        data=_json({k: spec[k] for k in ("x", "terms", "audit", "settings")}),
+        data=_json({k: spec[k] for k in ("x", "game", "terms", "audit", "settings")}),
     )
 
 

@@ -107,6 +107,24 @@ def dimensions(account: Account) -> str:
     return intro + shown + more
 
 
+def game(spec: Mapping[str, Any], verdicts: Sequence[str]) -> str:
+    """What the curves of a game say, the places for them, and what they are; "" where no game was played."""
+    if not spec["game"]:
+        return ""
+    told = "".join(f"<li>{typeset(verdict)}</li>" for verdict in verdicts)
+    names = dict.fromkeys(chart["name"] for chart in spec["game"])
+    meanings = "".join(
+        f"<div {hue(name)}><dt>{escape(entry.title)}</dt><dd>{escape(entry.meaning)}</dd></div>"
+        for name in names
+        if (entry := glossary.reading(name)).meaning
+    )
+    return (
+        f'<h3>The game</h3><ul class="diagnosis">{told}</ul><div class="charts" data-charts="game"></div>'
+        f'<details><summary>What these charts show</summary><dl class="meanings">{meanings}</dl></details>'
+        "<h3>The autoencoder's own terms</h3>"
+    )
+
+
 def curves(spec: Mapping[str, Any]) -> str:
     """Places for the page's script to draw in, and in words what stayed the same throughout."""
     if not any(spec[group] for group in ("terms", "audit", "settings")):

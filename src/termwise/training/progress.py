@@ -67,7 +67,12 @@ SHORT = {
 
 def in_short(terms: Mapping[str, float]) -> str:
     """The terms on one line."""
-    return "  ".join(f"{SHORT.get(name, name)} {value:.2f}" for name, value in terms.items())
+    return "  ".join(f"{_short(name)} {value:.2f}" for name, value in terms.items())
+
+
+def _short(name: str) -> str:
+    link, by_critic, _ = name.partition("_kl_by_critic")
+    return SHORT.get(name) or (f"{SHORT.get(link) or SHORT.get(f'{link}_kl', link)} by critic" if by_critic else name)
 
 
 class Bar:

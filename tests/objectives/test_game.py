@@ -57,6 +57,8 @@ def test_an_adversarial_estimator_is_seated_with_its_critic_who_moves_first(samp
     assert [(part.term.name, part.weight(0)) for part in critic.objective.parts] == [
         ("cross_entropy", 1.0),
         ("accuracy", 0.0),
+        ("left_logit", 0.0),
+        ("right_logit", 0.0),
         ("gradient_penalty", 1.0),
     ]
     game.build(sample.draw)

@@ -193,3 +193,50 @@ def test_waymarks_make_a_ratio_telescope():
 def test_a_density_ratio_that_cannot_be_is_refused(option, reason):
     with pytest.raises(Refused if "Did" not in reason else UnknownName, match=reason):
         game_of(link("aggregate", "prior", f'{{ name = "density-ratio", {option} }}'))
+
+
+CONTRAST = '{ name = "adaptive-contrast", hidden = [5], moves = 2, reference = { name = "mixture", components = 3 } }'
+
+
+def test_a_walk_of_adaptive_contrast_stops_at_one_reference_whichever_link_names_it_first():
+    near = link("posterior", "reference", CONTRAST)
+    far = link("reference", "prior", '{ name = "monte-carlo" }')
+    for toml in (near + far, far + near):
+        game = game_of(toml)
+        terms = {part.term.name: part.term for part in game.players[0].objective.parts}
+        first, second = terms["reference_kl_by_critic"], terms["reference_to_prior"]
+        assert first.right is second.left is first.estimator.reference
+        assert [player.name for player in game.turns][:2] == ["reference of posterior", "critic of reference kl"]
+        assert game.players[2].moves == 2 and game.networks["critic of reference kl"].hidden == (5,)
+
+
+@pytest.mark.parametrize("reference", ["moments", {"name": "full", "fixed": False}])
+def test_a_walk_of_adaptive_contrast_has_the_total_of_the_recipe(sample, reference):
+    estimator = {"name": "adaptive-contrast", "reference": reference, "hidden": [6]}
+    links = [
+        {"from": "posterior", "to": "reference", "estimator": estimator},
+        {"from": "reference", "to": "prior", "estimator": {"name": "monte-carlo"}},
+    ]
+    totals = []
+    for objective in ({"links": links}, {"recipe": "avb-ac", "reference": reference, "hidden": [6]}):
+        game = ObjectiveSpec.model_validate(objective).build()
+        torch.manual_seed(0)
+        game.build(sample.draw)
+        totals.append(game.players[0].objective(sample.draw).total.item())
+    assert totals[0] == pytest.approx(totals[1], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("toml", "error", "reason"),
+    [
+        (link("posterior", "prior", '{ name = "adaptive-contrast" }'), Refused, "from the posterior to the reference"),
+        (
+            link("posterior", "reference", '{ name = "adaptive-contrast", reference = "momnets" }'),
+            UnknownName,
+            "Did you mean 'moments'",
+        ),
+    ],
+)
+def test_an_adaptive_contrast_that_cannot_be_is_refused(toml, error, reason):
+    with pytest.raises(error, match=reason):
+        game_of(toml)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch.distributions import Normal
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from termwise.errors import Refused
 from termwise.models import VAE
@@ -229,3 +229,60 @@ def test_separation_is_said_with_its_evidence_and_only_where_it_is():
     assert seen is not None and "99.87%" in seen and "0.004" in seen
     assert separation({"accuracy": 0.97, "cross_entropy": 0.1}) is None
     assert separation({"distortion": 3.0}) is None
+
+
+class Learning(torch.nn.Module):
+    """A prior N(m, s^2), or a mixture of it and the standard normal, which has no pathwise samples."""
+
+    name = "learning"
+
+    def __init__(self, mixed=False):
+        super().__init__()
+        self.mean = torch.nn.Parameter(torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64))
+        self.log_scale = torch.nn.Parameter(torch.tensor([0.2, 0.0, -0.3], dtype=torch.float64))
+        self.mixed = mixed
+
+    def forward(self):
+        normal = Independent(Normal(self.mean, self.log_scale.exp()), 1)
+        if not self.mixed:
+            return normal
+        both = Normal(torch.stack([self.mean, 0 * self.mean]), torch.stack([self.log_scale.exp(), 1 + 0 * self.mean]))
+        return MixtureSameFamily(Categorical(torch.ones(2, dtype=torch.float64)), Independent(both, 1))
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("left", ["posterior", "aggregate"])
+def test_a_prior_that_learns_gets_the_gradient_of_the_kl_by_its_density(left, mixed):
+    """d KL(left || prior) = -E_left[d log p(z)], whatever the critic; the critic's own loss does not reach it."""
+    game = Game(left, "prior")
+    game.model.prior = prior = Learning(mixed)
+    draw = game.draw()
+    sum(weight * term(draw).mean() for weight, term in game.adversary.terms).backward()
+    assert prior.mean.grad is None and prior.log_scale.grad is None
+    game.link(draw).mean().backward()
+    wanted = torch.autograd.grad(-prior().log_prob(draw.z.detach()).mean(), [prior.mean, prior.log_scale])
+    torch.testing.assert_close(prior.mean.grad, wanted[0])
+    torch.testing.assert_close(prior.log_scale.grad, wanted[1])
+
+
+@pytest.mark.parametrize("divergence", [name for name in TRAINABLE if name != "kl"])
+def test_a_prior_that_learns_gets_the_pathwise_gradient_of_any_other_divergence(divergence):
+    """-E_prior[f*(f'(r))] along the prior's samples, with f* o f' = r f' - f."""
+    game = Game("aggregate", "prior", divergence)
+    game.model.prior = prior = Learning()
+    draw = game.draw()
+    game.link(draw).mean().backward(retain_graph=True)
+    r = game.logit(game.link.estimator.samples(game.link.left, game.link.right, draw)[1], draw.x).exp()
+    formula = -(r * SLOPES[divergence](r) - FUNCTIONS[divergence](r)).mean()
+    wanted = torch.autograd.grad(formula, [prior.mean, prior.log_scale])
+    torch.testing.assert_close(prior.mean.grad, wanted[0])
+    torch.testing.assert_close(prior.log_scale.grad, wanted[1])
+
+
+def test_a_prior_that_learns_without_pathwise_samples_is_refused_any_other_divergence_than_the_kl():
+    game = Game("aggregate", "prior", "hellinger")
+    game.model.prior = Learning(mixed=True)
+    with pytest.raises(Refused, match=r"needs samples with a pathwise.*Take divergence 'kl'"):
+        game.link(game.draw())
+    with torch.no_grad():
+        assert game.link(game.draw()).isfinite().all()

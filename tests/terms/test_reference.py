@@ -9,8 +9,8 @@ from termwise.models.draw import Draw
 from termwise.terms import MonteCarlo
 from termwise.terms.adaptive_contrast import AdaptiveContrast
 from termwise.terms.critic import Critic
-from termwise.terms.laws import Reference
 from termwise.terms.link import Link, by_example
+from termwise.terms.reference import Reference
 
 SCALE = torch.tensor([[0.5, 0.0], [0.3, 0.8]])
 
@@ -158,3 +158,30 @@ def test_examples_that_are_alike_share_their_moments_which_are_taken_once():
     assert seen == [3]
     torch.testing.assert_close(law.mean, draw.x, atol=0.12, rtol=0)
     assert torch.equal(law.variance[:3], law.variance[-3:])
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_what_the_critic_minimises_reaches_no_moment_of_the_posterior(fixed):
+    scale = torch.tensor([0.4, 0.7], requires_grad=True)
+    draw = draw_of(lambda x: Independent(Normal(x, scale.expand_as(x)), 1))
+    reference = Reference(fixed=fixed)
+    near = Link("posterior", reference, AdaptiveContrast(reference, Critic((4,), "tanh", gradient_penalty=2.0)))
+    near.estimator.critic.build(draw, given_x=True)
+    (critic,) = near.estimator.adversaries(near.name, near.left, near.right)
+    sum(weight * term(draw).mean() for weight, term in critic.terms).backward()
+    assert scale.grad is None
+    assert all(parameter.grad is not None for parameter in near.estimator.critic.parameters())
+
+
+def test_moments_that_are_constants_are_taken_once_for_all_draws_of_a_batch_while_the_model_stands():
+    seen = []
+
+    def posterior(x):
+        seen.append(len(x))
+        return Skewed(x)
+
+    draw = draw_of(posterior)
+    law = Reference(noises=50)
+    first = law.distribution(draw.again())
+    assert law.distribution(draw.again()) is first and law.distribution(draw.again(inferred=False)) is first
+    assert len(seen) == 1

@@ -6,12 +6,15 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
+from termwise.data import load_data
 from termwise.errors import Refused
 from termwise.models import VAE
 from termwise.models.draw import Draw
-from termwise.objectives import distortion, solo, total_correlation
+from termwise.objectives import Objective, OptimizerSettings, Weighted, distortion, solo, total_correlation
 from termwise.terms import Critic, DensityRatio, Link, Telescoping
 from termwise.terms.telescoping import waymark
+from termwise.training.critic import train_critics
+from termwise.worlds import LinearGaussian
 
 WAYMARKS = 3
 
@@ -110,3 +113,36 @@ def test_a_telescoping_link_is_seated_and_named_as_any_density_ratio():
 def test_a_critic_that_cannot_bridge_the_steps_is_refused(make):
     with pytest.raises(Refused, match="needs a critic with heads="):
         make()
+
+
+class Squares(torch.nn.Module):
+    """Logits linear in ((z - mu(x)) / sigma)^2, z^2 and z mu(x): all bridges of the world below are of this form."""
+
+    def __init__(self, world, heads):
+        super().__init__()
+        self.world = world
+        self.linear = torch.nn.Linear(3 * len(world.offset), heads)
+
+    def forward(self, x, z):
+        posterior = self.world.infer(x)[0]
+        bar = (z - posterior.mean) / posterior.stddev
+        return self.linear(torch.cat([bar.square(), z.square(), z * posterior.mean], 1))
+
+
+@pytest.mark.parametrize("waymarks", [0, 8])
+def test_a_rate_of_eighteen_nats_is_bridged_in_steps_and_not_in_one(waymarks):
+    """Both critics can say the truth; the single one tells the laws apart long before, and stops nowhere near."""
+    latent, rate = 8, 18.0
+    spread = torch.full((latent,), math.exp(2 * rate / latent))
+    world = LinearGaussian.probabilistic_pca(torch.zeros(latent + 1), torch.cat([torch.ones(1), spread]).diag(), latent)
+    assert world.truth()["rate"] == pytest.approx(rate, abs=1e-6)
+    critic = Critic(heads=waymarks + 1, body=Squares(world, waymarks + 1))
+    ratio = Telescoping(waymarks, critic=critic) if waymarks else DensityRatio(critic=critic)
+    link = Link("posterior", "prior", ratio)
+    falling = OptimizerSettings(learning_rate={"schedule": "cosine", "start": 0.1, "end": 1e-3, "steps": 300})
+    game = solo(Objective((Weighted(link),)))
+    train_critics(game, world, load_data(world.data(20_000), test=0.0), steps=300, optimizer=falling)
+    draw = Draw(world, world.data(5000, seed=1))
+    with torch.no_grad():
+        error = abs(float(link(draw).mean()) - rate)  # of standard error 0.04
+    assert error < 1.5 if waymarks else error > 5

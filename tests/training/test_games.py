@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import torch
-from short import EachStep, examples, small, trainer, weights
+from short import EachStep, StopAt, Stopped, examples, small, trainer, weights
 
 import termwise as tw
 from termwise.data import load_data
@@ -76,7 +76,7 @@ def test_every_player_has_a_line_and_the_critics_says_how_well_it_tells_the_laws
     one.run()
     train = [line for line in one.folder.metrics() if line["split"] == "train"]
     assert [line["player"] for line in train] == ["autoencoder", CRITIC]
-    assert set(train[1]["terms"]) == {"cross_entropy", "accuracy"}
+    assert set(train[1]["terms"]) == {"cross_entropy", "accuracy", "left_logit", "right_logit"}
     assert 0 <= train[1]["terms"]["accuracy"] <= 1 and train[1]["loss"] == train[1]["terms"]["cross_entropy"]
     assert train[1]["learning_rate"] == 0.003
     (held_out,) = [line for line in one.folder.metrics() if line["split"] == "test"]
@@ -252,3 +252,67 @@ def test_a_critic_alone_leaves_the_autoencoder_as_it_is():
     with pytest.raises(NonFiniteLoss, match=CRITIC):
         wild = factor_vae(critic_learning_rate=1e30)
         train_critics(wild, model, examples(test=0.0), steps=20)
+
+
+REFERENCE = "reference of posterior"
+
+
+def contrast(reference):
+    return tw.recipe("avb-ac", hidden=[6], moves=2, reference={"name": reference, "hidden": [5]})
+
+
+IMPLICIT = {"posterior": "noise-input+normal"}
+
+
+@pytest.mark.parametrize("reference", ["mixture", "flow"])
+def test_a_learned_reference_is_trained_looked_at_and_resumed_as_a_critic_is(tmp_path, reference):
+    straight = trainer(tmp_path / "straight", contrast(reference), build=IMPLICIT, data=examples(80))
+    straight.start()
+    began = weights(straight.game.networks[REFERENCE])
+    kept = straight.run()
+    assert not any(map(torch.equal, began, weights(straight.game.networks[REFERENCE])))
+    lines = {line["player"]: line for line in straight.folder.metrics() if line["split"] == "train"}
+    assert set(lines) == {"autoencoder", REFERENCE, "critic of reference kl"}
+    assert lines[REFERENCE]["loss"] == lines[REFERENCE]["terms"]["reference_cross_entropy"]
+
+    stopped = trainer(
+        tmp_path / "cut", contrast(reference), build=IMPLICIT, data=examples(80), watcher=StopAt(5), checkpoint_steps=3
+    )
+    stopped.start()
+    with pytest.raises(Stopped):
+        stopped.run()
+    again = trainer(tmp_path / "cut", contrast(reference), build=IMPLICIT, data=examples(80))
+    again.resume()
+    assert all(map(torch.equal, weights(again.run()), weights(kept)))
+    pairs = (weights(one.game.networks[REFERENCE]) for one in (again, straight))
+    assert all(map(torch.equal, *pairs))
+
+
+def test_a_reference_whose_weights_are_lost_is_at_fault(tmp_path):
+    def poison(step):
+        if step == 3:
+            with torch.no_grad():
+                next(one.game.networks[REFERENCE].parameters()).fill_(math.nan)
+
+    one = trainer(tmp_path / "run", contrast("mixture"), build=IMPLICIT, watcher=EachStep(poison))
+    one.start()
+    with pytest.raises(NonFiniteLoss, match=f"'{REFERENCE}' is at fault"):
+        one.run()
+
+
+def test_codes_that_are_not_finite_are_the_autoencoders_fault_and_not_the_critics(tmp_path):
+    model = small()
+    one = trainer(tmp_path / "run", factor_vae(), model=model, epochs=1)
+    one.start()
+    with torch.no_grad():
+        model.encoder[-1].bias.fill_(1e38)  # finite, and its square is not
+    with pytest.raises(NonFiniteLoss, match="'autoencoder' is at fault: its weights are finite, and its codes are not"):
+        one.run()
+
+
+def test_a_critics_body_of_another_shape_is_refused_in_one_sentence(tmp_path):
+    ratio = DensityRatio("kl", Critic(body=torch.nn.Linear(3, 1)))
+    one = trainer(tmp_path / "run", solo(distortion() + total_correlation(ratio)), epochs=1)
+    one.start()
+    with pytest.raises(Refused, match=r"critic's body failed on z of shape \(16, 2\)"):
+        one.run()

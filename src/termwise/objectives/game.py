@@ -9,7 +9,7 @@ from torch import nn
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.objectives.objective import Objective, Weighted
+from termwise.objectives.objective import Breakdown, Objective, Weighted
 from termwise.objectives.schedule import Constant, Weight
 from termwise.terms.adversary import Adversarial, Adversary
 from termwise.terms.link import Link
@@ -50,25 +50,40 @@ class Player:
         return [parameter for network in owned for parameter in network.parameters()]
 
 
+Moves = Mapping[str, Breakdown]
+"""What each player, by name, found its objective to be."""
+
+
 @dataclass(frozen=True)
 class Game:
-    """Players, who move in turn on fresh draws.
+    """Players, who move in turn on fresh draws, or all at once on one.
 
     Attributes:
         players: The first is the one whose objective is looked at on held-out data.
         networks: What players own beside the model's networks, such as critics.
         builders: What makes each of these, from a first draw, where its layers wait for one.
+        at_once: Whether all move from one draw and one state of the weights, a move each.
+        sits_out: Of players who move at once, the names of those who leave this round out.
+
+    Raises:
+        Refused: Players have one name; or they move at once, and several times.
     """
 
     players: tuple[Player, ...]
     networks: Mapping[str, nn.Module] = field(default_factory=dict)
     builders: Mapping[str, Callable[[Draw], None]] = field(default_factory=dict)
+    at_once: bool = False
+    sits_out: Callable[[Moves], set[str]] | None = None
     memories: tuple[Memory, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         names = [player.name for player in self.players]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise Refused(f"Two players are called {', '.join(twice)}. Give each a name, and a network, of its own.")
+        if self.at_once and any(player.moves > 1 for player in self.players):
+            raise Refused("Players who move at once make one move a round. Leave moves out, or let them move in turn.")
+        if self.sits_out is not None and not self.at_once:
+            raise Refused("Only players who move at once can be told to sit a round out. Set at_once=True.")
         found = {id(memory): memory for player in self.players for memory in player.objective.memories}
         object.__setattr__(self, "memories", tuple(found.values()))
 
@@ -101,7 +116,8 @@ class Game:
             network.load_state_dict(state["networks"][name])
 
 
-AUTOENCODER = ("encoder", "family", "decoder", "likelihood", "prior")
+ENCODER, DECODER = ("encoder", "family"), ("decoder", "likelihood", "prior")
+AUTOENCODER = ENCODER + DECODER
 
 
 def solo(objective: Objective, optimizer: OptimizerSettings | None = None) -> Game:

@@ -1,7 +1,8 @@
 """The one table of named objectives. Each is a choice of links, estimators and weights, with its paper's defaults.
 
 Distortion weighs 1 throughout. A weight may be a number or a schedule; `aggregate` is what q(z) is remembered from:
-"bank", "full", "minibatch-stratified", "minibatch-weighted", or a memory of your own.
+"bank", "full", "minibatch-stratified", "minibatch-weighted", or a memory of your own; `reference` is what stands
+between posterior and prior: "moments", "full", "learned", "learned-full", "mixture", "flow", or one of your own.
 """
 
 import inspect
@@ -9,12 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import PositiveFloat, PositiveInt, ValidationError, validate_call
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, validate_call
+from torch import nn
 
 from termwise.errors import Refused, UnknownName
-from termwise.objectives.game import Game, OptimizerSettings, solo
+from termwise.objectives.equilibrium import Equilibrium
+from termwise.objectives.game import DECODER, ENCODER, Game, OptimizerSettings, Player, solo
 from termwise.objectives.memories import AnyMemory, memory_from
 from termwise.objectives.objective import (
+    Objective,
+    Weighted,
     dimension_wise_kl,
     distortion,
     floor,
@@ -25,15 +30,18 @@ from termwise.objectives.objective import (
     rate,
     total_correlation,
 )
+from termwise.objectives.references import AnyReference, reference_from
 from termwise.objectives.schedule import Linear, Weight
 from termwise.terms.adaptive_contrast import AdaptiveContrast
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.critic import Critic
 from termwise.terms.density_ratio import DensityRatio
+from termwise.terms.discriminator import Discriminator
 from termwise.terms.divergences import Divergence
+from termwise.terms.gan import Deception, DiscriminatorAccuracy, FakeLoss, FeatureDistortion, GanLoss, RealLoss
 from termwise.terms.kernel import IMQ, RBF, Kernel
-from termwise.terms.laws import Reference
 from termwise.terms.monte_carlo import MonteCarlo
+from termwise.terms.telescoping import Telescoping
 
 Widths = tuple[PositiveInt, ...]
 """Of a critic's hidden layers."""
@@ -118,34 +126,82 @@ def avb(
     moves: PositiveInt = 5,
     critic_learning_rate: Weight = 2e-3,
     quadratic: bool = False,
+    waymarks: NonNegativeInt = 0,
 ) -> Game:
     """Adversarial Variational Bayes (Mescheder, Nowozin and Geiger, 2017, algorithm 1): the rate, by a critic.
 
     The critic moves five times for every move of the autoencoder, at twice the training's default rate
-    (`benchmarks/four_points.py`); lower both for larger networks.
+    (`benchmarks/four_points.py`); lower both for larger networks. A rate of many nats, which one logit does not bridge,
+    is learnt in `waymarks` + 1 steps.
     """
     optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.99))
-    ratio = DensityRatio("kl", Critic(hidden, quadratic=quadratic), moves=moves, optimizer=optimizer)
-    return solo(distortion() + rate(ratio))
+    critic = Critic(hidden, quadratic=quadratic, heads=waymarks + 1)
+    if waymarks:
+        return solo(distortion() + rate(Telescoping(waymarks, "kl", critic, moves=moves, optimizer=optimizer)))
+    return solo(distortion() + rate(DensityRatio("kl", critic, moves=moves, optimizer=optimizer)))
 
 
 def avb_ac(
     hidden: Widths = (256, 256),
     moves: PositiveInt = 5,
     critic_learning_rate: Weight = 2e-3,
-    noises: PositiveInt | None = None,
-    full: bool = False,
-    fixed: bool = True,
+    reference: AnyReference = "moments",
 ) -> Game:
     """AVB with adaptive contrast (Mescheder, Nowozin and Geiger, 2017, algorithm 2, corrected): by way of r(z|x).
 
-    `noises`, `full` and `fixed` are the reference's: fresh codes for its moments, whether it has covariances, whether
-    its moments are constants.
+    `reference` is a name, or a table with its options: noises and fixed of "moments" and "full", the normals with the
+    posterior's moments; hidden, moves and optimizer of those that a network learns, "learned", "learned-full",
+    "mixture", which takes components, and "flow", which takes layers and bins.
     """
     optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.99))
-    reference = Reference(noises, full, fixed)
-    near = AdaptiveContrast(reference, Critic(hidden), moves=moves, optimizer=optimizer)
-    return solo(distortion() + link("posterior", reference, near) + link(reference, "prior", MonteCarlo()))
+    stop = reference_from(reference)
+    near = AdaptiveContrast(stop, Critic(hidden), moves=moves, optimizer=optimizer)
+    return solo(distortion() + link("posterior", stop, near) + link(stop, "prior", MonteCarlo()))
+
+
+def vae_gan(
+    gamma: Weight = 1e-6,
+    beta: Weight = 1.0,
+    layer: str = "conv4",
+    channels: Widths = (32, 128, 256, 256),
+    hidden: PositiveInt = 512,
+    learning_rate: Weight = 3e-4,
+    features: bool = True,
+    deceive: bool = True,
+    encode: bool = True,
+    reconstructions: bool = True,
+    at_once: bool = True,
+    equilibrium: bool = False,
+    body: nn.Module | None = None,
+) -> Game:
+    """Autoencoding beyond pixels using a learned similarity metric (Larsen et al., 2016, algorithm 1, signs corrected).
+
+    Encoder: beta rate + feature distortion; decoder: gamma feature distortion - L_GAN; discriminator: L_GAN, one of its
+    layers the features. Without `features` the distortion is that of pixels, in nats; without `deceive` the decoder
+    minimises the distortion alone; without both it is a vae, and without `encode` a gan. Without `reconstructions` the
+    discriminator sees generated examples only. Players move `at_once`, from one draw, or in turn; under `equilibrium`
+    who runs away sits a round out. `channels`, `hidden` and `body` are the discriminator's.
+    """
+    if not (encode or deceive):
+        raise Refused("Without encode the decoder learns by deceiving alone; got encode=False and deceive=False.")
+    judge = Discriminator(channels, hidden, layer, body=body)
+    fakes = ("reconstruction", "generated") if reconstructions and encode else ("generated",)
+    likeness = Weighted(FeatureDistortion(judge)) if features else distortion()
+    deception = Weighted(Deception(judge, fakes))
+    seen = [0.0 * distortion()] if features else []  # logged, and what an optimal sigma is learnt from
+    watched = (0.0 * Weighted(one(judge, fakes)) for one in (RealLoss, FakeLoss, DiscriminatorAccuracy))
+    making = (gamma * likeness, deception) if encode and deceive else (likeness,) if encode else (deception,)
+    optimizer = OptimizerSettings(name="rmsprop", learning_rate=learning_rate)
+    players = [Player("decoder", DECODER, Objective(making), optimizer=optimizer)]
+    if encode:
+        parts = (likeness, beta * rate(ClosedForm()), *seen)
+        players.insert(0, Player("encoder", ENCODER, Objective(parts), optimizer=optimizer))
+    if not (features or deceive):
+        return Game(tuple(players), at_once=at_once)
+    name, parts = "discriminator", (Weighted(GanLoss(judge, fakes)), *watched)
+    players.append(Player(name, (name,), Objective(parts), optimizer=optimizer))
+    sits_out = Equilibrium() if equilibrium else None
+    return Game(tuple(players), {name: judge}, {name: judge.build}, at_once=at_once, sits_out=sits_out)
 
 
 @dataclass(frozen=True)
@@ -213,6 +269,9 @@ RECIPES: dict[str, Recipe] = {
         Recipe("avb", "rate, by a critic of x and z", avb),
         Recipe("avb-ac", "reference KL, by a critic, + reference to prior", avb_ac),
         Recipe("f-vae", "lambda marginal f-divergence, by a critic", f_vae),
+        Recipe(
+            "vae-gan", "encoder: beta rate + feature distortion; decoder: gamma feature distortion - L_GAN", vae_gan
+        ),
     )
 }
 

@@ -9,7 +9,9 @@ from termwise.objectives.game import Game, OptimizerSettings, solo
 from termwise.objectives.memories import MemorySpec
 from termwise.objectives.objective import Objective, Shape, Weighted, distortion
 from termwise.objectives.recipes import recipe
+from termwise.objectives.references import reference_from
 from termwise.objectives.schedule import Weight, as_schedule
+from termwise.terms.adaptive_contrast import AdaptiveContrast
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.critic import Critic
 from termwise.terms.density_ratio import DensityRatio
@@ -56,32 +58,55 @@ class KernelSpec(_Spec):
         return Kernel(IMQ() if self.scales is None else IMQ(self.scales))
 
 
-class DensityRatioSpec(_Spec):
-    """`DensityRatio`, or with waymarks `Telescoping`, with a `Critic` of its own for every link."""
+class _CriticSpec(_Spec):
+    """A `Critic`, of its own for every link, and how it plays."""
 
-    name: Literal["density-ratio"]
-    divergence: str = "kl"
-    swapped: bool = False
     moves: PositiveInt = 1
     optimizer: OptimizerSettings | None = None
     hidden: tuple[PositiveInt, ...] = (256, 256)
     activation: str = "leaky-relu"
     spectral_norm: bool = False
     gradient_penalty: float = 0.0
+
+    def critic(self, **more: Any) -> Critic:
+        """A fresh critic."""
+        options = self.model_dump(include={"spectral_norm", "gradient_penalty"})
+        return Critic(self.hidden, self.activation, **options, **more)
+
+
+class DensityRatioSpec(_CriticSpec):
+    """`DensityRatio`, or with waymarks `Telescoping`."""
+
+    name: Literal["density-ratio"]
+    divergence: str = "kl"
+    swapped: bool = False
     quadratic: bool = False
     waymarks: NonNegativeInt = 0
 
     def build(self) -> DensityRatio:
         """The estimator."""
-        options = self.model_dump(include={"spectral_norm", "gradient_penalty", "quadratic"})
-        critic = Critic(self.hidden, self.activation, heads=self.waymarks + 1, **options)
+        critic = self.critic(quadratic=self.quadratic, heads=self.waymarks + 1)
         play: dict[str, Any] = {"moves": self.moves, "optimizer": self.optimizer, "swapped": self.swapped}
         if self.waymarks:
             return Telescoping(self.waymarks, self.divergence, critic, **play)
         return DensityRatio(self.divergence, critic, **play)
 
 
-EstimatorSpec = Annotated[ClosedFormSpec | MonteCarloSpec | KernelSpec | DensityRatioSpec, Field(discriminator="name")]
+class AdaptiveContrastSpec(_CriticSpec):
+    """`AdaptiveContrast`. All links of one file stop at its reference."""
+
+    name: Literal["adaptive-contrast"]
+    reference: str | dict[str, Any] = "moments"
+
+    def build(self) -> AdaptiveContrast:
+        """The estimator."""
+        stop = reference_from(self.reference)
+        return AdaptiveContrast(stop, self.critic(), moves=self.moves, optimizer=self.optimizer)
+
+
+EstimatorSpec = Annotated[
+    ClosedFormSpec | MonteCarloSpec | KernelSpec | DensityRatioSpec | AdaptiveContrastSpec, Field(discriminator="name")
+]
 
 
 class LinkSpec(_Spec):
@@ -128,14 +153,18 @@ def walk(links: tuple[LinkSpec, ...], distortion_weight: Weight | None = None) -
         if (one.left, one.right) not in LINK_NAMES:
             Link(one.left, one.right, ClosedForm())  # says which links there are
     memories: dict[str, Memory] = {}
+    estimators = [_estimator(one.estimator, memories) for one in links]
+    stops = {one.reference.name: one.reference for one in estimators if isinstance(one, AdaptiveContrast)}
     parts = [(1.0 if distortion_weight is None else distortion_weight) * distortion()]
-    for one in links:
-        estimator: Estimator
-        if isinstance(one.estimator, MonteCarloSpec):
-            given = one.estimator.aggregate
-            spec = MemorySpec(name=given) if isinstance(given, str) else given
-            estimator = MonteCarlo(memories.setdefault(repr(spec), spec.build()))
-        else:
-            estimator = ClosedForm() if isinstance(one.estimator, ClosedFormSpec) else one.estimator.build()
-        parts.append(Weighted(Link(one.left, one.right, estimator), as_schedule(one.weight), one.shape))
+    for one, estimator in zip(links, estimators, strict=True):
+        left, right = (stops.get(end, end) for end in (one.left, one.right))
+        parts.append(Weighted(Link(left, right, estimator), as_schedule(one.weight), one.shape))
     return Objective(tuple(parts))
+
+
+def _estimator(spec: Any, memories: dict[str, Memory]) -> Estimator:
+    """What a table says; those that name one memory share it."""
+    if isinstance(spec, MonteCarloSpec):
+        memory = MemorySpec(name=spec.aggregate) if isinstance(spec.aggregate, str) else spec.aggregate
+        return MonteCarlo(memories.setdefault(repr(memory), memory.build()))
+    return ClosedForm() if isinstance(spec, ClosedFormSpec) else spec.build()

@@ -56,6 +56,22 @@ READINGS = {
     "cross_entropy": Entry(
         "critic's cross-entropy", "", "what the critic minimises: 2 log 2 = 1.39 where it cannot tell the laws apart"
     ),
+    "reference_cross_entropy": Entry(
+        "reference's cross-entropy", "−E log r(z|x)", "what the reference minimises: least where it is the posterior"
+    ),
+    "gan_loss": Entry(
+        "GAN loss", "L_GAN", "what the discriminator minimises: log 2 for each law where it cannot tell real from made"
+    ),
+    "deception": Entry("deception", "−L_GAN", "what the decoder minimises: the discriminator's loss, its sign turned"),
+    "real_loss": Entry("loss on real examples", "−log D(x)", "log 2 = 0.69 of a discriminator that tells nothing"),
+    "fake_loss": Entry("loss on made examples", "−log(1 − D)", "log 2 = 0.69 of a discriminator that tells nothing"),
+    "feature_distortion": Entry(
+        "feature distortion",
+        "1/2 |Dis_l(x) − Dis_l(x_rec)|²",
+        "how unlike a reconstruction is to a layer of the discriminator",
+        "distortion",
+        "features²",
+    ),
     "left_logit": Entry(
         "mean logit", "E T", "T = log left/right, so zero where the laws are alike, and apart by as much as they are"
     ),

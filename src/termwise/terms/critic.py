@@ -7,7 +7,7 @@ The best critic of left samples (label 1) against right ones (label 0) under cro
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -101,7 +101,7 @@ class Critic(nn.Module):
             raise Refused("This critic has no layers yet: call build(draw, given_x) with any draw of the model first.")
         examples = (x,) if self.given_x and x is not None else ()
         if self._own:
-            logit = self.body(*examples, z)
+            logit = self._said_by_body(*examples, z)
         else:
             logit = self.body(torch.cat([*(one.flatten(1) for one in examples), z], dim=1))
         logit = logit.unsqueeze(1) if logit.dim() == 1 else logit
@@ -110,11 +110,19 @@ class Critic(nn.Module):
             raise Refused(f"A critic must give {wanted} for each of {len(z)} codes; got shape {tuple(logit.shape)}.")
         return logit.to(z.dtype)  # mixed precision gives less
 
+    def _said_by_body(self, *inputs: Tensor) -> Tensor:
+        assert self.body is not None
+        try:
+            return self.body(*inputs)
+        except (RuntimeError, ValueError, TypeError) as error:
+            given, shapes = "x and z" if self.given_x else "z", " and ".join(str(tuple(one.shape)) for one in inputs)
+            raise Refused(f"The critic's body failed on {given} of shape {shapes}: {error}") from None
+
 
 @contextmanager
-def constant(network: nn.Module) -> Iterator[None]:
-    """Within, what the network gives depends on its input alone: its parameters are constants."""
-    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+def constant(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Within, these are constants: what they are a part of depends on its input alone."""
+    learning = [parameter for parameter in parameters if parameter.requires_grad]
     for parameter in learning:
         parameter.requires_grad_(False)
     try:

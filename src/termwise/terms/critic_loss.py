@@ -2,10 +2,12 @@
 
 cross-entropy      E_left softplus(-T) + E_right softplus(T), nats: 2 log 2 = 1.39 of a critic that tells nothing
 accuracy           the share of both laws' samples that the sign of T tells apart: 1/2 of such a critic
+logits             E_left T and E_right T, at the optimum KL(left || right) and -KL(right || left)
 gradient penalty   E |grad_z T|^2 over both laws' samples (Mescheder, Geiger and Nowozin, 2018, eqs. 9 and 10)
 """
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -86,6 +88,28 @@ class Accuracy:
         """Shape (B,), between 0 and 1."""
         found = accuracy(*self.contests(draw))  # comparisons, which have no gradient
         return found if found.dim() == 1 else found.mean(1)
+
+
+class MeanLogit:
+    """T at the samples of one law, on average over the critic's contests; without gradient.
+
+    Args:
+        name: "left_logit" or "right_logit".
+        contests: As the loss has them.
+    """
+
+    unit, label, bias = "nats", "samples of one law", "unbiased"
+    memory = None
+
+    def __init__(self, name: Literal["left_logit", "right_logit"], contests: Pairs) -> None:
+        self.name: str = name
+        self.contests = contests
+
+    def __call__(self, draw: Draw) -> Tensor:
+        """Shape (B,), nats."""
+        left, right = self.contests(draw)
+        logit = (left if self.name == "left_logit" else right).detach()
+        return logit if logit.dim() == 1 else logit.mean(1)
 
 
 class GradientPenalty:

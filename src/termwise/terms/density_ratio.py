@@ -7,8 +7,8 @@
     DV:           E_left T - log E_right e^T, a bound on the KL only as samples grow (Donsker and Varadhan, 1983)
 
 The last two are for any T that never saw the samples, however poor. The term over the right law is left out where that
-law stands still, and for the KL, where its gradient E_left[d log right] vanishes: every right law here that moves is a
-margin of the left one.
+law stands still. For the KL its gradient is -E_left[d log right], codes constants: it vanishes where the right law is a
+margin of the left one, and for a prior that learns it is taken so, which needs no critic.
 """
 
 import math
@@ -21,13 +21,13 @@ from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.terms.adversary import Adversary
 from termwise.terms.critic import Critic, constant
-from termwise.terms.critic_loss import Accuracy, CrossEntropy, GradientPenalty
+from termwise.terms.critic_loss import Accuracy, CrossEntropy, GradientPenalty, MeanLogit
 from termwise.terms.divergences import Divergence, Function, divergence_from
 from termwise.terms.laws import Law
 from termwise.terms.link import LINK_NAMES, Term
 
-MOVING = ("aggregate", "marginals")
-"""The laws that the autoencoder moves when they stand on the right."""
+MARGINS = ("aggregate", "marginals")
+"""The laws that the autoencoder always moves when they stand on the right: margins of the law on the left."""
 
 
 def nwj(left: Tensor, right: Tensor) -> Tensor:
@@ -119,22 +119,41 @@ class DensityRatio:
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """Shape (B,): the plug-in's values, with the gradient of the divergence."""
         f = self.divergence
-        moves = right.name in MOVING and f.name != "kl"
-        with constant(self.critic):
+        with constant(self.critic.parameters()):
             t = self.logit(self._sample(left, draw), left, draw)
             objective = f.pathwise(t)
-            if moves:
-                others = self.samples(left, right, draw)[1]
-                objective = objective - f.conjugate(self.logit(others, left, draw))
+            if (moved := self._of_the_right(left, right, draw)) is not None:
+                objective = objective - moved
         return f.value(t).detach() + (objective - objective.detach())
 
+    def _of_the_right(self, left: Law, right: Law, draw: Draw) -> Tensor | None:
+        """What the right law's motion takes off the objective, shape (B,), up to a constant; None if nothing."""
+        f, learns = self.divergence, None
+        if right.name == "prior":
+            learns = right.log_prob(self._sample(left, draw).detach(), draw)
+            if not learns.requires_grad:
+                return None
+        elif right.name not in MARGINS:
+            return None
+        if f.name == "kl":
+            return learns
+        codes = self.samples(left, right, draw)[1]
+        if not codes.requires_grad and learns is not None:
+            raise Refused(
+                f"The prior learns, and the gradient of the {f.title} divergence in it needs samples with a pathwise "
+                f"gradient, which {type(draw.prior).__name__} does not give. Take divergence 'kl', which needs its "
+                "log_prob alone, or a prior with rsample."
+            )
+        return f.conjugate(self.logit(codes, left, draw))
+
     def adversaries(self, link: str, left: Law, right: Law) -> tuple[Adversary, ...]:
-        """The critic, who minimises the cross-entropy and perhaps a penalty; its accuracy is logged."""
+        """The critic, who minimises the cross-entropy and perhaps a penalty; accuracy and mean logits are logged."""
 
         def contests(draw: Draw) -> tuple[Tensor, Tensor]:
             return self.contests(left, right, draw)
 
         terms: list[tuple[float, Term]] = [(1.0, CrossEntropy(contests)), (0.0, Accuracy(contests))]
+        terms += [(0.0, MeanLogit("left_logit", contests)), (0.0, MeanLogit("right_logit", contests))]
         if self.critic.gradient_penalty:
             penalty = GradientPenalty(
                 lambda draw: self.samples(left, right, draw), lambda z, draw: self.logit(z, left, draw)

@@ -4,15 +4,17 @@ posterior q(z|x)    aggregate q(z) = 1/N sum_n q(z|x_n)    marginals prod_j q(z_
 reference r(z|x), the normal with the moments of q(z|x)
 """
 
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions import Distribution
 
-from termwise.errors import NoDensity, Refused
+from termwise.errors import NoDensity
 from termwise.models.draw import Draw
+from termwise.terms.distribution_law import DistributionLaw
 from termwise.terms.memory import Memory
+from termwise.terms.reference import Reference
 
 
 @runtime_checkable
@@ -53,36 +55,7 @@ class Closed(Protocol):
         ...
 
 
-class _DistributionLaw:
-    """What the posterior and the prior share: they are torch Distributions."""
-
-    name: str
-    given_x: bool
-
-    def distribution(self, draw: Draw) -> Distribution:
-        raise NotImplementedError
-
-    def sample(self, draw: Draw) -> Tensor:
-        raise NotImplementedError
-
-    def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
-        """Shape (B,)."""
-        return self.distribution(draw).log_prob(z)
-
-    def factorises(self, draw: Draw) -> bool:
-        """Whether it is a product over dimensions."""
-        law = self.distribution(draw)
-        return isinstance(law, Independent) and not law.base_dist.event_shape
-
-    def log_prob_by_dimension(self, z: Tensor, draw: Draw) -> Tensor:
-        """Shape (B, D)."""
-        law = self.distribution(draw)
-        if not isinstance(law, Independent):
-            raise Refused(f"A {type(law).__name__} does not factorise over dimensions, as this link needs.")
-        return law.base_dist.log_prob(z)
-
-
-class Posterior(_DistributionLaw):
+class Posterior(DistributionLaw):
     """q(z|x)."""
 
     name = "posterior"
@@ -97,7 +70,7 @@ class Posterior(_DistributionLaw):
         return draw.z
 
 
-class Prior(_DistributionLaw):
+class Prior(DistributionLaw):
     """p(z)."""
 
     name = "prior"
@@ -108,87 +81,9 @@ class Prior(_DistributionLaw):
         return draw.prior
 
     def sample(self, draw: Draw) -> Tensor:
-        """As many codes as there are examples."""
-        return draw.prior.sample(torch.Size([len(draw)]))
-
-
-FRESH = 512
-"""Codes for the moments of a posterior that has no fixed noises."""
-
-
-class Reference(_DistributionLaw):
-    """r(z|x), the normal with the moments of q(z|x) (Mescheder et al., 2017, section 3.3, adaptive contrast).
-
-    Args:
-        noises: From how many fresh codes of every example the moments are taken, where they have no closed form; None
-            for a fixed set of noises, where the posterior has one: moments that jitter blur what a critic sees.
-        full: Whether r has the covariances too, and not the variances alone.
-        fixed: Whether the moments are constants under the gradient. Both are right: as constants, r is a coordinate
-            system; with their gradient, log r gives the terms that a moving one asks for.
-    """
-
-    name = "reference"
-    given_x = True
-
-    def __init__(self, noises: int | None = None, full: bool = False, fixed: bool = True) -> None:
-        self.noises, self.full, self.fixed = noises, full, fixed
-
-    def distribution(self, draw: Draw) -> Distribution:
-        """r(z|x), batch shape (B,); once a draw, however many links it stands in."""
-
-        def compute() -> Distribution:
-            if not self.fixed:
-                return _with_moments(draw.posterior, self.noises, self.full)
-            with torch.no_grad():
-                points, which = draw.x.unique(dim=0, return_inverse=True)
-                if 2 * len(points) > len(draw):
-                    return _at(_with_moments(draw.posterior, self.noises, self.full), slice(None))
-                alike = draw.model.infer(points)[0]  # few examples, repeated: the moments of each are taken once
-                return _at(_with_moments(alike, self.noises, self.full), which)
-
-        return draw.once(("reference", self.noises, self.full, self.fixed), compute)
-
-    def sample(self, draw: Draw) -> Tensor:
-        """One code per example."""
-        return self.distribution(draw).sample()
-
-    def standardised(self, z: Tensor, draw: Draw) -> Tensor:
-        """Codes z, shape (B, D), in coordinates in which r is N(0, I)."""
-        law = self.distribution(draw)
-        if isinstance(law, MultivariateNormal):
-            return torch.linalg.solve_triangular(law.scale_tril, (z - law.loc).unsqueeze(-1), upper=False).squeeze(-1)
-        base = cast(Independent, law).base_dist
-        return (z - base.loc) / base.scale
-
-
-def _with_moments(posterior: Distribution, noises: int | None, full: bool) -> Distribution:
-    """The normal with the moments of q(z|x): its own where it says them, else those of some codes."""
-    if hasattr(posterior, "reference"):
-        return cast(Distribution, posterior.reference(noises, full))
-    if isinstance(posterior, MultivariateNormal) and full:
-        return posterior
-    if isinstance(posterior, MultivariateNormal) or _is_normal(posterior):
-        scale = posterior.variance.sqrt()
-        return Independent(Normal(posterior.mean, scale, validate_args=False), 1, validate_args=False)
-    z = posterior.rsample(torch.Size([noises or FRESH]))  # (noises, B, D)
-    if not full:
-        return Independent(Normal(z.mean(0), z.std(0), validate_args=False), 1, validate_args=False)
-    centred = (z - z.mean(0)).movedim(0, -1)  # (B, D, noises)
-    return MultivariateNormal(z.mean(0), centred @ centred.mT / (len(z) - 1), validate_args=False)
-
-
-def _is_normal(law: Distribution) -> bool:
-    return isinstance(law, Independent) and isinstance(law.base_dist, Normal)
-
-
-def _at(law: Distribution, rows: Tensor | slice) -> Distribution:
-    """The normals of these rows, as constants."""
-    if isinstance(law, MultivariateNormal):
-        loc, factor = law.loc[rows].detach(), law.scale_tril[rows].detach()
-        return MultivariateNormal(loc, scale_tril=factor, validate_args=False)
-    base = cast(Independent, law).base_dist
-    loc, scale = base.loc[rows].detach(), base.scale[rows].detach()
-    return Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)
+        """As many codes as there are examples, with the pathwise gradient of a prior that learns and has one."""
+        prior, count = draw.prior, torch.Size([len(draw)])
+        return prior.rsample(count) if prior.has_rsample else prior.sample(count)
 
 
 class Aggregate:

@@ -1,14 +1,14 @@
 """The training loop: a game of any number of players, on one data set, into a run folder.
 
 It does not know which game it plays. A round is a move of every player, in turn, each on a fresh draw of the same
-batch, since others have moved. Everything that a round depends on is in the checkpoint, and an epoch's order follows
-from the seed alone, so a run that is killed and resumed ends as if it had never been.
+batch, since others have moved; those who do not move the model share what it infers of the batch. Everything that a
+round depends on is in the checkpoint, and an epoch's order follows from the seed alone, so a run that is killed and
+resumed ends as if it had never been.
 """
 
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -17,12 +17,15 @@ from torch.optim.swa_utils import AveragedModel
 
 from termwise.data.dataset import Batch, Dataset
 from termwise.errors import NonFiniteLoss, Refused
+from termwise.models.draw import Draw
 from termwise.models.passes import evaluating
 from termwise.models.vae import VAE
-from termwise.objectives.game import Game, OptimizerSettings, Player, adversaries
+from termwise.objectives.game import Game, OptimizerSettings, Player
 from termwise.objectives.objective import Breakdown
 from termwise.objectives.schedule import as_schedule
+from termwise.terms.critic import constant
 from termwise.terms.critic_loss import PerfectSeparation, separation
+from termwise.training.blame import remedy, verdict
 from termwise.training.checkpoint import random_state, read_checkpoint, restore_random_state, write_checkpoint
 from termwise.training.config import TrainingSection
 from termwise.training.engine import Engine
@@ -48,19 +51,10 @@ def optimizer_for(parameters: list[nn.Parameter], settings: OptimizerSettings) -
     return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=settings.momentum)
 
 
-@contextmanager
-def only_trainable(model: nn.Module, game: Game, player: Player) -> Iterator[None]:
-    """Only the player's networks want gradients, of the model's and of the game's."""
-    own = {id(parameter) for parameter in game.parameters(player, model)}
-    everyone = nn.ModuleList([model, *game.networks.values()])
-    others = [p for p in everyone.parameters() if p.requires_grad and id(p) not in own]
-    for parameter in others:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in others:
-            parameter.requires_grad_(True)
+def _without(everyone: list[nn.Parameter], own: list[nn.Parameter]) -> list[nn.Parameter]:
+    """The parameters that are nobody's, or another's."""
+    mine = {id(parameter) for parameter in own}
+    return [parameter for parameter in everyone if id(parameter) not in mine]
 
 
 def _warmed(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
@@ -129,8 +123,11 @@ class Trainer:
             game.build(self.passes.at(torch.arange(1)))
             for network in game.networks.values():
                 self.engine.place(network)
+        self._own = {player.name: game.parameters(player, model) for player in game.players}
+        everyone = list(nn.ModuleList([model, *game.networks.values()]).parameters())
+        self._others = {name: _without(everyone, own) for name, own in self._own.items()}
         self.optimizers = {
-            player.name: optimizer_for(game.parameters(player, model), player.optimizer or settings.optimizer)
+            player.name: optimizer_for(self._own[player.name], player.optimizer or settings.optimizer)
             for player in game.players
         }
         self.average = None
@@ -208,13 +205,13 @@ class Trainer:
             whose = "The" if self.everyone_owns_all else f"The game diverged, and {broken!r} is at fault: its"
             raise NonFiniteLoss(
                 f"{whose} weights are no longer finite after step {self.step}; the last good checkpoint is "
-                f"{self.folder.checkpoint_file}. {self._remedy(broken)}"
+                f"{self.folder.checkpoint_file}. {remedy(self.game, broken)}"
             )
 
     def _broken(self) -> str | None:
         """The first player, in the order of play, whose weights are no longer finite."""
         for player in self.game.turns:
-            if not all(bool(torch.isfinite(p).all()) for p in self.game.parameters(player, self.model)):
+            if not all(bool(torch.isfinite(parameter).all()) for parameter in self._own[player.name]):
                 return player.name
         return None
 
@@ -254,60 +251,66 @@ class Trainer:
         return self.train.batches(self.batch_size, order=order[done:], drop_last=True)
 
     def _round(self, batch: Batch) -> None:
-        """A move, or several, of every player in turn, on fresh draws."""
-        for player in self.game.turns:
-            for _ in range(player.moves):
-                if self.everyone_owns_all:
-                    self._move(player, batch)
-                else:
-                    with only_trainable(self.model, self.game, player):
-                        self._move(player, batch)
+        """A move of every player."""
+        if self.game.at_once:
+            self._all_at_once(self.passes.draw(batch))
+        else:
+            self._in_turn(batch)
         if self.average is not None:
             self.average.update_parameters(self.model)
 
-    def _move(self, player: Player, batch: Batch) -> None:
-        optimizer, settings = self.optimizers[player.name], player.optimizer or self.settings.optimizer
+    def _in_turn(self, batch: Batch) -> None:
+        """A move, or several, of every player, on fresh draws."""
+        held: Draw | None = None
+        for player in self.game.turns:
+            stands_still = self.game.networks.keys() >= set(player.owns)
+            for _ in range(player.moves):
+                held = held or self.passes.draw(batch)
+                with constant(self._others[player.name]):
+                    self._move(player, held.again(inferred=stands_still))
+                held = held if stands_still else None
+
+    def _all_at_once(self, draw: Draw) -> None:
+        """A move of every player, from one draw and from the weights as they were."""
+        moves = {player.name: self._looked(player, draw) for player in self.game.players}
+        idle = set() if self.game.sits_out is None else self.game.sits_out(moves)
+        moving = [player for player in self.game.turns if player.name not in idle]
+        for player in moving:
+            own = [parameter for parameter in self._own[player.name] if parameter.requires_grad]
+            last = player is moving[-1]
+            gradients = torch.autograd.grad(moves[player.name].total, own, retain_graph=not last, allow_unused=True)
+            for parameter, gradient in zip(own, gradients, strict=True):
+                parameter.grad = gradient
+        for player in moving:
+            self._step(player)
+
+    def _move(self, player: Player, draw: Draw) -> None:
+        """A step down the player's objective on a draw."""
+        found = self._looked(player, draw)
+        self.optimizers[player.name].zero_grad()
+        self.engine.backward(found.total)
+        self._step(player)
+
+    def _looked(self, player: Player, draw: Draw) -> Breakdown:
+        """The player's objective on a draw."""
         with self.engine.autocast():
-            draw = self.passes.draw(batch)
             for memory in player.objective.memories:
                 memory.observe(draw)
-            move = player.objective(draw, self.step)
-        if not math.isfinite(float(move.total.detach())):
-            raise NonFiniteLoss(self._blame(player, move))
-        optimizer.zero_grad()
-        self.engine.backward(move.total)
+            found = player.objective(draw, self.step)
+        if not math.isfinite(float(found.total.detach())):
+            seen = verdict(self.game, player, found, draw, self._broken(), self.step)
+            raise NonFiniteLoss(f"{seen} The last good checkpoint is {self.folder.checkpoint_file}.")
+        self.sums[player.name].add(found)
+        return found
+
+    def _step(self, player: Player) -> None:
+        """A step down the gradients that the player's parameters have."""
+        optimizer, settings = self.optimizers[player.name], player.optimizer or self.settings.optimizer
         if self.settings.gradient_clip is not None:
-            moved = self.game.parameters(player, self.model)
-            nn.utils.clip_grad_norm_(moved, self.settings.gradient_clip, foreach=True)
+            nn.utils.clip_grad_norm_(self._own[player.name], self.settings.gradient_clip, foreach=True)
         for group in optimizer.param_groups:
             group["lr"] = as_schedule(settings.learning_rate)(self.step)
         optimizer.step()
-        self.sums[player.name].add(move)
-
-    def _blame(self, player: Player, move: Breakdown) -> str:
-        values = dict(zip(move.names, move.values.tolist(), strict=True))
-        guilty = [name for name, value in values.items() if not math.isfinite(value)]
-        said = ", ".join(f"{name} = {values[name]}" for name in guilty) or "no single term, but their weighted sum"
-        at_fault, because = player.name, ""
-        critics = dict(adversaries(player.objective))
-        if not self.everyone_owns_all and (broken := self._broken()) is not None:
-            at_fault, because = broken, "its weights are not finite"
-        elif guilty and all(name in critics for name in guilty):
-            at_fault, because = critics[guilty[0]].name, "its weights are finite, and what it says of the codes is not"
-        return (
-            f"The loss of {player.name!r} is not finite at step {self.step}: {said}. "
-            + (f"The game diverged, and {at_fault!r} is at fault: {because}. " if because else "")
-            + f"The last good checkpoint is {self.folder.checkpoint_file}. {self._remedy(at_fault)}"
-        )
-
-    def _remedy(self, at_fault: str) -> str:
-        """What to do about a player who diverged."""
-        if at_fault == self.game.players[0].name:
-            return "Lower the learning rate, warm the weight of that term up, or set training.gradient_clip."
-        return (
-            f"Lower the learning rate of {at_fault!r} (its optimizer), penalise its gradient (gradient_penalty), or "
-            "set training.gradient_clip."
-        )
 
     def _training_lines(self) -> list[dict[str, Any]]:
         """The epoch's means, one line a player; the sums begin anew."""

@@ -1,0 +1,41 @@
+"""Who sits a round out, so that neither decoder nor discriminator runs away (Larsen et al., 2016, their code).
+
+    the discriminator, where it is too strong: -log D(x) or -log(1 - D(made)) is below level - margin
+    the decoder, where the discriminator is too weak: one of them is above level + margin
+
+and nobody where both hold. At log 2 = 0.69 a discriminator tells nothing.
+"""
+
+from dataclasses import dataclass
+
+from termwise.errors import Refused
+from termwise.objectives.game import Moves
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """The rule, for players called "decoder" and "discriminator", who move at once.
+
+    Attributes:
+        level: Of both losses, nats.
+        margin: How far either may be from it.
+    """
+
+    level: float = 0.68
+    margin: float = 0.35
+
+    def __post_init__(self) -> None:
+        if not (self.level > 0 and self.margin >= 0):
+            raise Refused(f"An equilibrium needs a level above 0 and a margin of 0 or more; got {self}.")
+
+    def __call__(self, moves: Moves) -> set[str]:
+        """The names of those who sit out."""
+        found = moves["discriminator"]
+        seen = dict(zip(found.names, found.values.tolist(), strict=True))
+        losses = seen["real_loss"], seen["fake_loss"]
+        idle = set()
+        if min(losses) < self.level - self.margin:
+            idle.add("discriminator")
+        if max(losses) > self.level + self.margin:
+            idle.add("decoder")
+        return idle if len(idle) == 1 else set()

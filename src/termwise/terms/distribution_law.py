@@ -1,0 +1,38 @@
+"""What the posterior, the reference and the prior share: each is a torch Distribution."""
+
+from torch import Tensor
+from torch.distributions import Distribution, Independent
+
+from termwise.errors import Refused
+from termwise.models.draw import Draw
+
+
+class DistributionLaw:
+    """A law that is a torch Distribution. Abstract: a law says which, and what it has samples of."""
+
+    name: str
+    given_x: bool
+
+    def distribution(self, draw: Draw) -> Distribution:
+        """The law itself, batch shape (B,) or ()."""
+        raise NotImplementedError
+
+    def sample(self, draw: Draw) -> Tensor:
+        """One code per example, shape (B, D)."""
+        raise NotImplementedError
+
+    def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
+        """Shape (B,)."""
+        return self.distribution(draw).log_prob(z)
+
+    def factorises(self, draw: Draw) -> bool:
+        """Whether it is a product over dimensions."""
+        law = self.distribution(draw)
+        return isinstance(law, Independent) and not law.base_dist.event_shape
+
+    def log_prob_by_dimension(self, z: Tensor, draw: Draw) -> Tensor:
+        """Shape (B, D)."""
+        law = self.distribution(draw)
+        if not isinstance(law, Independent):
+            raise Refused(f"A {type(law).__name__} does not factorise over dimensions, as this link needs.")
+        return law.base_dist.log_prob(z)

@@ -1,0 +1,125 @@
+"""The reference r(z|x) of adaptive contrast: the normal with the moments of q(z|x) (Mescheder et al., 2017,
+section 3.3), and the coordinates in which a critic looks at codes from it.
+
+The moments are taken from q itself, at every round anew. `learned_reference.py` has the references that are fitted.
+"""
+
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+
+from termwise.models.draw import Draw
+from termwise.terms.distribution_law import DistributionLaw
+from termwise.terms.spline_flow import FlowLaw
+
+FRESH = 512
+"""Codes for the moments of a posterior that has no fixed noises."""
+
+
+class AnyReference(Protocol):
+    """r(z|x): a law with samples and a density, and coordinates of its own."""
+
+    name: str
+    given_x: bool
+
+    def sample(self, draw: Draw) -> Tensor:
+        """One code per example, shape (B, D)."""
+        ...
+
+    def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
+        """log r(z|x), shape (B,), nats."""
+        ...
+
+    def factorises(self, draw: Draw) -> bool:
+        """Whether it is a product over dimensions."""
+        ...
+
+    def standardised(self, z: Tensor, draw: Draw) -> Tensor:
+        """Codes z, shape (B, D), in its coordinates: an invertible map of them, for every x."""
+        ...
+
+
+class Reference(DistributionLaw):
+    """r(z|x), the normal with the moments of q(z|x).
+
+    Args:
+        noises: From how many fresh codes of every example the moments are taken, where they have no closed form; None
+            for a fixed set of noises, where the posterior has one: moments that jitter blur what a critic sees.
+        full: Whether r has the covariances too, and not the variances alone.
+        fixed: Whether the moments are constants under the gradient. Both are right: as constants, r is a coordinate
+            system; with their gradient, log r gives the terms that a moving one asks for.
+    """
+
+    name = "reference"
+    given_x = True
+
+    def __init__(self, noises: int | None = None, full: bool = False, fixed: bool = True) -> None:
+        self.noises, self.full, self.fixed = noises, full, fixed
+
+    def distribution(self, draw: Draw) -> Distribution:
+        """r(z|x), batch shape (B,); once for all its links, and as constants once for all draws of a standing model."""
+
+        key = ("reference", self.noises, self.full)
+        if not self.fixed:
+            return draw.once(key, lambda: _with_moments(draw.posterior, self.noises, self.full))
+
+        def compute() -> Distribution:
+            with torch.no_grad():
+                points, which = draw.x.unique(dim=0, return_inverse=True)
+                if 2 * len(points) > len(draw):
+                    return _at(_with_moments(draw.posterior, self.noises, self.full), slice(None))
+                alike = draw.model.infer(points)[0]  # few examples, repeated: the moments of each are taken once
+                return _at(_with_moments(alike, self.noises, self.full), which)
+
+        return draw.standing(key, compute)
+
+    def sample(self, draw: Draw) -> Tensor:
+        """One code per example."""
+        return self.distribution(draw).sample()
+
+    def standardised(self, z: Tensor, draw: Draw) -> Tensor:
+        """Codes z, shape (B, D), in coordinates in which r is N(0, I); for codes that are constants, so are these."""
+        law = self.distribution(draw)
+        return standardised(_at(law, slice(None)) if z.is_leaf else law, z)  # a critic's loss never reaches the encoder
+
+
+def standardised(law: Distribution, z: Tensor) -> Tensor:
+    """Codes z, shape (B, D), in coordinates in which a normal law or a flow is N(0, I).
+
+    In those of any other law, such as a mixture, its mean is 0 and its variances are 1.
+    """
+    if isinstance(law, MultivariateNormal):
+        return torch.linalg.solve_triangular(law.scale_tril, (z - law.loc).unsqueeze(-1), upper=False).squeeze(-1)
+    return law.base(z)[0] if isinstance(law, FlowLaw) else (z - law.mean) / law.stddev
+
+
+def _with_moments(posterior: Distribution, noises: int | None, full: bool) -> Distribution:
+    """The normal with the moments of q(z|x): its own where it says them, else those of some codes."""
+    if hasattr(posterior, "reference"):
+        return cast(Distribution, posterior.reference(noises, full))
+    if isinstance(posterior, MultivariateNormal) and full:
+        return posterior
+    if isinstance(posterior, MultivariateNormal) or _is_normal(posterior):
+        scale = posterior.variance.sqrt()
+        return Independent(Normal(posterior.mean, scale, validate_args=False), 1, validate_args=False)
+    z = posterior.rsample(torch.Size([noises or FRESH]))  # (noises, B, D)
+    if not full:
+        return Independent(Normal(z.mean(0), z.std(0), validate_args=False), 1, validate_args=False)
+    centred = (z - z.mean(0)).movedim(0, -1)  # (B, D, noises)
+    return MultivariateNormal(z.mean(0), centred @ centred.mT / (len(z) - 1), validate_args=False)
+
+
+def _is_normal(law: Distribution) -> bool:
+    return isinstance(law, Independent) and isinstance(law.base_dist, Normal)
+
+
+def _at(law: Distribution, rows: Tensor | slice) -> Distribution:
+    """The normals of these rows, as constants."""
+    if isinstance(law, MultivariateNormal):
+        loc, factor = law.loc[rows].detach(), law.scale_tril[rows].detach()
+        return MultivariateNormal(loc, scale_tril=factor, validate_args=False)
+    base = cast(Independent, law).base_dist
+    loc, scale = base.loc[rows].detach(), base.scale[rows].detach()
+    return Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)

@@ -1,0 +1,54 @@
+"""Who is at fault where a loss is not finite, and what to do about it."""
+
+import math
+
+from termwise.models.draw import Draw
+from termwise.objectives.game import Game, Player, adversaries
+from termwise.objectives.objective import Breakdown
+from termwise.terms.critic import Critic
+
+
+def verdict(game: Game, player: Player, found: Breakdown, draw: Draw, broken: str | None, step: int) -> str:
+    """Sentences on a player's loss that is not finite.
+
+    Args:
+        game: Which the player is of.
+        player: Whose loss it is.
+        found: Its objective.
+        draw: Of this draw.
+        broken: The first player, in the order of play, whose weights are no longer finite; None where all are.
+        step: When.
+    """
+    values = dict(zip(found.names, found.values.tolist(), strict=True))
+    guilty = [name for name, value in values.items() if not math.isfinite(value)]
+    said = ", ".join(f"{name} = {values[name]}" for name in guilty) or "no single term, but their weighted sum"
+    sentence = f"The loss of {player.name!r} is not finite at step {step}: {said}. "
+    at_fault, because = (player.name, "") if len(game.players) == 1 else _culprit(game, player, guilty, draw, broken)
+    if because:
+        sentence += f"The game diverged, and {at_fault!r} is at fault: {because}. "
+    at_once = f" As early as this, look at the data and at the networks of {at_fault!r}, too." if step == 0 else ""
+    return sentence + remedy(game, at_fault) + at_once
+
+
+def _culprit(game: Game, player: Player, guilty: list[str], draw: Draw, broken: str | None) -> tuple[str, str]:
+    """Whose fault it is, and why; no reason where it is the player's own."""
+    first = game.players[0]
+    critics = {term: one.name for term, one in adversaries(first.objective)}
+    if broken is not None:
+        return broken, "its weights are not finite"
+    if not bool(draw.z.isfinite().all()):
+        return first.name, "its weights are finite, and its codes are not"
+    said = "its weights and the codes are finite, and what it says of them is not"
+    if not game.networks.keys().isdisjoint(player.owns):
+        return player.name, said
+    if guilty and all(name in critics for name in guilty):
+        return critics[guilty[0]], said
+    return player.name, ""
+
+
+def remedy(game: Game, at_fault: str) -> str:
+    """What to do about a player who diverged."""
+    if at_fault == game.players[0].name:
+        return "Lower the learning rate, warm the weight of that term up, or set training.gradient_clip."
+    penalty = ", penalise its gradient (gradient_penalty)" if isinstance(game.networks.get(at_fault), Critic) else ""
+    return f"Lower the learning rate of {at_fault!r} (its optimizer){penalty}, or set training.gradient_clip."

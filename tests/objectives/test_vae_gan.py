@@ -1,0 +1,153 @@
+"""VAE-GAN: each of three players is moved by exactly its own gradients, as the formulas are written."""
+
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import logsigmoid
+
+import termwise as tw
+from termwise.data import load_data
+from termwise.errors import Refused, UnknownName
+from termwise.objectives.equilibrium import Equilibrium
+from termwise.objectives.objective import Breakdown
+from termwise.training import Config, RunFolder, Trainer
+from termwise.training.config import TrainingSection
+
+GAMMA, BETA, RATE = 0.3, 1.7, 1e-2
+
+
+def body() -> nn.Module:
+    return nn.Sequential(OrderedDict(inner=nn.Linear(5, 7), bend=nn.Tanh(), logit=nn.Linear(7, 1))).double()
+
+
+def playing(tmp_path, **options) -> Trainer:
+    """A round of plain gradient descent in float64."""
+    torch.manual_seed(0)
+    model = tw.VAE.build((5,), 2, likelihood="normal:0.5", options={"hidden": [6]})
+    game = tw.recipe("vae-gan", **{"gamma": GAMMA, "beta": BETA, "layer": "inner", "body": body(), **options})
+    for player in game.players:
+        object.__setattr__(player, "optimizer", player.optimizer.model_copy(update={"name": "sgd"}))
+        object.__setattr__(player.optimizer, "learning_rate", RATE)
+    data = load_data(torch.randn(64, 5), test=0.25)
+    section = TrainingSection(epochs=1, batch_size=16, audit=False, precision="64-true", device="cpu")
+    folder = RunFolder(tmp_path / "run")
+    folder.create(Config())
+    return Trainer(model, game, data, section, folder)
+
+
+def formulas(trainer, draw, fakes=("reconstruction", "generated"), features=True, deceive=True):
+    """The players' losses as the notes write them, with L_GAN's sign corrected; at the draw's own noise."""
+    model = trainer.model
+    judge = trainer.game.networks["discriminator"].body if "discriminator" in trainer.game.networks else body()
+    mean, log_variance = model.encoder(draw.x).chunk(2, dim=1)
+    sigma = (0.5 * log_variance).exp()
+    z = mean + sigma * ((draw.z - mean) / sigma).detach()
+    codes = draw.once("codes of the prior", lambda: torch.randn(len(draw), 2, dtype=torch.float64))
+    made = {"reconstruction": model.decoder(z), "generated": model.decoder(codes)}
+    rate = 0.5 * (mean**2 + sigma**2 - log_variance - 1).sum(1).mean()
+    gan = -logsigmoid(judge(draw.x)).mean()
+    gan = gan - sum(torch.log(1 - torch.sigmoid(judge(made[name]))).mean() for name in fakes)
+    if features:
+        likeness = 0.5 * ((judge.inner(draw.x).detach() - judge.inner(made["reconstruction"])) ** 2).sum(1).mean()
+    else:
+        squares = ((draw.x - made["reconstruction"]) ** 2).sum(1)
+        likeness = (squares / (2 * 0.25) + 2.5 * torch.log(torch.tensor(2 * torch.pi * 0.25))).mean()
+    return {
+        "encoder": likeness + BETA * rate,
+        "decoder": GAMMA * likeness - gan if deceive else likeness,
+        "discriminator": gan,
+    }
+
+
+def expected_moves(trainer, losses) -> dict[str, list[torch.Tensor]]:
+    moves = {}
+    for name, own in trainer._own.items():
+        gradients = torch.autograd.grad(losses[name], own, retain_graph=True, allow_unused=True)
+        steps = zip(own, gradients, strict=True)
+        moves[name] = [torch.zeros_like(held) if g is None else -RATE * g for held, g in steps]
+    return moves
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"reconstructions": False}, {"features": False}, {"deceive": False}, {"features": False, "deceive": False}],
+    ids=["vae-gan", "generated alone", "pixels", "feature-vae", "vae"],
+)
+def test_every_player_moves_by_its_own_formula_and_nothing_else_reaches_it(tmp_path, options):
+    trainer = playing(tmp_path, **options)
+    draw = trainer.passes.draw(next(iter(trainer.train.batches(16))))
+    fakes = ("reconstruction", "generated") if options.get("reconstructions", True) else ("generated",)
+    losses = formulas(trainer, draw, fakes, options.get("features", True), options.get("deceive", True))
+    wanted = expected_moves(trainer, losses)
+    before = {name: [one.detach().clone() for one in own] for name, own in trainer._own.items()}
+    trainer._all_at_once(draw)
+    for name, own in trainer._own.items():
+        moved = [after.detach() - held for after, held in zip(own, before[name], strict=True)]
+        torch.testing.assert_close(moved, wanted[name], rtol=1e-9, atol=1e-12)
+        assert any(float(step.abs().max()) > 1e-6 for step in moved)
+
+
+def test_without_an_encoder_it_is_a_gan(tmp_path):
+    trainer = playing(tmp_path, encode=False)
+    assert [player.name for player in trainer.game.players] == ["decoder", "discriminator"]
+    draw = trainer.passes.draw(next(iter(trainer.train.batches(16))))
+    gan = formulas(trainer, draw, ("generated",))["discriminator"]
+    wanted = expected_moves(trainer, {"decoder": -gan, "discriminator": gan})
+    before = {name: [one.detach().clone() for one in own] for name, own in trainer._own.items()}
+    trainer._all_at_once(draw)
+    for name, own in trainer._own.items():
+        moved = [after.detach() - held for after, held in zip(own, before[name], strict=True)]
+        torch.testing.assert_close(moved, wanted[name], rtol=1e-9, atol=1e-12)
+
+
+def test_in_turn_the_discriminator_has_moved_before_the_others_look(tmp_path):
+    trainer = playing(tmp_path, at_once=False)
+    moves, move = [], trainer._move
+    judge = trainer.game.networks["discriminator"].body.inner.weight
+
+    def watched(player, draw):
+        moves.append((player.name, judge.detach().clone()))
+        move(player, draw)
+
+    trainer._move = watched
+    trainer._round(next(iter(trainer.train.batches(16))))
+    assert [name for name, _ in moves] == ["discriminator", "encoder", "decoder"]
+    assert not torch.equal(moves[0][1], moves[1][1]) and torch.equal(moves[1][1], judge)
+
+
+def test_who_runs_away_sits_a_round_out():
+    def seen(real: float, fake: float):
+        names = ("gan_loss", "real_loss", "fake_loss")
+        values = torch.tensor([real + 2 * fake, real, fake])
+        return {"discriminator": Breakdown(torch.zeros(()), names, values, (1.0, 0.0, 0.0))}
+
+    rule = Equilibrium()
+    assert rule(seen(0.69, 0.69)) == set()
+    assert rule(seen(0.2, 0.69)) == rule(seen(0.69, 0.2)) == {"discriminator"}
+    assert rule(seen(1.2, 0.69)) == rule(seen(0.69, 1.2)) == {"decoder"}
+    assert rule(seen(0.2, 1.2)) == set()
+
+
+def test_a_player_who_sits_out_does_not_move(tmp_path):
+    trainer = playing(tmp_path, equilibrium=True)
+    object.__setattr__(trainer.game, "sits_out", lambda moves: {"discriminator"})
+    before = {name: [one.detach().clone() for one in own] for name, own in trainer._own.items()}
+    trainer._round(next(iter(trainer.train.batches(16))))
+    moved = {
+        name: any(not torch.equal(a, b) for a, b in zip(own, before[name], strict=True))
+        for name, own in trainer._own.items()
+    }
+    assert moved == {"encoder": True, "decoder": True, "discriminator": False}
+
+
+def test_what_cannot_be_is_refused(tmp_path):
+    with pytest.raises(Refused, match="encode=False and deceive=False"):
+        tw.recipe("vae-gan", encode=False, deceive=False)
+    with pytest.raises(UnknownName, match=r"'inmer'.*inner"):
+        tw.recipe("vae-gan", body=body(), layer="inmer")
+    with pytest.raises(Refused, match=r"shape \(5,\).*body"):
+        playing(tmp_path, body=None)
+    with pytest.raises(Refused, match="at_once=True"):
+        tw.recipe("vae-gan", at_once=False, equilibrium=True)

@@ -2,6 +2,6 @@
 
 from termwise.data.dataset import Batch, Dataset, Values
 from termwise.data.load import load_data
-from termwise.data.sources import FORMATS, SOURCES, Source
+from termwise.data.sources import ALWAYS, FORMATS, SOURCES, Source
 
-__all__ = ["FORMATS", "SOURCES", "Batch", "Dataset", "Source", "Values", "load_data"]
+__all__ = ["ALWAYS", "FORMATS", "SOURCES", "Batch", "Dataset", "Source", "Values", "load_data"]

@@ -29,11 +29,15 @@ _TooLarge = Image.DecompressionBombError
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Image files as uint8 (C, H, W): scaled and cropped to a square where a size is given."""
+    """Image files as uint8 (C, H, W): scaled and cropped to a square where a size is given.
+
+    `crop` keeps a part before that: a square in the middle, by its side, or a box (left, top, right, bottom).
+    """
 
     paths: Sequence[Path]
     size: int | None
     grey: bool
+    crop: int | tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -62,10 +66,24 @@ class ImageFiles:
             else:
                 flat = image
             flat = flat.convert("L" if self.grey else "RGB")
+            if self.crop is not None:
+                flat = _cropped(flat, self.crop, path)
             if self.size is not None:
                 flat = ImageOps.fit(flat, (self.size, self.size), Image.Resampling.BICUBIC)
         pixels = torch.from_numpy(np.array(flat))
         return pixels.unsqueeze(0) if self.grey else pixels.permute(2, 0, 1)  # (C, H, W)
+
+    def decoded(self) -> Iterator[Tensor]:
+        """Every image in order, read by as many threads as torch has."""
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            yield from pool.map(self.one, range(len(self)))
+
+    def held(self, shape: tuple[int, ...]) -> Tensor:
+        """All of them, which have this shape (C, H, W), as one tensor."""
+        pixels = torch.empty(len(self), *shape, dtype=torch.uint8)
+        for position, image in enumerate(self.decoded()):
+            pixels[position] = image
+        return pixels
 
 
 def image_paths(folder: Path) -> list[Path]:
@@ -113,11 +131,7 @@ def load_images(
     known = _known(path, paths)
     if len(paths) * first.numel() > memory_limit:
         return Dataset(path.name, Streamed(files, tuple(first.shape), 255.0, str(path), num_workers), known)
-    pixels = torch.empty(len(paths), *first.shape, dtype=torch.uint8)
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        for position, image in enumerate(pool.map(files.one, range(len(paths)))):
-            pixels[position] = image
-    return Dataset(path.name, InMemory(pixels, 255.0), known)
+    return Dataset(path.name, InMemory(files.held(tuple(first.shape)), 255.0), known)
 
 
 def _survey(paths: Sequence[Path], size: int | None, grey: bool | None) -> bool:
@@ -181,6 +195,19 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             yield image
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, _TooLarge) as error:
         raise BadData(f"{path}: cannot be read as an image: {error}. Replace or remove it.") from None
+
+
+def _cropped(image: Image.Image, crop: int | tuple[int, ...], path: Path) -> Image.Image:
+    if isinstance(crop, int):
+        left, top = (image.width - crop) // 2, (image.height - crop) // 2
+        crop = (left, top, left + crop, top + crop)
+    left, top, right, bottom = crop
+    if left < 0 or top < 0 or right > image.width or bottom > image.height:
+        raise BadData(
+            f"{path}: expected an image that holds the box {list(crop)}, got one of {image.width} x {image.height}. "
+            "Give a smaller crop."
+        )
+    return image.crop((left, top, right, bottom))
 
 
 def _size(image: Tensor) -> str:

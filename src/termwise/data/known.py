@@ -1,6 +1,7 @@
 """What is known of every example beside x: labels, generative factors, attributes."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -50,6 +51,25 @@ def labels_from(values: Any, where: str) -> tuple[Tensor, tuple[str, ...]]:
     return torch.from_numpy(codes.astype(np.int64)), tuple(names.tolist())
 
 
+def with_label_names(known: Known, names: Sequence[str], where: str) -> Known:
+    """The same, with names for the labels 0, 1, ..."""
+    labels = _all_labels(known, where)
+    if len(set(names)) < len(names) or int(labels.min()) < 0 or int(labels.max()) >= len(names):
+        raise BadData(
+            f"{where}: expected a name of its own for each label from 0 on, got {len(names)} names "
+            f"and labels from {int(labels.min())} to {int(labels.max())}."
+        )
+    return replace(known, label_names=tuple(map(str, names)))
+
+
+def with_labels_as_attributes(known: Known, where: str) -> Known:
+    """The same, with an attribute for each label, 1 where an example has it, in place of any other attributes."""
+    labels = _all_labels(known, where)
+    codes = torch.arange(len(known.label_names)) if known.label_names else labels.unique()
+    attributes = (labels.unsqueeze(1) == codes).to(torch.int64)
+    return replace(known, attributes=attributes, attribute_names=known.label_names or tuple(map(str, codes.tolist())))
+
+
 def factors_from(values: Any, where: str) -> Tensor:
     """Factor indices (N, F), whole numbers."""
     return _whole(_matrix(values, f"{where}: factors"), f"{where}: factors")
@@ -74,6 +94,12 @@ def names_for(rows: Tensor | None, names: Any, what: str, where: str) -> tuple[s
     if len(chosen) != columns:
         raise BadData(f"{where}: expected {columns} {what} names, one a column, got {len(chosen)}.")
     return chosen
+
+
+def _all_labels(known: Known, where: str) -> Tensor:
+    if known.labels is None:
+        raise BadData(f"{where}: expected data with labels, got none. Give them with labels=.")
+    return known.labels[torch.arange(len(known.labels))]
 
 
 def _array(values: Any) -> np.ndarray:

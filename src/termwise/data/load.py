@@ -1,6 +1,7 @@
 """From a name, a path or an object of Python's to a Dataset with its splits."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,11 @@ from torch.utils.data import Dataset as TorchDataset
 
 from termwise.data.binarized import Binarized, binarization
 from termwise.data.dataset import Dataset
-from termwise.data.known import labels_from
-from termwise.data.sources import ARRAY, SOURCES, TORCH, Option, check_options, format_of
+from termwise.data.known import labels_from, with_label_names, with_labels_as_attributes
+from termwise.data.padded import Padded
+from termwise.data.sources import ALWAYS, ARRAY, SOURCES, TORCH, check_options, format_of
 from termwise.data.splits import divide
 from termwise.errors import BadData, UnknownName
-
-_SPLITTING = {
-    "validation": Option("a fraction of the training part", (int, float)),
-    "test": Option("a fraction", (int, float)),
-    "seed": Option("a whole number", int),
-    "binarize": Option("a name", str),
-}
 
 
 def load_data(
@@ -32,6 +27,9 @@ def load_data(
     test: float | None = None,
     seed: int = 0,
     labels: Any = None,
+    label_names: Sequence[str] | None = None,
+    attributes: Any = None,
+    pad: int | None = None,
     binarize: str | None = None,
     split: str | None = None,
     **options: Any,
@@ -45,6 +43,9 @@ def load_data(
         test: The fraction that tests, chosen at random; where left out, the source's own test part, or a fifth.
         seed: Of every random choice made here.
         labels: Labels (N,), one an example; or the name of a CSV file's column.
+        label_names: Names for the labels 0, 1, ...
+        attributes: "labels" makes a binary attribute of every label, named after it; or attributes (N, A) of an array.
+        pad: The side in pixels to which pictures are padded with zeros on all sides: 32 makes 32 x 32 of 28 x 28.
         binarize: Make x binary: "threshold" at 1/2; or read it as probabilities and draw it, once ("fixed"), or what
             trains at every visit anew ("dynamic").
         split: Return this part only, "train", "validation" or "test".
@@ -55,14 +56,17 @@ def load_data(
         BadData: Data that cannot be read, or cannot be used as they are.
     """
     options = {name: value for name, value in options.items() if value is not None}
-    given = {"test": test, "binarize": binarize}
-    splitting = {"validation": validation, "seed": seed} | {k: v for k, v in given.items() if v is not None}
+    if attributes is not None and not isinstance(attributes, str):
+        options["attributes"], attributes = attributes, None
+    given = {"test": test, "attributes": attributes, "label_names": label_names, "pad": pad, "binarize": binarize}
+    always = {"validation": validation, "seed": seed} | {k: v for k, v in given.items() if v is not None}
     if isinstance(source, Dataset):
-        defaults = (0.0, None, 0, None, None, None)
-        if options or (validation, test, seed, binarize, labels, split) != defaults:
+        if options or always != {"validation": 0.0, "seed": 0} or labels is not None or split is not None:
             raise BadData(f"{source.name}: expected a Dataset alone, for it has its splits already. Load it anew.")
         return source
-    check_options("load_data", _SPLITTING, splitting)
+    check_options("load_data", ALWAYS, always)
+    if attributes not in (None, "labels"):
+        raise BadData(f'Expected attributes="labels", or an array (N, A) of them, got {attributes!r}.')
     if not 0 <= seed < 2**63:
         raise BadData(f"Expected a seed from 0 to 2^63 - 1, got {seed}.")
     if isinstance(labels, str):
@@ -75,11 +79,17 @@ def load_data(
             raise BadData(f"{data.name}: labels cannot be given for a source that chooses its examples itself.")
         codes, names = labels_from(labels, data.name)
         data = replace(data, known=replace(data.known, labels=codes, label_names=names))
+    if label_names is not None:
+        data = replace(data, known=with_label_names(data.known, label_names, data.name))
+    if attributes is not None:
+        data = replace(data, known=with_labels_as_attributes(data.known, data.name))
     splits = divide(len(data), data.splits, validation=validation, test=test, seed=seed, where=data.name)
-    record = _record(source, {**splitting, **({} if labels is None else {"labels": labels}), **options})
+    record = _record(source, {**always, **({} if labels is None else {"labels": labels}), **options})
     data = replace(data, splits=splits, source=record)
     if binarize is not None:
         data = _binarized(data, binarize, seed)
+    if pad is not None:
+        data = replace(data, examples=Padded(data.examples, pad))
     return data if split is None else data.split(split)
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from termwise.data.arrays import load_npy, load_npz
 from termwise.data.bundled import load_digits, load_four_points
+from termwise.data.celeba import FOLDER, load_celeba
 from termwise.data.dataset import Dataset
 from termwise.data.idx import is_idx, load_idx, usual_files
 from termwise.data.images import SUFFIXES, image_paths, load_images
 from termwise.data.objects import load_array, load_torch
 from termwise.data.sprites import load_sprites
+from termwise.data.sprites_colour import load_sprites_colour
 from termwise.data.tables import load_csv
 from termwise.errors import BadData, UnknownName
 
@@ -69,6 +71,16 @@ _WORKERS = Option("the number of processes that read ahead while streaming", int
 _LIMIT = Option("the bytes above which data are streamed from disk", int)
 _NAME = Option("what to call the data", str)
 
+ALWAYS: dict[str, Option] = {
+    "validation": Option("the fraction of the training part that validates", _NUMBER),
+    "test": Option("the fraction that tests", _NUMBER),
+    "seed": Option("a whole number", int),
+    "attributes": Option('"labels", to make an attribute of every label', str),
+    "label_names": Option("a list of names for the labels 0, 1, ...", (list, tuple)),
+    "pad": Option("the side in pixels to which pictures are padded with zeros", int),
+    "binarize": Option("threshold, fixed or dynamic", str),
+}
+
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
@@ -84,6 +96,18 @@ SOURCES: dict[str, Source] = {
             },
             seeded=True,
         ),
+        Source(
+            "sprites-colour",
+            "64 x 64 creatures in colour with ten binary attributes, some correlated; painted as they are asked for",
+            load_sprites_colour,
+            {
+                "count": Option("how many", int),
+                "size": Option("the side in pixels, 32 or more", int),
+                "correlation": Option("that of the attributes that belong together, from -1 to 1", _NUMBER),
+                "in_memory": Option("true to paint everything once, up to 1 GiB, or false", bool),
+            },
+            seeded=True,
+        ),
         Source("four-points", "the four one-hot vectors of four dimensions, for checks of theory", load_four_points),
     )
 }
@@ -95,6 +119,19 @@ FORMATS: dict[str, Source] = {
         Source("npy", "one array (N, ...)", load_npy, {"memory_limit": _LIMIT, "num_workers": _WORKERS}),
         Source("npz", "arrays x, labels, factors, attributes; or x_train, x_test, y_train, y_test", load_npz),
         Source("csv", "a table of numbers", load_csv, {"labels": Option("the column that holds labels", str)}),
+        Source(
+            "celeba",
+            "a folder laid out as CelebA is: img_align_celeba, list_attr_celeba.txt and perhaps the partition",
+            load_celeba,
+            {
+                "size": Option("the side in pixels to scale to", int),
+                "crop": Option(
+                    "the side of the middle square to keep, or a box [left, top, right, bottom]", (int, list, tuple)
+                ),
+                "cache": Option("a folder for the scaled pixels", str),
+                "memory_limit": _LIMIT,
+            },
+        ),
         Source(
             "images",
             "a folder of images; subfolders are labels, a CSV file in it attributes",
@@ -137,6 +174,8 @@ def format_of(path: Path) -> Source:
     """
     suffix = path.suffix.lower()
     if path.is_dir():
+        if (path / FOLDER).is_dir():
+            return FORMATS["celeba"]
         if usual_files(path):
             return FORMATS["idx"]
         if image_paths(path):

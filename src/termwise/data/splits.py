@@ -17,7 +17,7 @@ def divide(
 
     Args:
         n: The number of examples.
-        own: The splits that the source has itself ("train" and "test"), which are kept; or none.
+        own: The splits that the source has itself ("train" and "test", perhaps "validation"), which are kept; or none.
         validation: The fraction of the training part that is carved off it.
         test: The fraction that tests; None for the source's own part, or a fifth.
         seed: Of the random choice.
@@ -29,6 +29,11 @@ def divide(
     if own and test is not None:
         raise BadData(
             f"{where} has a test part of its own ({len(own['test'])} examples): leave test={test} out to use it."
+        )
+    if "validation" in own and validation > 0:
+        raise BadData(
+            f"{where} has a validation part of its own ({len(own['validation'])} examples): leave "
+            f"validation={validation} out to use it."
         )
     generator = torch.Generator().manual_seed(seed)
     parts = dict(own)

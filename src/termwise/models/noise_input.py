@@ -18,7 +18,7 @@ from torch.quasirandom import SobolEngine
 from termwise.errors import Refused
 from termwise.models.implicit import ImplicitPosterior
 
-FIXED = 512
+FIXED = 128
 """Noises behind `mean` and `variance`: the same ones for every example, and evenly spread."""
 
 

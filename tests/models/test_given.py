@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.distributions import Independent, MultivariateNormal, Normal
 
+import termwise as tw
 from termwise.data import Dataset
 from termwise.data.examples import InMemory
 from termwise.errors import Refused
@@ -141,3 +142,16 @@ def test_a_prior_over_something_else_is_refused(prior):
 def test_it_says_that_it_makes_no_examples():
     with pytest.raises(Refused, match="makes no examples"):
         bayes(log_likelihood, latent=2).sample(1)
+
+
+def test_a_single_posterior_is_not_diagnosed_as_if_it_were_a_code():
+    account = measure(bayes(log_likelihood, latent=2, posterior="full-normal"), blank(64))
+    assert len(account.diagnosis) == 1 and "one posterior" in account.diagnosis[0]
+
+
+def test_a_run_of_a_given_likelihood_trains_reports_and_says_how_to_load_it(tmp_path):
+    model = bayes(log_likelihood, latent=2, posterior="full-normal")
+    run = tw.train(model=model, data=torch.zeros(640, 1), recipe="vae", epochs=1, out=tmp_path / "run", progress=False)
+    assert run.folder.report_file.exists()
+    with pytest.raises(Refused, match="Make the model again"):
+        tw.load_run(tmp_path / "run")

@@ -42,6 +42,11 @@ ACTIVE_VARIANCE = 0.01
 
 ESTIMATOR = "Monte Carlo, full aggregate, control variates"
 
+BLANK = (
+    "All examples are the same, so there is one posterior, and q(z) is it: the ELBO is under log p(x), and no term "
+    "tells of a fault of a code."
+)
+
 
 def measure(
     model: Drawable,
@@ -101,8 +106,9 @@ def measure(
     about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint()}
     ordered = {name: readings[name] for name in ORDER if name in readings}
     sure, possible = (at_bounds(ordered, "lower"), at_bounds(ordered, "upper")) if rate is None else (ordered, None)
-    diagnosis = (*found.said, *diagnose(sure, found.unmeasured, possible))
-    return Account(ordered, diagnosis, {n: v for n, v in values.items() if v.dim() == 1}, about)
+    blank = data.value_range().minimum == data.value_range().maximum
+    told = (BLANK,) if blank else diagnose(sure, found.unmeasured, possible)
+    return Account(ordered, (*found.said, *told), {n: v for n, v in values.items() if v.dim() == 1}, about)
 
 
 def _with_density(batches: DataPass, first: Draw, rate: Link, samples: int, progress: Progress | None) -> Measured:

@@ -1,0 +1,46 @@
+"""Pictures with a border of zeros, so that they fit a network of another size."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn.functional import pad
+
+from termwise.data.examples import Examples
+from termwise.errors import BadData
+
+
+@dataclass(frozen=True, eq=False)
+class Padded:
+    """Pictures (C, side, side) with those of `inner` in the middle; an odd row or column goes below or right."""
+
+    inner: Examples
+    side: int
+
+    def __post_init__(self) -> None:
+        shape = self.inner.shape
+        if len(shape) != 3 or max(shape[1:]) > self.side:
+            raise BadData(
+                f"Expected pictures (C, H, W) of {self.side} pixels a side at most, to pad to pad={self.side}, "
+                f"got x of shape {shape}. Give a larger pad, or leave it out."
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return (self.inner.shape[0], self.side, self.side)
+
+    @property
+    def in_memory(self) -> bool:
+        """As the pictures are."""
+        return self.inner.in_memory
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def batches(self, order: Tensor, batch_size: int, drop_last: bool) -> Iterator[Tensor]:
+        """The x at the positions of `order`, as float32 (B, C, side, side)."""
+        _, height, width = self.inner.shape
+        top, left = (self.side - height) // 2, (self.side - width) // 2
+        border = (left, self.side - width - left, top, self.side - height - top)
+        return (pad(x, border) for x in self.inner.batches(order, batch_size, drop_last))

@@ -48,17 +48,17 @@ def in_a_process(*arguments, **options) -> subprocess.CompletedProcess:
 def test_help_comes_without_torch_and_so_at_once():
     done = in_a_process("--help")
     assert done.returncode == 0
-    commands = ("train", "measure", "compare", "report", "verify", "recipes", "data")
+    commands = ("train", "measure", "compare", "attributes", "quality", "report", "verify", "recipes", "data")
     assert all(command in done.stdout for command in commands)
     code = "import sys\nfrom termwise import cli\nprint(sorted({'torch', 'numpy', 'pydantic'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 
 @pytest.mark.parametrize(
-    "command", [["train"], ["measure"], ["compare"], ["report"], ["recipes"], ["data"], ["verify"]]
+    "command", ["train", "measure", "compare", "attributes", "quality", "report", "recipes", "data", "verify"]
 )
 def test_every_command_explains_itself(call, command):
-    status, out, err = call(*command, "--help")
+    status, out, err = call(command, "--help")
     assert (status, err) == (0, "")
     assert "Usage: termwise" in out
 

@@ -7,11 +7,14 @@ if TYPE_CHECKING:
     from termwise import objectives, terms, worlds
     from termwise.api import (
         Run,
+        attribute_vectors,
+        attributes,
         compare,
         disentanglement,
         load_run,
         log_likelihood,
         measure,
+        sample_quality,
         train,
         write_report,
     )
@@ -31,6 +34,8 @@ _HOMES = {
     "Run": "termwise.api",
     "VAE": "termwise.models",
     "adapt": "termwise.models",
+    "attribute_vectors": "termwise.api",
+    "attributes": "termwise.api",
     "bayes": "termwise.models",
     "compare": "termwise.api",
     "disentanglement": "termwise.api",
@@ -40,6 +45,7 @@ _HOMES = {
     "log_likelihood": "termwise.api",
     "measure": "termwise.api",
     "recipe": "termwise.objectives",
+    "sample_quality": "termwise.api",
     "train": "termwise.api",
     "write_report": "termwise.api",
 }
@@ -54,6 +60,8 @@ __all__ = [
     "Reading",
     "Run",
     "adapt",
+    "attribute_vectors",
+    "attributes",
     "bayes",
     "compare",
     "disentanglement",
@@ -64,6 +72,7 @@ __all__ = [
     "measure",
     "objectives",
     "recipe",
+    "sample_quality",
     "terms",
     "train",
     "worlds",

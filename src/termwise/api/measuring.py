@@ -1,32 +1,21 @@
 """From anything that can be measured to an account: a model, a run, a function of the user's."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from termwise.api.runs import Run, check_fit, load_configured, load_model
-from termwise.data import Dataset, load_data
-from termwise.errors import NoDensity, Refused, TermwiseError
+from termwise.api.subject import Data, Measurable, placed, resolved, to_measure
+from termwise.errors import NoDensity, Refused
 from termwise.measuring import Account
 from termwise.measuring import measure as decomposed
 from termwise.measuring.critic import critic_readings
 from termwise.measuring.disentanglement import disentanglement as scored
 from termwise.measuring.log_likelihood import log_likelihood as estimated
-from termwise.models import VAE, Drawable, adapt
-from termwise.models.networks import imported
+from termwise.measuring.quality import sample_quality as judged
 from termwise.models.passes import Progress
-from termwise.training import RunFolder
-from termwise.training.config import LARGEST_SEED
-
-Measurable = Drawable | Run | str | Path
-Data = Dataset | Tensor | np.ndarray | str | Path
 
 
 def measure(
@@ -63,9 +52,9 @@ def measure(
         device: Where to measure.
         progress: Told how far it is.
     """
-    vae, dataset, train = _resolved(model, data, split, seed)
+    vae, dataset, train = resolved(model, data, split, seed)
     where: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "device": device, "progress": progress}
-    with _placed(vae, device):
+    with placed(vae, device):
         if not critic:
             return decomposed(vae, dataset, samples=samples, noises=noises, **where)
         links = ("rate",) if critic is True else (critic,) if isinstance(critic, str) else critic
@@ -93,8 +82,8 @@ def log_likelihood(
             or "iwae"), `limit` (how many examples), `split_gap` (into approximation and amortisation), `chains`,
             `temperatures`, `tolerance` and others.
     """
-    vae, dataset, _ = _resolved(model, data, split, seed)
-    with _placed(vae, device):
+    vae, dataset, _ = resolved(model, data, split, seed)
+    with placed(vae, device):
         return estimated(vae, dataset, seed=seed, device=device, **options)
 
 
@@ -114,79 +103,36 @@ def disentanglement(
         **options: As `termwise.measuring.disentanglement.disentanglement` takes them: `metrics` (names; all where left
             out), `limit` (how many examples), `repeats` and others.
     """
-    vae, dataset, _ = _resolved(model, data, split, seed)
-    with _placed(vae, device):
+    vae, dataset, _ = resolved(model, data, split, seed)
+    with placed(vae, device):
         return scored(vae, dataset, seed=seed, device=device, **options)
 
 
-def _resolved(model: Measurable, data: Data | None, split: str, seed: int) -> tuple[Drawable, Dataset, Dataset | None]:
-    """The model itself, the examples to measure it on, and others to train critics on, where there are any."""
-    vae: Drawable
-    if isinstance(model, str | Path) and _names_function(model):
-        vae = _made(str(model))
-    elif isinstance(model, str | Path):
-        vae = load_model(model)
-        data = load_configured(RunFolder(model).config()) if data is None else data
-    elif isinstance(model, Run):
-        vae, data = model.model, model.data if data is None else data
-    else:
-        vae = model
-    if data is None:
-        raise Refused("Nothing to measure on: pass the data, as a Dataset, a tensor, or a source's name or path.")
-    if not 0 <= seed <= LARGEST_SEED:
-        raise Refused(f"A seed is a whole number from 0 to {LARGEST_SEED}; got {seed}.")
-    dataset, train = _to_measure(data, split)
-    if isinstance(vae, VAE):
-        check_fit(vae, dataset)
-    return vae, dataset, train
+def sample_quality(
+    samples: Tensor | Measurable,
+    data: Data | None = None,
+    *,
+    split: str = "test",
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    **options: Any,
+) -> Account:
+    """How good samples are beside real data, by features of a network: Fréchet and kernel distances, and overlap.
 
-
-def _names_function(model: str | Path) -> bool:
-    """Whether this is "module:function", and not the path of a folder."""
-    return re.fullmatch(r"[\w.]+:\w+", str(model)) is not None and not Path(model).exists()
-
-
-def _made(name: str) -> Drawable:
-    """The model that the user's function "module:function" returns, adapted if it is not yet."""
-    try:
-        made = imported(*name.split(":"))()
-    except TermwiseError:
-        raise
-    except Exception as error:
-        raise Refused(f"{name} must return a model when it is called alone: {type(error).__name__}: {error}") from error
-    return made if isinstance(made, Drawable) else adapt(made)
-
-
-@contextmanager
-def _placed(model: Drawable, device: torch.device | str) -> Iterator[None]:
-    """The model's networks on the device, and afterwards where they were; one spread over several devices stays."""
-    networks = [model] if isinstance(model, nn.Module) else getattr(model, "networks", [])
-    lying = {network: {part.device for part in (*network.parameters(), *network.buffers())} for network in networks}
-    homes = {network: devices.pop() for network, devices in lying.items() if len(devices) == 1}
-    try:
-        torch.empty(0, device=device)
-        for network in homes:
-            network.to(device)
-    except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
-        _return(homes)
-        raise Refused(f"The device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
-    try:
-        yield
-    finally:
-        _return(homes)
-
-
-def _return(homes: Mapping[nn.Module, torch.device]) -> None:
-    for network, home in homes.items():
-        network.to(home)
-
-
-def _to_measure(data: Data, split: str) -> tuple[Dataset, Dataset | None]:
-    """The examples to measure, a tensor whole, a data set by its split; and its training part where that is another."""
-    if isinstance(data, Tensor | np.ndarray):
-        whole = load_data(data)
-        return whole.subset(torch.arange(len(whole))), None
-    whole = data if isinstance(data, Dataset) else load_data(data)
-    if isinstance(data, Dataset) and not data.splits:
-        return data, None
-    return whole.split(split), whole.train if split != "train" and "train" in whole.splits else None
+    Args:
+        samples: Examples, shape (M, *shape); or a model or run, which is sampled from its prior.
+        data: Real examples, as `measure` takes them; a run's own where left out.
+        split: Which part of data with splits; the features are learned from the training part.
+        seed: Of the samples, of what features learn, and of the errors.
+        device: Where to measure.
+        **options: As `termwise.measuring.quality.sample_quality` takes them: `features` (any network of yours),
+            `reconstructions`, `count`, `limit`, `neighbours` and others.
+    """
+    if isinstance(samples, Tensor):
+        if data is None:
+            raise Refused("Samples are judged beside real data: pass a Dataset, a tensor, or a source's name or path.")
+        dataset, train = to_measure(data, split)
+        return judged(samples, dataset, train=train, seed=seed, device=device, **options)
+    model, dataset, train = resolved(samples, data, split, seed)
+    with placed(model, device):
+        return judged(model, dataset, train=train, seed=seed, device=device, **options)

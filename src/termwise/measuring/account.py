@@ -35,7 +35,7 @@ class Reading:
     name: str
     value: float | list[float]
     stderr: float | list[float] | None
-    interval: list[float] | None
+    interval: list[float] | list[list[float]] | None
     lower: float | None
     upper: float | None
     unit: str

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from termwise.measuring.account import Reading
 from termwise.measuring.population import KIN, in_sight
@@ -118,7 +119,7 @@ def _bracket(reading: Reading) -> str:
     return _range([reading.lower, reading.upper])
 
 
-def _range(ends: Sequence[float | None] | None) -> str:
+def _range(ends: Sequence[Any] | None) -> str:
     low, high = ends or (None, None)
     return f"[{low:.2f}, {high:.2f}]" if low is not None and high is not None else "an unknown range"
 

@@ -89,13 +89,14 @@ def _default(value: object) -> str:
     return "by the paper" if value is None else str(value)
 
 
-def sources_table(rows: Sequence[Mapping[str, str]]) -> RenderableType:
-    """Where data can come from, and what it is."""
+def sources_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Where data can come from, what it is, and the options that it takes."""
     table = _table()
     table.add_column("source", style="bold", no_wrap=True)
     table.add_column("what it is")
     for row in rows:
-        table.add_row(row["name"], row["description"])
+        options = [f"\n{name}: {meaning}" for name, meaning in row["options"].items()]
+        table.add_row(row["name"], Text.assemble(row["description"], *((option, "dim") for option in options)))
     return table
 
 

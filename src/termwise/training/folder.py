@@ -92,7 +92,8 @@ class RunFolder:
             raise Refused(f"{self.path} holds files that are no run's. Choose another folder with --out.")
         self.checkpoint_file.parent.mkdir(parents=True, exist_ok=True)
         written = [self.checkpoint_file, self.metrics_file, self.account_file, self.values_file, self.report_file]
-        for stale in (*written, *(self.model_folder / name for name in MODEL_FILES)):
+        others = self.path.glob("attributes*")  # of another model
+        for stale in (*written, *others, *(self.model_folder / name for name in MODEL_FILES)):
             stale.unlink(missing_ok=True)
         write_atomically(self.config_file, config.toml().encode())
 

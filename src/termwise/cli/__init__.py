@@ -1,0 +1,45 @@
+"""The commands, over `termwise.api`.
+
+Nothing heavy is imported before a command runs, so that `--help` answers at once. An error that a user can mend is
+printed without a traceback, and the status is 2.
+"""
+
+import sys
+import warnings
+from typing import Any
+
+from termwise.cli import generation, listing, measuring, training
+from termwise.cli.app import app
+from termwise.errors import TermwiseError
+
+ROOMS = (training, measuring, generation, listing)
+"""Where the commands are, in the order in which they are listed."""
+
+app.registered_commands.sort(key=lambda command: [room.__name__ for room in ROOMS].index(command.callback.__module__))
+
+
+def _warn_in_one_line() -> None:
+    """A warning of ours is a line on standard error, without the place in the code."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if category.__module__.startswith("termwise."):
+            print(f"termwise: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *place, **more)
+
+    warnings.showwarning = show
+
+
+def main() -> None:
+    """Run a command; an error that a user can mend ends with status 2 and no traceback."""
+    _warn_in_one_line()
+    try:
+        app()
+    except TermwiseError as error:
+        print(f"termwise: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except OSError as error:
+        where = f" {error.filename}" if error.filename is not None else ""
+        print(f"termwise: The file system refused{where}: {error.strerror or error}.", file=sys.stderr)
+        raise SystemExit(2) from None

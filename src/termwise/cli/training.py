@@ -1,0 +1,65 @@
+"""train."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from termwise.cli.app import app, show_account
+
+
+@app.command()
+def train(
+    data: Annotated[str | None, typer.Option(help="A source's name (`termwise data`), or a path.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="A named objective (`termwise recipes`).")] = None,
+    network: Annotated[str | None, typer.Option(help="mlp, conv, or your own as module:function.")] = None,
+    latent: Annotated[int | None, typer.Option(help="Dimensions of the code.")] = None,
+    likelihood: Annotated[
+        str | None, typer.Option(help="bernoulli, normal:optimal, normal:0.1, laplace:1, categorical:17 ...")
+    ] = None,
+    posterior: Annotated[
+        str | None, typer.Option(help="diagonal-normal, full-normal, noise-basis, noise-input, or either+normal.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the weights, the order and the noise.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; runs/DATA-RECIPE-seedS where left out.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file; the other options have the say.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="path=value, such as objective.beta=6.", metavar="PATH=VALUE")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where --out holds a run.")] = False,
+) -> None:
+    """Train a VAE, measure it on the test split, and write a run folder with a report."""
+    from termwise import api
+    from termwise.training.config import read_config, with_recipe, with_setting
+
+    tables: dict[str, Any] = {} if config is None else read_config(config)
+    if recipe is not None:
+        tables = with_recipe(tables, recipe)
+    for one in setting or []:
+        tables = with_setting(tables, one)
+    try:
+        run = api.train(
+            tables,
+            data=data,
+            network=network,
+            latent=latent,
+            likelihood=likelihood,
+            posterior=posterior,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            device=device,
+            out=out,
+            resume=resume,
+            overwrite=overwrite,
+        )
+    except KeyboardInterrupt:
+        print("termwise: stopped. The same command with --resume goes on from the last checkpoint.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    show_account(run.account)
+    print(f"\nThe run is in {run.folder}; its report: {run.folder.report_file}")

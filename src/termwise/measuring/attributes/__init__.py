@@ -1,0 +1,20 @@
+"""Attributes as directions in code space, and an independent judge of what editing and generating by them does."""
+
+from termwise.measuring.attributes.edits import Judge, decoded, edit_and_judge, vectors_of
+from termwise.measuring.attributes.known import joined, with_attributes
+from termwise.measuring.attributes.measured import attribute_account
+from termwise.measuring.attributes.vectors import METHODS, AttributeVectors, check_strengths, find_vectors
+
+__all__ = [
+    "METHODS",
+    "AttributeVectors",
+    "Judge",
+    "attribute_account",
+    "check_strengths",
+    "decoded",
+    "edit_and_judge",
+    "find_vectors",
+    "joined",
+    "vectors_of",
+    "with_attributes",
+]

@@ -1,0 +1,218 @@
+"""Images edited along attribute vectors, and what a judge of attributes says of them.
+
+With posterior means m_n, attributes a_n, a decoder g, vectors v_j, a strength s, and e_n ~ p(z),
+
+    reconstructed     g(m_n)
+    edited            g(m_n + s (1 - 2 a_nj) v_j)           towards what the example has not, one attribute at a time
+    generated         g(e_n + s v_j), beside g(e_n)
+    from attributes   g(e_n + sum_j (a_nj - a_j) v_j)       with a_j the share that has attribute j
+
+where g gives the expected example. The judge calls attribute j present where its logit is above 0.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from termwise.data.dataset import Dataset
+from termwise.errors import BadData, NoDensity, Refused
+from termwise.measuring.account import Reading
+from termwise.measuring.attributes.vectors import AttributeVectors, find_vectors
+from termwise.models.draw import Draw, Drawable, expected_example
+from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
+
+
+class Judge(Protocol):
+    """What tells attributes of images, such as a `Classifier` that learned them from real ones."""
+
+    names: tuple[str, ...]
+    accuracy: Reading  # on real images, by attribute
+    majority: Reading  # of the most frequent answers, likewise
+
+    def features(self, x: Tensor) -> Tensor:
+        """(B, *shape) -> (B, F)."""
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(B, *shape) -> one logit a name, (B, A)."""
+
+
+@dataclass(frozen=True)
+class Edited:
+    """N images, edited along the vectors of one method.
+
+    Attributes:
+        right: Whether the edited attribute is judged as asked, shape (N, A).
+        kept: The share of the other attributes that are judged as before the edit, (N, A).
+        moved: How far the edit moves the judge's features, (N, A).
+        generated: Whether a generated image to which the attribute was added is judged to have it, (N, A).
+        from_attributes: The judge's logits for images made from attributes, (N, A).
+    """
+
+    right: Tensor
+    kept: Tensor
+    moved: Tensor
+    generated: Tensor
+    from_attributes: Tensor
+
+
+@dataclass(frozen=True)
+class Judged:
+    """N examples before any edit.
+
+    Attributes:
+        has: Their attributes, shape (N, A).
+        data: The judge's logits for the examples themselves, (N, A).
+        reconstructed: For their reconstructions.
+        generated: For as many images decoded from codes of the prior.
+        features: The judge's, of the reconstructions, (N, F).
+    """
+
+    has: Tensor
+    data: Tensor
+    reconstructed: Tensor
+    generated: Tensor
+    features: Tensor
+
+
+def code_means(draw: Draw) -> Tensor:
+    """The posteriors' means, shape (B, D)."""
+    try:
+        return draw.posterior.mean
+    except NotImplementedError:
+        raise Refused(
+            f"Attribute vectors lie between posterior means, and {type(draw.posterior).__name__} has none in closed "
+            "form; let encode() give a law that has."
+        ) from None
+
+
+def vectors_of(
+    model: Drawable,
+    train: Dataset,
+    methods: Sequence[str],
+    seed: int = 0,
+    batch_size: int = 512,
+    device: torch.device | str = "cpu",
+) -> dict[str, AttributeVectors]:
+    """The vectors by method of a model's codes of `train`, whose attributes are zeros and ones.
+
+    The seed is that of examples which are drawn anew at every visit; the random state is left as it was.
+    """
+    attributes = train.attributes
+    if attributes is None:
+        raise BadData(f"{train.name} has no attributes to find vectors of.")
+    with own_randomness(seed), evaluating(model):
+        codes = torch.cat([code_means(draw).cpu() for draw in DataPass(model, train, batch_size, device)()])
+    return {method: find_vectors(codes, attributes, train.attribute_names, method) for method in methods}
+
+
+def decoded(model: Drawable, z: Tensor, context: Any) -> Tensor:
+    """The expected examples at codes z, shape (B, D): shape (B, *shape)."""
+    try:
+        return expected_example(model.generate(z, context))
+    except (NotImplementedError, NoDensity):
+        raise Refused("The likelihood of this model has no mean, so its images cannot be edited.") from None
+
+
+def edit_and_judge(
+    model: Drawable,
+    data: Dataset,
+    vectors: Mapping[str, AttributeVectors],
+    judge: Judge,
+    *,
+    strength: float = 1.0,
+    seed: int = 0,
+    batch_size: int = 256,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> tuple[Judged, dict[str, Edited]]:
+    """Every example of `data` edited in every attribute, by every method; everything on the CPU.
+
+    Args:
+        model: In whose codes the vectors lie.
+        data: Examples on which neither vectors nor judge learned.
+        vectors: By method, all of the data's attributes, in their order.
+        judge: On the same device; it may know of more attributes.
+        strength: s.
+        seed: Of the codes of the prior. The random state is left as it was.
+        batch_size: Examples at a time.
+        device: Where the model is.
+        progress: Told how far it is.
+    """
+    names = data.attribute_names
+    unknown = [name for name in names if name not in judge.names]
+    if unknown:
+        raise Refused(f"The classifier knows nothing of {', '.join(unknown)}; it knows {', '.join(judge.names)}.")
+    columns = [judge.names.index(name) for name in names]
+    attributes = data.attributes
+    assert attributes is not None  # there are names
+    before: list[Judged] = []
+    after: dict[str, list[Edited]] = {method: [] for method in vectors}
+    with own_randomness(seed), evaluating(model):
+        for draw in DataPass(model, data, batch_size, device)():
+            assert draw.index is not None
+            has = attributes[draw.index.cpu()].to(device).bool()
+            sight = _Sight(model, judge, columns, code_means(draw), draw.context)
+            noise = draw.prior.sample(torch.Size([len(draw)]))
+            plain = sight.of(sight.codes)
+            now = Judged(
+                has=has,
+                data=sight.logits(draw.x),
+                reconstructed=sight.logits(plain),
+                generated=sight.logits(sight.of(noise)),
+                features=judge.features(plain),
+            )
+            before.append(now)
+            for method, found in vectors.items():
+                after[method].append(_edited(sight, now, noise, found, strength))
+            if progress is not None:
+                progress("edits", (int(draw.index[-1]) + 1) / len(data))
+    return _joined(before), {method: _joined(parts) for method, parts in after.items()}
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What the judge sees of one batch's codes."""
+
+    model: Drawable
+    judge: Judge
+    columns: list[int]
+    codes: Tensor
+    context: Any
+
+    def of(self, z: Tensor) -> Tensor:
+        return decoded(self.model, z, self.context)
+
+    def logits(self, x: Tensor) -> Tensor:
+        return self.judge.logits(x)[:, self.columns]
+
+
+def _edited(sight: _Sight, before: Judged, noise: Tensor, found: AttributeVectors, strength: float) -> Edited:
+    moves = found.vectors.to(sight.codes)  # (A, D)
+    shares, has = found.shares.to(moves), before.has
+    by_attribute = []
+    for j, move in enumerate(strength * moves):
+        sign = 1 - 2 * has[:, j : j + 1].to(moves)
+        image = sight.of(sight.codes + sign * move)
+        logits = sight.logits(image)
+        same = (logits > 0) == (before.reconstructed > 0)  # (B, A)
+        others = (same.sum(1) - same[:, j].long()) / max(1, same.shape[1] - 1)
+        by_attribute.append(
+            (
+                (logits[:, j] > 0) != has[:, j],
+                others,
+                (sight.judge.features(image) - before.features).norm(dim=1),
+                sight.logits(sight.of(noise + move))[:, j] > 0,
+            )
+        )
+    made = sight.logits(sight.of(noise + (has.to(moves) - shares) @ moves))
+    right, kept, moved, generated = (torch.stack(column, 1) for column in zip(*by_attribute, strict=True))
+    return Edited(right, kept, moved, generated, made)
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Batches of one dataclass of tensors, as one on the CPU."""
+    first = parts[0]
+    return type(first)(*(torch.cat([getattr(part, f.name).cpu() for part in parts]) for f in fields(first)))

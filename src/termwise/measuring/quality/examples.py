@@ -1,0 +1,47 @@
+"""What is judged, in batches: samples of a model, its reconstructions, or anything of the right shape."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from termwise.data.dataset import Dataset
+from termwise.errors import BadData
+from termwise.models.draw import Drawable, expected_example
+from termwise.models.passes import DataPass
+
+
+def checked(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Iterator[Tensor]:
+    """The same batches, float32, once each has shown to be of examples of this shape.
+
+    Raises:
+        BadData: It is not, or not finite.
+    """
+    for x in batches:
+        if tuple(x.shape[1:]) != shape or not len(x):
+            expected = ", ".join(map(str, ("M", *shape)))
+            raise BadData(f"Expected samples of shape ({expected}), as the data are, got {tuple(x.shape)}.")
+        if not bool(x.isfinite().all()):
+            raise BadData("The samples hold numbers that are not finite: look at the model that made them.")
+        yield x.detach().float()
+
+
+def sampled(model: Drawable, count: int, noise: bool, batch_size: int, device: torch.device | str) -> Iterator[Tensor]:
+    """`count` examples at codes from the prior."""
+    for start in range(0, count, batch_size):
+        z = model.prior_law().sample(torch.Size([min(batch_size, count - start)])).to(device)
+        yield _example(model.generate(z, None), noise)
+
+
+def reconstructed(
+    model: Drawable, data: Dataset, noise: bool, batch_size: int, device: torch.device | str
+) -> Iterator[Tensor]:
+    """Every example at a code from its posterior."""
+    for draw in DataPass(model, data, batch_size, device)():
+        yield _example(draw.likelihood, noise)
+
+
+def _example(likelihood: Distribution, noise: bool) -> Tensor:
+    """The mean of p(x|z), or, with its noise, a draw from it."""
+    return likelihood.sample() if noise else expected_example(likelihood)

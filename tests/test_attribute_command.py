@@ -1,0 +1,120 @@
+"""Attributes of a run from end to end: from the command line, and from Python."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import termwise as tw
+from termwise import cli
+from termwise.api.editing import attribute_vectors, attributes
+from termwise.errors import BadData, Refused, UnknownName
+from termwise.measuring import Account
+from termwise.measuring.classifier import train_classifier
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Digits, whose labels stand for attributes."""
+    config = {"model": {"options": {"hidden": [64]}, "latent": 8}, "training": {"epochs": 15, "batch_size": 32}}
+    folder = tmp_path_factory.mktemp("attributes") / "run"
+    return tw.train(config, data="digits", recipe="vae", out=folder, progress=False)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Digits need no thousand steps."""
+    monkeypatch.setattr(
+        "termwise.api.editing.train_classifier",
+        lambda data, **said: train_classifier(data, **{**said, "steps": 150}),
+    )
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    def run(*arguments):
+        monkeypatch.setenv("COLUMNS", "120")
+        monkeypatch.setattr(sys, "argv", ["termwise", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return run
+
+
+def test_the_command_prints_a_table_and_leaves_an_account_and_figures_in_the_run(run, call):
+    chosen = ["--attribute", "0", "--attribute", "3", "--limit", "80", "--show", "-1", "--show", "0.5", "--show", "2"]
+    status, out, err = call("attributes", run.folder, *chosen, "--strength", "1.5")
+    assert (status, err) == (0, "")
+    assert "mean-difference, strength 1.5" in out
+    assert "each of its labels was taken as one" in out
+    written = out.replace("\n", "")
+    for name in ("attributes.json", "attributes-mean-difference.png", "attributes-regression.png"):
+        assert str(run.folder.path / name) in written
+        assert (run.folder.path / name).exists()
+    account = Account.load(run.folder.path / "attributes.json", run.folder.path / "attributes.npz")
+    assert account.data["attributes"] == ["0", "3"]
+    assert account["attribute_success"].n == 80
+    assert len(account.per_example["attribute_success"]) == 80
+    with Image.open(run.folder.path / "attributes-regression.png") as figure:
+        assert figure.width == 2 * 3 + 8 * 59 + 2 * 10 - 3  # gaps, 8 columns of 56 and a gap, groups apart
+
+
+def test_json_is_the_account_that_python_gives(run, call):
+    few = {"names": ["1"], "methods": ["regression"], "limit": 50, "seed": 2}
+    status, out, err = call(
+        "attributes", run.folder, "--json", "--attribute", "1", "--method", "regression", "--limit", 50, "--seed", 2
+    )
+    assert (status, err) == (0, "")
+    account = attributes(run, **few)
+    assert json.loads(out) == json.loads(json.dumps(account.to_json()))
+    assert "attribute_success" not in account
+    assert account["attribute_success_by_regression"].interval is not None
+
+
+def test_on_digits_the_classifier_knows_real_images_and_an_edit_brings_zeros(run):
+    account = attributes(run, names=["0", "6"], limit=200, strength=1.5)
+    accuracy = np.array(account["classifier_accuracy_by_attribute"].value)
+    assert (accuracy > np.array(account["classifier_majority_by_attribute"].value) + 0.03).all()
+    edited = np.array(account["attribute_added_by_attribute"].interval)  # (A, 2)
+    unedited = 1 - np.array(account["attribute_reconstructed_lacking_by_attribute"].value)
+    assert (edited[:, 0] > unedited).all()
+
+
+def test_vectors_can_be_had_alone_and_edit_codes(run):
+    vectors = attribute_vectors(run, names=["0", "1"], method="regression")
+    z = torch.zeros(3, 8)
+    assert vectors.names == ("0", "1")
+    assert vectors.n == len(run.data.train)
+    torch.testing.assert_close(vectors.edit(z, "1", 2.0)[0], 2 * vectors["1"])
+
+
+def test_what_cannot_be_is_refused_in_one_line(run, call, tmp_path):
+    for arguments, words in (
+        (["--attribute", "smile"], "Unknown attribute 'smile'"),
+        (["--method", "median"], "Unknown way to find attribute vectors 'median'"),
+        (["--split", "train"], "found in a training part and judged on another"),
+        (["--limit", "1"], "Expected two examples or more to edit"),
+        (["--strength", "nan"], "strengths that are finite numbers"),
+        (["--show", "inf"], "strengths that are finite numbers"),
+        (["--device", "meet"], "The device 'meet' cannot be used"),
+    ):
+        status, out, err = call("attributes", run.folder, *arguments)
+        assert (status, out) == (2, "")
+        assert words in err
+        assert err.startswith("termwise: ")
+        assert err.count("\n") == 1
+    status, _, err = call("attributes", tmp_path)
+    assert status == 2
+    assert "is no run folder" in err
+    with pytest.raises(Refused, match="Give data with splits"):
+        attributes(run.model, torch.rand(30, 1, 8, 8))
+    with pytest.raises(BadData, match="no attributes and no labels"):
+        attributes(run.model, tw.load_data(torch.rand(30, 1, 8, 8)))
+    with pytest.raises(UnknownName, match="Unknown split"):
+        attributes(run, split="tset")

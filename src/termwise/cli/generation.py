@@ -22,6 +22,7 @@ def attributes(
     show: Annotated[list[float] | None, typer.Option(help="A strength in the figure; -1 and 1 where left out.")] = None,
     limit: Annotated[int, typer.Option(help="How many held-out examples to edit at most.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the examples, the classifier and what is generated.")] = 0,
+    classifier_steps: Annotated[int, typer.Option(help="How many moves the network that judges makes.")] = 1000,
     device: Annotated[str, typer.Option(help="cpu, cuda, mps.")] = "cpu",
     as_json: Json = False,
 ) -> None:
@@ -37,6 +38,7 @@ def attributes(
             names=attribute,
             strength=strength,
             limit=limit,
+            classifier_steps=classifier_steps,
             folder=run,
             seed=seed,
             device=device,
@@ -66,6 +68,7 @@ def quality(
     ] = None,
     neighbours: Annotated[int, typer.Option(help="Of precision, recall, density and coverage.")] = 5,
     seed: Annotated[int, typer.Option(help="Of the samples, of what features learn, and of the errors.")] = 0,
+    classifier_steps: Annotated[int, typer.Option(help="How many moves the network that judges makes.")] = 1000,
     device: Annotated[str, typer.Option(help="cpu, cuda, mps.")] = "cpu",
     as_json: Json = False,
 ) -> None:
@@ -80,6 +83,7 @@ def quality(
             reconstructions=reconstructions,
             count=count,
             neighbours=neighbours,
+            steps=classifier_steps,
             seed=seed,
             device=device,
             progress=told,

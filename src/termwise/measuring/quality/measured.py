@@ -18,6 +18,7 @@ from termwise.models.draw import Drawable
 from termwise.models.passes import Progress, apart, evaluating, own_randomness
 
 LIMIT = 10_000
+LEAST = 40  # examples on either side of a distance, for its jackknife
 FEW = 10  # examples a feature, below which covariances are poorly known
 SHORT = 0.1  # of what real examples reach, before it is worth a sentence
 MEANINGS = {
@@ -75,6 +76,12 @@ def sample_quality(
         raise Refused("A tensor of samples is judged as it is: leave reconstructions, noise and count to models.")
     if count is not None and count < 1:
         raise Refused(f"Expected a count of 1 or more, got {count}.")
+    there = len(data) // 2 if features is None and train is None else len(data)
+    if min(there, limit or there) < 2 * LEAST:
+        raise BadData(
+            f"{data.name}: quality is measured against halves of the real data, {LEAST} examples or more each; got "
+            f"{there} in all. Give more, or a larger split."
+        )
     said: list[str] = []
     readings: list[Reading] = []
     if features is None:
@@ -111,8 +118,6 @@ def sample_quality(
 
 def _halves(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     """Two halves, each in random order."""
-    if len(data) < 2:
-        raise BadData(f"Quality is measured against halves of the real data, two examples or more, got {len(data)}.")
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     return data.subset(order[: len(data) // 2]), data.subset(order[len(data) // 2 :])
 

@@ -35,7 +35,7 @@ device = "cpu"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     here = tmp_path_factory.mktemp("faces")
-    write_celeba(here / "celeba", count=360)
+    write_celeba(here / "celeba", count=520)
     (here / "config.toml").write_text(CONFIG.format(folder=here / "celeba", cache=here))
     with pytest.MonkeyPatch.context() as patch:
         arguments = ["train", "--config", str(here / "config.toml"), "--out", str(here / "run")]

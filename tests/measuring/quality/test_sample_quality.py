@@ -179,7 +179,7 @@ def test_a_network_of_features_is_left_in_the_mode_that_it_was_in():
     [
         (torch.zeros(300, 3), {}, BadData, r"shape \(M, 2\), as the data are, got \(300, 3\)"),
         (torch.full((300, 2), torch.nan), {}, BadData, "samples hold numbers that are not finite"),
-        (clouds(99, 1), {}, BadData, "need 100 samples and as many real examples, got 99 and 300"),
+        (clouds(99, 1), {}, BadData, "need 100 samples and as many real examples, got 99 and 500"),
         (clouds(300, 1), {"features": lambda x: x.sum()}, Refused, r"Features must be \(B, F\).*got shape \(\)"),
         (clouds(300, 1), {"features": lambda x: x / 0}, BadData, "Some features are not finite"),
         (clouds(300, 1), {"reconstructions": True}, Refused, "judged as it is"),
@@ -189,4 +189,14 @@ def test_a_network_of_features_is_left_in_the_mode_that_it_was_in():
 )
 def test_what_cannot_be_judged_is_refused_with_one_message(samples, options, error, message):
     with pytest.raises(error, match=message):
-        sample_quality(samples, tw.load_data(clouds(300, 2)), **{"features": PIXELS, **options})
+        sample_quality(samples, tw.load_data(clouds(500, 2)), **{"features": PIXELS, **options})
+
+
+def test_too_few_real_examples_are_refused_before_anything_is_learned():
+    def never(x):
+        raise AssertionError
+
+    with pytest.raises(BadData, match="halves of the real data, 100 examples or more each; got 150 in all"):
+        sample_quality(clouds(300, 1), tw.load_data(clouds(150, 2)), features=never)
+    with pytest.raises(BadData, match="at 2 neighbours.*40 examples or more each; got 75 in all"):
+        sample_quality(clouds(300, 1), tw.load_data(clouds(150, 2)), neighbours=2)

@@ -11,14 +11,14 @@ from termwise.errors import BadData, Refused
 from termwise.measuring.account import Account, Reading, reading_of
 from termwise.measuring.classifier import Classifier, train_classifier
 from termwise.measuring.disentanglement.encoded import chosen
-from termwise.measuring.quality.compared import compared
+from termwise.measuring.quality.compared import LEAST, compared
 from termwise.measuring.quality.examples import checked, reconstructed, sampled
+from termwise.measuring.quality.frechet import GROUPS
 from termwise.measuring.quality.seen import FeatureFunction, Seen, name_of, seen_by
 from termwise.models.draw import Drawable
 from termwise.models.passes import Progress, apart, evaluating, own_randomness
 
 LIMIT = 10_000
-LEAST = 40  # examples on either side of a distance, for its jackknife
 FEW = 10  # examples a feature, below which covariances are poorly known
 SHORT = 0.1  # of what real examples reach, before it is worth a sentence
 MEANINGS = {
@@ -77,10 +77,11 @@ def sample_quality(
     if count is not None and count < 1:
         raise Refused(f"Expected a count of 1 or more, got {count}.")
     there = len(data) // 2 if features is None and train is None else len(data)
-    if min(there, limit or there) < 2 * LEAST:
+    least = max(2 * GROUPS, 2 * LEAST * neighbours)
+    if min(there, limit or there) < 2 * least:
         raise BadData(
-            f"{data.name}: quality is measured against halves of the real data, {LEAST} examples or more each; got "
-            f"{there} in all. Give more, or a larger split."
+            f"{data.name}: quality at {neighbours} neighbours is measured against halves of the real data, {least} "
+            f"examples or more each; got {min(there, limit or there)} in all. Give more, or ask for fewer neighbours."
         )
     said: list[str] = []
     readings: list[Reading] = []

@@ -198,5 +198,5 @@ def test_too_few_real_examples_are_refused_before_anything_is_learned():
 
     with pytest.raises(BadData, match="halves of the real data, 100 examples or more each; got 150 in all"):
         sample_quality(clouds(300, 1), tw.load_data(clouds(150, 2)), features=never)
-    with pytest.raises(BadData, match="at 2 neighbours.*40 examples or more each; got 75 in all"):
+    with pytest.raises(BadData, match=r"at 2 neighbours.*40 examples or more each; got 75 in all"):
         sample_quality(clouds(300, 1), tw.load_data(clouds(150, 2)), neighbours=2)

@@ -131,8 +131,8 @@ def avb(
     """Adversarial Variational Bayes (Mescheder, Nowozin and Geiger, 2017, algorithm 1): the rate, by a critic.
 
     The critic moves five times for every move of the autoencoder, at twice the training's default rate; on four points
-    eight did better (`benchmarks/four_points.py`); lower the rates for larger networks. A rate of many nats, which one logit does not bridge,
-    is learnt in `waymarks` + 1 steps.
+    eight did better (`benchmarks/four_points.py`); lower the rates for larger networks. A rate of many nats, which one
+    logit does not bridge, is learnt in `waymarks` + 1 steps.
     """
     optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.99))
     critic = Critic(hidden, quadratic=quadratic, heads=waymarks + 1)

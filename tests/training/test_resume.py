@@ -1,5 +1,7 @@
 """A trainer that stops anywhere, and another that goes on from its checkpoint, are one trainer."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
 from killing import unlike
@@ -55,6 +57,14 @@ def steep_critics() -> tw.objectives.Game:
     return solo(distortion() + marginal_kl(spectral) + total_correlation(penalised))
 
 
+def three_at_once() -> tw.objectives.Game:
+    """Players who move from one draw, one with running means, one who sits rounds out."""
+    torch.manual_seed(0)  # of the body, which is made before the trainer seeds anything
+    layers = {"inner": torch.nn.Linear(6, 5), "norm": torch.nn.BatchNorm1d(5), "logit": torch.nn.Linear(5, 1)}
+    body = torch.nn.Sequential(OrderedDict(layers))
+    return tw.recipe("vae-gan", body=body, layer="norm", gamma=0.1, learning_rate=0.05, equilibrium=True)
+
+
 CASES = {
     "bank of all": ("beta-tcvae", {}, {"audit": True}),
     "bank of some": ("beta-tcvae", {"aggregate": BANK}, {"build": {"posterior": "full-normal"}}),
@@ -72,6 +82,8 @@ CASES = {
         "factor-vae", {"hidden": [6], "moves": 2}, {"audit": True, "average": {"decay": 0.9}, "gradient_clip": 1.0},
     ),
     "a game of three": (steep_critics, {}, {}),
+    "three players at once": (three_at_once, {}, {"build": {"likelihood": "normal:optimal"}}),
+    "data drawn anew": ("vae", {}, {"splitting": {"binarize": "dynamic"}}),
     "rare evaluations": ("vae", {}, {"evaluate_every": 2, "epochs": 3, "checkpoint_steps": None}),
     "double precision": ("beta-tcvae", {}, {"precision": "64-true", "optimizer": {"learning_rate": 0.05}}),
 }  # fmt: skip

@@ -55,7 +55,8 @@ def test_a_term_that_is_not_finite_stops_the_training_and_is_named(tmp_path):
     game = solo(distortion() + Weighted(Own(poison)))
     one = trainer(tmp_path / "run", game, checkpoint_steps=2)
     one.start()
-    with pytest.raises(NonFiniteLoss, match=r"step 4: own = nan\. .*The last good checkpoint is .*last\.pt"):
+    said = r"step 4: own = nan\. Lower the learning rate.*\. The last good checkpoint is .*last\.pt"
+    with pytest.raises(NonFiniteLoss, match=said):
         one.run()
     state = read_checkpoint(one.folder.checkpoint_file)
     assert state["step"] == 4

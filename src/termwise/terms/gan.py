@@ -55,15 +55,14 @@ class GanLoss(_OfDiscriminator):
         return softplus(-real) + softplus(fake).sum(1)
 
 
-class Deception(_OfDiscriminator):
+class Deception(GanLoss):
     """-L_GAN, which the decoder minimises."""
 
     name = "deception"
 
     def __call__(self, draw: Draw) -> Tensor:
         """Shape (B,), nats."""
-        real, fake = self.logits(draw)
-        return -softplus(-real) - softplus(fake).sum(1)
+        return -super().__call__(draw)
 
 
 class RealLoss(_OfDiscriminator):

@@ -29,7 +29,7 @@ def test_the_audit_is_the_difference_with_a_band_of_two_standard_errors(metrics)
 
 def test_settings_that_move_are_told_from_those_that_do_not(metrics):
     settings = {chart["name"]: chart for chart in charts(metrics)["settings"]}
-    assert constant(settings["learning_rate"]) == 1e-3
+    assert constant(settings["learning_rate"]) == {"train": 1e-3}
     assert constant(settings["total_correlation"]) is None
 
 
@@ -62,6 +62,6 @@ def test_what_a_critic_minimises_is_left_to_the_game_and_its_settings_are_not():
     found = charts(avb([1.0, 2.0]))
     assert {chart["name"] for chart in found["terms"]} == {"loss", "distortion"}
     settings = {chart["title"]: chart for chart in found["settings"]}
-    assert constant(settings["learning rate"]) == 1e-3
-    assert constant(settings["learning rate of the critic of rate"]) == 2e-3
+    assert constant(settings["learning rate"]) == {"train": 1e-3}
+    assert constant(settings["learning rate of the critic of rate"]) == {"critic of rate": 2e-3}
     assert not any("accuracy" in title or "logit" in title for title in settings)

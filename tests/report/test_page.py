@@ -202,3 +202,65 @@ def test_pictures_that_do_not_fit_are_refused():
 def test_it_is_written_as_utf_8(tmp_path, run):
     write_page(tmp_path / "report.html", **run)
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == page(**run)
+
+
+def judged(made: str = "samples") -> dict:
+    def reading(value, unit):
+        return {"value": value, "stderr": 0.5, "unit": unit, "bias": "unbiased", "estimator": "by features of a net"}
+
+    readings = {
+        name + end: reading(k, "FD") for k, end in ((40.0, ""), (2.0, "_of_real")) for name in ["frechet_distance"]
+    }
+    return {"readings": readings, "diagnosis": ["Half <of it> was left out."], "data": {"made": made}}
+
+
+def edited(method: str) -> dict:
+    share = {"value": [0.75], "stderr": [0.1], "interval": [[0.5, 0.9]]}
+    ending = {"mean-difference": "", "regression": "_by_regression"}[method]
+    names = ["classifier_accuracy", "attribute_reconstructed_lacking", "attribute_reconstructed_having"]
+    names += [f"attribute_{name}{ending}" for name in ("added", "removed", "generated")]
+    readings = {f"{name}_by_attribute": share for name in (*names, "attribute_generated_before")}
+    readings[f"attribute_success{ending}"] = {"value": 0.625, "stderr": 0.03125}
+    data = {"attributes": ["<b>hat</b>"], "methods": [method], "strength": 2.0, "n": 70}
+    return {"readings": readings, "diagnosis": ["The code loses hats."], "data": data}
+
+
+def test_what_is_made_has_sections_once_it_was_judged(run):
+    plain = Reader(page(**run))
+    assert not {"quality", "attributes"} & set(plain.ids())
+    png = b"\x89PNG and so on"
+    more = {
+        "quality": [judged(), judged("reconstructions")],
+        "attributes": edited("regression"),
+        "figures": {"regression": png},
+    }
+    html = page(**run, **more)
+    read, words = Reader(html), Reader(html).words()
+    assert {"quality", "attributes"} <= set(read.ids())
+    assert {"#quality", "#attributes"} <= {attrs.get("href") for tag, attrs in read.elements if tag == "a"}
+    for told in (
+        "Samples",
+        "Reconstructions",
+        "Fréchet distance",
+        "40.00 ± 0.50",
+        "2.00 ± 0.50",
+        "<of it>",
+        "of a net",
+    ):
+        assert told in words
+    for told in (
+        "Regression, strength 2",
+        "<b>hat</b>",
+        "50–90",
+        "0.625 ± 0.031",
+        "The code loses hats.",
+        "70 held-out",
+    ):
+        assert told in words
+    sources = [attrs["src"] for tag, attrs in read.elements if tag == "img"]
+    assert f"data:image/png;base64,{base64.b64encode(png).decode()}" in sources
+    assert len(sources) == 1 + len([tag for tag, _ in plain.elements if tag == "img"])
+
+
+def test_a_method_without_a_figure_has_its_table(run):
+    assert "Mean-difference, strength 2" in Reader(page(**run, attributes=edited("mean-difference"))).words()

@@ -25,8 +25,9 @@ from termwise.measuring.classifier import train_classifier
 from termwise.measuring.disentanglement.encoded import chosen
 from termwise.models import Drawable
 from termwise.models.passes import Progress
-from termwise.report.attributes import STRENGTHS, attribute_sheet, edited_images
+from termwise.report.attribute_figure import STRENGTHS, attribute_sheet, edited_images
 from termwise.report.pictures import can_be_drawn, is_image
+from termwise.training import RunFolder
 
 LIMIT = 1000
 MOST_CODES = 20_000
@@ -103,11 +104,12 @@ def attributes(
         )
         account = Account(account.readings, (*parts.said, *account.diagnosis), account.per_example, account.data)
         if folder is not None:
-            account.save(Path(folder) / "attributes.json", Path(folder) / "attributes.npz")
-        if folder is not None and can_be_drawn(parts.held_out.shape) and is_image(parts.held_out.shape):
-            for method, found in vectors.items():
-                images = edited_images(vae, parts.held_out, found, strengths, device=device)
-                attribute_sheet(images).save(Path(folder) / f"attributes-{method}.png")
+            written = RunFolder(folder)
+            account.save(written.attributes_file, written.edits_file)
+            if can_be_drawn(parts.held_out.shape) and is_image(parts.held_out.shape):
+                for method, found in vectors.items():
+                    images = edited_images(vae, parts.held_out, found, strengths, device=device)
+                    attribute_sheet(images).save(written.edits_figure(method))
     return account
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from termwise.measuring.disentanglement import disentanglement as scored
 from termwise.measuring.log_likelihood import log_likelihood as estimated
 from termwise.measuring.quality import sample_quality as judged
 from termwise.models.passes import Progress
+from termwise.training import RunFolder
 
 
 def measure(
@@ -113,6 +115,7 @@ def sample_quality(
     data: Data | None = None,
     *,
     split: str = "test",
+    folder: str | Path | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     **options: Any,
@@ -123,6 +126,8 @@ def sample_quality(
         samples: Examples, shape (M, *shape); or a model or run, which is sampled from its prior.
         data: Real examples, as `measure` takes them; a run's own where left out.
         split: Which part of data with splits; the features are learned from the training part.
+        folder: Where to write quality.json (of reconstructions, quality-reconstructions.json), which a run's report
+            shows; nothing is written where left out.
         seed: Of the samples, of what features learn, and of the errors.
         device: Where to measure.
         **options: As `termwise.measuring.quality.sample_quality` takes them: `features` (any network of yours),
@@ -132,7 +137,11 @@ def sample_quality(
         if data is None:
             raise Refused("Samples are judged beside real data: pass a Dataset, a tensor, or a source's name or path.")
         dataset, train = to_measure(data, split)
-        return judged(samples, dataset, train=train, seed=seed, device=device, **options)
-    model, dataset, train = resolved(samples, data, split, seed)
-    with placed(model, device):
-        return judged(model, dataset, train=train, seed=seed, device=device, **options)
+        account = judged(samples, dataset, train=train, seed=seed, device=device, **options)
+    else:
+        model, dataset, train = resolved(samples, data, split, seed)
+        with placed(model, device):
+            account = judged(model, dataset, train=train, seed=seed, device=device, **options)
+    if folder is not None:
+        account.save(RunFolder(folder).quality_files[account.data["made"] == "reconstructions"])
+    return account

@@ -64,18 +64,23 @@ def _account(run: Account | Run | str | Path) -> Account:
 
 def write_report(run: Run) -> Path:
     """Write the run's report.html."""
-    account = run.account.to_json()
+    account, folder = run.account.to_json(), run.folder
+    edits = Account.load(folder.attributes_file).to_json() if folder.attributes_file.exists() else None
+    figures = {method: folder.edits_figure(method) for method in edits["data"]["methods"]} if edits else {}
     by_dimension = account["readings"].get("rate_by_dimension", {}).get("value")
     write_page(
-        run.folder.report_file,
+        folder.report_file,
         title=f"{run.data.name}, {run.config.objective.recipe or 'a walk of its own'}",
         config=run.config.model_dump(mode="json", exclude_none=True, by_alias=True),
         metrics=run.metrics(),
         account=account,
         links=standard_links(account),
         pictures=pictures_of(run.model, run.data.test, by_dimension),
+        quality=[Account.load(file).to_json() for file in folder.quality_files if file.exists()],
+        attributes=edits,
+        figures={method: file.read_bytes() for method, file in figures.items() if file.exists()},
     )
-    return run.folder.report_file
+    return folder.report_file
 
 
 def load_configured(settings: Config) -> Dataset:

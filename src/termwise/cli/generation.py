@@ -27,11 +27,11 @@ def attributes(
     as_json: Json = False,
 ) -> None:
     """Edit and generate by attributes, and let a classifier that knows real images alone judge how often they show."""
-    from termwise.api.editing import attributes as edited
+    from termwise import api
 
     chosen: dict[str, Any] = {"methods": method, "strengths": show}
     with telling() as told:
-        account = edited(
+        account = api.attributes(
             run,
             data,
             split=split,
@@ -45,14 +45,18 @@ def attributes(
             progress=told,
             **{name: values for name, values in chosen.items() if values},
         )
+    report = api.write_report(api.load_run(run))
     if as_json:
         print_json(account)
         return
     from termwise.report.attributes import attribute_table
+    from termwise.training import RunFolder
 
     show_table(attribute_table(account.to_json()))
-    figures = [file for name in account.data["methods"] if (file := run / f"attributes-{name}.png").exists()]
-    print(f"\nThe account is in {run / 'attributes.json'}" + "".join(f"\nA figure: {file}" for file in figures))
+    written = RunFolder(run)
+    figures = [file for name in account.data["methods"] if (file := written.edits_figure(name)).exists()]
+    print(f"\nThe account is in {written.attributes_file}" + "".join(f"\nA figure: {file}" for file in figures))
+    print(f"All of it is in {report}")
 
 
 @app.command()
@@ -84,13 +88,16 @@ def quality(
             count=count,
             neighbours=neighbours,
             steps=classifier_steps,
+            folder=run,
             seed=seed,
             device=device,
             progress=told,
         )
+    report = api.write_report(api.load_run(run))
     if as_json:
         print_json(account)
         return
     from termwise.report.quality import quality_table
 
     show_table(quality_table(account.to_json()))
+    print(f"\nThe same is in {report}")

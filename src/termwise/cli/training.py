@@ -13,7 +13,7 @@ from termwise.cli.app import app, show_account
 def train(
     data: Annotated[str | None, typer.Option(help="A source's name (`termwise data`), or a path.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A named objective (`termwise recipes`).")] = None,
-    network: Annotated[str | None, typer.Option(help="mlp, conv, or your own as module:function.")] = None,
+    network: Annotated[str | None, typer.Option(help="mlp, conv, conv-bn, or your own as module:function.")] = None,
     latent: Annotated[int | None, typer.Option(help="Dimensions of the code.")] = None,
     likelihood: Annotated[
         str | None, typer.Option(help="bernoulli, normal:optimal, normal:0.1, laplace:1, categorical:17 ...")

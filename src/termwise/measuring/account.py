@@ -128,9 +128,11 @@ class Account(Mapping[str, Reading]):
             readings[name] = _finite(entry)
         return {"readings": readings, "diagnosis": list(self.diagnosis), "data": dict(self.data)}
 
-    def save(self, json_file: str | Path, values_file: str | Path) -> None:
-        """Write the account, and the values per example beside it."""
+    def save(self, json_file: str | Path, values_file: str | Path | None = None) -> None:
+        """Write the account and, where a file is named for them, the values per example."""
         Path(json_file).write_text(json.dumps(self.to_json(), indent=2) + "\n")
+        if values_file is None:
+            return
         arrays: dict[str, Any] = {name: values.numpy() for name, values in self.per_example.items()}
         np.savez_compressed(values_file, **arrays)
 

@@ -1,161 +1,66 @@
-"""Attributes as a figure, rows of images edited along vectors at several strengths, and as a table."""
+"""Attributes as tables: shares by attribute in percent, and what is one number for the model."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-import torch
-from PIL import Image, ImageDraw, ImageFont
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from termwise.data.dataset import Dataset
-from termwise.errors import Refused
-from termwise.measuring.attributes import AttributeVectors, check_strengths, decoded
-from termwise.measuring.attributes.edits import code_means
 from termwise.measuring.attributes.measured import ENDINGS
-from termwise.models.draw import Drawable
-from termwise.models.passes import DataPass, evaluating
-from termwise.report.pictures import can_be_drawn, is_image
 from termwise.report.rounding import MISSING, with_error
-
-MOST_ATTRIBUTES = 12
-STRENGTHS = (-1.0, 1.0)
-_LEAST_SIDE, _GAP, _APART = 56, 3, 10  # pixels: an image's side, between images, between attributes
-_INK, _PAPER = (32, 32, 36), (255, 255, 255)
-
-
-@dataclass(frozen=True, eq=False)
-class EditedImages:
-    """Some images, and what editing makes of them.
-
-    Attributes:
-        originals: Shape (n, *shape).
-        reconstructions: Likewise.
-        edits: By attribute and strength, shape (n, A, S, *shape).
-        names: The A attributes'.
-        strengths: The S strengths, in units of the vectors.
-    """
-
-    originals: np.ndarray
-    reconstructions: np.ndarray
-    edits: np.ndarray
-    names: tuple[str, ...]
-    strengths: tuple[float, ...]
-
-
-def edited_images(
-    model: Drawable,
-    data: Dataset,
-    vectors: AttributeVectors,
-    strengths: Sequence[float] = STRENGTHS,
-    count: int = 8,
-    device: torch.device | str = "cpu",
-) -> EditedImages:
-    """The first `count` examples, edited in the first attributes, at most `MOST_ATTRIBUTES`, at every strength.
-
-    Raises:
-        Refused: Examples that are no images; strengths that are no finite numbers.
-    """
-    if not (can_be_drawn(data.shape) and is_image(data.shape)):
-        raise Refused(f"A figure needs images, (1 or 3, H, W) or (H, W); {data.name} has examples of {data.shape}.")
-    check_strengths(*strengths)
-    names = vectors.names[:MOST_ATTRIBUTES]
-    draw = DataPass(model, data, device=device).at(torch.arange(min(count, len(data))))
-    with evaluating(model):
-        codes = code_means(draw)
-        edits = [
-            torch.stack([decoded(model, vectors.edit(codes, name, s), draw.context).cpu() for s in strengths], 1)
-            for name in names
-        ]
-        plain = decoded(model, codes, draw.context).cpu()
-    return EditedImages(draw.x.cpu().numpy(), plain.numpy(), torch.stack(edits, 1).numpy(), names, tuple(strengths))
-
-
-def attribute_sheet(images: EditedImages) -> Image.Image:
-    """The figure: a row an image; the original, its reconstruction, and then a group of columns an attribute."""
-    rows = [
-        [original, plain, *edits.reshape(-1, *original.shape)]
-        for original, plain, edits in zip(images.originals, images.reconstructions, images.edits, strict=True)
-    ]
-    per_group, high, wide = len(images.strengths), *images.originals.shape[-2:]
-    scale = max(1, round(_LEAST_SIDE / max(high, wide)))
-    high, wide = high * scale, wide * scale
-    titles = ["original", "decoded", *([f"{s:+g}" for s in images.strengths] * len(images.names))]
-    font = ImageFont.load_default(12)
-    groups = [_fitted(name, per_group * (wide + _GAP) + _APART - 2 * _GAP, font) for name in images.names]
-    lefts = [
-        _GAP + (_APART * (1 + (k - 2) // per_group) if k > 1 else 0) + k * (wide + _GAP) for k in range(len(titles))
-    ]
-    top = 40
-    canvas = Image.new("RGB", (lefts[-1] + wide + _GAP, top + len(rows) * (high + _GAP)), _PAPER)
-    pen = ImageDraw.Draw(canvas)
-    for k, (title, left) in enumerate(zip(titles, lefts, strict=True)):
-        pen.text((left + wide / 2, top - 4), _fitted(title, wide, font), _INK, font, anchor="ms")
-        for r, row in enumerate(rows):
-            canvas.paste(_picture(row[k], scale), (left, top + r * (high + _GAP)))
-    for g, name in enumerate(groups):
-        left, right = lefts[2 + g * per_group], lefts[1 + (g + 1) * per_group] + wide
-        pen.text(((left + right) / 2, 16), name, _INK, font, anchor="ms")
-        pen.line([(left, 21), (right, 21)], (190, 190, 196))
-    return canvas
 
 
 def attribute_table(account: Mapping[str, Any]) -> RenderableType:
-    """Shares by attribute in percent, a table a method; then what is one number for the model; then what to mind."""
-    readings, data = account["readings"], account["data"]
+    """For the terminal: a table a method, then what is one number for the model, then what to mind."""
     parts: list[RenderableType] = []
-    for method in data["methods"]:
-        parts += [Text(f" {method}, strength {data['strength']:g}", "bold"), _by_attribute(readings, data, method), ""]
-    note = (
-        f" % of {data['n']} held-out images, as a classifier judges that learned from real ones alone; 95% intervals."
-    )
-    parts += [Text(note, "dim"), _overall(readings, data["methods"])]
+    for method in account["data"]["methods"]:
+        parts += [Text(f" {told(account, method)}", "bold"), _table(by_attribute(account, method)), ""]
+    parts += [Text(f" {note(account)}", "dim"), _table(overall(account))]
     parts += [Text(f" • {sentence}") for sentence in account.get("diagnosis") or []]
     return Group(*parts)
 
 
-def _by_attribute(readings: Mapping[str, Any], data: Mapping[str, Any], method: str) -> Table:
-    ending = ENDINGS.get(method, f"_by_{method}")
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False)
-    table.add_column("attribute", style="bold", no_wrap=True, overflow="ellipsis")
+def told(account: Mapping[str, Any], method: str) -> str:
+    """How the edits of a method were made."""
+    return f"{method}, strength {account['data']['strength']:g}"
+
+
+def note(account: Mapping[str, Any]) -> str:
+    """What the shares by attribute are of, and by whom they are judged."""
+    return (
+        f"% of {account['data']['n']} held-out images judged as asked, by a classifier that learned from real ones "
+        "alone: real images and decoded ones as they are, attributes added, removed, and generated; 95% intervals. "
+        "Gen. before: generated images judged to have it, before it was added."
+    )
+
+
+def by_attribute(account: Mapping[str, Any], method: str) -> Iterator[list[str]]:
+    """A row of titles, then a row an attribute: its name, and shares in percent."""
+    readings, ending = account["readings"], ENDINGS.get(method, f"_by_{method}")
     columns = {
-        "classifier": ["classifier_accuracy"],
+        "real\nimages": ["classifier_accuracy"],
         "decoded\n  0  |  1": ["attribute_reconstructed_lacking", "attribute_reconstructed_having"],
         "added": [f"attribute_added{ending}"],
         "removed": [f"attribute_removed{ending}"],
         "generated": [f"attribute_generated{ending}"],
-        "before": ["attribute_generated_before"],
+        "gen.\nbefore": ["attribute_generated_before"],
     }
-    for title in columns:
-        table.add_column(title, justify="right", no_wrap=True)
-    for k, name in enumerate(data["attributes"]):
+    yield ["attribute", *columns]
+    for k, name in enumerate(account["data"]["attributes"]):
         cells = []
         for title, names in columns.items():
             found = [readings[f"{one}_by_attribute"] for one in names]
             within = title in ("added", "removed", "generated")
             cells.append(" | ".join(_percent(reading, k, within) for reading in found))
-        table.add_row(Text(name), *cells)
-    return table
+        yield [name, *cells]
 
 
-def _percent(reading: Mapping[str, Any], k: int, within: bool) -> str:
-    value, interval = reading["value"][k], reading["interval"]
-    if value is None:
-        return MISSING
-    told = f"{100 * value:3.0f}"
-    return f"{told}  {100 * interval[k][0]:.0f}–{100 * interval[k][1]:.0f}" if within and interval else told
-
-
-def _overall(readings: Mapping[str, Any], methods: Sequence[str]) -> Table:
-    """What is asked, in rows, of the data, the reconstructions and the edits by each method, in columns."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False)
-    table.add_column("mean over attributes", style="bold")
-    for title in ("data", "decoded", *methods):
-        table.add_column(title, justify="right", no_wrap=True)
+def overall(account: Mapping[str, Any]) -> Iterator[list[str]]:
+    """A row of titles, then what is asked, in rows, of the data, the reconstructions and the edits by each method."""
+    readings, methods = account["readings"], account["data"]["methods"]
+    yield ["mean over attributes", "data", "decoded", *methods]
     endings = [ENDINGS.get(method, f"_by_{method}") for method in methods]
     rows: dict[str, list[str | None]] = {
         "edits judged as asked": [None, None, *(f"attribute_success{e}" for e in endings)],
@@ -176,22 +81,24 @@ def _overall(readings: Mapping[str, Any], methods: Sequence[str]) -> Table:
     for title, names in rows.items():
         found = [None if name is None else readings.get(name) for name in names]
         if any(found):
-            table.add_row(title, *(with_error(r["value"], r["stderr"]) if r else "" for r in found))
+            yield [title, *(with_error(r["value"], r["stderr"]) if r else "" for r in found)]
+
+
+def _percent(reading: Mapping[str, Any], k: int, within: bool) -> str:
+    value, interval = reading["value"][k], reading["interval"]
+    if value is None:
+        return MISSING
+    share = f"{100 * value:3.0f}"
+    return f"{share}  {100 * interval[k][0]:.0f}–{100 * interval[k][1]:.0f}" if within and interval else share
+
+
+def _table(rows: Iterator[list[str]]) -> Table:
+    """The rows, every number whole in a narrow terminal too: errors stand below, and names give way."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, collapse_padding=True)
+    first, *others = next(rows)
+    table.add_column(first, style="bold", overflow="fold")
+    for title in others:
+        table.add_column(title.replace("-", "-\n"), justify="right", no_wrap=True)
+    for name, *cells in rows:
+        table.add_row(Text(name), *(cell.replace(" ± ", "\n± ") for cell in cells))
     return table
-
-
-def _picture(pixels: np.ndarray, scale: int) -> Image.Image:
-    """One image of shape (H, W) or (1 or 3, H, W), clipped to [0, 1], with every pixel `scale` wide."""
-    grey = pixels[0] if pixels.ndim == 3 and len(pixels) == 1 else pixels
-    plain = np.rint(255 * np.nan_to_num(grey).clip(0, 1)).astype(np.uint8)
-    image = Image.fromarray(plain if plain.ndim == 2 else plain.transpose(1, 2, 0)).convert("RGB")
-    return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
-
-
-def _fitted(text: str, width: float, font: Any) -> str:
-    """The text, cut where it is wider than there is room."""
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "..") > width:
-        text = text[:-1]
-    return text + ".."

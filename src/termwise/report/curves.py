@@ -70,10 +70,10 @@ def _first_player(metrics: Sequence[Line]) -> str | None:
     return next((line["player"] for line in metrics if "player" in line), None)
 
 
-def constant(chart: Chart) -> float | None:
-    """The one value that a chart's curves hold throughout, or None where they move."""
-    values = {y for curve in chart["curves"] for y in curve["y"]}
-    return values.pop() if len(values) == 1 else None
+def constant(chart: Chart) -> dict[str, float] | None:
+    """The values that a chart's curves hold throughout, by their names, or None where one moves."""
+    values = {curve["name"]: set(curve["y"]) for curve in chart["curves"]}
+    return None if any(len(each) != 1 for each in values.values()) else {name: y for name, (y,) in values.items()}
 
 
 def finite(value: object) -> float | None:

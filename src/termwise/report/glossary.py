@@ -127,6 +127,18 @@ READINGS = {
     "code_use": Entry(
         "use of the code", "E log p(x|z)/p(x|z′)", "what the decoder gains from an example's own code", "distortion"
     ),
+    "frechet_distance": Entry(
+        "Fréchet distance", "", "of normals with the moments of features: it falls as examples grow in number", unit=""
+    ),
+    "frechet_distance_extrapolated": Entry(
+        "Fréchet distance, extrapolated", "", "carried on to infinitely many examples", unit=""
+    ),
+    "kernel_distance": Entry("kernel distance", "MMD²", "of features, under a cubic kernel", unit=""),
+    "precision": Entry("precision", "", "how much of what is made lies among real examples", unit="share"),
+    "recall": Entry("recall", "", "how many real examples lie among what is made", unit="share"),
+    "density": Entry("density", "", "how many real neighbourhoods hold an example that is made, of k", unit=""),
+    "coverage": Entry("coverage", "", "how many real neighbourhoods hold anything that is made", unit="share"),
+    "sharpness": Entry("sharpness", "", "variance of the Laplacian: low of what is blurred", unit="pixel²"),
     "sigma": Entry("sigma", "σ", "the likelihood's standard deviation", "distortion"),
 }
 

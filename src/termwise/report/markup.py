@@ -16,6 +16,14 @@ def typeset(text: str) -> str:
     return escape("".join("−" if c == "-" and signed[i + 1 : i + 2].isdigit() else c for i, c in enumerate(signed)))
 
 
+def section(name: str, heading: str, inner: str) -> str:
+    """A section of the page under its heading."""
+    return (
+        f'<section id="{name}" aria-labelledby="{name}-heading">\n<h2 id="{name}-heading">{escape(heading)}</h2>\n'
+        f"{inner}\n</section>"
+    )
+
+
 def quiet(text: str) -> str:
     """A line that says why a section is empty."""
     return f"<p class=quiet>{escape(text)}</p>"

@@ -6,9 +6,10 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 from typing import Any
 
-from termwise.report import curves, galleries, game, sections
+from termwise.report import curves, galleries, game, made, sections
 from termwise.report.facts import facts
 from termwise.report.pictures import Pictures
 from termwise.report.verdicts import verdicts
@@ -24,6 +25,9 @@ def write_page(
     account: Mapping[str, Any],
     links: Sequence[Mapping[str, Any]],
     pictures: Pictures,
+    quality: Sequence[Mapping[str, Any]] = (),
+    attributes: Mapping[str, Any] | None = None,
+    figures: Mapping[str, bytes] = MappingProxyType({}),
 ) -> None:
     """Write the page.
 
@@ -36,12 +40,25 @@ def write_page(
         links: The walk, as `walk_svg` takes it; the rate and the distortion are added from the account where they
             are left out, and with no links at all the standard walk is drawn.
         pictures: What to show; any of it may be left out.
+        quality: Accounts of the quality of samples and of reconstructions, those that there are.
+        attributes: The account of edits by attribute, where there is one.
+        figures: PNGs of those edits, by method.
 
     Raises:
         BadData: The links go round in a circle.
     """
     path.write_text(
-        page(title=title, config=config, metrics=metrics, account=account, links=links, pictures=pictures),
+        page(
+            title=title,
+            config=config,
+            metrics=metrics,
+            account=account,
+            links=links,
+            pictures=pictures,
+            quality=quality,
+            attributes=attributes,
+            figures=figures,
+        ),
         encoding="utf-8",
     )
 
@@ -54,11 +71,15 @@ def page(
     account: Mapping[str, Any],
     links: Sequence[Mapping[str, Any]],
     pictures: Pictures,
+    quality: Sequence[Mapping[str, Any]] = (),
+    attributes: Mapping[str, Any] | None = None,
+    figures: Mapping[str, bytes] = MappingProxyType({}),
 ) -> str:
     """The page as text; the arguments are those of `write_page`."""
     spec = curves.charts(metrics) | {"game": game.charts(metrics, account)}
     spec["still"] = [c for c in spec["settings"] if curves.constant(c) is not None]
     spec["settings"] = [c for c in spec["settings"] if curves.constant(c) is None]
+    judged = {"Quality": made.quality(quality), "Attributes": made.attributes(attributes, figures)}
     return Template(_resource("page.html")).substitute(
         title=escape(title),
         style=_resource("page.css"),
@@ -71,6 +92,8 @@ def page(
         curves=sections.game(spec, verdicts(metrics, account)) + sections.curves(spec),
         reconstructions=galleries.reconstructions(pictures),
         samples=galleries.samples(pictures),
+        made="".join(f"{part}\n" for part in judged.values() if part),
+        made_links="".join(f'<a href="#{name.lower()}">{name}</a>\n' for name, part in judged.items() if part),
         traversals=galleries.traversals(pictures, account),
         configuration=sections.configuration(config),
         data=_json({k: spec[k] for k in ("x", "game", "terms", "audit", "settings")}),

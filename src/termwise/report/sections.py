@@ -138,7 +138,7 @@ def curves(spec: Mapping[str, Any]) -> str:
         )
     if spec["settings"]:
         parts.append('<h3>Settings over time</h3><div class="charts" data-charts="settings"></div>')
-    still = [f"{c['title']} {with_error(value)}" for c in spec["still"] if (value := constant(c)) is not None]
+    still = [f"{c['title']} {_held(values)}" for c in spec["still"] if (values := constant(c)) is not None]
     if still:
         parts.append(f"<p class=quiet>Constant throughout: {typeset('; '.join(still))}.</p>")
     parts.append("<noscript><p class=quiet>The curves are drawn by a script, which is switched off.</p></noscript>")
@@ -158,6 +158,13 @@ def configuration(config: Mapping[str, Any]) -> str:
         head = f"<h3>{escape(name)}</h3>" if name else ""
         cards.append(f'<div class="card">{head}<dl>{rows}</dl></div>')
     return f'<div class="cards">{"".join(cards)}</div>' if cards else quiet("No configuration was given.")
+
+
+def _held(values: Mapping[str, float]) -> str:
+    """One value, or where they differ those of every curve."""
+    if len(set(values.values())) == 1:
+        return with_error(next(iter(values.values())))
+    return ", ".join(f"{with_error(value)} ({name})" for name, value in values.items())
 
 
 def _ends(links: Sequence[Mapping[str, Any]]) -> set[str]:

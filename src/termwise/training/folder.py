@@ -1,6 +1,7 @@
 """A run folder: what a training leaves behind.
 
-config.toml, metrics.jsonl, checkpoints/, model/, account.json, account.npz, report.html.
+config.toml, metrics.jsonl, checkpoints/, model/, account.json, account.npz, report.html; and, once they are asked for,
+quality.json, quality-reconstructions.json, attributes.json, attributes.npz and attributes-METHOD.png.
 """
 
 import json
@@ -77,6 +78,25 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def quality_files(self) -> tuple[Path, Path]:
+        """quality.json, of samples, and quality-reconstructions.json."""
+        return self.path / "quality.json", self.path / "quality-reconstructions.json"
+
+    @property
+    def attributes_file(self) -> Path:
+        """attributes.json."""
+        return self.path / "attributes.json"
+
+    @property
+    def edits_file(self) -> Path:
+        """attributes.npz, its readings' values per example."""
+        return self.path / "attributes.npz"
+
+    def edits_figure(self, method: str) -> Path:
+        """attributes-METHOD.png, images edited by one method's vectors."""
+        return self.path / f"attributes-{method}.png"
+
+    @property
     def exists(self) -> bool:
         """Whether a run was begun here."""
         return self.config_file.exists()
@@ -92,7 +112,7 @@ class RunFolder:
             raise Refused(f"{self.path} holds files that are no run's. Choose another folder with --out.")
         self.checkpoint_file.parent.mkdir(parents=True, exist_ok=True)
         written = [self.checkpoint_file, self.metrics_file, self.account_file, self.values_file, self.report_file]
-        others = self.path.glob("attributes*")  # of another model
+        others = [*self.quality_files, *self.path.glob("attributes*")]  # of another model
         for stale in (*written, *others, *(self.model_folder / name for name in MODEL_FILES)):
             stale.unlink(missing_ok=True)
         write_atomically(self.config_file, config.toml().encode())

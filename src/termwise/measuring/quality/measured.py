@@ -112,7 +112,8 @@ def sample_quality(
     readings += [
         replace(reading, name=f"{reading.name}_of_real") for reading in _readings(first, second, seen, neighbours)
     ]
-    about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint()}
+    what = "reconstructions" if reconstructions else "samples"
+    about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint(), "made": what}
     account = Account({reading.name: reading for reading in readings}, data=about)
     return replace(account, diagnosis=(*said, *_diagnosis(account, made.features.shape[1])))
 

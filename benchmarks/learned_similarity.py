@@ -79,7 +79,8 @@ def configuration(method: str, given: argparse.Namespace) -> dict[str, object]:
         },
         "training": {
             "epochs": given.epochs,
-            "batch_size": 64,
+            "batch_size": given.batch,
+            "precision": given.precision,
             "device": given.device,
             "seed": given.seed,
             "evaluate_every": given.epochs,
@@ -120,6 +121,8 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=60_000, help="of sprites-colour")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--precision", default="32-true", choices=["32-true", "bf16-mixed"])
     parser.add_argument("--latent", type=int, default=64)
     parser.add_argument("--channels", type=int, nargs=3, default=[64, 128, 256], help="the encoder's")
     parser.add_argument("--gamma", type=float, default=1e-3)

@@ -2,9 +2,13 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.distributions import Categorical, Independent, Normal
 
+import termwise as tw
 from termwise.models import Draw, Drawable, expected_example
+from termwise.models.draw import rows
+from termwise.models.likelihoods import likelihood_from
 from termwise.terms import ClosedForm, Full, Link, MonteCarlo
 from termwise.terms.link import Distortion
 
@@ -144,3 +148,39 @@ def test_the_second_batch_of_another_draw_is_the_same_with_other_codes(model):
     assert other.independent.x is first.independent.x is first.again(inferred=False).independent.x
     assert other.independent.posterior is first.independent.posterior
     assert not other.independent.z.equal(first.independent.z)
+
+
+@pytest.mark.parametrize("spec", ["bernoulli", "bernoulli-probabilities", "normal:0.3", "laplace:2", "categorical:4"])
+def test_the_law_of_some_rows_is_that_of_their_parameters(spec):
+    likelihood = likelihood_from(spec)
+    decoded = torch.rand(6, *likelihood.decoded_shape((3, 2))).clamp(0.1, 0.9)
+    x = torch.randint(2, (4, 3, 2)).float()
+    some, alone = rows(likelihood(decoded), slice(1, 5)), likelihood(decoded[1:5])
+    assert (some.batch_shape, some.event_shape) == (alone.batch_shape, alone.event_shape)
+    torch.testing.assert_close(some.log_prob(x), alone.log_prob(x))
+    torch.testing.assert_close(expected_example(some), expected_example(alone))
+
+
+def test_the_optimal_sigma_is_learnt_from_the_rows_alone():
+    likelihood, alone = likelihood_from("normal:optimal").train(), likelihood_from("normal:optimal").train()
+    decoded, x = torch.randn(6, 4), torch.randn(2, 4)
+    torch.testing.assert_close(rows(likelihood(decoded), slice(2)).log_prob(x), alone(decoded[:2]).log_prob(x))
+    assert float(likelihood.scale()) == pytest.approx(float((decoded[:2] - x).square().mean().sqrt()))
+
+
+def test_decoded_together_both_laws_are_of_one_normalised_pass():
+    torch.manual_seed(0)
+    decoder, passes = nn.Sequential(nn.Linear(2, 5), nn.BatchNorm1d(5)), []
+    decoder.register_forward_hook(lambda module, given, output: passes.append(given[0]))
+    model = tw.VAE(encoder=nn.Linear(5, 4), decoder=decoder, shape=(5,), latent=2, likelihood="normal:0.5").train()
+    passes.clear()
+    draw = Draw(model, torch.randn(8, 5), together=True)
+    made = torch.cat([draw.likelihood.mean, draw.generated.mean])
+    (codes,) = passes
+    torch.testing.assert_close(codes, torch.cat([draw.z, draw.prior_codes]))
+    torch.testing.assert_close(made.mean(0), torch.zeros(5), atol=1e-6, rtol=0)  # normalised over both
+    assert float(draw.likelihood.mean.detach().mean(0).abs().max()) > 0.05  # and not each by itself
+    apart = Draw(model, draw.x)
+    _ = apart.likelihood, apart.generated
+    assert [len(given) for given in passes] == [16, 8, 8]
+    assert draw.again().together and not apart.again().together

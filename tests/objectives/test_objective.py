@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from termwise.errors import Refused
+from termwise.models.draw import Draw
 from termwise.objectives import Linear, Objective, distortion, floor, gap, link
 from termwise.objectives.objective import (
     Weighted,
@@ -28,8 +29,12 @@ class Given:
         return self.values
 
 
+def draw() -> Draw:
+    return Draw(None, torch.zeros(1, 1))  # no term here looks at it
+
+
 def total_of(term: Weighted, step: int = 0) -> float:
-    return Objective((term,))(None, step).total.item()
+    return Objective((term,))(draw(), step).total.item()
 
 
 def test_a_term_is_summed_over_dimensions_and_averaged_over_the_batch():
@@ -45,7 +50,7 @@ def test_a_term_is_summed_over_dimensions_and_averaged_over_the_batch():
 def test_a_gap_is_of_the_batch_mean_and_pulls_it_to_its_target(target, total, slope):
     term = Given(0.0, 4.0)  # mean 2; the mean of |value - 3| would be 2
     objective = Objective((Weighted(term).shaped(gap(target)),))
-    move = objective(None)
+    move = objective(draw())
     assert move.total.item() == pytest.approx(total)
     move.total.backward()
     assert term.values.grad.tolist() == [slope / 2, slope / 2]
@@ -55,7 +60,7 @@ def test_a_gap_is_of_the_batch_mean_and_pulls_it_to_its_target(target, total, sl
 @pytest.mark.parametrize(("target", "total", "slope"), [(3.0, 1.0, -1.0), (1.0, 0.0, 0.0)])
 def test_a_floor_pushes_the_batch_mean_up_to_its_target_and_leaves_it_be_above(target, total, slope):
     term = Given(0.0, 4.0)  # the mean of max(0, 1 - value) would be 1/2
-    move = Objective((Weighted(term).shaped(floor(target)),))(None)
+    move = Objective((Weighted(term).shaped(floor(target)),))(draw())
     assert move.total.item() == pytest.approx(total)
     move.total.backward()
     assert term.values.grad.tolist() == [slope / 2, slope / 2]
@@ -67,7 +72,7 @@ def test_targets_and_weights_follow_their_schedules():
     assert total_of(Weighted(Given(2.0)).shaped(floor(climb)), step=7) == pytest.approx(5.0)
     assert total_of(climb * Weighted(Given(2.0)), step=3) == pytest.approx(6.0)
     weighted = climb * Weighted(Given(2.0)).shaped(gap(climb))
-    move = Objective((weighted,))(None, 6)
+    move = Objective((weighted,))(draw(), 6)
     assert move.total.item() == pytest.approx(6 * (6 - 2))
     assert move.weights == (6.0,)
 
@@ -75,7 +80,7 @@ def test_targets_and_weights_follow_their_schedules():
 def test_a_term_of_no_weight_is_reported_but_moves_nothing():
     silent, loud = Given(float("nan")), Given(2.0)
     silent.name = "silent"
-    move = (0 * Weighted(silent) + 3 * Weighted(loud))(None)
+    move = (0 * Weighted(silent) + 3 * Weighted(loud))(draw())
     assert move.total.item() == pytest.approx(6.0)
     move.total.backward()
     assert silent.values.grad is None

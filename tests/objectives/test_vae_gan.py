@@ -19,13 +19,21 @@ GAMMA, BETA, RATE = 0.3, 1.7, 1e-2
 
 
 def body() -> nn.Module:
-    return nn.Sequential(OrderedDict(inner=nn.Linear(5, 7), bend=nn.Tanh(), logit=nn.Linear(7, 1))).double()
+    """Its inner layer sees normalised examples: what it makes of one depends on which pass through beside it."""
+    layers = {"norm": nn.BatchNorm1d(5), "inner": nn.Linear(5, 7), "bend": nn.Tanh(), "logit": nn.Linear(7, 1)}
+    return nn.Sequential(OrderedDict(layers)).double()
+
+
+def autoencoder() -> tw.VAE:
+    encoder = nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, 4))
+    decoder = nn.Sequential(nn.Linear(2, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, 5))
+    return tw.VAE(encoder=encoder, decoder=decoder, shape=(5,), latent=2, likelihood="normal:0.5")
 
 
 def playing(tmp_path, **options) -> Trainer:
     """A round of plain gradient descent in float64."""
     torch.manual_seed(0)
-    model = tw.VAE.build((5,), 2, likelihood="normal:0.5", options={"hidden": [6]})
+    model = autoencoder()
     game = tw.recipe("vae-gan", **{"gamma": GAMMA, "beta": BETA, "layer": "inner", "body": body(), **options})
     for player in game.players:
         object.__setattr__(player, "optimizer", player.optimizer.model_copy(update={"name": "sgd"}))
@@ -37,22 +45,32 @@ def playing(tmp_path, **options) -> Trainer:
     return Trainer(model, game, data, section, folder)
 
 
-def formulas(trainer, draw, fakes=("reconstruction", "generated"), features=True, deceive=True):
-    """The players' losses as the notes write them, with L_GAN's sign corrected; at the draw's own noise."""
+def formulas(trainer, draw, fakes=("reconstruction", "generated"), features=True, deceive=True, encode=True):
+    """The players' losses as the notes write them, with L_GAN's sign corrected; at the draw's own noise.
+
+    Codes of the posterior and of the prior share a pass, as do real and made examples: batch normalisation is of both.
+    """
     model = trainer.model
     judge = trainer.game.networks["discriminator"].body if "discriminator" in trainer.game.networks else body()
     mean, log_variance = model.encoder(draw.x).chunk(2, dim=1)
     sigma = (0.5 * log_variance).exp()
     z = mean + sigma * ((draw.z - mean) / sigma).detach()
-    codes = draw.once("codes of the prior", lambda: torch.randn(len(draw), 2, dtype=torch.float64))
-    made = {"reconstruction": model.decoder(z), "generated": model.decoder(codes)}
-    rate = 0.5 * (mean**2 + sigma**2 - log_variance - 1).sum(1).mean()
-    gan = -logsigmoid(judge(draw.x)).mean()
-    gan = gan - sum(torch.log(1 - torch.sigmoid(judge(made[name]))).mean() for name in fakes)
-    if features:
-        likeness = 0.5 * ((judge.inner(draw.x).detach() - judge.inner(made["reconstruction"])) ** 2).sum(1).mean()
+    if encode and (features or deceive):
+        rebuilt, generated = model.decoder(torch.cat([z, draw.prior_codes])).chunk(2)
     else:
-        squares = ((draw.x - made["reconstruction"]) ** 2).sum(1)
+        rebuilt, generated = model.decoder(z), model.decoder(draw.prior_codes)
+    shown = {"real": draw.x, "reconstruction": rebuilt, "generated": generated}
+    if not (encode and (features or "reconstruction" in fakes)):
+        del shown["reconstruction"]
+    inner = judge.inner(judge.norm(torch.cat(list(shown.values()))))
+    logits = dict(zip(shown, judge.logit(judge.bend(inner)).split(len(draw)), strict=True))
+    inner = dict(zip(shown, inner.split(len(draw)), strict=True))
+    rate = 0.5 * (mean**2 + sigma**2 - log_variance - 1).sum(1).mean()
+    gan = -logsigmoid(logits["real"]).mean() - sum(torch.log(1 - torch.sigmoid(logits[f])).mean() for f in fakes)
+    if features and encode:
+        likeness = 0.5 * ((inner["real"].detach() - inner["reconstruction"]) ** 2).sum(1).mean()
+    else:
+        squares = ((draw.x - rebuilt) ** 2).sum(1)
         likeness = (squares / (2 * 0.25) + 2.5 * torch.log(torch.tensor(2 * torch.pi * 0.25))).mean()
     return {
         "encoder": likeness + BETA * rate,
@@ -72,12 +90,19 @@ def expected_moves(trainer, losses) -> dict[str, list[torch.Tensor]]:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"reconstructions": False}, {"features": False}, {"deceive": False}, {"features": False, "deceive": False}],
-    ids=["vae-gan", "generated alone", "pixels", "feature-vae", "vae"],
+    [
+        {},
+        {"reconstructions": False},
+        {"features": False},
+        {"features": False, "reconstructions": False},
+        {"deceive": False},
+        {"features": False, "deceive": False},
+    ],
+    ids=["vae-gan", "generated alone", "pixels", "pixels, generated alone", "feature-vae", "vae"],
 )
 def test_every_player_moves_by_its_own_formula_and_nothing_else_reaches_it(tmp_path, options):
     trainer = playing(tmp_path, **options)
-    draw = trainer.passes.draw(next(iter(trainer.train.batches(16))))
+    draw = trainer._draw(next(iter(trainer.train.batches(16))))
     fakes = ("reconstruction", "generated") if options.get("reconstructions", True) else ("generated",)
     losses = formulas(trainer, draw, fakes, options.get("features", True), options.get("deceive", True))
     wanted = expected_moves(trainer, losses)
@@ -92,8 +117,8 @@ def test_every_player_moves_by_its_own_formula_and_nothing_else_reaches_it(tmp_p
 def test_without_an_encoder_it_is_a_gan(tmp_path):
     trainer = playing(tmp_path, encode=False)
     assert [player.name for player in trainer.game.players] == ["decoder", "discriminator"]
-    draw = trainer.passes.draw(next(iter(trainer.train.batches(16))))
-    gan = formulas(trainer, draw, ("generated",))["discriminator"]
+    draw = trainer._draw(next(iter(trainer.train.batches(16))))
+    gan = formulas(trainer, draw, ("generated",), encode=False)["discriminator"]
     wanted = expected_moves(trainer, {"decoder": -gan, "discriminator": gan})
     before = {name: [one.detach().clone() for one in own] for name, own in trainer._own.items()}
     trainer._all_at_once(draw)
@@ -120,8 +145,8 @@ def test_in_turn_the_discriminator_has_moved_before_the_others_look(tmp_path):
 def test_who_runs_away_sits_a_round_out():
     def seen(real: float, fake: float):
         names = ("gan_loss", "real_loss", "fake_loss")
-        values = torch.tensor([real + 2 * fake, real, fake])
-        return {"discriminator": Breakdown(torch.zeros(()), names, values, (1.0, 0.0, 0.0))}
+        means = tuple(torch.tensor([real + 2 * fake, real, fake]))
+        return {"discriminator": Breakdown(torch.zeros(()), names, means, (1.0, 0.0, 0.0))}
 
     rule = Equilibrium()
     assert rule(seen(0.69, 0.69)) == set()

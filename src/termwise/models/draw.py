@@ -5,6 +5,7 @@ code or a log q(z) share it here; and draws of one batch, for as long as the mod
 """
 
 from collections.abc import Callable, Hashable
+from copy import copy
 from functools import cached_property
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -41,6 +42,8 @@ class Draw:
         index: Their positions in the data set, shape (B,); None where nothing is known of a data set.
         dataset_size: N, the number of examples of which q(z) is the average; None likewise.
         independent: Makes the draw of a second batch, independent of this one; None where there is none.
+        together: Whether codes of the posterior and of the prior are decoded in one pass, so that batch normalisation
+            treats them alike, as it will once the model is trained. The model has no contexts.
     """
 
     def __init__(
@@ -50,11 +53,13 @@ class Draw:
         index: Tensor | None = None,
         dataset_size: int | None = None,
         independent: "Callable[[], Draw] | None" = None,
+        together: bool = False,
     ) -> None:
         self.model = model
         self.x = x
         self.index = index
         self.dataset_size = dataset_size
+        self.together = together
         self._independent = independent
         self._memory: dict[Hashable, Any] = {}
         self._standing: dict[Hashable, Any] = {}
@@ -83,15 +88,39 @@ class Draw:
         posterior = self.posterior
         return posterior.rsample() if posterior.has_rsample else posterior.sample()
 
-    @cached_property
+    @property
     def likelihood(self) -> Distribution:
         """p(x|z) at `z`."""
+        return self._both[0] if self.together else self._likelihood
+
+    @cached_property
+    def _likelihood(self) -> Distribution:
         return self.model.generate(self.z, self.context)
 
     @cached_property
     def prior(self) -> Distribution:
         """p(z)."""
         return self.model.prior_law()
+
+    @cached_property
+    def prior_codes(self) -> Tensor:
+        """As many codes z ~ p(z), shape (B, D), with the pathwise gradient of a prior that learns and has one."""
+        count = torch.Size([len(self)])
+        return self.prior.rsample(count) if self.prior.has_rsample else self.prior.sample(count)
+
+    @property
+    def generated(self) -> Distribution:
+        """p(x|z) at `prior_codes`."""
+        return self._both[1] if self.together else self._generated
+
+    @cached_property
+    def _generated(self) -> Distribution:
+        return self.model.generate(self.prior_codes, None)
+
+    @cached_property
+    def _both(self) -> tuple[Distribution, Distribution]:
+        both = self.model.generate(torch.cat([self.z, self.prior_codes]), None)
+        return rows(both, slice(len(self))), rows(both, slice(len(self), None))
 
     @cached_property
     def independent(self) -> "Draw":
@@ -114,7 +143,8 @@ class Draw:
         Args:
             inferred: Whether it shares the posterior, too: as this one has it, with or without its gradient.
         """
-        other = Draw(self.model, self.x, self.index, self.dataset_size, lambda: self.independent.again(inferred))
+        second = lambda: self.independent.again(inferred)  # noqa: E731
+        other = Draw(self.model, self.x, self.index, self.dataset_size, second, self.together)
         other._standing = self._standing
         if inferred:
             other._infer = lambda: self._inferred
@@ -125,6 +155,18 @@ def _remembered(memory: dict[Hashable, Any], key: Hashable, compute: Callable[[]
     if key not in memory:
         memory[key] = compute()
     return memory[key]
+
+
+def rows(law: Distribution, part: slice) -> Distribution:
+    """The law of some of a batch's examples, which are the first dimension of every tensor that it holds."""
+    size, some = law.batch_shape[0], copy(law)
+    for name, held in vars(law).items():
+        if isinstance(held, Distribution):
+            setattr(some, name, rows(held, part))
+        elif isinstance(held, Tensor) and held.shape[:1] == (size,):
+            setattr(some, name, held[part])
+    some._batch_shape = torch.Size([len(range(size)[part]), *law.batch_shape[1:]])
+    return some
 
 
 def innermost(law: Distribution) -> Distribution:

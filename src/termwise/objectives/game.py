@@ -63,6 +63,7 @@ class Game:
         networks: What players own beside the model's networks, such as critics.
         builders: What makes each of these, from a first draw, where its layers wait for one.
         at_once: Whether all move from one draw and one state of the weights, a move each.
+        together: Whether codes of the posterior and of the prior are decoded together, as `Draw` has it.
         sits_out: Of players who move at once, the names of those who leave this round out.
 
     Raises:
@@ -73,6 +74,7 @@ class Game:
     networks: Mapping[str, nn.Module] = field(default_factory=dict)
     builders: Mapping[str, Callable[[Draw], None]] = field(default_factory=dict)
     at_once: bool = False
+    together: bool = False
     sits_out: Callable[[Moves], set[str]] | None = None
     memories: tuple[Memory, ...] = field(init=False)
 

@@ -6,6 +6,7 @@ Terms keep their unweighted values, so that what is logged is in the term's own 
 """
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated, Literal
 
 import torch
@@ -44,6 +45,17 @@ class Floor(BaseModel):
         return (as_schedule(self.target)(step) - value).clamp(min=0)
 
 
+class Opposed(BaseModel):
+    """-value: what another player of the game minimises, this one makes large."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: Literal["opposed"] = "opposed"
+
+    def __call__(self, value: Tensor, step: int) -> Tensor:
+        """-value."""
+        return -value
+
+
 Shape = Annotated[Gap | Floor, Field(discriminator="name")]
 
 
@@ -63,7 +75,7 @@ class Weighted:
 
     term: Term
     weight: Schedule = field(default_factory=lambda: Constant(value=1.0))
-    shape: Gap | Floor | None = None
+    shape: Gap | Floor | Opposed | None = None
 
     def __post_init__(self) -> None:
         if self.weight.least() < 0:
@@ -80,7 +92,7 @@ class Weighted:
     def __add__(self, other: "Weighted | Objective") -> "Objective":
         return Objective((self,)) + other
 
-    def shaped(self, shape: Gap | Floor | None) -> "Weighted":
+    def shaped(self, shape: Gap | Floor | Opposed | None) -> "Weighted":
         """The same, its batch mean shaped."""
         return replace(self, shape=shape)
 
@@ -92,14 +104,19 @@ class Breakdown:
     Attributes:
         total: What to minimise, shape ().
         names: The terms.
-        values: Their batch means, unweighted and unshaped, without gradients, shape (terms,).
+        means: Their batch means, unweighted and unshaped, of which the total is made; shape () each.
         weights: What each weighs at this step.
     """
 
     total: Tensor
     names: tuple[str, ...]
-    values: Tensor
+    means: tuple[Tensor, ...]
     weights: tuple[float, ...]
+
+    @property
+    def values(self) -> Tensor:
+        """The means without their gradients, shape (terms,)."""
+        return torch.stack([mean.detach() for mean in self.means])
 
 
 class Objective:
@@ -126,8 +143,8 @@ class Objective:
         return [memory for memory in found.values() if memory is not None]
 
     def __call__(self, draw: Draw, step: int = 0) -> Breakdown:
-        """The objective on a draw, at a training step."""
-        means = [by_example(part.term(draw)).mean() for part in self.parts]
+        """The objective on a draw, at a training step; a term that others share is asked once a draw."""
+        means = tuple(draw.once(("mean", id(part.term)), partial(_mean, part.term, draw)) for part in self.parts)
         weights = tuple(part.weight(step) for part in self.parts)
         shaped = [
             mean if part.shape is None else part.shape(mean, step) for part, mean in zip(self.parts, means, strict=True)
@@ -136,7 +153,11 @@ class Objective:
             (value if weight == 1 else weight * value for weight, value in zip(weights, shaped, strict=True) if weight),
             start=means[0].new_zeros(()),
         )
-        return Breakdown(total, self.names, torch.stack([mean.detach() for mean in means]), weights)
+        return Breakdown(total, self.names, means, weights)
+
+
+def _mean(term: Term, draw: Draw) -> Tensor:
+    return by_example(term(draw)).mean()
 
 
 def distortion() -> Weighted:

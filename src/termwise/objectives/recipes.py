@@ -19,6 +19,7 @@ from termwise.objectives.game import DECODER, ENCODER, Game, OptimizerSettings, 
 from termwise.objectives.memories import AnyMemory, memory_from
 from termwise.objectives.objective import (
     Objective,
+    Opposed,
     Weighted,
     dimension_wise_kl,
     distortion,
@@ -35,10 +36,11 @@ from termwise.objectives.schedule import Linear, Weight
 from termwise.terms.adaptive_contrast import AdaptiveContrast
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.critic import Critic
+from termwise.terms.data_laws import Data, made
 from termwise.terms.density_ratio import DensityRatio
 from termwise.terms.discriminator import Discriminator
 from termwise.terms.divergences import Divergence
-from termwise.terms.gan import Deception, DiscriminatorAccuracy, FakeLoss, FeatureDistortion, GanLoss, RealLoss
+from termwise.terms.gan import DiscriminatorAccuracy, FakeLoss, FeatureDistortion, GanLoss, NonSaturating, RealLoss
 from termwise.terms.kernel import IMQ, RBF, Kernel
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.terms.telescoping import Telescoping
@@ -172,6 +174,7 @@ def vae_gan(
     reconstructions: bool = True,
     at_once: bool = True,
     equilibrium: bool = False,
+    saturating: bool = True,
     body: nn.Module | None = None,
 ) -> Game:
     """Autoencoding beyond pixels using a learned similarity metric (Larsen et al., 2016, algorithm 1, signs corrected).
@@ -185,10 +188,12 @@ def vae_gan(
     """
     if not (encode or deceive):
         raise Refused("Without encode the decoder learns by deceiving alone; got encode=False and deceive=False.")
-    judge = Discriminator(channels, hidden, layer, body=body)
     fakes = ("reconstruction", "generated") if reconstructions and encode else ("generated",)
+    seen_by_judge = ("reconstruction", "generated") if features and encode else fakes
+    judge = Discriminator(channels, hidden, layer, (Data(), *map(made, seen_by_judge)), body=body)
     likeness = Weighted(FeatureDistortion(judge)) if features else distortion()
-    deception = Weighted(Deception(judge, fakes))
+    gan = Weighted(GanLoss(judge, fakes))
+    deception = gan.shaped(Opposed()) if saturating else Weighted(NonSaturating(judge, fakes))
     seen = [0.0 * distortion()] if features else []  # logged, and what an optimal sigma is learnt from
     watched = (0.0 * Weighted(one(judge, fakes)) for one in (RealLoss, FakeLoss, DiscriminatorAccuracy))
     making = (gamma * likeness, deception) if encode and deceive else (likeness,) if encode else (deception,)
@@ -199,10 +204,10 @@ def vae_gan(
         players.insert(0, Player("encoder", ENCODER, Objective(parts), optimizer=optimizer))
     if not (features or deceive):
         return Game(tuple(players), at_once=at_once)
-    name, parts = "discriminator", (Weighted(GanLoss(judge, fakes)), *watched)
+    name, parts = "discriminator", (gan, *watched)
     players.append(Player(name, (name,), Objective(parts), optimizer=optimizer))
     sits_out = Equilibrium() if equilibrium else None
-    return Game(tuple(players), {name: judge}, {name: judge.build}, at_once=at_once, sits_out=sits_out)
+    return Game(tuple(players), {name: judge}, {name: judge.build}, at_once=at_once, together=encode, sits_out=sits_out)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from termwise.errors import Refused, UnknownName
 from termwise.models.draw import Draw, expected_example, innermost
-from termwise.terms.laws import Prior
 
 
 class DataLaw(Protocol):
@@ -53,8 +52,7 @@ class Generated:
 
     def sample(self, draw: Draw) -> Tensor:
         """E[x|z], z ~ p(z)."""
-        codes = draw.once("codes of the prior", lambda: Prior().sample(draw))
-        return draw.once(self.name, lambda: _expected(draw.model.generate(codes, None)))
+        return draw.once(self.name, lambda: _expected(draw.generated))
 
 
 def _expected(likelihood: torch.distributions.Distribution) -> Tensor:

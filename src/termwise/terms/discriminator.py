@@ -5,17 +5,22 @@ table 1), in numbers that fit the images at hand:
 
     conv1, relu1    5x5                         conv2 ... conv4, norm, relu    5x5, stride 2, batch normalisation
     hidden, norm, relu, logit                   linear
+
+Real and made examples pass through in one batch: were each normalised by a batch of its own, what sets them apart as a
+whole, such as a paler colour, would be out of sight of logits and features alike.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from termwise.errors import Refused, UnknownName
 from termwise.models.draw import Draw
-from termwise.terms.data_laws import DataLaw
+from termwise.models.networks import channels_last
+from termwise.terms.data_laws import Data, DataLaw, Generated, Reconstruction
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Discriminator(nn.Module):
         channels: Of the convolutions.
         hidden: The width of the linear layer.
         layer: Whose output the features are, by its name; of a body of your own, any module in it.
+        laws: Whose examples it looks at together while it is trained.
         body: A network of your own in place of these: x, shape (B, *shape), to (B,) or (B, 1).
     """
 
@@ -46,13 +52,14 @@ class Discriminator(nn.Module):
         channels: Sequence[int] = (32, 128, 256, 256),
         hidden: int = 512,
         layer: str = "conv4",
+        laws: Sequence[DataLaw] = (Data(), Reconstruction(), Generated()),
         *,
         body: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if body is None and (not channels or min(*channels, hidden) < 1):
             raise Refused(f"A discriminator's widths are 1 or more; got channels={list(channels)}, hidden={hidden}.")
-        self.channels, self.hidden, self.layer = tuple(channels), hidden, layer
+        self.channels, self.hidden, self.layer, self.laws = tuple(channels), hidden, layer, tuple(laws)
         self.body = body
         self._own = body is not None
         if body is not None:
@@ -89,8 +96,15 @@ class Discriminator(nn.Module):
         return Look(logit.view(-1), seen[-1].flatten(1))
 
     def at(self, law: DataLaw, draw: Draw) -> Look:
-        """A look at a law's examples, once a draw, however many terms ask."""
-        return draw.once(("look", self, law.name), lambda: self(law.sample(draw)))
+        """A look at a law's examples, once a draw, however many terms ask; in training, at all laws' at once."""
+        if not self.training:
+            return draw.once(("look", self, law.name), lambda: self(law.sample(draw)))
+        return draw.once(("look", self), lambda: self._together(draw))[law.name]
+
+    def _together(self, draw: Draw) -> dict[str, Look]:
+        seen = self(torch.cat([law.sample(draw) for law in self.laws]))
+        parts = zip(seen.logit.split(len(draw)), seen.features.split(len(draw)), strict=True)
+        return {law.name: Look(*part) for law, part in zip(self.laws, parts, strict=True)}
 
     def _check_layer(self) -> None:
         assert self.body is not None
@@ -112,4 +126,4 @@ def convolutions(shape: tuple[int, ...], channels: Sequence[int], hidden: int) -
         height, width = -(-height // stride), -(-width // stride)
     layers += [("flat", nn.Flatten()), ("hidden", nn.Linear(inward * height * width, hidden))]
     layers += [("norm", nn.BatchNorm1d(hidden)), ("relu", nn.ReLU()), ("logit", nn.Linear(hidden, 1))]
-    return nn.Sequential(OrderedDict(layers))
+    return channels_last(nn.Sequential(OrderedDict(layers)))

@@ -40,7 +40,7 @@ class _OfDiscriminator:
 
 
 class GanLoss(_OfDiscriminator):
-    """L_GAN, which the discriminator minimises.
+    """L_GAN, which the discriminator minimises, and the decoder maximises.
 
     Args:
         discriminator: Who tells them apart.
@@ -55,14 +55,17 @@ class GanLoss(_OfDiscriminator):
         return softplus(-real) + softplus(fake).sum(1)
 
 
-class Deception(GanLoss):
-    """-L_GAN, which the decoder minimises."""
+class NonSaturating(_OfDiscriminator):
+    """-[log D(x_rec) + log D(x_gen)], in place of -L_GAN: it moves the decoder most where D is sure.
 
-    name = "deception"
+    Goodfellow et al. (2014, section 3).
+    """
+
+    name = "non_saturating_loss"
 
     def __call__(self, draw: Draw) -> Tensor:
         """Shape (B,), nats."""
-        return -super().__call__(draw)
+        return softplus(-self.logits(draw)[1]).sum(1)
 
 
 class RealLoss(_OfDiscriminator):

@@ -31,6 +31,7 @@ from termwise.training.config import TrainingSection
 from termwise.training.engine import Engine
 from termwise.training.evaluate import held_out, on_training_data
 from termwise.training.folder import RunFolder
+from termwise.training.gradients import backward
 from termwise.training.progress import Silent, Watcher
 
 
@@ -253,11 +254,16 @@ class Trainer:
     def _round(self, batch: Batch) -> None:
         """A move of every player."""
         if self.game.at_once:
-            self._all_at_once(self.passes.draw(batch))
+            self._all_at_once(self._draw(batch))
         else:
             self._in_turn(batch)
         if self.average is not None:
             self.average.update_parameters(self.model)
+
+    def _draw(self, batch: Batch) -> Draw:
+        draw = self.passes.draw(batch)
+        draw.together = self.game.together
+        return draw
 
     def _in_turn(self, batch: Batch) -> None:
         """A move, or several, of every player, on fresh draws."""
@@ -265,7 +271,7 @@ class Trainer:
         for player in self.game.turns:
             stands_still = self.game.networks.keys() >= set(player.owns)
             for _ in range(player.moves):
-                held = held or self.passes.draw(batch)
+                held = held or self._draw(batch)
                 with constant(self._others[player.name]):
                     self._move(player, held.again(inferred=stands_still))
                 held = held if stands_still else None
@@ -276,11 +282,8 @@ class Trainer:
         idle = set() if self.game.sits_out is None else self.game.sits_out(moves)
         moving = [player for player in self.game.turns if player.name not in idle]
         for player in moving:
-            own = [parameter for parameter in self._own[player.name] if parameter.requires_grad]
-            last = player is moving[-1]
-            gradients = torch.autograd.grad(moves[player.name].total, own, retain_graph=not last, allow_unused=True)
-            for parameter, gradient in zip(own, gradients, strict=True):
-                parameter.grad = gradient
+            self.optimizers[player.name].zero_grad()
+        backward([(moves[player.name], self._own[player.name]) for player in moving])
         for player in moving:
             self._step(player)
 

@@ -70,4 +70,6 @@ def test_attributes_are_edited_and_judged(run, capsys):
 
 def test_what_it_makes_is_judged(run, capsys):
     table = answer(capsys, "quality", run, "--classifier-steps", 40, "--neighbours", 3)
-    assert "frechet distance" in table and "real" in table
+    assert "Fréchet distance" in table and "real" in table
+    report = (run / "report.html").read_text()
+    assert (run / "quality.json").exists() and "Quality of what is made" in report and "Edits by attribute" in report

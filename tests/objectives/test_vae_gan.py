@@ -45,7 +45,9 @@ def playing(tmp_path, **options) -> Trainer:
     return Trainer(model, game, data, section, folder)
 
 
-def formulas(trainer, draw, fakes=("reconstruction", "generated"), features=True, deceive=True, encode=True):
+def formulas(
+    trainer, draw, fakes=("reconstruction", "generated"), features=True, deceive=True, encode=True, saturating=True
+):
     """The players' losses as the notes write them, with L_GAN's sign corrected; at the draw's own noise.
 
     Codes of the posterior and of the prior share a pass, as do real and made examples: batch normalisation is of both.
@@ -72,9 +74,10 @@ def formulas(trainer, draw, fakes=("reconstruction", "generated"), features=True
     else:
         squares = ((draw.x - rebuilt) ** 2).sum(1)
         likeness = (squares / (2 * 0.25) + 2.5 * torch.log(torch.tensor(2 * torch.pi * 0.25))).mean()
+    deception = -gan if saturating else -sum(logsigmoid(logits[fake]).mean() for fake in fakes)
     return {
         "encoder": likeness + BETA * rate,
-        "decoder": GAMMA * likeness - gan if deceive else likeness,
+        "decoder": GAMMA * likeness + deception if deceive else likeness,
         "discriminator": gan,
     }
 
@@ -97,14 +100,17 @@ def expected_moves(trainer, losses) -> dict[str, list[torch.Tensor]]:
         {"features": False, "reconstructions": False},
         {"deceive": False},
         {"features": False, "deceive": False},
+        {"saturating": False},
     ],
-    ids=["vae-gan", "generated alone", "pixels", "pixels, generated alone", "feature-vae", "vae"],
+    ids=["vae-gan", "generated alone", "pixels", "pixels, generated alone", "feature-vae", "vae", "not saturating"],
 )
 def test_every_player_moves_by_its_own_formula_and_nothing_else_reaches_it(tmp_path, options):
     trainer = playing(tmp_path, **options)
     draw = trainer._draw(next(iter(trainer.train.batches(16))))
-    fakes = ("reconstruction", "generated") if options.get("reconstructions", True) else ("generated",)
-    losses = formulas(trainer, draw, fakes, options.get("features", True), options.get("deceive", True))
+    written = {name: value for name, value in options.items() if name != "reconstructions"}
+    if not options.get("reconstructions", True):
+        written["fakes"] = ("generated",)
+    losses = formulas(trainer, draw, **written)
     wanted = expected_moves(trainer, losses)
     before = {name: [one.detach().clone() for one in own] for name, own in trainer._own.items()}
     trainer._all_at_once(draw)

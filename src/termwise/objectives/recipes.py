@@ -182,9 +182,10 @@ def vae_gan(
     Encoder: beta rate + feature distortion; decoder: gamma feature distortion - L_GAN; discriminator: L_GAN, one of its
     layers the features. Without `features` the distortion is that of pixels, in nats; without `deceive` the decoder
     minimises the distortion alone; without both it is a vae, and without `encode` a gan. Without `reconstructions` the
-    discriminator sees generated examples only. Players move `at_once`, from one draw, or in turn; under `equilibrium`
-    who runs away sits a round out. `channels`, `hidden` and `body` are the discriminator's. The features teach no sigma
-    of the pixels: take the likelihood "normal:optimal", not "normal:learned".
+    discriminator sees generated examples only. Players move `at_once`, from one draw, or in turn; under `equilibrium`,
+    which the paper's own code plays by, who runs away sits a round out. Not `saturating`, the decoder minimises
+    -[log D(x_rec) + log D(x_gen)] in place of -L_GAN. `channels`, `hidden` and `body` are the discriminator's. The
+    features teach no sigma of the pixels: take the likelihood "normal:optimal", not "normal:learned".
     """
     if not (encode or deceive):
         raise Refused("Without encode the decoder learns by deceiving alone; got encode=False and deceive=False.")

@@ -60,9 +60,13 @@ READINGS = {
         "reference's cross-entropy", "−E log r(z|x)", "what the reference minimises: least where it is the posterior"
     ),
     "gan_loss": Entry(
-        "GAN loss", "L_GAN", "what the discriminator minimises: log 2 for each law where it cannot tell real from made"
+        "GAN loss",
+        "L_GAN",
+        "what the discriminator minimises and the decoder maximises: log 2 for each law where nothing is told apart",
     ),
-    "deception": Entry("deception", "−L_GAN", "what the decoder minimises: the discriminator's loss, its sign turned"),
+    "non_saturating_loss": Entry(
+        "non-saturating loss", "−log D", "what the decoder minimises in place of −L_GAN: large where D is sure"
+    ),
     "real_loss": Entry("loss on real examples", "−log D(x)", "log 2 = 0.69 of a discriminator that tells nothing"),
     "fake_loss": Entry("loss on made examples", "−log(1 − D)", "log 2 = 0.69 of a discriminator that tells nothing"),
     "feature_distortion": Entry(

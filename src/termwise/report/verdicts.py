@@ -2,7 +2,8 @@
 
 A critic is read over the last third of training: near 1/2 (the laws are alike, or it misses how they differ), near 1
 (they hardly overlap, and their ratio is unknown), above 2 log 2 of cross-entropy (it lags), or swinging (the players
-chase each other). What the game claims is held against what is rigorous: the account's own terms, which need no critic.
+chase each other). A discriminator of examples is no ratio's critic: it is read for what its opponent can learn from it.
+What the game claims is held against what is rigorous: the account's own terms, which need no critic.
 """
 
 import math
@@ -38,12 +39,19 @@ OVERLAP = (
     "contrast (avb-ac), or bridge the laws in steps (Telescoping)"
 )
 
+FAIRER = "Let it sit rounds out (equilibrium = true), lower its learning rate, or take saturating = false"
+DECEIVING = ("gan_loss", "non_saturating_loss")
+"""What a decoder plays against a discriminator by."""
+
 
 def verdicts(metrics: Sequence[Line], account: Account) -> list[str]:
     """The sentences; none where no critic played."""
     splits, others = by_split(metrics), by_further_player(metrics)
     critics = {player: lines for player, lines in others.items() if _series(lines, "accuracy")}
+    judges = {player: critics.pop(player) for player in list(critics) if _series(others[player], "gan_loss")}
+    deceived = any(_weighs(line, DECEIVING) for player in others.keys() - judges for line in others[player])
     found = [sentence for player, lines in critics.items() for sentence in _critic(player, lines)]
+    found += [sentence for player, lines in judges.items() for sentence in _discriminator(player, lines, deceived)]
     if critics:
         found += _swinging_bound(splits)
     if critics and not any(map(_astray, critics.values())):
@@ -86,6 +94,38 @@ def _critic(player: str, lines: Sequence[Line]) -> Iterator[str]:
         )
     elif not apart:
         yield f"{who}'s accuracy is {level:.2f}, and steady: its laws differ and overlap, as a ratio needs."
+
+
+def _discriminator(player: str, lines: Sequence[Line], deceived: bool) -> Iterator[str]:
+    """What a discriminator's accuracy says; and what of it the decoder feels, where it tries to deceive it."""
+    accuracy, who = _series(lines, "accuracy"), f"The {player}"
+    level, swing = float(np.mean(_last_third(accuracy))), _swing(accuracy)
+    if not deceived:
+        yield f"{who} judges {level:.2f} of examples rightly. Nobody plays against it: it is there for its features."
+    elif swing > SWINGS["accuracy"]:
+        yield (
+            f"{who}'s accuracy swings: ±{swing:.2f} around {level:.2f}, in the second half of training. It and the "
+            "decoder chase each other, and where training stops is chance. Lower both learning rates, or let who runs "
+            "away sit rounds out (equilibrium = true)."
+        )
+    elif level > APART:
+        made = float(np.mean(_last_third(_series(lines, "fake_loss"))))
+        yield (
+            f"{who} tells made from real almost without fail: an accuracy of {level:.2f}, and a loss of {made:.2g} "
+            f"nats on made examples. There −L_GAN is flat, and the decoder learns little from it. {FAIRER}."
+        )
+    elif level < ALIKE:
+        yield (
+            f"{who} hardly tells made from real: an accuracy of {level:.2f}. Either they are alike, or it is too weak "
+            "to see how they differ; `termwise quality` says which. Where it is weak, give it a higher learning rate "
+            "or wider layers."
+        )
+    else:
+        yield f"{who}'s accuracy is {level:.2f}, and steady: it sees a difference, from which the decoder can learn."
+
+
+def _weighs(line: Line, names: Sequence[str]) -> bool:
+    return any((line.get("weights") or {}).get(name) for name in names)
 
 
 def _astray(lines: Sequence[Line]) -> bool:

@@ -22,6 +22,7 @@ the paper reports.
 import argparse
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,7 @@ def configuration(method: str, given: argparse.Namespace) -> dict[str, object]:
             "hidden": 2 * given.channels[0],
             "learning_rate": given.rate,
             **METHODS[method],
+            **(given.set if method == "vae-gan" else {}),
         },
         "training": {
             "epochs": given.epochs,
@@ -128,6 +130,7 @@ def main() -> int:
     parser.add_argument("--channels", type=int, nargs=3, default=[64, 128, 256], help="the encoder's")
     parser.add_argument("--gamma", type=float, default=1e-3)
     parser.add_argument("--rate", type=float, default=3e-4)
+    parser.add_argument("--set", type=tomllib.loads, default={}, help="of vae-gan, as TOML: 'equilibrium = false'")
     parser.add_argument("--limit", type=int, default=5000, help="held-out images to judge by")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")

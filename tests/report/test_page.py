@@ -10,7 +10,7 @@ from PIL import Image
 from played import avb
 
 from termwise.errors import BadData
-from termwise.report.page import page, write_page
+from termwise.report.page import page
 from termwise.report.pictures import Pictures
 
 SECTIONS = {
@@ -197,11 +197,6 @@ def test_pictures_that_do_not_fit_are_refused():
         Pictures(originals=np.zeros((2, 8)), reconstructions=np.zeros((3, 8)))
     with pytest.raises(BadData, match="2 traversals and 1 dimension"):
         Pictures(traversals=np.zeros((2, 5, 8)), traversal_dimensions=[0])
-
-
-def test_it_is_written_as_utf_8(tmp_path, run):
-    write_page(tmp_path / "report.html", **run)
-    assert (tmp_path / "report.html").read_text(encoding="utf-8") == page(**run)
 
 
 def judged(made: str = "samples") -> dict:

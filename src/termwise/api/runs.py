@@ -9,7 +9,7 @@ from termwise.errors import BadData, Refused
 from termwise.measuring import Account, Comparison
 from termwise.measuring import compare as compare_accounts
 from termwise.models import VAE
-from termwise.report.page import write_page
+from termwise.report.page import page
 from termwise.report.pictures import pictures_of
 from termwise.report.walk import standard_links
 from termwise.training import Config, RunFolder
@@ -68,8 +68,7 @@ def write_report(run: Run) -> Path:
     edits = Account.load(folder.attributes_file).to_json() if folder.attributes_file.exists() else None
     figures = {method: folder.edits_figure(method) for method in edits["data"]["methods"]} if edits else {}
     by_dimension = account["readings"].get("rate_by_dimension", {}).get("value")
-    write_page(
-        folder.report_file,
+    content = page(
         title=f"{run.data.name}, {run.config.objective.recipe or 'a walk of its own'}",
         config=run.config.model_dump(mode="json", exclude_none=True, by_alias=True),
         metrics=run.metrics(),
@@ -80,6 +79,7 @@ def write_report(run: Run) -> Path:
         attributes=edits,
         figures={method: file.read_bytes() for method, file in figures.items() if file.exists()},
     )
+    folder.report_file.write_text(content, encoding="utf-8")
     return folder.report_file
 
 

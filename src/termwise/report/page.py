@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 from types import MappingProxyType
 from typing import Any
@@ -14,53 +13,6 @@ from termwise.report.facts import facts
 from termwise.report.pictures import Pictures
 from termwise.report.verdicts import verdicts
 from termwise.report.walk import standard_links
-
-
-def write_page(
-    path: Path,
-    *,
-    title: str,
-    config: Mapping[str, Any],
-    metrics: Sequence[Mapping[str, Any]],
-    account: Mapping[str, Any],
-    links: Sequence[Mapping[str, Any]],
-    pictures: Pictures,
-    quality: Sequence[Mapping[str, Any]] = (),
-    attributes: Mapping[str, Any] | None = None,
-    figures: Mapping[str, bytes] = MappingProxyType({}),
-) -> None:
-    """Write the page.
-
-    Args:
-        path: The file to write.
-        title: The heading, for example the name of the run.
-        config: The run's configuration.
-        metrics: The lines of metrics.jsonl, possibly none.
-        account: An account with readings and a diagnosis.
-        links: The walk, as `walk_svg` takes it; the rate and the distortion are added from the account where they
-            are left out, and with no links at all the standard walk is drawn.
-        pictures: What to show; any of it may be left out.
-        quality: Accounts of the quality of samples and of reconstructions, those that there are.
-        attributes: The account of edits by attribute, where there is one.
-        figures: PNGs of those edits, by method.
-
-    Raises:
-        BadData: The links go round in a circle.
-    """
-    path.write_text(
-        page(
-            title=title,
-            config=config,
-            metrics=metrics,
-            account=account,
-            links=links,
-            pictures=pictures,
-            quality=quality,
-            attributes=attributes,
-            figures=figures,
-        ),
-        encoding="utf-8",
-    )
 
 
 def page(
@@ -75,7 +27,23 @@ def page(
     attributes: Mapping[str, Any] | None = None,
     figures: Mapping[str, bytes] = MappingProxyType({}),
 ) -> str:
-    """The page as text; the arguments are those of `write_page`."""
+    """The page as text.
+
+    Args:
+        title: The heading, for example the name of the run.
+        config: The run's configuration.
+        metrics: The lines of metrics.jsonl, possibly none.
+        account: An account with readings and a diagnosis.
+        links: The walk, as `walk_svg` takes it; the rate and the distortion are added from the account where they
+            are left out, and with no links at all the standard walk is drawn.
+        pictures: What to show; any of it may be left out.
+        quality: Accounts of the quality of samples and of reconstructions, those that there are.
+        attributes: The account of edits by attribute, where there is one.
+        figures: PNGs of those edits, by method.
+
+    Raises:
+        BadData: The links go round in a circle.
+    """
     spec = curves.charts(metrics) | {"game": game.charts(metrics, account)}
     spec["still"] = [c for c in spec["settings"] if curves.constant(c) is not None]
     spec["settings"] = [c for c in spec["settings"] if curves.constant(c) is None]

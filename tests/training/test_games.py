@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from termwise.objectives import Game, OptimizerSettings, Player, distortion, mar
 from termwise.objectives.objective import Objective, rate
 from termwise.terms import ClosedForm, Critic, DensityRatio, Link
 from termwise.terms.critic_loss import PerfectSeparation
+from termwise.training.blame import Untaught
 from termwise.training.checkpoint import read_checkpoint
 from termwise.training.critic import train_critics
 from termwise.worlds import LinearGaussian
@@ -205,6 +207,21 @@ def test_a_critic_that_separates_the_laws_is_warned_of_once_with_the_evidence(tm
     with pytest.warns(PerfectSeparation, match=r"critic of marginal kl, epoch 1: .*100\.00%") as caught:
         one.run()
     assert len([w for w in caught if issubclass(w.category, PerfectSeparation)]) == 1
+
+
+def test_weights_that_no_term_teaches_are_warned_of_by_name(tmp_path):
+    judge = torch.nn.Sequential(OrderedDict(inner=torch.nn.Linear(6, 4), logit=torch.nn.Linear(4, 1)))
+    settings = {"layer": "inner", "body": judge}
+    for likelihood, expected in (("normal:learned", "likelihood.raw"), ("normal:optimal", None)):
+        game = tw.recipe("vae-gan", **settings)
+        model = tw.VAE.build((6,), 2, likelihood=likelihood, options={"hidden": [8]})
+        one = trainer(tmp_path / likelihood, game, model=model, epochs=1)
+        one.start()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            one.run()
+        said = [str(w.message) for w in caught if issubclass(w.category, Untaught)]
+        assert (expected is None and not said) or (len(said) == 1 and f"gradient for {expected}:" in said[0])
 
 
 def world_of_one_nat(seed=4):

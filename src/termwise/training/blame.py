@@ -1,11 +1,35 @@
-"""Who is at fault where a loss is not finite, and what to do about it."""
+"""Who is at fault where a loss is not finite, and what no loss reaches; and what to do about it."""
 
 import math
+
+from torch import nn
 
 from termwise.models.draw import Draw
 from termwise.objectives.game import Game, Player, adversaries
 from termwise.objectives.objective import Breakdown
 from termwise.terms.critic import Critic
+
+
+class Untaught(UserWarning):
+    """Weights that are to be trained, and that no term has a gradient for."""
+
+
+def untaught(model: nn.Module, game: Game) -> str | None:
+    """What to say of weights without a gradient after a step; None where every player who moved has all of them."""
+    everything = nn.ModuleDict({"model": model, **game.networks})
+    names = {id(held): name.removeprefix("model.") for name, held in everything.named_parameters()}
+    found = []
+    for player in game.players:
+        own = [held for held in game.parameters(player, model) if held.requires_grad]
+        idle = [names[id(held)] for held in own if held.grad is None]
+        found += idle if len(idle) < len(own) else []
+    if not found:
+        return None
+    some = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
+    return (
+        f"No term of the objective has a gradient for {some}: there they stay as they began. Where that is a "
+        "likelihood's sigma, take 'normal:optimal' or a fixed one; else look for layers that are never called."
+    )
 
 
 def verdict(game: Game, player: Player, found: Breakdown, draw: Draw, broken: str | None, step: int) -> str:

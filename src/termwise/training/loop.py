@@ -25,7 +25,7 @@ from termwise.objectives.objective import Breakdown
 from termwise.objectives.schedule import as_schedule
 from termwise.terms.critic import constant
 from termwise.terms.critic_loss import PerfectSeparation, separation
-from termwise.training.blame import remedy, verdict
+from termwise.training.blame import Untaught, remedy, untaught, verdict
 from termwise.training.checkpoint import random_state, read_checkpoint, restore_random_state, write_checkpoint
 from termwise.training.config import TrainingSection
 from termwise.training.engine import Engine
@@ -232,6 +232,8 @@ class Trainer:
                     self.save()
             self._check_weights()
             self.epoch += 1
+            if self.epoch == 1 and (said := untaught(self.model, self.game)):
+                warnings.warn(said, Untaught, stacklevel=2)
             lines = self._training_lines()
             self._warn_of_separation(lines)
             last = self.epoch == self.settings.epochs

@@ -120,6 +120,14 @@ def test_every_player_moves_by_its_own_formula_and_nothing_else_reaches_it(tmp_p
         assert any(float(step.abs().max()) > 1e-6 for step in moved)
 
 
+def test_what_is_logged_says_who_minimises_and_who_opposes(tmp_path):
+    trainer = playing(tmp_path)
+    trainer._round(next(iter(trainer.train.batches(16))))
+    weights = {line["player"]: line["weights"] for line in trainer._training_lines()}
+    assert weights["decoder"] == {"feature_distortion": GAMMA, "gan_loss": -1.0}
+    assert weights["discriminator"]["gan_loss"] == 1.0 and weights["encoder"]["rate"] == BETA
+
+
 def test_without_an_encoder_it_is_a_gan(tmp_path):
     trainer = playing(tmp_path, encode=False)
     assert [player.name for player in trainer.game.players] == ["decoder", "discriminator"]

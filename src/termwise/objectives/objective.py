@@ -92,6 +92,10 @@ class Weighted:
     def __add__(self, other: "Weighted | Objective") -> "Objective":
         return Objective((self,)) + other
 
+    def weighs(self, step: int) -> float:
+        """What it weighs at a training step; less than 0 where it is opposed."""
+        return -self.weight(step) if isinstance(self.shape, Opposed) else self.weight(step)
+
     def shaped(self, shape: Gap | Floor | Opposed | None) -> "Weighted":
         """The same, its batch mean shaped."""
         return replace(self, shape=shape)

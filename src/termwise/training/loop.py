@@ -323,7 +323,7 @@ class Trainer:
         for player in self.game.players:
             *means, loss = self.sums[player.name].means()
             settings = player.optimizer or self.settings.optimizer
-            weights = [part.weight(self.step) for part in player.objective.parts]
+            weights = [part.weighs(self.step) for part in player.objective.parts]
             lines.append(
                 {
                     **self._line("train"),

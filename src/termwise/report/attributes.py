@@ -60,12 +60,12 @@ def by_attribute(account: Mapping[str, Any], method: str) -> Iterator[list[str]]
 def overall(account: Mapping[str, Any]) -> Iterator[list[str]]:
     """A row of titles, then what is asked, in rows, of the data, the reconstructions and the edits by each method."""
     readings, methods = account["readings"], account["data"]["methods"]
-    yield ["mean over attributes", "data", "decoded", *methods]
+    yield ["mean over attributes", "data", "unedited", *methods]
     endings = [ENDINGS.get(method, f"_by_{method}") for method in methods]
     rows: dict[str, list[str | None]] = {
-        "edits judged as asked": [None, None, *(f"attribute_success{e}" for e in endings)],
+        "edits judged as asked": [None, "attribute_success_before", *(f"attribute_success{e}" for e in endings)],
         "other attributes kept": [None, None, *(f"attribute_others_kept{e}" for e in endings)],
-        "generated with it judged to have it": [None, None, *(f"attribute_generated{e}" for e in endings)],
+        "generated with it judged to have it": [None, "attribute_generated_before", *(f"attribute_generated{e}" for e in endings)],
         "feature distance of an edit; of two images": [
             None, "identity_scale", *(f"identity_distance{e}" for e in endings)
         ],

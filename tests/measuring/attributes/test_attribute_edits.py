@@ -109,6 +109,8 @@ def test_what_was_not_edited_is_judged_beside(world, account):
     for side, where in (("lacking", ~has), ("having", has)):
         expected = [((logits > 0) == has)[where[:, j], j].mean() for j in (0, 1)]
         assert account[f"attribute_reconstructed_{side}_by_attribute"].value == pytest.approx(expected)
+    wrong = [np.mean([((logits > 0) != has)[where[:, j], j].mean() for where in (~has, has)]) for j in (0, 1)]
+    assert account["attribute_success_before_by_attribute"].value == pytest.approx(wrong)
     predicted, asked = np.tanh(logits / 2), np.where(has, 1, -1)  # 2 sigma(t) - 1 = tanh(t / 2)
     cosine = (predicted * asked).sum(1) / np.linalg.norm(predicted, axis=1) / math.sqrt(2)
     for of in ("data", "reconstructions"):

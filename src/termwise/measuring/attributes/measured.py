@@ -53,7 +53,8 @@ def attribute_account(
 
     Returns:
         For every share below, also by attribute, with Wilson's intervals:
-        attribute_success, edits judged as asked, both ways alike; attribute_added and attribute_removed, those of
+        attribute_success, edits judged as asked, both ways alike, beside attribute_success_before, how many are judged
+        so without an edit, which is what the code forgets; attribute_added and attribute_removed, those of
         examples without and with the attribute; attribute_others_kept, other attributes judged as before;
         attribute_generated, codes of the prior plus the vector judged to have it, beside attribute_generated_before,
         those without it; attribute_reconstructed_lacking and attribute_reconstructed_having, reconstructions judged as
@@ -100,6 +101,8 @@ class _Readings:
         how = "reconstructions judged as their examples are"
         self.share("attribute_reconstructed_lacking", right, (~seen.has,), how)
         self.share("attribute_reconstructed_having", right, (seen.has,), how)
+        how = "reconstructions that no edit has touched, judged as one should be, both ways alike"
+        self.share("attribute_success_before", ~right, (~seen.has, seen.has), how)
         everywhere = torch.ones_like(seen.has)
         how = "decoded codes of the prior judged to have the attribute"
         self.share("attribute_generated_before", seen.generated > 0, (everywhere,), how)

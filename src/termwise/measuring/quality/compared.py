@@ -79,7 +79,7 @@ def _overlap(samples: Tensor, real: Tensor, seen: str, neighbours: int) -> list[
             value[name],
             float(np.std([part[name] for part in by_part], ddof=1)) / parts**0.5,
             float(student.ppf(0.975, parts - 1)),
-            "fraction" if name != "density" else "ratio",
+            "share" if name != "density" else "ratio",
             estimator,
             bias,
             n,

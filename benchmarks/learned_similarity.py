@@ -10,7 +10,7 @@ which learned from real training images alone, judges all three; of data with la
 
     cosine     similarity of the attributes that it sees in reconstructions, and in images made to order, to those asked
                for (of the real images: `data`)
-    success    how often an edit by an attribute's vector shows; identity: how far features move by it, beside how far
+    success    how often an edit by an attribute's vector shows (and how often it seems to, unedited); identity: how far features move by it, beside how far
                two images are apart
     FD, KID, precision, recall, sharpness      of samples from the prior, in its features, beside real data's halves
     ELBO, rate                                 of the account, nats; the pixels' normal likelihood with its best sigma
@@ -42,6 +42,7 @@ READINGS = {
     "cosine, rebuilt": "attribute_cosine_of_reconstructions",
     "cosine, to order": "attribute_cosine_of_generated",
     "success": "attribute_success",
+    "success, unedited": "attribute_success_before",
     "identity": "identity_distance",
     "FD": "frechet_distance_extrapolated",
     "KID": "kernel_distance",

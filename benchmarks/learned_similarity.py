@@ -10,8 +10,8 @@ which learned from real training images alone, judges all three; of data with la
 
     cosine     similarity of the attributes that it sees in reconstructions, and in images made to order, to those asked
                for (of the real images: `data`)
-    success    how often an edit by an attribute's vector shows (and how often it seems to, unedited); identity: how far features move by it, beside how far
-               two images are apart
+    success    how often an edit by an attribute's vector shows, and how often it seems to, unedited
+    identity   how far features move by an edit, beside how far two images are apart
     FD, KID, precision, recall, sharpness      of samples from the prior, in its features, beside real data's halves
     ELBO, rate                                 of the account, nats; the pixels' normal likelihood with its best sigma
 

@@ -123,7 +123,11 @@ def test_every_player_moves_by_its_own_formula_and_nothing_else_reaches_it(tmp_p
 def test_what_is_logged_says_who_minimises_and_who_opposes(tmp_path):
     trainer = playing(tmp_path)
     trainer._round(next(iter(trainer.train.batches(16))))
-    weights = {line["player"]: line["weights"] for line in trainer._training_lines()}
+    lines = trainer._training_lines()
+    seen = lines[2]["terms"]  # of the discriminator: L_GAN comes apart by law
+    parts = ("loss_on_data", "loss_on_reconstruction", "loss_on_generated")
+    assert seen["gan_loss"] == pytest.approx(sum(seen[name] for name in parts))
+    weights = {line["player"]: line["weights"] for line in lines}
     assert weights["decoder"] == {"feature_distortion": GAMMA, "gan_loss": -1.0}
     assert weights["discriminator"]["gan_loss"] == 1.0 and weights["encoder"]["rate"] == BETA
 
@@ -158,9 +162,9 @@ def test_in_turn_the_discriminator_has_moved_before_the_others_look(tmp_path):
 
 def test_who_runs_away_sits_a_round_out():
     def seen(real: float, fake: float):
-        names = ("gan_loss", "real_loss", "fake_loss")
-        means = tuple(torch.tensor([real + 2 * fake, real, fake]))
-        return {"discriminator": Breakdown(torch.zeros(()), names, means, (1.0, 0.0, 0.0))}
+        names = ("gan_loss", "loss_on_data", "loss_on_reconstruction", "loss_on_generated")
+        means = tuple(torch.tensor([real + 2 * fake, real, 1.5 * fake, 0.5 * fake]))
+        return {"discriminator": Breakdown(torch.zeros(()), names, means, (1.0, 0.0, 0.0, 0.0))}
 
     rule = Equilibrium()
     assert rule(seen(0.69, 0.69)) == set()

@@ -1,6 +1,6 @@
 """Who sits a round out, so that neither decoder nor discriminator runs away (Larsen et al., 2016, their code).
 
-    the discriminator, where it is too strong: -log D(x) or -log(1 - D(made)) is below level - margin
+    the discriminator, where it is too strong: -log D(x), or the mean of -log(1 - D(made)), is below level - margin
     the decoder, where the discriminator is too weak: one of them is above level + margin
 
 and nobody where both hold. At log 2 = 0.69 a discriminator tells nothing.
@@ -32,7 +32,8 @@ class Equilibrium:
         """The names of those who sit out."""
         found = moves["discriminator"]
         seen = dict(zip(found.names, found.values.tolist(), strict=True))
-        losses = seen["real_loss"], seen["fake_loss"]
+        made = [seen[name] for name in ("loss_on_reconstruction", "loss_on_generated") if name in seen]
+        losses = seen["loss_on_data"], sum(made) / len(made)
         idle = set()
         if min(losses) < self.level - self.margin:
             idle.add("discriminator")

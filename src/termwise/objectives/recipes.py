@@ -40,8 +40,9 @@ from termwise.terms.data_laws import Data, made
 from termwise.terms.density_ratio import DensityRatio
 from termwise.terms.discriminator import Discriminator
 from termwise.terms.divergences import Divergence
-from termwise.terms.gan import DiscriminatorAccuracy, FakeLoss, FeatureDistortion, GanLoss, NonSaturating, RealLoss
+from termwise.terms.gan import DiscriminatorAccuracy, FeatureDistortion, GanLoss, LossOn, NonSaturating
 from termwise.terms.kernel import IMQ, RBF, Kernel
+from termwise.terms.link import Term
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.terms.telescoping import Telescoping
 
@@ -196,7 +197,8 @@ def vae_gan(
     gan = Weighted(GanLoss(judge, fakes))
     deception = gan.shaped(Opposed()) if saturating else Weighted(NonSaturating(judge, fakes))
     seen = [0.0 * distortion()] if features else []  # logged, and what an optimal sigma is learnt from
-    watched = (0.0 * Weighted(one(judge, fakes)) for one in (RealLoss, FakeLoss, DiscriminatorAccuracy))
+    looks: tuple[Term, ...] = (*(LossOn(judge, law) for law in ("data", *fakes)), DiscriminatorAccuracy(judge, fakes))
+    watched = (0.0 * Weighted(look) for look in looks)
     making = (gamma * likeness, deception) if encode and deceive else (likeness,) if encode else (deception,)
     optimizer = OptimizerSettings(name="rmsprop", learning_rate=learning_rate)
     players = [Player("decoder", DECODER, Objective(making), optimizer=optimizer)]

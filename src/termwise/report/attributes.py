@@ -65,7 +65,9 @@ def overall(account: Mapping[str, Any]) -> Iterator[list[str]]:
     rows: dict[str, list[str | None]] = {
         "edits judged as asked": [None, "attribute_success_before", *(f"attribute_success{e}" for e in endings)],
         "other attributes kept": [None, None, *(f"attribute_others_kept{e}" for e in endings)],
-        "generated with it judged to have it": [None, "attribute_generated_before", *(f"attribute_generated{e}" for e in endings)],
+        "generated with it judged to have it": [
+            None, "attribute_generated_before", *(f"attribute_generated{e}" for e in endings)
+        ],
         "feature distance of an edit; of two images": [
             None, "identity_scale", *(f"identity_distance{e}" for e in endings)
         ],

@@ -67,8 +67,11 @@ READINGS = {
     "non_saturating_loss": Entry(
         "non-saturating loss", "−log D", "what the decoder minimises in place of −L_GAN: large where D is sure"
     ),
-    "real_loss": Entry("loss on real examples", "−log D(x)", "log 2 = 0.69 of a discriminator that tells nothing"),
-    "fake_loss": Entry("loss on made examples", "−log(1 − D)", "log 2 = 0.69 of a discriminator that tells nothing"),
+    "loss_on_data": Entry("loss on real examples", "−log D(x)", "log 2 = 0.69 of a discriminator that tells nothing"),
+    "loss_on_reconstruction": Entry(
+        "loss on reconstructions", "−log(1 − D)", "above 0.69 where it takes them for real"
+    ),
+    "loss_on_generated": Entry("loss on samples", "−log(1 − D)", "near 0 where the decoder learns nothing of them"),
     "feature_distortion": Entry(
         "feature distortion",
         "1/2 |Dis_l(x) − Dis_l(x_rec)|²",

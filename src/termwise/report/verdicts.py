@@ -40,6 +40,8 @@ OVERLAP = (
 )
 
 FAIRER = "Let it sit rounds out (equilibrium = true), lower its learning rate, or take saturating = false"
+FLAT = 0.1
+"""The loss, in nats, under which a discriminator is sure of what is made."""
 DECEIVING = ("gan_loss", "non_saturating_loss")
 """What a decoder plays against a discriminator by."""
 
@@ -109,10 +111,16 @@ def _discriminator(player: str, lines: Sequence[Line], deceived: bool) -> Iterat
             "away sit rounds out (equilibrium = true)."
         )
     elif level > APART:
-        made = float(np.mean(_last_third(_series(lines, "fake_loss"))))
         yield (
-            f"{who} tells made from real almost without fail: an accuracy of {level:.2f}, and a loss of {made:.2g} "
-            f"nats on made examples. There −L_GAN is flat, and the decoder learns little from it. {FAIRER}."
+            f"{who} tells made from real almost without fail: an accuracy of {level:.2f}. There −L_GAN is flat, and "
+            f"the decoder learns little from it. {FAIRER}."
+        )
+    elif flat := {name: loss for name, loss in _losses_on_made(lines).items() if loss < FLAT}:
+        named = " and ".join(f"{glossary.reading(name).title} is {loss:.2g} nats" for name, loss in flat.items())
+        yield (
+            f"{who} is deceived by some of what is made, and by some not at all: its {named}. There −L_GAN is flat, "
+            f"and the decoder learns little of it. {FAIRER}; or, where reconstructions deceive it, let it see samples "
+            "alone (reconstructions = false)."
         )
     elif level < ALIKE:
         yield (
@@ -122,6 +130,11 @@ def _discriminator(player: str, lines: Sequence[Line], deceived: bool) -> Iterat
         )
     else:
         yield f"{who}'s accuracy is {level:.2f}, and steady: it sees a difference, from which the decoder can learn."
+
+
+def _losses_on_made(lines: Sequence[Line]) -> dict[str, float]:
+    series = {name: _series(lines, name) for name in ("loss_on_reconstruction", "loss_on_generated")}
+    return {name: float(np.mean(_last_third(found))) for name, found in series.items() if found}
 
 
 def _weighs(line: Line, names: Sequence[str]) -> bool:

@@ -68,24 +68,22 @@ class NonSaturating(_OfDiscriminator):
         return softplus(-self.logits(draw)[1]).sum(1)
 
 
-class RealLoss(_OfDiscriminator):
-    """-log D(x), without gradient: log 2 of a discriminator that tells nothing."""
+class LossOn(_OfDiscriminator):
+    """-log D of real examples, or -log(1 - D) of one made law's, without gradient: log 2 where D tells nothing.
 
-    name = "real_loss"
+    Args:
+        discriminator: Who tells them apart.
+        law: "data", or one of the made laws.
+    """
 
-    def __call__(self, draw: Draw) -> Tensor:
-        """Shape (B,), nats."""
-        return softplus(-self.logits(draw)[0].detach())
-
-
-class FakeLoss(_OfDiscriminator):
-    """-log(1 - D) on average over the fakes, without gradient."""
-
-    name = "fake_loss"
+    def __init__(self, discriminator: Discriminator, law: str) -> None:
+        super().__init__(discriminator, ("generated",) if law == "data" else (law,))
+        self.is_real, self.name = law == "data", f"loss_on_{law}"
 
     def __call__(self, draw: Draw) -> Tensor:
         """Shape (B,), nats."""
-        return softplus(self.logits(draw)[1].detach()).mean(1)
+        real, fake = self.logits(draw)
+        return softplus(-real.detach() if self.is_real else fake[:, 0].detach())
 
 
 class DiscriminatorAccuracy(_OfDiscriminator):

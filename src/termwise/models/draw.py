@@ -85,8 +85,7 @@ class Draw:
     @cached_property
     def z(self) -> Tensor:
         """One code per example, z ~ q(z|x), shape (B, D), with its pathwise gradient where the posterior has one."""
-        posterior = self.posterior
-        return posterior.rsample() if posterior.has_rsample else posterior.sample()
+        return samples(self.posterior)
 
     @property
     def likelihood(self) -> Distribution:
@@ -105,8 +104,7 @@ class Draw:
     @cached_property
     def prior_codes(self) -> Tensor:
         """As many codes z ~ p(z), shape (B, D), with the pathwise gradient of a prior that learns and has one."""
-        count = torch.Size([len(self)])
-        return self.prior.rsample(count) if self.prior.has_rsample else self.prior.sample(count)
+        return samples(self.prior, len(self))
 
     @property
     def generated(self) -> Distribution:
@@ -155,6 +153,11 @@ def _remembered(memory: dict[Hashable, Any], key: Hashable, compute: Callable[[]
     if key not in memory:
         memory[key] = compute()
     return memory[key]
+
+
+def samples(law: Distribution, *shape: int) -> Tensor:
+    """Samples, shape (*shape, *batch_shape, *event_shape), with their pathwise gradient where the law has one."""
+    return law.rsample(torch.Size(shape)) if law.has_rsample else law.sample(torch.Size(shape))
 
 
 def rows(law: Distribution, part: slice) -> Distribution:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import NoDensity
-from termwise.models.draw import Draw
+from termwise.models.draw import Draw, samples
 from termwise.terms.distribution_law import DistributionLaw
 from termwise.terms.memory import Memory
 from termwise.terms.reference import Reference
@@ -82,8 +82,7 @@ class Prior(DistributionLaw):
 
     def sample(self, draw: Draw) -> Tensor:
         """As many codes as there are examples, with the pathwise gradient of a prior that learns and has one."""
-        prior, count = draw.prior, torch.Size([len(draw)])
-        return prior.rsample(count) if prior.has_rsample else prior.sample(count)
+        return samples(draw.prior, len(draw))
 
 
 class Aggregate:

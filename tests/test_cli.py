@@ -190,7 +190,7 @@ def test_a_recipe_takes_the_place_of_the_files_and_settings_are_of_the_recipe(ca
         ("train --data digits --recipe vae --out file", "file: Not a directory"),
         ("train --resume --out none", "no run folder"),
         ("train --data digits --out RUN", "holds a run already"),
-        ("train --resume --out RUN --epochs 7", "another configuration"),
+        ("train --resume --out RUN --latent 7", "another configuration"),
         ("measure none", "no run folder"),
         ("measure RUN --split nonesuch", "Unknown split"),
         ("measure RUN --data four-points", "examples of shape"),

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from termwise.training import RunFolder
+
 COMMAND = (sys.executable, "-c", "from termwise.cli import main; main()", "train")
 
 
@@ -48,8 +50,9 @@ def position(folder: Path) -> str:
     if not (folder / "checkpoints" / "last.pt").exists():
         return "no checkpoint"
     state = torch.load(folder / "checkpoints" / "last.pt", weights_only=True)
+    epochs = RunFolder(folder).config().training.epochs
     written = (folder / "metrics.jsonl").stat().st_size > state["metrics_length"]
-    parts = [f"step {state['step']}", "finished" * state["finished"], "metrics ahead" * written]
+    parts = [f"step {state['step']}", "finished" * (state["epoch"] >= epochs), "metrics ahead" * written]
     parts += [f"{path.name} half written" for path in folder.rglob("*.part")]
     return ", ".join(part for part in parts if part)
 

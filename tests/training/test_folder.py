@@ -1,6 +1,7 @@
 """The run folder: what it refuses, and what it is after a start that was cut short."""
 
 import pytest
+from killing import differences
 from short import examples, small
 
 import termwise as tw
@@ -49,7 +50,8 @@ def test_a_finished_run_that_is_resumed_stays_as_it_was(tmp_path):
 @pytest.mark.parametrize(
     "other",
     [
-        {"epochs": 2},
+        {"epochs": 1},
+        {"epochs": 3, "latent": 3},
         {"latent": 3},
         {"recipe": "beta-vae"},
         {"seed": 9},
@@ -61,11 +63,22 @@ def test_a_finished_run_that_is_resumed_stays_as_it_was(tmp_path):
     ids=lambda other: next(iter(other)),
 )
 def test_a_run_is_not_resumed_with_another_setting(tmp_path, other):
-    train(tmp_path / "run")
+    train(tmp_path / "run", epochs=2)
     held = content(tmp_path / "run")
     with pytest.raises(Refused, match="begun with another configuration"):
         train(tmp_path / "run", resume=True, **other)
     assert content(tmp_path / "run") == held
+
+
+def test_a_run_goes_on_beyond_its_end_as_if_it_had_been_longer_from_the_start(tmp_path):
+    longer, path = tmp_path / "longer", tmp_path / "run"
+    train(longer, epochs=3)
+    train(path)
+    for stale in (*RunFolder(path).quality_files, RunFolder(path).attributes_file):
+        stale.write_text("{}")
+    run = train(path, epochs=3, resume=True)
+    assert not differences(path, longer)
+    assert run.config.training.epochs == RunFolder(path).config().training.epochs == 3
 
 
 def test_there_is_nothing_to_resume_where_nothing_was_begun(tmp_path):

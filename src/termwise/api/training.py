@@ -63,7 +63,7 @@ def train(
         likelihood: "bernoulli", "normal:0.1", "normal:learned", "normal:optimal", "laplace:1", "categorical:17".
         epochs, batch_size, learning_rate, seed, device: Of the training.
         out: The run folder; runs/DATA-RECIPE-seedS where left out.
-        resume: Go on with the run in `out`.
+        resume: Go on with the run in `out`; with more `epochs` than it was given, beyond its end.
         overwrite: Begin anew where `out` holds a run.
         progress: Show a bar.
         **options: The recipe's.
@@ -107,6 +107,8 @@ def train(
     trainer = Trainer(vae, game, dataset, settings.training, folder, watcher)
     if not resume:
         folder.create(settings)
+    elif settings != folder.config():
+        folder.extend(settings)
     if folder.checkpoint_file.exists():
         trainer.resume()
     else:
@@ -152,13 +154,15 @@ def _with_own(settings: Config, objective: object | None, model: VAE | None) -> 
 
 
 def _agreed(folder: RunFolder, said: dict[str, Any], objective: object | None, model: VAE | None) -> Config:
-    """The configuration of the run to resume; what is said anew must be what it says."""
+    """The configuration of the run to resume; what is said anew must be what it says, but for more epochs."""
     held = folder.config()
     asked = config_from(merged(held.model_dump(exclude_none=True, by_alias=True), said))
+    epochs = max(held.training.epochs, asked.training.epochs)
+    held = held.model_copy(update={"training": held.training.model_copy(update={"epochs": epochs})})
     if _with_own(asked, objective, model) != held:
         raise Refused(
-            f"{folder} was begun with another configuration. Resume it without other settings, or begin anew in "
-            "another folder."
+            f"{folder} was begun with another configuration. Resume it without other settings than more epochs, or "
+            "begin anew in another folder."
         )
     if objective is None and held.objective == ObjectiveSpec():
         raise Refused(f"{folder} was begun with an objective made in Python. Pass it again: train(..., objective=...).")

@@ -30,7 +30,9 @@ def train(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="path=value, such as objective.beta=6.", metavar="PATH=VALUE")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on in --out; with more --epochs, beyond its end.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where --out holds a run.")] = False,
 ) -> None:
     """Train a VAE, measure it on the test split, and write a run folder with a report."""

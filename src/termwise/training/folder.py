@@ -111,11 +111,21 @@ class RunFolder:
         if self.path.exists() and not self.exists and not set(self.path.iterdir()) <= begun:
             raise Refused(f"{self.path} holds files that are no run's. Choose another folder with --out.")
         self.checkpoint_file.parent.mkdir(parents=True, exist_ok=True)
-        written = [self.checkpoint_file, self.metrics_file, self.account_file, self.values_file, self.report_file]
-        others = [*self.quality_files, *self.path.glob("attributes*")]  # of another model
-        for stale in (*written, *others, *(self.model_folder / name for name in MODEL_FILES)):
+        for stale in (self.checkpoint_file, self.metrics_file):
             stale.unlink(missing_ok=True)
+        self._forget_results()
         write_atomically(self.config_file, config.toml().encode())
+
+    def extend(self, config: Config) -> None:
+        """Let the run go on beyond what was its end: what was found there is another model's."""
+        self._forget_results()
+        write_atomically(self.config_file, config.toml().encode())
+
+    def _forget_results(self) -> None:
+        found = [self.account_file, self.values_file, self.report_file, *self.quality_files]
+        models = [self.model_folder / name for name in MODEL_FILES]
+        for stale in (*found, *models, *self.path.glob("attributes*")):
+            stale.unlink(missing_ok=True)
 
     def config(self) -> Config:
         """The run's configuration."""

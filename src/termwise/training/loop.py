@@ -139,10 +139,14 @@ class Trainer:
         self.epoch = self.step = self.metrics_length = self.waited = 0
         self.best: float | None = None
         self.best_weights: dict[str, Tensor] | None = None
-        self.finished = False
         self.sums = {player.name: Sums() for player in game.players}
         self.everyone_owns_all = len(game.players) == 1
         self._separated: set[str | None] = set()
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its last epoch, or stopped early."""
+        return self.epoch >= self.settings.epochs or self._out_of_patience()
 
     @property
     def evaluated_model(self) -> VAE:
@@ -151,9 +155,8 @@ class Trainer:
 
     def run(self) -> VAE:
         """Train to the end; returns the model to keep."""
-        if not self.finished:
-            with self.watcher:
-                self._run()
+        with self.watcher:
+            self._run()
         if self.best_weights is not None:
             self.evaluated_model.load_state_dict(self.best_weights)
         return self.evaluated_model.eval()
@@ -177,7 +180,7 @@ class Trainer:
             self.optimizers[name].load_state_dict(held)
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        for name in ("epoch", "step", "metrics_length", "waited", "best", "best_weights", "finished"):
+        for name in ("epoch", "step", "metrics_length", "waited", "best", "best_weights"):
             setattr(self, name, state[name])
         for name, (count, totals) in state["sums"].items():
             self.sums[name].count, self.sums[name].totals = count, totals
@@ -196,7 +199,7 @@ class Trainer:
             "random": random_state(),
             "threads": torch.get_num_threads(),
         }
-        for name in ("epoch", "step", "metrics_length", "waited", "best", "best_weights", "finished"):
+        for name in ("epoch", "step", "metrics_length", "waited", "best", "best_weights"):
             state[name] = getattr(self, name)
         write_checkpoint(self.folder.checkpoint_file, state)
 
@@ -218,7 +221,7 @@ class Trainer:
 
     def _run(self) -> None:
         every = self.settings.checkpoint_steps
-        while self.epoch < self.settings.epochs:
+        while not self.finished:
             self.model.train()
             for batch in self._rest_of_epoch():
                 self._round(batch)
@@ -236,15 +239,11 @@ class Trainer:
                 warnings.warn(said, Untaught, stacklevel=2)
             lines = self._training_lines()
             self._warn_of_separation(lines)
-            last = self.epoch == self.settings.epochs
-            if last or self.epoch % self.settings.evaluate_every == 0:
+            if self.finished or self.epoch % self.settings.evaluate_every == 0:
                 with evaluating(nn.ModuleList(self.game.networks.values())):
                     lines += self._evaluate(lines[0])
-            self.finished = last or self._out_of_patience()
             self.metrics_length = self.folder.append(lines)
             self.save()
-            if self.finished:
-                return
 
     def _rest_of_epoch(self) -> Iterator[Batch]:
         """The epoch's batches that were not yet trained on; their order follows from the seed and the epoch."""

@@ -161,8 +161,8 @@ def _agreed(folder: RunFolder, said: dict[str, Any], objective: object | None, m
     held = held.model_copy(update={"training": held.training.model_copy(update={"epochs": epochs})})
     if _with_own(asked, objective, model) != held:
         raise Refused(
-            f"{folder} was begun with another configuration. Resume it without other settings than more epochs, or "
-            "begin anew in another folder."
+            f"{folder} was begun with another configuration. Resume it with its own settings, of which epochs alone "
+            "may grow, or begin anew in another folder."
         )
     if objective is None and held.objective == ObjectiveSpec():
         raise Refused(f"{folder} was begun with an objective made in Python. Pass it again: train(..., objective=...).")

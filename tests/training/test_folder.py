@@ -81,6 +81,16 @@ def test_a_run_goes_on_beyond_its_end_as_if_it_had_been_longer_from_the_start(tm
     assert run.config.training.epochs == RunFolder(path).config().training.epochs == 3
 
 
+def test_a_longer_run_that_cannot_go_on_keeps_what_was_found(tmp_path):
+    path = tmp_path / "run"
+    train(path)
+    (path / "metrics.jsonl").write_bytes(b"")
+    held = content(path)
+    with pytest.raises(BadData, match=r"metrics\.jsonl must have"):
+        train(path, epochs=3, resume=True)
+    assert content(path) == held
+
+
 def test_there_is_nothing_to_resume_where_nothing_was_begun(tmp_path):
     with pytest.raises(BadData, match=r"no run folder: it has no config\.toml"):
         train(tmp_path / "run", resume=True)

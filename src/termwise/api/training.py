@@ -107,12 +107,12 @@ def train(
     trainer = Trainer(vae, game, dataset, settings.training, folder, watcher)
     if not resume:
         folder.create(settings)
-    elif settings != folder.config():
-        folder.extend(settings)
     if folder.checkpoint_file.exists():
         trainer.resume()
     else:
         trainer.start()
+    if settings != folder.config():  # more epochs: what was found at the old end goes once the checkpoint is read
+        folder.extend(settings)
     trained = trainer.run().to(dtype=torch.float32)
     account = measure(trained, dataset.test, device=trainer.engine.device)
     trained.to("cpu")

@@ -5,10 +5,10 @@
 
 All are the recipe `vae-gan`, with its settings: the vae has the pixels' distortion, the feature-vae that of a layer of
 the discriminator, and the decoder of the vae-gan deceives it, too, under the freeze rule and with samples alone (Larsen
-et al., 2016): where it also sees reconstructions, which deceive it, its samples collapse for want of a slope; `--set
-'saturating = false'` gives them one, which sprites of 64 x 64 need even with samples alone. The vae learns at 1e-3, at
-which it does better than at the others' rate. One classifier of attributes, which learned from real training images
-alone, judges all three; of data with labels, every label is an attribute.
+et al., 2016): where it also sees reconstructions, its samples collapse for want of a slope; `--set 'saturating =
+false'` gives them one, which sprites of 64 x 64 need even with samples alone. The vae learns at 1e-3, at which it does
+better than at the others' rate. One classifier of attributes, which learned from real training images alone, judges all
+three; of data with labels, every label is an attribute.
 
     cosine     similarity of the attributes that it sees in reconstructions, and in images made to order, to those asked
                for (of the real images: `data`)

@@ -27,9 +27,9 @@ from termwise import load_data
 from termwise.models import VAE, Draw
 from termwise.models.passes import DataPass
 from termwise.objectives.recipes import recipe
-from termwise.terms.bank import REFRESH, SIZE, Bank
+from termwise.terms.aggregate.bank import REFRESH, SIZE, Bank
+from termwise.terms.aggregate.memory import Full, Memory, MinibatchStratified, MinibatchWeighted
 from termwise.terms.link import Link, by_example
-from termwise.terms.memory import Full, Memory, MinibatchStratified, MinibatchWeighted
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.worlds import LinearGaussian
 

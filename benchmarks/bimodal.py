@@ -27,11 +27,11 @@ from torch import Tensor, nn
 from termwise.data import Dataset
 from termwise.data.examples import InMemory
 from termwise.models import VAE
-from termwise.models.given import LogDensity
+from termwise.models.bayesian import LogDensity
 from termwise.models.networks import perceptron
 from termwise.models.posteriors import posterior_family
 from termwise.objectives import recipe
-from termwise.objectives.schedule import Cosine
+from termwise.objectives.schedules import Cosine
 from termwise.training import RunFolder, Trainer, config_from
 from termwise.worlds import DiscreteWorld, Grid, bimodal_world
 

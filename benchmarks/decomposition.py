@@ -27,8 +27,8 @@ import torch
 from stepping import table
 from torch import Tensor
 
-from termwise.terms.convolution import Convolution
-from termwise.terms.mixture import Gaussians, LogWeights, log_density
+from termwise.terms.aggregate.convolution import Convolution
+from termwise.terms.aggregate.mixture import Gaussians, LogWeights, log_density
 
 CHUNK = 10
 TARGETS = {(10_000, 10_000): 25.0, (60_000, 10_000): 40.0}

@@ -19,12 +19,12 @@ from stepping import table
 from torch import Tensor
 
 import termwise as tw
+from termwise.account import Account
 from termwise.api import load_run
 from termwise.data import Dataset
+from termwise.data.annotations import Known
 from termwise.data.examples import InMemory
-from termwise.data.known import Known
 from termwise.data.sprites import CELLS, load_sprites
-from termwise.measuring import Account
 from termwise.measuring.disentanglement import METRICS, disentanglement
 from termwise.models import Drawable
 from termwise.models.passes import Progress

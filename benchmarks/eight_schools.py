@@ -3,9 +3,9 @@
     python benchmarks/eight_schools.py [--rounds 3000] [--seed 0]        (needs numpyro: the `benchmarks` extra)
 
 The model is non-centred, with ten unknowns (`termwise.worlds.eight_schools`); its likelihood is given as a function
-(`termwise.models.given.bayes`). Beside avb-ac's posterior stand the mean-field and the full-covariance normal, of the
-same model and by the vae recipe. Each is held against NUTS's draws, and so are exact draws, whose row says what can be
-asked of a perfect posterior:
+(`termwise.models.bayesian.bayes`). Beside avb-ac's posterior stand the mean-field and the full-covariance normal, of
+the same model and by the vae recipe. Each is held against NUTS's draws, and so are exact draws, whose row says what can
+be asked of a perfect posterior:
 
     mean     the largest error of a marginal's mean, in standard deviations of the true posterior
     sd       the largest relative error of a marginal's standard deviation
@@ -40,11 +40,11 @@ from termwise.data import Dataset
 from termwise.data.examples import InMemory
 from termwise.measuring.log_likelihood.densities import has_density
 from termwise.models import VAE
-from termwise.models.given import bayes
+from termwise.models.bayesian import bayes
 from termwise.models.passes import own_randomness
 from termwise.objectives import Game, recipe, solo
 from termwise.objectives.objective import distortion, rate
-from termwise.objectives.schedule import Cosine
+from termwise.objectives.schedules import Cosine
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.training import RunFolder, Trainer, config_from
 from termwise.worlds.eight_schools import (

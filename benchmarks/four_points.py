@@ -31,12 +31,12 @@ from torch import Tensor
 from termwise.data import Dataset
 from termwise.data.examples import InMemory
 from termwise.models import VAE
-from termwise.models.implicit import ImplicitPosterior
 from termwise.models.passes import own_randomness
+from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.objectives import recipe
-from termwise.objectives.schedule import Cosine
+from termwise.objectives.schedules import Cosine
 from termwise.training import RunFolder, Trainer, config_from
-from termwise.training.progress import Silent
+from termwise.training.watchers import Silent
 from termwise.worlds import Grid, best_four_points, four_points
 from termwise.worlds.four_points import SUPREMUM
 

@@ -21,9 +21,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "training"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from killing import after, differences, killed, never, position
+from helpers.killed_runs import after, differences, killed, never, position
 
 
 class Saves:

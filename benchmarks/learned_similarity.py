@@ -33,7 +33,7 @@ from PIL import Image
 from stepping import table
 
 import termwise as tw
-from termwise.measuring.classifier import Classifier, train_classifier
+from termwise.measuring.classifier.classifier import Classifier, train_classifier
 
 METHODS: dict[str, dict[str, object]] = {
     "vae": {"features": False, "deceive": False, "learning_rate": 1e-3},

@@ -35,7 +35,7 @@ from termwise.models import VAE
 from termwise.models.passes import evaluating, own_randomness
 from termwise.objectives import recipe
 from termwise.training import RunFolder, Trainer, config_from
-from termwise.training.progress import Silent
+from termwise.training.watchers import Silent
 
 POINTS = torch.eye(4)
 SIGMA = 0.05

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv1d
 
-from termwise.models.implicit import ImplicitPosterior
+from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.worlds import Grid
 
 

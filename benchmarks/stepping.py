@@ -17,7 +17,7 @@ from termwise.data import Dataset
 from termwise.models import VAE
 from termwise.objectives import Game
 from termwise.training import Config, RunFolder, Trainer, config_from
-from termwise.training.progress import Silent
+from termwise.training.watchers import Silent
 
 Turn = Callable[[float], list[float]]
 """Train for so many seconds; returns the seconds that each step took."""

@@ -23,7 +23,7 @@ from termwise import load_data
 from termwise.data import Dataset
 from termwise.models import VAE
 from termwise.objectives.recipes import recipe
-from termwise.terms.discriminator import convolutions
+from termwise.terms.adversarial.discriminator import convolutions
 
 LATENT, BATCH, GAMMA = 32, 64, 1e-3
 TARGET = 0.85

@@ -21,12 +21,12 @@ import torch
 from stepping import table
 
 from termwise.data import load_data
-from termwise.measuring.ratio import ratio_readings
+from termwise.measuring.critic_bounds.ratio import ratio_readings
+from termwise.measuring.critic_bounds.train_critics import train_critics
 from termwise.objectives import Objective, OptimizerSettings, Weighted, solo
-from termwise.objectives.schedule import Cosine
+from termwise.objectives.schedules import Cosine
 from termwise.terms import Critic, DensityRatio, Link, Telescoping
-from termwise.terms.critic_loss import PerfectSeparation
-from termwise.training.critic import train_critics
+from termwise.terms.adversarial.critic_loss import PerfectSeparation
 from termwise.worlds import LinearGaussian
 
 PAIRS = 10

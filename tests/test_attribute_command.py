@@ -1,5 +1,6 @@
 """Attributes of a run from end to end: from the command line, and from Python."""
 
+import importlib
 import json
 import sys
 
@@ -10,10 +11,10 @@ from PIL import Image
 
 import termwise as tw
 from termwise import cli
-from termwise.api.editing import attribute_vectors, attributes
+from termwise.account import Account
+from termwise.api.attributes import attribute_vectors, attributes
 from termwise.errors import BadData, Refused, UnknownName
-from termwise.measuring import Account
-from termwise.measuring.classifier import train_classifier
+from termwise.measuring.classifier.classifier import train_classifier
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,8 @@ def run(tmp_path_factory):
 def quick(monkeypatch):
     """Digits need no thousand steps."""
     monkeypatch.setattr(
-        "termwise.api.editing.train_classifier",
+        importlib.import_module("termwise.api.attributes"),
+        "train_classifier",
         lambda data, **said: train_classifier(data, **{**said, "steps": 150}),
     )
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from termwise import objectives, terms, worlds
+    from termwise.account import Account, Reading
     from termwise.api import (
         Run,
         attribute_vectors,
@@ -19,18 +20,17 @@ if TYPE_CHECKING:
         write_report,
     )
     from termwise.data import Dataset, load_data
-    from termwise.measuring import Account, Reading
     from termwise.models import VAE, Draw, adapt, bayes, export_latents
     from termwise.objectives import RECIPES, recipe
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Account": "termwise.measuring",
+    "Account": "termwise.account",
     "Dataset": "termwise.data",
     "Draw": "termwise.models",
     "RECIPES": "termwise.objectives",
-    "Reading": "termwise.measuring",
+    "Reading": "termwise.account",
     "Run": "termwise.api",
     "VAE": "termwise.models",
     "adapt": "termwise.models",

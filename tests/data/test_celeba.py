@@ -6,9 +6,9 @@ import os
 import numpy as np
 import pytest
 import torch
-from celeba import NAMES, write_celeba
 from PIL import Image
 
+from helpers.celeba_folder import NAMES, write_celeba
 from termwise.data import load_data
 from termwise.data.images import ImageFiles
 from termwise.errors import BadData

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from celeba import DRAWN, write_celeba
 
+from helpers.celeba_folder import DRAWN, write_celeba
 from termwise import cli
 
 CONFIG = """

@@ -4,11 +4,11 @@ import pytest
 
 from termwise.errors import Refused, UnknownName
 from termwise.models.posteriors import DiagonalNormal, FullNormal
+from termwise.models.spline_flow import SplineFlow
 from termwise.objectives import recipe
 from termwise.objectives.references import REFERENCES, reference_from
-from termwise.terms.learned_reference import LearnedReference, MixtureOfNormals
+from termwise.terms.adversarial.learned_reference import LearnedReference, MixtureOfNormals
 from termwise.terms.reference import Reference
-from termwise.terms.spline_flow import SplineFlow
 
 
 def test_moments_are_the_normals_with_their_options():

@@ -10,7 +10,7 @@ from torch.nn.functional import logsigmoid
 import termwise as tw
 from termwise.data import load_data
 from termwise.errors import Refused, UnknownName
-from termwise.objectives.equilibrium import Equilibrium
+from termwise.objectives.freeze_rule import Equilibrium
 from termwise.objectives.objective import Breakdown
 from termwise.training import Config, RunFolder, Trainer
 from termwise.training.config import TrainingSection

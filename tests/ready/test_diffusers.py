@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from agreement import assert_terms_agree, left_as_it_was, measured
 from torch.distributions import Normal
 
 import termwise as tw
+from helpers.agreement import assert_terms_agree, left_as_it_was, measured
 from termwise.errors import BadData, Refused
 
 diffusers = pytest.importorskip("diffusers")

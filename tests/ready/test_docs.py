@@ -5,10 +5,10 @@ import shlex
 import sys
 from pathlib import Path
 
-import blood
 import pytest
 import torch
 
+from helpers import blood_cells as blood
 from termwise import cli
 
 SECTIONS = re.split(r"^## ", (Path(__file__).parents[2] / "docs" / "adapters.md").read_text(), flags=re.MULTILINE)

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from agreement import assert_terms_agree, left_as_it_was, measured
 from torch import nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 import termwise as tw
+from helpers.agreement import assert_terms_agree, left_as_it_was, measured
 from termwise.errors import Refused
 
 pythae = pytest.importorskip("pythae.models")

@@ -2,13 +2,13 @@
 
 from importlib.util import find_spec
 
-import blood
 import numpy as np
 import pytest
 import torch
-from agreement import assert_terms_agree, left_as_it_was, measured
 
 import termwise as tw
+from helpers import blood_cells as blood
+from helpers.agreement import assert_terms_agree, left_as_it_was, measured
 from termwise.errors import BadData, Refused
 
 if find_spec("scvi") is None or find_spec("scanpy") is None:

@@ -1,6 +1,6 @@
 import json
 
-from termwise.report import glossary
+from termwise.account import glossary
 from termwise.report.card import model_card
 
 

@@ -1,8 +1,8 @@
 import math
 
 import numpy as np
-from played import avb
 
+from helpers.played_games import avb
 from termwise.report.curves import MOST_POINTS, charts, constant
 
 

@@ -1,10 +1,10 @@
 """A game's charts, and what is rigorous in them beside what is claimed."""
 
 import pytest
-from played import CRITIC, account, avb
 
-from termwise.report.game import charts, claimed
-from termwise.report.glossary import reading
+from helpers.played_games import CRITIC, account, avb
+from termwise.account.glossary import reading
+from termwise.report.game_charts import charts, claimed
 
 
 def curves(metrics, taken=None):

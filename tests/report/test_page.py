@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from PIL import Image
-from played import avb
 
+from helpers.played_games import avb
 from termwise.errors import BadData
 from termwise.report.page import page
 from termwise.report.pictures import Pictures

@@ -2,9 +2,9 @@ import math
 
 import pytest
 import torch
-from brute import mixture_log_prob
-from cases import CASES, IMPOSSIBLE, WALK
 
+from helpers.brute_force import mixture_log_prob
+from helpers.link_cases import CASES, IMPOSSIBLE, WALK
 from termwise.data import load_data
 from termwise.errors import Refused
 from termwise.models.draw import Draw

@@ -7,8 +7,8 @@ from torch.distributions import Independent, MultivariateNormal, Normal
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.terms import MonteCarlo
-from termwise.terms.adaptive_contrast import AdaptiveContrast
-from termwise.terms.critic import Critic
+from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
+from termwise.terms.adversarial.critic import Critic
 from termwise.terms.link import Link, by_example
 from termwise.terms.reference import Reference
 

@@ -6,19 +6,19 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from short import EachStep, StopAt, Stopped, examples, small, trainer, weights
 
 import termwise as tw
+from helpers.short_runs import EachStep, StopAt, Stopped, examples, small, trainer, weights
 from termwise.data import load_data
 from termwise.errors import NonFiniteLoss, Refused
-from termwise.measuring.ratio import ratio_readings
+from termwise.measuring.critic_bounds.ratio import ratio_readings
+from termwise.measuring.critic_bounds.train_critics import train_critics
 from termwise.objectives import Game, OptimizerSettings, Player, distortion, marginal_kl, solo, total_correlation
 from termwise.objectives.objective import Objective, rate
 from termwise.terms import ClosedForm, Critic, DensityRatio, Link
-from termwise.terms.critic_loss import PerfectSeparation
-from termwise.training.blame import Untaught
+from termwise.terms.adversarial.critic_loss import PerfectSeparation
 from termwise.training.checkpoint import read_checkpoint
-from termwise.training.critic import train_critics
+from termwise.training.diagnosis import Untaught
 from termwise.worlds import LinearGaussian
 
 CRITIC = "critic of total correlation"

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from killing import after, differences, killed, unlike
 
 import termwise as tw
+from helpers.killed_runs import after, differences, killed, unlike
 from termwise.training import config_from, with_setting
 
 SETTINGS = ["training.checkpoint_steps=3", "training.batch_size=32", "model.options.hidden=[16]"]

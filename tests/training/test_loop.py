@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from short import EachStep, examples, small, trained, trainer, weights
 
 import termwise as tw
+from helpers.short_runs import EachStep, examples, small, trained, trainer, weights
 from termwise.errors import NonFiniteLoss, Refused
 from termwise.objectives import Game, Linear, Objective, Player, Weighted, distortion, solo
 from termwise.objectives.objective import rate

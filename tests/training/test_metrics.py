@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from short import examples, small, trainer
 
 import termwise as tw
+from helpers.short_runs import examples, small, trainer
 from termwise.models.passes import DataPass, evaluating
 from termwise.terms import Full
 from termwise.terms.link import by_example

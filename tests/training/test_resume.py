@@ -4,10 +4,10 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from killing import unlike
-from short import StopAt, Stopped, examples, trainer
 
 import termwise as tw
+from helpers.killed_runs import unlike
+from helpers.short_runs import StopAt, Stopped, examples, trainer
 from termwise.errors import BadData
 from termwise.objectives import distortion, marginal_kl, solo, total_correlation
 from termwise.terms import Bank, Critic, DensityRatio

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from termwise.account import Account, Comparison
+from termwise.account import compare as compare_accounts
 from termwise.data import Dataset, load_data
 from termwise.errors import BadData, Refused
-from termwise.measuring import Account, Comparison
-from termwise.measuring import compare as compare_accounts
 from termwise.models import VAE
 from termwise.report.page import page
 from termwise.report.pictures import pictures_of
-from termwise.report.walk import standard_links
+from termwise.report.walk_diagram import standard_links
 from termwise.training import Config, RunFolder
 
 

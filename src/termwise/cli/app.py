@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from termwise.measuring import Account
+    from termwise.account import Account
     from termwise.models.passes import Progress
 
 app = typer.Typer(

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from termwise.data.annotations import Known, attributes_from, factors_from, labels_from, names_for
 from termwise.data.dataset import Dataset
 from termwise.data.examples import hold, layout, numbers
-from termwise.data.known import Known, attributes_from, factors_from, labels_from, names_for
 from termwise.data.stream import stream
 from termwise.errors import BadData
 

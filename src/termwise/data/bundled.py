@@ -2,9 +2,9 @@
 
 import torch
 
+from termwise.data.annotations import Known
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
-from termwise.data.known import Known
 
 
 def load_digits() -> Dataset:

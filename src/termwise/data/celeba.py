@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from termwise.data.annotations import Known
 from termwise.data.arrays import MEMORY_LIMIT, Mapped
 from termwise.data.cache import is_written, write
 from termwise.data.dataset import SPLITS, Dataset
 from termwise.data.examples import InMemory
 from termwise.data.images import SUFFIXES, ImageFiles
-from termwise.data.known import Known
 from termwise.data.stream import Streamed
 from termwise.errors import BadData
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from termwise.data.annotations import Known, Rows
 from termwise.data.examples import Examples, chunks, spread
-from termwise.data.known import Known, Rows
 from termwise.errors import BadData, UnknownName
 
 SPLITS = ("train", "validation", "test")

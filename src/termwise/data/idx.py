@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from termwise.data.annotations import Known
 from termwise.data.dataset import Dataset
 from termwise.data.examples import hold
-from termwise.data.known import Known
 from termwise.errors import BadData
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

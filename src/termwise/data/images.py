@@ -13,10 +13,10 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from termwise.data.annotations import Known, attributes_from, labels_from
 from termwise.data.arrays import MEMORY_LIMIT
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
-from termwise.data.known import Known, attributes_from, labels_from
 from termwise.data.stream import Streamed
 from termwise.data.tables import read_rows
 from termwise.errors import BadData

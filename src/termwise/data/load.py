@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from termwise.data.binarized import Binarized, binarization
+from termwise.data.annotations import labels_from, with_label_names, with_labels_as_attributes
+from termwise.data.binarize import Binarized, binarization
 from termwise.data.dataset import Dataset
-from termwise.data.known import labels_from, with_label_names, with_labels_as_attributes
-from termwise.data.padded import Padded
+from termwise.data.pad import Padded
 from termwise.data.sources import ALWAYS, ARRAY, SOURCES, TORCH, check_options, format_of
 from termwise.data.splits import divide
 from termwise.errors import BadData, UnknownName

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import TensorDataset
 
+from termwise.data.annotations import Known, Rows, attributes_from, factors_from, labels_from, names_for
 from termwise.data.dataset import Dataset
 from termwise.data.examples import hold, layout, numbers
-from termwise.data.known import Known, Rows, attributes_from, factors_from, labels_from, names_for
 from termwise.data.stream import stream
 from termwise.errors import BadData
 

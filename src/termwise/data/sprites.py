@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from termwise.data.annotations import Known
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory, chunks
-from termwise.data.known import Known
 from termwise.errors import BadData, UnknownName
 
 SHAPES = ("square", "ellipse", "heart")

@@ -30,10 +30,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from termwise.data.binarized import uniform
+from termwise.data.annotations import Known
+from termwise.data.binarize import uniform
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory, as_float, chunks
-from termwise.data.known import Known
 from termwise.errors import BadData
 
 ATTRIBUTES = ("large", "round", "warm", "day", "outline", "hat", "smile", "stripes", "tilted", "left")

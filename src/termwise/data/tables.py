@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from termwise.data.annotations import Known, labels_from
 from termwise.data.dataset import Dataset
 from termwise.data.examples import hold
-from termwise.data.known import Known, labels_from
 from termwise.errors import BadData, UnknownName
 
 

@@ -16,7 +16,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 from termwise.errors import Refused, TermwiseError
 from termwise.models.draw import Drawable, innermost
 from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples
-from termwise.models.reach import modules_of
+from termwise.models.reachable_modules import modules_of
 from termwise.models.ready import KNOWN, parts_of
 
 HALF = (torch.float16, torch.bfloat16)

@@ -15,7 +15,7 @@ from termwise.objectives.objective import (
     total_correlation,
 )
 from termwise.objectives.recipes import RECIPES, recipe
-from termwise.objectives.schedule import Constant, Cosine, Cyclical, Linear, WarmUp
+from termwise.objectives.schedules import Constant, Cosine, Cyclical, Linear, WarmUp
 
 __all__ = [
     "RECIPES",

@@ -10,10 +10,10 @@ from torch import nn
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.objectives.objective import Breakdown, Objective, Weighted
-from termwise.objectives.schedule import Constant, Weight
-from termwise.terms.adversary import Adversarial, Adversary
+from termwise.objectives.schedules import Constant, Weight
+from termwise.terms.adversarial.adversary import Adversarial, Adversary
+from termwise.terms.aggregate.memory import Memory
 from termwise.terms.link import Link
-from termwise.terms.memory import Memory
 
 
 class OptimizerSettings(BaseModel):

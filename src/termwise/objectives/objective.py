@@ -15,10 +15,10 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.objectives.schedule import Constant, Schedule, Weight, as_schedule
+from termwise.objectives.schedules import Constant, Schedule, Weight, as_schedule
+from termwise.terms.aggregate.memory import Memory
 from termwise.terms.laws import Law
 from termwise.terms.link import Distortion, Estimator, Link, Term, by_example
-from termwise.terms.memory import Memory
 
 
 class Gap(BaseModel):

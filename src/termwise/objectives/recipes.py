@@ -14,9 +14,9 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 from torch import nn
 
 from termwise.errors import Refused, UnknownName
-from termwise.objectives.equilibrium import Equilibrium
+from termwise.objectives.aggregates import AnyMemory, memory_from
+from termwise.objectives.freeze_rule import Equilibrium
 from termwise.objectives.game import DECODER, ENCODER, Game, OptimizerSettings, Player, solo
-from termwise.objectives.memories import AnyMemory, memory_from
 from termwise.objectives.objective import (
     Objective,
     Opposed,
@@ -32,19 +32,19 @@ from termwise.objectives.objective import (
     total_correlation,
 )
 from termwise.objectives.references import AnyReference, reference_from
-from termwise.objectives.schedule import Linear, Weight
-from termwise.terms.adaptive_contrast import AdaptiveContrast
+from termwise.objectives.schedules import Linear, Weight
+from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
+from termwise.terms.adversarial.critic import Critic
+from termwise.terms.adversarial.data_laws import Data, made
+from termwise.terms.adversarial.density_ratio import DensityRatio
+from termwise.terms.adversarial.discriminator import Discriminator
+from termwise.terms.adversarial.divergences import Divergence
+from termwise.terms.adversarial.gan_loss import DiscriminatorAccuracy, FeatureDistortion, GanLoss, LossOn, NonSaturating
+from termwise.terms.adversarial.telescoping import Telescoping
 from termwise.terms.closed_form import ClosedForm
-from termwise.terms.critic import Critic
-from termwise.terms.data_laws import Data, made
-from termwise.terms.density_ratio import DensityRatio
-from termwise.terms.discriminator import Discriminator
-from termwise.terms.divergences import Divergence
-from termwise.terms.gan import DiscriminatorAccuracy, FeatureDistortion, GanLoss, LossOn, NonSaturating
 from termwise.terms.kernel import IMQ, RBF, Kernel
 from termwise.terms.link import Term
 from termwise.terms.monte_carlo import MonteCarlo
-from termwise.terms.telescoping import Telescoping
 
 Widths = tuple[PositiveInt, ...]
 """Of a critic's hidden layers."""

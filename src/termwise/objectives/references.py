@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, Val
 
 from termwise.errors import Refused, UnknownName
 from termwise.objectives.game import OptimizerSettings
-from termwise.terms.learned_reference import LearnedReference
+from termwise.terms.adversarial.learned_reference import LearnedReference
 from termwise.terms.reference import Reference
 
 

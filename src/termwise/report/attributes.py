@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from termwise.measuring.attributes.measured import ENDINGS
+from termwise.measuring.attributes.attribute_account import ENDINGS
 from termwise.report.rounding import MISSING, with_error
 
 

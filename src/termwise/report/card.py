@@ -5,9 +5,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from termwise.report import glossary, readings
-from termwise.report.facts import facts, flattened
+from termwise.account import glossary
+from termwise.report import readings
 from termwise.report.rounding import MISSING, with_error
+from termwise.report.run_summary import facts, flattened
 
 
 def model_card(config: Mapping[str, Any], account: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from termwise.report import glossary
+from termwise.account import glossary
 
 MOST_POINTS = 1200
 Chart = dict[str, Any]

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from termwise.report import readings
+from termwise.report.image_grids import lines, sheet
 from termwise.report.markup import quiet, typeset
 from termwise.report.pictures import Pictures, is_image
 from termwise.report.rounding import with_error
-from termwise.report.sheets import lines, sheet
 
 MOST_PICTURES = 32
 

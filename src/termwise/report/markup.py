@@ -2,7 +2,7 @@
 
 from html import escape
 
-from termwise.report import glossary
+from termwise.account import glossary
 
 
 def hue(name: str) -> str:

@@ -8,11 +8,11 @@ from string import Template
 from types import MappingProxyType
 from typing import Any
 
-from termwise.report import curves, galleries, game, made, sections
-from termwise.report.facts import facts
+from termwise.report import curves, galleries, game_charts, generation_sections, sections
+from termwise.report.game_diagnosis import verdicts
 from termwise.report.pictures import Pictures
-from termwise.report.verdicts import verdicts
-from termwise.report.walk import standard_links
+from termwise.report.run_summary import facts
+from termwise.report.walk_diagram import standard_links
 
 
 def page(
@@ -44,10 +44,13 @@ def page(
     Raises:
         BadData: The links go round in a circle.
     """
-    spec = curves.charts(metrics) | {"game": game.charts(metrics, account)}
+    spec = curves.charts(metrics) | {"game": game_charts.charts(metrics, account)}
     spec["still"] = [c for c in spec["settings"] if curves.constant(c) is not None]
     spec["settings"] = [c for c in spec["settings"] if curves.constant(c) is None]
-    judged = {"Quality": made.quality(quality), "Attributes": made.attributes(attributes, figures)}
+    judged = {
+        "Quality": generation_sections.quality(quality),
+        "Attributes": generation_sections.attributes(attributes, figures),
+    }
     return Template(_resource("page.html")).substitute(
         title=escape(title),
         style=_resource("page.css"),

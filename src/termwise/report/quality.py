@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from termwise.report import glossary
+from termwise.account import glossary
 from termwise.report.rounding import MISSING, with_error
 
 REAL = "_of_real"

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from termwise.report import glossary, readings
+from termwise.account import glossary
+from termwise.report import readings
 from termwise.report.curves import constant
-from termwise.report.facts import Facts, flattened
 from termwise.report.markup import hue, quiet, typeset
 from termwise.report.readings import Account, Reading
 from termwise.report.rounding import MISSING, rounded, with_error
-from termwise.report.walk import BESIDE, walk_svg
+from termwise.report.run_summary import Facts, flattened
+from termwise.report.walk_diagram import BESIDE, walk_svg
 
 HEADLINES = ("elbo", "distortion", "rate", "index_code_mi", "total_correlation", "dimension_wise_kl", "active_units")
 MOST_DIMENSIONS = 32

@@ -11,7 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from termwise.report import glossary, readings
+from termwise.account import glossary
+from termwise.report import readings
 from termwise.report.readings import bound
 from termwise.report.rounding import MISSING, rounded, with_error
 

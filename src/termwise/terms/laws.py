@@ -12,8 +12,8 @@ from torch.distributions import Distribution
 
 from termwise.errors import NoDensity
 from termwise.models.draw import Draw, samples
+from termwise.terms.aggregate.memory import Memory
 from termwise.terms.distribution_law import DistributionLaw
-from termwise.terms.memory import Memory
 from termwise.terms.reference import Reference
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
+from termwise.terms.aggregate.memory import Memory
 from termwise.terms.laws import STOPS, Law, law
-from termwise.terms.memory import Memory
 
 LINK_NAMES = {
     ("posterior", "prior"): "rate",

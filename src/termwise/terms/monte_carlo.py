@@ -6,9 +6,9 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.terms.bank import Bank
+from termwise.terms.aggregate.bank import Bank
+from termwise.terms.aggregate.memory import Memory
 from termwise.terms.laws import Factorised, Law
-from termwise.terms.memory import Memory
 
 
 class MonteCarlo:

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from termwise.models.draw import Draw
+from termwise.models.spline_flow import FlowLaw
 from termwise.terms.distribution_law import DistributionLaw
-from termwise.terms.spline_flow import FlowLaw
 
 FRESH = 512
 """Codes for the moments of a posterior that has no fixed noises."""

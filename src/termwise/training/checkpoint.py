@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from termwise.errors import BadData
-from termwise.training.folder import write_atomically
+from termwise.training.run_folder import write_atomically
 
 
 def seed_all(seed: int) -> None:

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, V
 from pydantic_core import PydanticSerializationError
 
 from termwise.errors import Refused, UnknownName
+from termwise.objectives.configured import ObjectiveSpec
 from termwise.objectives.game import OptimizerSettings
-from termwise.objectives.spec import ObjectiveSpec
 
 LARGEST_SEED = 2**32 - 1
 

@@ -14,9 +14,9 @@ from termwise.models.draw import Draw
 from termwise.models.passes import DataPass, evaluating, own_randomness
 from termwise.models.vae import VAE
 from termwise.objectives.objective import Objective, Weighted
+from termwise.terms.aggregate.memory import Full
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.link import Distortion, Link, Term, by_example
-from termwise.terms.memory import Full
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.training.engine import Engine
 

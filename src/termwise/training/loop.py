@@ -22,17 +22,17 @@ from termwise.models.passes import evaluating
 from termwise.models.vae import VAE
 from termwise.objectives.game import Game, OptimizerSettings, Player
 from termwise.objectives.objective import Breakdown
-from termwise.objectives.schedule import as_schedule
-from termwise.terms.critic import constant
-from termwise.terms.critic_loss import PerfectSeparation, separation
-from termwise.training.blame import Untaught, remedy, untaught, verdict
+from termwise.objectives.schedules import as_schedule
+from termwise.terms.adversarial.critic import constant
+from termwise.terms.adversarial.critic_loss import PerfectSeparation, separation
 from termwise.training.checkpoint import random_state, read_checkpoint, restore_random_state, write_checkpoint
 from termwise.training.config import TrainingSection
+from termwise.training.diagnosis import Untaught, remedy, untaught, verdict
 from termwise.training.engine import Engine
 from termwise.training.evaluate import held_out, on_training_data
-from termwise.training.folder import RunFolder
 from termwise.training.gradients import backward
-from termwise.training.progress import Silent, Watcher
+from termwise.training.run_folder import RunFolder
+from termwise.training.watchers import Silent, Watcher
 
 
 def optimizer_for(parameters: list[nn.Parameter], settings: OptimizerSettings) -> torch.optim.Optimizer:

@@ -15,11 +15,11 @@ from torch.distributions import Distribution, Independent, Normal
 
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
+from termwise.measuring.critic_bounds.train_critics import train_critics
 from termwise.models.draw import Draw
 from termwise.models.passes import own_randomness
 from termwise.objectives import Cosine, Objective, OptimizerSettings, rate, solo
 from termwise.terms import Critic, DensityRatio
-from termwise.training.critic import train_critics
 from termwise.verify import noise
 from termwise.verify.adversarial import gradient, implicit_law, movable
 from termwise.verify.check import Check, Scatter, check

@@ -3,9 +3,9 @@
 from termwise.worlds.discrete import DiscreteWorld
 from termwise.worlds.four_points import best_four_points, four_points
 from termwise.worlds.grid import Grid
-from termwise.worlds.implicit import TriangularMap, implicit_world
 from termwise.worlds.linear_gaussian import LinearGaussian
 from termwise.worlds.smooth import bimodal_world, mixture_world, random_world
+from termwise.worlds.triangular import TriangularMap, implicit_world
 from termwise.worlds.world import World
 
 __all__ = [

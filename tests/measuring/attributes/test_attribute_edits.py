@@ -8,10 +8,10 @@ import torch
 from scipy.stats import norm
 
 import termwise as tw
+from termwise.account.reading import reading_of
+from termwise.data.annotations import Known
 from termwise.data.examples import InMemory
-from termwise.data.known import Known
 from termwise.errors import BadData, Refused, UnknownName
-from termwise.measuring.account import reading_of
 from termwise.measuring.attributes import attribute_account, joined, vectors_of, with_attributes
 
 NAMES = ("warm", "hat")

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from known_codes import grid
 from torch.distributions import Independent, Laplace, Normal, TanhTransform, TransformedDistribution
 
 import termwise as tw
+from helpers.factor_codes import grid
 from termwise.data import Dataset
+from termwise.data.annotations import Known
 from termwise.data.examples import InMemory
-from termwise.data.known import Known
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.disentanglement import METRICS, Score, disentanglement, factors_from
 from termwise.measuring.disentanglement.score import bootstrapped, over_parts

@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 import torch
-from known_codes import grid, perfect, random, rotated
 from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.metrics import mutual_info_score
 
+from helpers.factor_codes import grid, perfect, random, rotated
 from termwise.errors import BadData, Refused
 from termwise.measuring.disentanglement import binned_information, factors_from, mig, mixture_information
 from termwise.measuring.disentanglement.information import BINS
 from termwise.measuring.disentanglement.score import bootstrapped
-from termwise.terms.mixture import Gaussians
+from termwise.terms.aggregate.mixture import Gaussians
 
 
 def noisy_perfect(factors, sigma, seed=0):
@@ -62,7 +62,7 @@ def test_exact_mixtures_agree_with_the_quadrature_of_a_noisy_perfect_code(sigma)
 
 
 def test_many_components_are_taken_from_tables_that_agree_with_the_densities(monkeypatch):
-    monkeypatch.setattr("termwise.terms.convolution.CONVOLVED_FROM", 150)
+    monkeypatch.setattr("termwise.terms.aggregate.convolution.CONVOLVED_FROM", 150)
     factors = grid(3, 6, copies=20)  # 360 codes; 120 of a value of the first factor, 60 of the second's
     z, components = noisy_perfect(factors, 0.5)
     pointwise = mixture_information(z, components, factors).pointwise

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from known_codes import grid, perfect, random, rotated
 from scipy.stats import linregress, norm
 
+from helpers.factor_codes import grid, perfect, random, rotated
 from termwise.errors import BadData
 from termwise.measuring.disentanglement import dci, explicitness, factors_from, sap
 from termwise.measuring.disentanglement.dci import dci_of

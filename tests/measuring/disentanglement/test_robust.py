@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from known_codes import grid, perfect, random, rotated
 
+from helpers.factor_codes import grid, perfect, random, rotated
 from termwise.errors import Refused
 from termwise.measuring.disentanglement import binned_information, factors_from, gaussian_tc, irs, modularity
 from termwise.measuring.disentanglement.information import Information

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from known_codes import grid, perfect, random, rotated
 
+from helpers.factor_codes import grid, perfect, random, rotated
 from termwise.errors import BadData, Refused
 from termwise.measuring.disentanglement import beta_vae_score, factor_vae_score, factors_from
 from termwise.measuring.disentanglement.fixing import Fixing

@@ -2,9 +2,9 @@ import math
 
 import pytest
 import torch
-from exact import Binary, linear, log_evidence, true_mean, true_precision, with_exact_posterior
 from torch.distributions import MultivariateNormal
 
+from helpers.exact_evidence import Binary, linear, log_evidence, true_mean, true_precision, with_exact_posterior
 from termwise.measuring.log_likelihood.annealing import Annealer, annealed
 from termwise.measuring.log_likelihood.densities import Joint
 from termwise.measuring.log_likelihood.importance import log_mean_exp

@@ -2,8 +2,8 @@ import math
 
 import pytest
 import torch
-from exact import Binary, dataset, linear, log_evidence, normal
 
+from helpers.exact_evidence import Binary, dataset, linear, log_evidence, normal
 from termwise.errors import Refused
 from termwise.measuring.log_likelihood.annealing import Annealer
 from termwise.measuring.log_likelihood.bdmc import Certificate, bracket, certificates, doubling, simulate

@@ -1,8 +1,8 @@
 import pytest
 import torch
-from exact import linear, log_evidence, true_mean, true_precision
 from torch.distributions import Independent, Laplace, MultivariateNormal, kl_divergence
 
+from helpers.exact_evidence import linear, log_evidence, true_mean, true_precision
 from termwise.errors import Refused
 from termwise.measuring.log_likelihood.densities import Joint
 from termwise.measuring.log_likelihood.gaps import best_normal

@@ -2,9 +2,9 @@ import math
 
 import pytest
 import torch
-from exact import Binary, linear, normal, true_mean, true_precision
 
 import termwise as tw
+from helpers.exact_evidence import Binary, linear, normal, true_mean, true_precision
 from termwise.measuring.log_likelihood.densities import Joint
 from termwise.measuring.log_likelihood.hmc import leapfrog, transition
 from termwise.measuring.log_likelihood.path import FAR, Path

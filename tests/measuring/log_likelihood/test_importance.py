@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from exact import linear, log_evidence, normal, with_exact_posterior
 from torch.distributions import Normal, kl_divergence
 
+from helpers.exact_evidence import linear, log_evidence, normal, with_exact_posterior
 from termwise.measuring.log_likelihood.densities import Joint
 from termwise.measuring.log_likelihood.importance import (
     effective_sample_size,

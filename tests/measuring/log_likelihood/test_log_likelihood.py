@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from exact import Binary, dataset, implicit, linear, log_evidence, true_precision, with_exact_posterior
 from torch import nn
 from torch.distributions import Normal
 
 import termwise as tw
+from helpers.exact_evidence import Binary, dataset, implicit, linear, log_evidence, true_precision, with_exact_posterior
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.log_likelihood import gaps, log_likelihood
 from termwise.measuring.log_likelihood.densities import fitted_normal

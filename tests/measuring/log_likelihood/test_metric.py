@@ -1,7 +1,7 @@
 import pytest
 import torch
-from exact import linear, true_precision
 
+from helpers.exact_evidence import linear, true_precision
 from termwise.measuring.log_likelihood.densities import Joint
 from termwise.measuring.log_likelihood.metric import metric
 from termwise.measuring.log_likelihood.path import Path

@@ -6,12 +6,12 @@ from torch import nn
 from torch.distributions import Independent, Normal
 
 import termwise as tw
+from termwise.data.annotations import Known
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
-from termwise.data.known import Known
 from termwise.errors import BadData, Refused
 from termwise.measuring.quality import frechet_distance, kernel_distance, overlap, sample_quality
-from termwise.measuring.quality.compared import compared
+from termwise.measuring.quality.comparison import compared
 from termwise.worlds import LinearGaussian
 
 NAMES = (

@@ -1,8 +1,8 @@
 """Attributes as directions in code space, and an independent judge of what editing and generating by them does."""
 
+from termwise.measuring.attributes.attribute_account import attribute_account
 from termwise.measuring.attributes.edits import Judge, decoded, edit_and_judge, vectors_of
-from termwise.measuring.attributes.known import joined, with_attributes
-from termwise.measuring.attributes.measured import attribute_account
+from termwise.measuring.attributes.selection import joined, with_attributes
 from termwise.measuring.attributes.vectors import METHODS, AttributeVectors, check_strengths, find_vectors
 
 __all__ = [

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from termwise.account.reading import Reading
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, NoDensity, Refused
-from termwise.measuring.account import Reading
 from termwise.measuring.attributes.vectors import AttributeVectors, find_vectors
 from termwise.models.draw import Draw, Drawable, expected_example
 from termwise.models.passes import DataPass, Progress, evaluating, own_randomness

@@ -18,7 +18,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from termwise.measuring.account import NORMAL_95, Reading, reading_of
+from termwise.account.reading import NORMAL_95, Reading, reading_of
 
 
 def wilson(share: Tensor, count: Tensor) -> Tensor:

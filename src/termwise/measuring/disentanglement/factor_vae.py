@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from termwise.measuring.decomposition import ACTIVE_VARIANCE
 from termwise.measuring.disentanglement.factors import Factors, codes_from
 from termwise.measuring.disentanglement.fixing import Fixing, votes_by_factor
 from termwise.measuring.disentanglement.score import Score
+from termwise.measuring.elbo.measure import ACTIVE_VARIANCE
 
 MAJORITY = 2000
 BATCH = 64

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from termwise.errors import BadData
 from termwise.measuring.disentanglement.factors import Factors, codes_from
-from termwise.terms.convolution import log_marginals
-from termwise.terms.mixture import Gaussians
+from termwise.terms.aggregate.convolution import log_marginals
+from termwise.terms.aggregate.mixture import Gaussians
 
 BINS = 20
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from termwise.account.reading import Reading
 from termwise.errors import Refused
-from termwise.measuring.account import Reading
-from termwise.measuring.decomposition import ACTIVE_VARIANCE
 from termwise.measuring.disentanglement.beta_vae import PAIRS, VOTES, beta_vae_score
+from termwise.measuring.disentanglement.codes import Encoded
 from termwise.measuring.disentanglement.dci import TREES, dci
-from termwise.measuring.disentanglement.encoded import Encoded
 from termwise.measuring.disentanglement.explicitness import explicitness
 from termwise.measuring.disentanglement.factor_vae import BATCH, MAJORITY, factor_vae_score
 from termwise.measuring.disentanglement.factors import Factors
@@ -22,6 +21,7 @@ from termwise.measuring.disentanglement.mig import mig
 from termwise.measuring.disentanglement.modularity import modularity
 from termwise.measuring.disentanglement.sap import sap
 from termwise.measuring.disentanglement.score import RESAMPLES, Estimate, Score, bootstrapped, over_parts
+from termwise.measuring.elbo.measure import ACTIVE_VARIANCE
 
 
 @dataclass(frozen=True)

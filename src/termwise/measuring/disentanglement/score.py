@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
+from termwise.account.reading import NORMAL_95
 from termwise.errors import BadData
-from termwise.measuring.account import NORMAL_95
 from termwise.measuring.disentanglement.factors import Factors
 
 RESAMPLES = 200

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from termwise.measuring.account import Account, Reading, reading_of
+from termwise.account.reading import Account, Reading, reading_of
 from termwise.measuring.log_likelihood.bdmc import Certificate
 
 COLLAPSED = 5.0  # effective samples; or half of all, where that is fewer

@@ -1,0 +1,1 @@
+"""Bounds on links by critics that are trained anew, on examples that they never saw."""

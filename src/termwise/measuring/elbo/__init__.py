@@ -1,0 +1,1 @@
+"""The account of the ELBO's terms, of any model."""

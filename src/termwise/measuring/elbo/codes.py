@@ -1,0 +1,132 @@
+"""One code of every example, and all that the account asks of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, TypeGuard
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent
+
+from termwise.errors import Refused
+from termwise.measuring.elbo.mixture_posteriors import Components, marginals_of
+from termwise.measuring.elbo.population import Known
+from termwise.measuring.elbo.split_aggregate import FittedNormal, SplitAggregate
+from termwise.models.draw import Draw
+from termwise.terms.closed_form import kl
+
+
+@dataclass(frozen=True)
+class AtCodes:
+    """What is known of q(z) at codes, by example; everything in nats, float64, on the CPU.
+
+    Attributes:
+        expected_own: E_q(z|x)[log q(z|x)], shape (N,), and by dimension, (N, D); at the codes where it has no closed
+            form.
+        to_prior: E_q(z_j|x)[log q(z_j|x) - log p(z_j)], shape (N, D); no columns where the prior does not factorise.
+        joint: log q(z).
+        marginal: sum_j log q(z_j).
+        marginals: log q(z_j) of the points themselves, shape (N, D).
+        controls: What has mean zero for every example: shape (N, 2) for the joint, (N, D, 2) by dimension.
+    """
+
+    expected_own: Tensor
+    expected_own_by_dimension: Tensor
+    to_prior: Tensor
+    joint: Known
+    marginal: Known
+    marginals: Tensor
+    controls: Tensor
+    controls_by_dimension: Tensor
+
+    @classmethod
+    def averaged(cls, batches: list["AtCodes"], samples: int) -> "AtCodes":
+        """Batches of `samples` rounds over the data, averaged over the rounds."""
+        return _combined(batches, lambda parts: torch.cat(parts).unflatten(0, (samples, -1)).mean(0))
+
+
+class Aggregate:
+    """q(z) of a data set's posteriors, and normal densities fitted to it.
+
+    Args:
+        components: The posteriors of all examples, in order of their index.
+    """
+
+    def __init__(self, components: Components) -> None:
+        self.means = components.means
+        self.split = SplitAggregate(components)
+        parts = self.split.components
+        self.fitted = FittedNormal.of(parts)
+        self.fitted_elsewhere = [FittedNormal.of(parts[:p] + parts[p + 1 :]) for p in range(len(parts))]
+
+    def at(self, draw: Draw) -> AtCodes:
+        """At the codes of one draw."""
+        z, posterior = draw.z, draw.posterior
+        index = draw.index
+        assert index is not None
+        marginals = marginals_of(posterior)
+        own, own_by_dimension = posterior.log_prob(z), marginals.base_dist.log_prob(z)
+        expected = _expected(posterior, own)
+        expected_by_dimension = _expected(marginals.base_dist, own_by_dimension)
+        joint = self.split.joint(z, index, own)
+        by_dimension = self.split.by_dimension(z, index, own_by_dimension)
+        part = self.split.part[index]
+        return AtCodes(
+            expected_own=expected,
+            expected_own_by_dimension=expected_by_dimension,
+            to_prior=_to_prior(marginals, draw.prior, z),
+            joint=Known.of(joint, _chosen([r.log_prob(z) for r in self.fitted_elsewhere], part)),
+            marginal=Known.of(by_dimension, _chosen([r.log_prob_by_dimension(z) for r in self.fitted_elsewhere], part)),
+            marginals=by_dimension.of_points(),
+            controls=torch.stack(
+                [own - expected, self.fitted.log_prob(z) - self.fitted.expected_log_prob(posterior)], -1
+            ),
+            controls_by_dimension=torch.stack(
+                [
+                    own_by_dimension - expected_by_dimension,
+                    self.fitted.log_prob_by_dimension(z) - self.fitted.expected_log_prob_by_dimension(posterior),
+                ],
+                -1,
+            ),
+        )
+
+
+def under_others(draw: Draw) -> Tensor:
+    """-log p(x|z') at codes z' of other examples, drawn at random, shape (B,)."""
+    return -draw.model.generate(draw.independent.z, draw.context).log_prob(draw.x)
+
+
+def factorises(prior: Distribution) -> TypeGuard[Independent]:
+    """Whether p(z) is the product of p(z_j)."""
+    return isinstance(prior, Independent) and not prior.base_dist.event_shape
+
+
+def _expected(law: Distribution, at_codes: Tensor) -> Tensor:
+    """E[log q]: by its entropy, or else log q at the codes."""
+    try:
+        return -law.entropy()
+    except NotImplementedError:
+        return at_codes
+
+
+def _chosen(by_part: list[Tensor], part: Tensor) -> Tensor:
+    """Of values by part, shape (B, ...) each, an example's own part's."""
+    return torch.stack(by_part)[part, torch.arange(len(part), device=part.device)]
+
+
+def _to_prior(marginals: Independent, prior: Distribution, z: Tensor) -> Tensor:
+    """E[log q(z_j|x) - log p(z_j)]: in closed form, or else at the codes; no columns where the prior has no p(z_j)."""
+    if not factorises(prior):
+        return z.new_empty(len(z), 0)
+    try:
+        return kl(marginals, prior)
+    except Refused:
+        return marginals.base_dist.log_prob(z) - prior.base_dist.log_prob(z)
+
+
+def _combined(several: list[Any], combine: Callable[[list[Tensor]], Tensor]) -> Any:
+    """Tensors combined; or dataclasses of them, field by field."""
+    first = several[0]
+    if isinstance(first, Tensor):
+        return combine([part.double().cpu() for part in several])
+    return type(first)(**{f.name: _combined([getattr(one, f.name) for one in several], combine) for f in fields(first)})

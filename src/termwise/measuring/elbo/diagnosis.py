@@ -1,0 +1,169 @@
+"""What an account says in plain words: each sentence with its evidence, and what to try."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from termwise.account.reading import Reading
+from termwise.measuring.elbo.population import KIN, in_sight
+
+COLLAPSED = 0.05  # nats: a dimension under it carries nothing
+COLLAPSED_WHOLE = 0.5  # nats of rate, over all dimensions
+IGNORED = 0.05  # of the mutual information: a decoder that gains less from its codes does not use them
+SATURATED = math.log(10)  # nats below log N: a code's own component is then about a tenth of q(z)
+SHORT = 0.1  # nats by which N points may fall short of the population before it is said
+
+
+def diagnose(
+    readings: Mapping[str, Reading], unmeasured: str | None = None, possible: Mapping[str, Reading] | None = None
+) -> tuple[str, ...]:
+    """The sentences that these readings support, worst first.
+
+    Args:
+        readings: By name; those of links at the least that they can be, where that is all that is known.
+        unmeasured: Why q(z) could not be measured, if it could not.
+        possible: The same at the most that they can be, where that is another thing.
+    """
+    found = _faults(readings)
+    if unmeasured is not None:
+        found.append(f"The terms of q(z) were not measured. {unmeasured}")
+    if not found and possible is not None and _faults(possible):
+        found.append(
+            "No fault is sure, but the bounds of marginal KL and total correlation leave room for one: they do not say "
+            "that q(z) is near the prior, nor that its dimensions are near independence. More noises bring them "
+            "together; a critic asks for none."
+        )
+    return tuple(found) or (
+        "No fault shows in these terms: no dimension is collapsed, q(z) is near the prior, and its dimensions are "
+        "near independence.",
+    )
+
+
+def _faults(readings: Mapping[str, Reading]) -> list[str]:
+    faults = (_collapse, _ignored_code, _saturation, _holes, _entanglement, _grey, _sigma)
+    return [sentence for fault in faults for sentence in fault(readings)]
+
+
+def _value(readings: Mapping[str, Reading], name: str) -> float:
+    value = readings[name].value
+    assert isinstance(value, float)
+    return value
+
+
+def _collapse(readings: Mapping[str, Reading]) -> Iterator[str]:
+    rate = _value(readings, "rate")
+    if rate < COLLAPSED_WHOLE:
+        yield (
+            f"The posterior has collapsed whole: the rate is {rate:.3f} nats, so the code says next to nothing about x "
+            "and the decoder ignores it. Warm the weight of the rate up, lower it, or ask for mutual information with "
+            "the mi-floor recipe."
+        )
+        return
+    by_dimension = readings["rate_by_dimension"].value if "rate_by_dimension" in readings else None
+    all_of_them = by_dimension if isinstance(by_dimension, list) else []
+    collapsed = [j for j, nats in enumerate(all_of_them) if nats < COLLAPSED]
+    others = len(all_of_them) - len(collapsed)
+    if collapsed and others:
+        yield (
+            f"{len(collapsed)} of {len(all_of_them)} dimensions {'is' if len(collapsed) == 1 else 'are'} collapsed "
+            f"(rate under {COLLAPSED} nats): {', '.join(map(str, collapsed))}. The other {others} carry the rate of "
+            f"{rate:.2f} nats; fewer latent dimensions would do, or a lower weight on the rate would wake them."
+        )
+
+
+def _ignored_code(readings: Mapping[str, Reading]) -> Iterator[str]:
+    if not {"code_use", "index_code_mi"} <= set(readings) or _value(readings, "rate") < COLLAPSED_WHOLE:
+        return
+    gain, nats = _value(readings, "code_use"), _value(readings, "index_code_mi")
+    error = readings["code_use"].stderr
+    if gain + 2 * (error if isinstance(error, float) else 0.0) < IGNORED * nats:
+        yield (
+            f"The decoder ignores the code: it carries {nats:.2f} nats about x (index-code MI), yet an example is "
+            f"worth only {gain:.3f} nats more under its own code than under another example's. A decoder that sees x "
+            "by another way, such as an autoregressive one, does this: weaken it, or feed it the code at every step."
+        )
+
+
+def saturated(readings: Mapping[str, Reading]) -> bool:
+    """Whether MI, marginal KL and total correlation measure the number of points, the population out of sight."""
+    if "population_mi" in readings:
+        return not in_sight(readings["population_mi"])
+    if "index_code_mi" not in readings:
+        return False
+    return _value(readings, "index_code_mi") > math.log(readings["index_code_mi"].n) - SATURATED
+
+
+def _saturation(readings: Mapping[str, Reading]) -> Iterator[str]:
+    if "index_code_mi" not in readings:
+        return
+    n, nats = readings["index_code_mi"].n, _value(readings, "index_code_mi")
+    if saturated(readings):
+        population = readings.get("population_mi")
+        bracket = "" if population is None else f" For the population all that is sure is MI in {_bracket(population)}."
+        yield (
+            f"Index-code MI is at its ceiling: {nats:.2f} of at most log N = {math.log(n):.2f} nats, with a rate of "
+            f"{_value(readings, 'rate'):.2f}. Every code's own example makes up about {math.exp(nats) / n:.0%} of "
+            f"q(z), so MI, marginal KL and total correlation measure these {n:,} points as much as the model; measure "
+            f"on more.{bracket}"
+        )
+    elif "population_mi" in readings and _value(readings, "population_mi") - nats > SHORT:
+        whole, interval = _value(readings, "population_mi"), _range(readings["population_mi"].interval)
+        yield (
+            f"{n:,} points are few for this code: their own index-code MI, {nats:.2f} nats, falls {whole - nats:.2f} "
+            f"short of the population's, {whole:.2f} (95%: {interval}), and marginal KL and total correlation gain by "
+            "it. Take the population readings for the model's."
+        )
+
+
+def _bracket(reading: Reading) -> str:
+    return _range([reading.lower, reading.upper])
+
+
+def _range(ends: Sequence[Any] | None) -> str:
+    low, high = ends or (None, None)
+    return f"[{low:.2f}, {high:.2f}]" if low is not None and high is not None else "an unknown range"
+
+
+def _of_model(readings: Mapping[str, Reading], name: str) -> float | None:
+    """A link for the population where that is in sight, else of the points; None where neither says it of the model."""
+    population = readings.get(KIN[name])
+    if population is not None and in_sight(population):
+        return _value(readings, KIN[name])
+    return None if name not in readings or saturated(readings) else _value(readings, name)
+
+
+def _holes(readings: Mapping[str, Reading]) -> Iterator[str]:
+    marginal, rate = _of_model(readings, "marginal_kl"), _value(readings, "rate")
+    if marginal is not None and marginal > 1 and marginal > 0.2 * rate:
+        yield (
+            f"q(z) is far from the prior: marginal KL is {marginal:.2f} of the rate's {rate:.2f} nats. Samples from "
+            "the prior fall where no example's code is. Weigh marginal KL up (beta-tcvae, info-vae), or learn the "
+            "prior."
+        )
+
+
+def _entanglement(readings: Mapping[str, Reading]) -> Iterator[str]:
+    tc = _of_model(readings, "total_correlation")
+    if tc is not None and tc > 0.5 and tc > 0.1 * _value(readings, "rate"):
+        yield (
+            f"The code is entangled: its dimensions share {tc:.2f} nats (total correlation). Weigh total correlation "
+            "up (beta-tcvae) if they should mean things apart."
+        )
+
+
+def _grey(readings: Mapping[str, Reading]) -> Iterator[str]:
+    if "distortion" in readings and "cross-entropy" in readings["distortion"].bias:
+        yield (
+            "The data is grey and the likelihood Bernoulli: distortion and ELBO are cross-entropies, fit to compare "
+            "with their like, but no log-likelihood. Binarise the data, or choose a normal or categorical likelihood."
+        )
+
+
+def _sigma(readings: Mapping[str, Reading]) -> Iterator[str]:
+    if "sigma" not in readings or "floor" not in readings["sigma"].bias:
+        return
+    yield (
+        f"The likelihood's sigma, {_value(readings, 'sigma'):.2g}, is {readings['sigma'].bias}: the density rewards "
+        "ever smaller residuals, as it does where some entries of x hardly vary. Distortion and ELBO then measure the "
+        "floor. Leave such entries out, add noise of the data's resolution, or fix sigma (normal:0.1)."
+    )

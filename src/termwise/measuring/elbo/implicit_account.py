@@ -1,0 +1,246 @@
+"""The account of a posterior without a density: every term between two bounds, and no critic.
+
+E log q(z|x) has bounds above and below by the sandwich (`sandwich.py`). So has the aggregate of the N examples, which
+is a mixture over examples and noises: N M normals, M noises for every example, with a code's own noise among them
+(above), or all of them fresh (below); and so have its marginals. Bounds of the terms are differences of these:
+
+    rate        = E log q(z|x) - E log p(z)        index_code_mi     = E log q(z|x) - E log q(z)
+    marginal_kl = E log q(z) - E log p(z)          total_correlation = E log q(z) - sum_j E log q(z_j)
+                                                   dimension_wise_kl = sum_j E log q(z_j) - E log p(z)
+
+Values take every density from above, so that the links sum to the rate, and the ELBO is not flattered. By dimension
+they do so too, from q(z_j|x), each dimension's own mixture: where dimensions depend on one another given x, the rates
+by dimension sum to less than the rate. What the terms are for the population is not said here, for the brackets are
+wider than the way there: critics bound that (`critic.py`).
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from termwise.account.bracket import Bracket, allowance
+from termwise.account.reading import Reading, reading_of
+from termwise.errors import NoDensity
+from termwise.measuring.elbo.codes import factorises, under_others
+from termwise.measuring.elbo.sandwich import last_layer, sandwich
+from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales
+from termwise.models.draw import Draw
+from termwise.models.passes import DataPass, Progress
+from termwise.terms.aggregate.convolution import log_marginals
+from termwise.terms.aggregate.mixture import Gaussians, LogWeights, log_density
+
+COMPONENTS = 20_000
+"""Normals that q(z) is made a mixture of, where there are fewer examples than that; of each example at most"""
+MOST_NOISES = 64
+WIDE = 0.5  # nats between the rate's bounds from which it is said
+
+LAST_LAYER = (
+    "The posterior has no density: its last Gaussian layer gives rate, ELBO and links bounds above and below. The rate "
+    "is reported at the one above, the ELBO at the one below."
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found of a posterior.
+
+    Attributes:
+        readings: By name.
+        values: What each is the mean of, by example, shape (N,) or (N, D).
+        means: E[z|x], shape (N, D), twice; where estimated, independently, so that their covariance is not biased.
+        said: Sentences: which posterior was measured, and how well.
+        unmeasured: Why q(z) was not, where it was not.
+    """
+
+    readings: dict[str, Reading]
+    values: dict[str, Tensor]
+    means: tuple[Tensor, Tensor] | None = None
+    said: tuple[str, ...] = ()
+    unmeasured: str | None = None
+
+
+def measured(batches: DataPass, samples: int, noises: int, progress: Progress | None = None) -> Measured:
+    """Distortion, rate, ELBO and the links of a posterior without a density.
+
+    Args:
+        batches: The data through the model.
+        samples: Codes for every example.
+        noises: K, beside a code's own; more make the bounds tighter.
+        progress: Told how far it is.
+
+    Raises:
+        NoDensity: The posterior has no last Gaussian layer, and there is no decoder by which to judge a smoothing.
+    """
+    first = next(iter(batches()))
+    smooth = last_layer(first.posterior) is None
+    if smooth and not getattr(batches.model, "generates", True):
+        raise NoDensity(
+            "This posterior has no density, and no last Gaussian layer by which to bound one; smoothing it takes a "
+            "decoder to say how far. Pass adapt(decode=...), or give the posterior a last Gaussian layer."
+        )
+    scales = chosen_scales(batches, noises) if smooth else None
+    done = 0
+
+    def tell(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress("measuring", done / (samples * len(batches)))
+
+    rounds = [_Round(batches, scales, noises, tell) for _ in range(samples)]
+    exact = {name: torch.stack([one.exact[name] for one in rounds]).mean(0) for name in rounds[0].exact}
+    known = {name: Bracket.averaged([one.known[name] for one in rounds]) for name in rounds[0].known}
+
+    p, q, joint, marginal = exact["log p(z)"], known["log q(z|x)"], known["log q(z)"], known["sum log q(z_j)"]
+    prior = Bracket(p, p, p)
+    brackets = {"rate": q - prior, "index_code_mi": q - joint, "marginal_kl": joint - prior}
+    brackets["total_correlation"] = joint - marginal
+    if factorises(first.prior):
+        brackets["dimension_wise_kl"] = marginal - prior
+    how = f"SIVI sandwich, {noises:,} noises" + (", smoothed" if smooth else "")
+    readings = {name: _link(name, bracket, how, rounds[0].mixed) for name, bracket in brackets.items()}
+    values = {name: bracket.value for name, bracket in brackets.items()}
+    loose = f"upper bound; loose where a code tells more than {math.log(noises + 1):.1f} nats, log(K + 1), of its noise"
+    readings["rate"] = brackets["rate"].reading("rate", estimator=how, bias=loose, least=0.0)
+    if "distortion" in exact:
+        d, use = exact["distortion"], exact["code_use"]
+        elbo = -(Bracket(d, d, d) + brackets["rate"])
+        values |= {"distortion": d, "elbo": elbo.value, "code_use": use}
+        readings |= _with_decoder(d, elbo, use, how, smooth)
+    if factorises(first.prior):
+        points = f"aggregate of the {len(p):,} points"
+        by_dimension = {
+            "rate_by_dimension": ("log q(z_j|x)", "log p(z_j)", "upper bound; each dimension alone"),
+            "index_code_mi_by_dimension": ("log q(z_j|x)", "log q(z_j)", f"both from above; {points}"),
+            "dimension_wise_kl_by_dimension": ("log q(z_j)", "log p(z_j)", f"upper bound; {points}"),
+        }
+        for name, (left, right, bias) in by_dimension.items():
+            values[name] = exact[left] - exact[right]
+            readings[name] = reading_of(values[name], name, estimator=how, bias=bias)
+    said = (_smoothed(exact, q, readings) if smooth else LAST_LAYER, *_width(brackets["rate"], noises))
+    return Measured(readings, values, rounds[0].means, said)
+
+
+def _with_decoder(distortion: Tensor, elbo: Bracket, use: Tensor, how: str, smooth: bool) -> dict[str, Reading]:
+    most = allowance(distortion) - float(distortion.mean())  # the rate is no less than 0
+    label, bound = "Monte Carlo", "lower bound"
+    others = f"{label}, codes of other examples less an example's own"
+    if smooth:
+        label, bound = f"{label}, smoothed", f"{bound}, of the smoothed posterior's and of log p(x)"
+    return {
+        "distortion": reading_of(distortion, "distortion", estimator=label, bias="unbiased"),
+        "elbo": elbo.reading("elbo", estimator=f"{label}; rate: {how}", bias=bound, most=most),
+        "code_use": reading_of(use, "code_use", estimator=others, bias="unbiased"),
+    }
+
+
+def at_bounds(readings: Mapping[str, Reading], side: str) -> dict[str, Reading]:
+    """The readings for a diagnosis, their links at the "lower" bounds, where what they say is sure, or the "upper"."""
+    return {
+        name: reading
+        if name in ("rate", "elbo") or (end := getattr(reading, side)) is None
+        else replace(reading, value=end)
+        for name, reading in readings.items()
+    }
+
+
+class _Round:
+    """One code of every example, and what is known there, by example: shape (N,), float64, on the CPU.
+
+    Attributes:
+        mixed: M.
+        known: log q(z|x), log q(z) and sum_j log q(z_j), between their bounds in expectation.
+        exact: log p(z), and log p(z_j) where it is a product; log q(z_j|x) and log q(z_j), both from above, shape
+            (N, D); where there is a decoder distortion and code_use; where the posterior was smoothed, the
+            distortion and log p(x, z) of the code before it was.
+        means: As of `Measured`.
+    """
+
+    def __init__(self, batches: DataPass, scales: Tensor | None, noises: int, tell: Callable[[int], None]) -> None:
+        self.mixed = min(MOST_NOISES, -(-COMPONENTS // len(batches)))
+        found: dict[str, list[Tensor]] = {}
+        for draw in batches():
+            for name, values in self._at(draw, scales, noises).items():
+                found.setdefault(name, []).append(values)
+            tell(len(draw))
+        held = {name: torch.cat(parts) for name, parts in found.items()}
+        z, scale = held.pop("z"), held.pop("scale").repeat_interleave(self.mixed, 0)
+        own, fresh = held.pop("own centres"), held.pop("fresh centres")  # (N, M, D)
+        (above, by_dimension), (below, below_j) = (
+            _log_densities(z, Gaussians(centres.flatten(0, 1), scale)) for centres in (own, fresh)
+        )
+        held["log q(z_j)"] = by_dimension
+        self.exact = {name: values.double().cpu() for name, values in held.items()}
+        conditional = self.exact.pop("above"), self.exact.pop("below")
+        names = ("log q(z|x)", "log q(z)", "sum log q(z_j)")
+        pairs = (conditional, (above, below), (by_dimension.sum(1), below_j.sum(1)))
+        self.known = {name: Bracket.above(*pair) for name, pair in zip(names, pairs, strict=True)}
+        self.means = own.mean(1).double().cpu(), fresh.mean(1).double().cpu()
+
+    def _at(self, draw: Draw, scales: Tensor | None, noises: int) -> dict[str, Tensor]:
+        law = last_layer(draw.posterior) if scales is None else Smoothed(draw.posterior, scales[draw.index])
+        assert law is not None
+        code = sandwich(law, noises)
+        centres = law.centres(2 * self.mixed - 1).movedim(0, 1)  # (B, 2 M - 1, D)
+        found = {
+            "z": code.z,
+            "scale": law.last_scale,
+            "own centres": torch.cat([code.centre.unsqueeze(1), centres[:, : self.mixed - 1]], 1),
+            "fresh centres": centres[:, self.mixed - 1 :],
+            "above": code.above,
+            "below": code.below,
+            "log p(z)": draw.prior.log_prob(code.z),
+            "log q(z_j|x)": code.above_by_dimension,
+        }
+        if factorises(draw.prior):
+            found["log p(z_j)"] = draw.prior.base_dist.log_prob(code.z)
+        if getattr(draw.model, "generates", True):
+            found["distortion"] = -draw.model.generate(code.z, draw.context).log_prob(draw.x)
+            own = found["distortion"]
+            if scales is not None:
+                own = -draw.model.generate(code.centre, draw.context).log_prob(draw.x)
+                found["unsmoothed distortion"] = own
+                found["unsmoothed log p(x, z)"] = draw.prior.log_prob(code.centre) - own
+            found["code_use"] = under_others(draw) - own
+        return found
+
+
+def _log_densities(z: Tensor, components: Gaussians) -> tuple[Tensor, Tensor]:
+    """log q(z), shape (N,), and log q(z_j), shape (N, D); float64, on the CPU."""
+    weights = LogWeights.uniform(len(components))
+    return log_density(z, components, weights).double().cpu(), log_marginals(components)(z).double().cpu()
+
+
+def _link(name: str, bracket: Bracket, how: str, mixed: int) -> Reading:
+    n = len(bracket.value)
+    bias = f"between bounds; aggregate of the {n:,} points, {mixed} noises each"
+    if name != "index_code_mi":
+        return bracket.reading(name, estimator=how, bias=bias, least=0.0)
+    ceiling = math.log(n)
+    return bracket.reading(name, estimator=how, bias=f"{bias}; at most log N = {ceiling:.2f}", least=0.0, most=ceiling)
+
+
+def _smoothed(exact: dict[str, Tensor], q: Bracket, readings: dict[str, Reading]) -> str:
+    ceiling = exact["unsmoothed log p(x, z)"] - q.lower
+    return (
+        "The posterior has no density, and no last Gaussian layer. Distortion, rate, ELBO and links are those of the "
+        "posterior smoothed by a normal, as far as other examples chose: a posterior as valid, whose ELBO is under "
+        "log p(x) too, and has bounds. "
+        f"Of the posterior itself: its distortion is {float(exact['unsmoothed distortion'].mean()):.3f} nats, where "
+        f"the smoothed one's is {readings['distortion'].value:.3f}, and its ELBO at most "
+        f"{float(ceiling.mean()) + allowance(ceiling):.3f}."
+    )
+
+
+def _width(rate: Bracket, noises: int) -> tuple[str, ...]:
+    lower, upper = float(rate.lower.mean()), float(rate.upper.mean())
+    if upper - lower < WIDE:
+        return ()
+    return (
+        f"The rate is known only to lie between {lower:.2f} and {upper:.2f} nats: codes tell more of their own noise "
+        f"than {noises:,} others can show. More noises bring the bounds together, as in measure(noises={4 * noises}); "
+        "so does a wider last layer.",
+    )

@@ -1,0 +1,177 @@
+"""Posteriors as the components of q(z): each a normal, or a mixture of K normals with weights of its own.
+
+    q(z|x_n) = sum_k w_nk N(z; mu_nk, Sigma_nk)
+
+The sums over components in `terms.mixture` weigh all alike. A weight becomes a last coordinate, at which every code is
+0 and the component has standard deviation 1 and mean sqrt(-2 log w):
+
+    log N((z, 0); (mu, sqrt(-2 log w)), diag(Sigma, 1)) = log w + log N(z; mu, Sigma) - 1/2 log 2 pi.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, MultivariateNormal, Normal
+
+from termwise.errors import Refused
+from termwise.terms.aggregate.convolution import log_marginals
+from termwise.terms.aggregate.gaussians import LOG_2PI
+from termwise.terms.aggregate.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
+
+NEARLY_ALONE = math.log(0.99)  # log share of the own example over which the others are summed on their own
+LEAST = -500.0
+"""The log weight under which a component cannot count."""
+
+
+@dataclass(frozen=True)
+class Components:
+    """Those of N examples.
+
+    Attributes:
+        log_weight: log w, shape (N, K).
+        mean: mu, shape (N, K, D).
+        spread: Standard deviations, shape (N, K, D), or lower Cholesky factors, (N, K, D, D).
+    """
+
+    log_weight: Tensor
+    mean: Tensor
+    spread: Tensor
+
+    @classmethod
+    def of(cls, posterior: Distribution) -> "Components":
+        """A batch of posteriors, batch shape (N,), event shape (D,).
+
+        Raises:
+            Refused: They are neither normals nor mixtures of normals.
+        """
+        if not isinstance(posterior, MixtureSameFamily):
+            one = gaussians(posterior)
+            return cls(one.mean.new_zeros(len(one), 1), one.mean.unsqueeze(1), one.spread.unsqueeze(1))
+        parts = posterior.component_distribution
+        log_weight = posterior.mixture_distribution.logits.log_softmax(-1).clamp(min=LEAST).detach()
+        if isinstance(parts, MultivariateNormal):
+            return cls(log_weight, parts.loc.detach(), parts.scale_tril.detach())
+        if isinstance(parts, Independent) and isinstance(parts.base_dist, Normal):
+            return cls(log_weight, parts.base_dist.loc.detach(), parts.base_dist.scale.detach())
+        raise Refused(
+            "log q(z) is taken over normal posteriors and mixtures of normals; this model's is a mixture of "
+            f"{type(getattr(parts, 'base_dist', parts)).__name__}. Measure the rate alone."
+        )
+
+    @classmethod
+    def joined(cls, several: Sequence["Components"]) -> "Components":
+        """Of all their examples, in order."""
+        return cls(*(torch.cat([getattr(one, name) for one in several]) for name in cls.__dataclass_fields__))
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def at(self, rows: Tensor) -> "Components":
+        """Of the examples at these rows."""
+        return Components(self.log_weight[rows], self.mean[rows], self.spread[rows])
+
+    @property
+    def means(self) -> Tensor:
+        """E[z|x], shape (N, D)."""
+        return (self.log_weight.exp().unsqueeze(-1) * self.mean).sum(1)
+
+    @property
+    def scale(self) -> Tensor:
+        """Standard deviations by dimension, shape (N, K, D)."""
+        return self.spread if self.spread.dim() == 3 else self.spread.square().sum(-1).sqrt()
+
+    def flat(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights, shape (N K,), means, (N K, D), and variances, (N K, D), or covariances; float64."""
+        spread = self.spread.double().flatten(0, 1)
+        covariance = spread.square() if spread.dim() == 2 else spread @ spread.mT
+        return self.log_weight.double().exp().flatten(), self.mean.double().flatten(0, 1), covariance
+
+
+def marginals_of(posterior: Distribution) -> Independent:
+    """prod_j q(z_j|x) of posteriors: batch shape (B,), event shape (D,)."""
+    own = Components.of(posterior)
+    loc, scale = own.mean.mT, own.scale.mT  # (B, D, K)
+    if loc.shape[-1] == 1:
+        one: Distribution = Normal(loc.squeeze(-1), scale.squeeze(-1), validate_args=False)
+    else:
+        shares = Categorical(logits=own.log_weight.unsqueeze(1).expand(loc.shape), validate_args=False)
+        one = MixtureSameFamily(shares, Normal(loc, scale, validate_args=False), validate_args=False)
+    return Independent(one, 1, validate_args=False)
+
+
+class NormalSum:
+    """sum_m q(z|x_m) and sum_m q(z_j|x_m) of examples whose posteriors are normals, one of them left out."""
+
+    def __init__(self, components: Components) -> None:
+        self.one = Gaussians(components.mean.squeeze(1), components.spread.squeeze(1))
+        self.log_marginals = log_marginals(self.one)
+
+    def joint(self, z: Tensor, place: Tensor) -> Tensor:
+        """Its log, shape (B,), without the example at `place`, shape (B,); -1 where all count."""
+        return log_density(z, self.one, _without(place)).double()
+
+    def by_dimension(self, z: Tensor, place: Tensor, own: Tensor) -> Tensor:
+        """Its log by dimension, shape (B, D); `own` is log q(z_j|x) of the example left out, shape (B, D)."""
+        total = self.log_marginals(z).double() + math.log(len(self.one))
+        here = place >= 0
+        share = own[here].double() - total[here]
+        total[here] += torch.log1p(-share.clamp(max=NEARLY_ALONE).exp())
+        alone = (share > NEARLY_ALONE).any(1)
+        if alone.any():
+            rows = here.nonzero().squeeze(1)[alone]
+            total[rows] = marginal_log_density(z[rows], self.one, _without(place[rows])).double()
+        return total
+
+
+class MixtureSum:
+    """The same of examples whose posteriors are mixtures, by their weights as a last coordinate."""
+
+    def __init__(self, components: Components) -> None:
+        c = components
+        weight = (-2 * c.log_weight.clamp(max=0)).sqrt().unsqueeze(-1)  # (N, K, 1)
+        one = torch.ones_like(weight)
+        spread = torch.cat([c.spread, one], -1) if c.spread.dim() == 3 else _bordered(c.spread)
+        mean = torch.cat([c.mean, weight], -1)
+        self.whole = [Gaussians(*of) for of in zip(mean.unbind(1), spread.unbind(1), strict=True)]
+        self.lines = [
+            [Gaussians(*of) for of in zip(m.unbind(1), s.unbind(1), strict=True)]
+            for m, s in (
+                (torch.cat([c.mean[..., j, None], weight], -1), torch.cat([c.scale[..., j, None], one], -1))
+                for j in range(c.mean.shape[-1])
+            )
+        ]
+
+    def joint(self, z: Tensor, place: Tensor) -> Tensor:
+        """As of normals."""
+        return _summed(z, self.whole, place)
+
+    def by_dimension(self, z: Tensor, place: Tensor, own: Tensor) -> Tensor:
+        """As of normals; `own` is not needed."""
+        return torch.stack([_summed(z[:, j, None], line, place) for j, line in enumerate(self.lines)], 1)
+
+
+def summed(components: Components) -> NormalSum | MixtureSum:
+    """The sum over these."""
+    return NormalSum(components) if components.mean.shape[1] == 1 else MixtureSum(components)
+
+
+def _summed(z: Tensor, groups: list[Gaussians], place: Tensor) -> Tensor:
+    """log of the sum over groups of which each has one component an example, shape (B,)."""
+    code = torch.cat([z, torch.zeros_like(z[:, :1])], 1)
+    found = [log_density(code, group, _without(place)).double() for group in groups]
+    return torch.stack(found).logsumexp(0) + 0.5 * LOG_2PI
+
+
+def _without(place: Tensor) -> LogWeights:
+    """Weight one for every component but the own, which has none."""
+    return LogWeights(0.0, -math.inf, place)
+
+
+def _bordered(factor: Tensor) -> Tensor:
+    """Cholesky factors, shape (N, K, D, D), with a last coordinate of its own, of standard deviation 1."""
+    wide = torch.nn.functional.pad(factor, (0, 1, 0, 1))
+    wide[..., -1, -1] = 1
+    return wide

@@ -1,0 +1,186 @@
+"""What the terms of q(z) are for the population, of which the N examples measured are a sample.
+
+Every such term is known by example up to E log q(z) and E log q(z_j), of which N examples give
+
+    above   with the own example among them (w = 1): its expectation is over the population's value;
+    below   without it, mixed with a normal density fitted to other examples, in several shares: a density that x_n
+            had no part in, so that by Gibbs' inequality its expectation is under the population's value
+            (Poole et al., 2019; share 0 is leave-one-out, share 1 the rate against a fitted density);
+    near    with the own example at half its weight, whose biases up and down cancel to first order in 1/N, carried
+            on to N = infinity from what it is at N, N/2 and N/4.
+
+The bracket is the tightest of the bounds, each moved outwards by its own sampling error at a level that allows for
+the choice among them. The interval is 95% by the normal approximation, with the carrying-on in its error.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from scipy.stats import norm
+from torch import Tensor
+
+from termwise.account.reading import NORMAL_95, Reading
+from termwise.measuring.elbo.control_variates import controlled
+from termwise.measuring.elbo.split_aggregate import LogAggregate
+
+KIN = {
+    "index_code_mi": "population_mi",
+    "marginal_kl": "population_marginal_kl",
+    "total_correlation": "population_total_correlation",
+    "dimension_wise_kl": "population_dimension_wise_kl",
+}
+"""What a link is called for the population."""
+SHARES = (0.0, 0.001, 0.03, 0.5, 1.0)
+"""Of the fitted density in the bounds from below."""
+LEVELS = (1, 2, 4)
+"""Into how many parts the data falls for the carrying-on."""
+LEAST = 128
+"""Under so many examples nothing is said of the population."""
+OUTSIDE = 0.005
+"""How often either side of the bracket may miss for want of examples."""
+STEEPEST = 0.75
+"""The largest ratio of successive steps at which they are carried on; beyond, the end is out of sight, unless"""
+NEGLIGIBLE = 0.2
+"""a step is fewer standard errors than this: then its ratio is noise, and of no matter."""
+WILDEST = 4.0
+"""A bound is passed over whose values spread so many times as much as at a share of a half, where tails are light."""
+ROUNDING = 1e-5
+"""Nats that log q(z) may be off by; intervals are wider by them, where examples alone would leave none."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """log q(z) or sum_j log q(z_j) by example, in every way that a population reading asks for.
+
+    Attributes:
+        above: Shape (N,).
+        below: By share, shape (N, len(SHARES)).
+        near: By level, shape (N, len(LEVELS)).
+    """
+
+    above: Tensor
+    below: Tensor
+    near: Tensor
+
+    @classmethod
+    def of(cls, aggregate: LogAggregate, fitted: Tensor) -> "Known":
+        """At codes; where by dimension, summed over them. `fitted` is log r(z), of the shape of `aggregate.own`."""
+
+        def summed(values: Tensor) -> Tensor:
+            return values.sum(1) if values.dim() == 2 else values
+
+        return cls(
+            summed(aggregate.of_points()),
+            torch.stack([summed(aggregate.of_others(share, fitted)) for share in SHARES], 1),
+            torch.stack([summed(aggregate.with_half_own(parts)) for parts in LEVELS], 1),
+        )
+
+    def controlled(self, controls: Tensor) -> "Known":
+        """The same, less what controls, shape (N, C), foretell."""
+        return Known(
+            controlled(self.above, controls),
+            torch.stack([controlled(values, controls) for values in self.below.T], 1),
+            torch.stack([controlled(values, controls) for values in self.near.T], 1),
+        )
+
+
+@dataclass(frozen=True)
+class CarriedOn:
+    """An estimate at infinite N.
+
+    Attributes:
+        influence: By example; its mean is the estimate, and its spread the estimate's, shape (N,).
+        step: The last step towards it, from half of the examples to all.
+        shrinking: Whether the steps shrink fast enough to say where they end.
+    """
+
+    influence: Tensor
+    step: float
+    shrinking: bool
+
+
+def carried_on(near: Tensor) -> CarriedOn:
+    """The limit of estimates t_N, t_N/2, t_N/4, shape (N, 3) by example.
+
+    Where each step is r times the one before, t_inf = t_N + (t_N - t_N/2) r / (1 - r); where the error falls as 1/N,
+    r = 1/2. Half of the steps' own r is trusted, and half of 1/N: that is as good as unbiased from a collapsed code to
+    one whose MI is near log N (`benchmarks/coverage.py`).
+    """
+    whole, half, quarter = near.mean(0)
+    step, before = whole - half, half - quarter
+    ratio = float(step / before) if before != 0 else 0.0
+    free = 0 < ratio < STEEPEST
+    ratio = min(max(ratio, 0.0), STEEPEST)
+    gain = 0.5 + 0.5 * ratio / (1 - ratio)
+    steps, befores = near[:, 0] - near[:, 1], near[:, 1] - near[:, 2]
+    influence = near[:, 0] + gain * steps
+    if free:  # the ratio is itself estimated
+        pull = 0.5 * step / (1 - ratio) ** 2
+        influence = influence + pull * ((steps - step) - ratio * (befores - before)) / before
+    return CarriedOn(influence, float(step), ratio < STEEPEST)
+
+
+@dataclass(frozen=True)
+class Term:
+    """A link as a sum: known_n + joint * log q(z_n) + marginal * sum_j log q(z_nj)."""
+
+    known: Tensor
+    joint: int = 0
+    marginal: int = 0
+
+
+def in_sight(reading: Reading) -> bool:
+    """Whether a population reading has an interval of its own, and not its bracket for one."""
+    return reading.stderr is not None
+
+
+def population_reading(term: Term, joint: Known, marginal: Known, of_points: Reading) -> Reading:
+    """A link for the population: a calibrated interval, and bounds that are rigorous in expectation.
+
+    Args:
+        term: The link, as a sum.
+        joint: log q(z) by example.
+        marginal: sum_j log q(z_j) by example.
+        of_points: The same link's reading for the N points themselves.
+    """
+    parts = ((term.joint, joint), (term.marginal, marginal))
+    used = [(sign, known) for sign, known in parts if sign]
+    ends = [carried_on(known.near) for _, known in used]
+    values = term.known + sum(sign * end.influence for (sign, _), end in zip(used, ends, strict=True))
+    lower, upper = _bound(term.known, used, side=-1), _bound(term.known, used, side=1)
+    value = min(max(float(values.mean()), lower), upper)
+    assert isinstance(of_points.value, float)
+    off = f"the {of_points.n:,} points themselves are {of_points.value - value:+.3f} off"
+    error = float(values.std()) / math.sqrt(len(values))
+    stderr: float | None = error
+    if all(end.shrinking or abs(end.step) < NEGLIGIBLE * error for end in ends):
+        half = NORMAL_95 * error + ROUNDING
+        interval, bias = [max(value - half, lower), min(value + half, upper)], f"carried on to infinite N; {off}"
+    else:
+        stderr, interval = None, [lower, upper]
+        bias = f"out of sight of {of_points.n:,} points: the interval is the bracket"
+    return Reading(
+        name=KIN[of_points.name],
+        value=value,
+        stderr=stderr,
+        interval=interval,
+        lower=lower,
+        upper=upper,
+        unit="nats",
+        estimator="Monte Carlo, half own component, extrapolated in N",
+        bias=bias,
+        n=of_points.n,
+    )
+
+
+def _bound(known: Tensor, parts: list[tuple[int, Known]], side: int) -> float:
+    """The tightest lower (side -1) or upper (side 1) bound of those that the shares give."""
+    tail = float(norm.isf(OUTSIDE / len(SHARES))) / math.sqrt(len(known))
+    by_share = torch.stack([known] * len(SHARES), 1)
+    for sign, part in parts:
+        by_share = by_share + sign * (part.above.unsqueeze(1) if sign == side else part.below)
+    means, spreads = by_share.mean(0), by_share.std(0)
+    tame = spreads <= WILDEST * spreads[SHARES.index(0.5)]
+    ends = side * means + tail * spreads + ROUNDING
+    return side * float(ends[tame].min())

@@ -1,0 +1,155 @@
+"""Samples, or a model that makes them, and real data -> an account of quality."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from termwise.account.reading import Account, Reading, reading_of
+from termwise.data.dataset import Dataset
+from termwise.errors import BadData, Refused
+from termwise.measuring.classifier.classifier import Classifier, train_classifier
+from termwise.measuring.disentanglement.codes import chosen
+from termwise.measuring.quality.comparison import LEAST, compared
+from termwise.measuring.quality.examples import checked, reconstructed, sampled
+from termwise.measuring.quality.features import FeatureFunction, Seen, name_of, seen_by
+from termwise.measuring.quality.frechet import GROUPS
+from termwise.models.draw import Drawable
+from termwise.models.passes import Progress, apart, evaluating, own_randomness
+
+LIMIT = 10_000
+FEW = 10  # examples a feature, below which covariances are poorly known
+SHORT = 0.1  # of what real examples reach, before it is worth a sentence
+MEANINGS = {
+    "precision": "some of what is made is like no real example",
+    "recall": "some real examples are like nothing that is made",
+}
+
+
+def sample_quality(
+    samples: Tensor | Drawable,
+    data: Dataset,
+    *,
+    train: Dataset | None = None,
+    features: FeatureFunction | None = None,
+    steps: int = 1000,
+    reconstructions: bool = False,
+    noise: bool = False,
+    count: int | None = None,
+    limit: int | None = LIMIT,
+    neighbours: int = 5,
+    seed: int = 0,
+    batch_size: int = 512,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> Account:
+    """How near samples come to real examples, and how much of the real ones they cover.
+
+    Args:
+        samples: Examples that were made, shape (M, *shape); or a model, which is then sampled from its prior.
+        data: Real examples to measure against, that neither the model nor the features learned from.
+        train: Real examples that the features learn from, where none are given. Half of the data where left out.
+        features: A network or function of your own, x to (B, F), or a `Classifier`. Where left out, one is trained on
+            the attributes or labels of `train`, or else on quarter turns of its images.
+        steps: How many moves that network makes.
+        reconstructions: Whether to judge the model's reconstructions of one half of the data, against the other half.
+        noise: Whether examples are drawn from p(x|z), and not its mean.
+        count: How many samples a model makes; as many as there are real examples where left out.
+        limit: How many real examples to use at most, drawn at random; None for all.
+        neighbours: k of precision, recall, density and coverage (their papers take 3 and 5).
+        seed: Of all that is random. The random state is left as it was.
+        batch_size: Examples at a time.
+        device: Where the model and the features are.
+        progress: Told how far it is.
+
+    Returns:
+        Readings frechet_distance, frechet_distance_extrapolated, kernel_distance, precision, recall, density, coverage,
+        of images sharpness; and under the same names with "_of_real" what one half of the data reads against the
+        other: what a perfect model would get.
+
+    Raises:
+        BadData: Too few examples, or samples of another shape than the data's or not finite.
+        Refused: Features of no such shape; or reconstructions of a tensor.
+    """
+    if isinstance(samples, Tensor) and (reconstructions or noise or count is not None):
+        raise Refused("A tensor of samples is judged as it is: leave reconstructions, noise and count to models.")
+    if count is not None and count < 1:
+        raise Refused(f"Expected a count of 1 or more, got {count}.")
+    there = len(data) // 2 if features is None and train is None else len(data)
+    least = max(2 * GROUPS, 2 * LEAST * neighbours)
+    if min(there, limit or there) < 2 * least:
+        raise BadData(
+            f"{data.name}: quality at {neighbours} neighbours is measured against halves of the real data, {least} "
+            f"examples or more each; got {min(there, limit or there)} in all. Give more, or ask for fewer neighbours."
+        )
+    said: list[str] = []
+    readings: list[Reading] = []
+    if features is None:
+        if train is None:
+            data, train = _halves(data, apart(seed, "learning"))
+            said.append(f"Half of {data.name} taught the features and was left out, for want of other examples.")
+        features = train_classifier(train, steps=steps, seed=seed, device=device, progress=progress)
+    if isinstance(features, Classifier):
+        readings += [features.accuracy, features.majority]
+    data = chosen(data, limit, seed)
+    halves = _halves(data, seed)
+    first, second = (seen_by(features, (batch.x for batch in half.batches(batch_size)), device) for half in halves)
+    with own_randomness(seed):
+        if isinstance(samples, Tensor):
+            made = seen_by(features, checked(samples.split(batch_size), data.shape), device)
+            made = made.rows(torch.randperm(len(made)))
+        else:
+            if reconstructions:
+                batches = reconstructed(samples, halves[0], noise, batch_size, device)
+            else:
+                batches = sampled(samples, count or len(data), noise, batch_size, device)
+            with evaluating(samples):
+                made = seen_by(features, checked(batches, data.shape), device)
+    real = second if reconstructions else first.and_also(second)
+    seen = name_of(features)
+    readings += _readings(made, real, seen, neighbours)
+    readings += [
+        replace(reading, name=f"{reading.name}_of_real") for reading in _readings(first, second, seen, neighbours)
+    ]
+    what = "reconstructions" if reconstructions else "samples"
+    about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint(), "made": what}
+    account = Account({reading.name: reading for reading in readings}, data=about)
+    return replace(account, diagnosis=(*said, *_diagnosis(account, made.features.shape[1])))
+
+
+def _halves(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+    """Two halves, each in random order."""
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    return data.subset(order[: len(data) // 2]), data.subset(order[len(data) // 2 :])
+
+
+def _readings(made: Seen, real: Seen, seen: str, neighbours: int) -> list[Reading]:
+    readings = compared(made.features, real.features, seen, neighbours)
+    if made.sharpness is not None:
+        estimator = f"mean over {len(made)} images of the variance of their Laplacian"
+        readings += [reading_of(made.sharpness, "sharpness", unit="pixel^2", estimator=estimator, bias="unbiased")]
+    return readings
+
+
+def _diagnosis(account: Account, features: int) -> list[str]:
+    """What a reader must know before these readings are believed, and what they say."""
+    said = []
+    least = min(account[f"frechet_distance{suffix}"].n for suffix in ("", "_of_real"))
+    if least < FEW * features:
+        said.append(
+            f"{least} examples are few for the covariances of {features} features: trust kernel_distance over "
+            "frechet_distance, or give more examples."
+        )
+    if "classifier_accuracy" in account:
+        right, usual = (float(np.mean(account[f"classifier_{name}"].value)) for name in ("accuracy", "majority"))
+        if right <= usual:
+            said.append(
+                f"The network of the features is right on {right:.3f} of new examples, the most frequent answer on "
+                f"{usual:.3f}: it learned nothing. Give features of your own."
+            )
+    for name, meaning in MEANINGS.items():
+        here, beside = (float(np.mean(account[f"{name}{suffix}"].value)) for suffix in ("", "_of_real"))
+        if here < beside - SHORT:
+            said.append(f"{name} is {here:.3f}, and {beside:.3f} of real examples: {meaning}.")
+    return said

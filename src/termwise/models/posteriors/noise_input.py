@@ -1,0 +1,127 @@
+"""Noise as an input: a small network on the encoder's features and on noise, which is injected into every layer.
+
+    h_1 = relu(features(x) + V_1 eps),   h_l = relu(W_l h_(l-1) + b_l + V_l eps),   z = W h_L + b + V eps
+
+W h + V eps is a linear map of the two side by side, so that injecting is concatenating, layer by layer; the features,
+as the encoder's last linear layer gives them, are the first layer's W h + b (Mescheder et al., 2017, figure 2).
+"""
+
+import itertools
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.quasirandom import SobolEngine
+
+from termwise.errors import Refused
+from termwise.models.posteriors.implicit import ImplicitPosterior
+
+FIXED = 128
+"""Noises behind `mean` and `variance`: the same ones for every example, and evenly spread."""
+
+
+@lru_cache(maxsize=8)
+def _even_noise(count: int, size: int) -> Tensor:
+    """Standard normal noise, shape (count, size), from a scrambled Sobol sequence: always the same."""
+    even = SobolEngine(size, scramble=True, seed=0).draw(count, dtype=torch.float64)
+    return torch.special.ndtri(even.clamp(1e-9, 1 - 1e-9))
+
+
+class NoisyHead(nn.Module):
+    """The network: features (B, hidden[0]) and noise (K, B, n) -> codes (K, B, D).
+
+    Args:
+        latent: D.
+        noise: n.
+        hidden: The sizes of h_1, ..., h_L.
+        inject: Whether noise enters every layer, or h_1 alone.
+        start: The size of V at first, beside torch's own initialisation.
+    """
+
+    def __init__(self, latent: int, noise: int, hidden: Sequence[int], inject: bool, start: float) -> None:
+        super().__init__()
+        sizes = [*hidden, latent]
+        self.noise = noise
+        self.first = nn.Linear(noise, sizes[0], bias=False)  # V_1
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))  # W_l, b_l
+        self.injections = nn.ModuleList(nn.Linear(noise, b, bias=False) for b in sizes[1:] if inject)  # V_l
+        with torch.no_grad():
+            for layer in (self.first, *self.injections):
+                cast(nn.Linear, layer).weight.mul_(start)
+
+    def forward(self, features: Tensor, eps: Tensor) -> Tensor:
+        """Codes, shape (K, B, D)."""
+        h = features + self.first(eps)
+        for layer, injection in itertools.zip_longest(self.layers, self.injections):
+            h = layer(h.relu()) + (0 if injection is None else injection(eps))
+        return h
+
+
+class HeadPush:
+    """f(x, .) of a batch: the head at its features, shape (B, hidden[0])."""
+
+    def __init__(self, head: NoisyHead, features: Tensor, latent: int) -> None:
+        self.head, self.features_of_x = head, features
+        self.size = (len(features), latent)
+
+    def sample(self, count: int) -> Tensor:
+        """Shape (count, B, D)."""
+        x = self.features_of_x
+        return self.head(x, torch.randn(count, len(x), self.head.noise, dtype=x.dtype, device=x.device))
+
+    def moments(self, count: int | None, full: bool) -> tuple[Tensor, Tensor]:
+        """Mean and variances, or the covariance, of `count` fresh codes; or of `FIXED` codes, always of one noise."""
+        if count is None:
+            even = _even_noise(FIXED, self.head.noise).to(self.features_of_x)
+            z = self.head(self.features_of_x, even.unsqueeze(1))
+        else:
+            z = self.sample(count)
+        mean = z.mean(0)
+        if not full:
+            return mean, z.var(0)
+        centred = z - mean
+        return mean, torch.einsum("sbk,sbl->bkl", centred, centred) / (len(z) - 1)
+
+
+class NoiseInput(nn.Module):
+    """The family; features are h_1 before its noise.
+
+    Args:
+        latent: D.
+        noise: n, the numbers of noise.
+        hidden: The sizes of the head's hidden layers.
+        inject: Whether noise enters every layer, or the first alone.
+        start: How large the noise's weights are at first, beside torch's own initialisation. At 1 the noise can drown
+            what the features say of x, and training may not find out.
+    """
+
+    name = "noise-input"
+
+    def __init__(
+        self,
+        latent: int,
+        noise: int = 32,
+        hidden: Sequence[int] = (128, 128),
+        inject: bool = True,
+        start: float = 0.3,
+    ) -> None:
+        super().__init__()
+        if noise < 1 or not hidden or min(hidden) < 1 or not start > 0:
+            raise Refused(
+                "A noise-input posterior needs noise of 1 or more, hidden layers of size 1 or more, and start above 0; "
+                f"got noise {noise}, hidden {list(hidden)}, start {start}."
+            )
+        self.latent, self.width, self.noise_size = latent, hidden[0], noise
+        self.options: dict[str, Any] = {"noise": noise, "hidden": list(hidden), "inject": inject, "start": start}
+        self.head = NoisyHead(latent, noise, hidden, inject, start)
+
+    @property
+    def features(self) -> int:
+        """hidden[0]."""
+        return self.width
+
+    def forward(self, features: Tensor) -> ImplicitPosterior:
+        """q(z|x), batch shape (B,), event shape (D,)."""
+        return ImplicitPosterior(HeadPush(self.head, features, self.latent))

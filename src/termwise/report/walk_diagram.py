@@ -1,0 +1,286 @@
+"""The walk from the posterior to the prior as a figure: an arc for each link, as thick as its nats.
+
+Links between neighbouring stops stand on the line; a link that passes over stops spans them from above, as the rate
+spans them all. Comparisons in the space of x, such as the distortion, stand beside, and are not to scale: a
+distortion may be negative. Under the stops, the same links lie end to end on a ruler, their lengths to scale.
+"""
+
+import math
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from html import escape
+from typing import Any
+
+from termwise.account import glossary
+from termwise.errors import BadData
+from termwise.report import readings
+from termwise.report.rounding import with_error
+
+BESIDE = {"data", "reconstruction", "generated"}
+STANDARD = (
+    ("distortion", "data", "reconstruction"),
+    ("rate", "posterior", "prior"),
+    ("index_code_mi", "posterior", "aggregate"),
+    ("marginal_kl", "aggregate", "prior"),
+    ("total_correlation", "aggregate", "marginals"),
+    ("dimension_wise_kl", "marginals", "prior"),
+)
+HUES = {
+    "distortion": "#be3b5e",
+    "rate": "#5b5bd6",
+    "elbo": "#334155",
+    "mi": "#2476d2",
+    "marginal": "#a04fc0",
+    "tc": "#cc6a10",
+    "dw": "#12886b",
+    "other": "#7a7f8c",
+}
+STEP, PILL, THICKEST, FIRST_RISE, RISE = 186, 94, 22.0, 92, 58
+
+
+@dataclass(frozen=True)
+class Arc:
+    """One link, placed: the columns it joins, its level above the line and its thickness in pixels."""
+
+    link: Mapping[str, Any]
+    start: int
+    end: int
+    thickness: float
+    level: int = 0
+
+    @property
+    def height(self) -> int:
+        """How high the arc's crown stands above the line of stops."""
+        return FIRST_RISE + RISE * self.level
+
+
+def standard_links(account: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The links of the plain and the disentangled walk, and the distortion, as far as an account has them."""
+    taken = readings.overall(account)
+    return [
+        {"name": name, "from": left, "to": right, **{k: taken[name].get(k) for k in ("value", "stderr", "unit")}}
+        for name, left, right in STANDARD
+        if name in taken
+    ]
+
+
+def stops_in_order(links: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The stops in the order in which the links visit them.
+
+    Raises:
+        BadData: The links lead back to a stop that the walk has left.
+    """
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for link in links:
+        sorter.add(link["to"], link["from"])
+    try:
+        return list(sorter.static_order())
+    except CycleError as error:
+        round_trip = " -> ".join(error.args[1])
+        raise BadData(
+            f"A walk goes from the posterior to the prior without coming back; these links go round: {round_trip}. "
+            "Turn one of them."
+        ) from None
+
+
+def walk_svg(links: Sequence[Mapping[str, Any]]) -> str:
+    """The walk as an SVG element, inked in `currentColor`, its hues open to the page's `--term-*` variables.
+
+    Args:
+        links: Mappings with name, from, to, value, stderr (or None) and unit.
+
+    Raises:
+        BadData: The links go round in a circle.
+    """
+    walked = [link for link in links if not {link["from"], link["to"]} & BESIDE]
+    beside = [link for link in links if {link["from"], link["to"]} & BESIDE]
+    stops = stops_in_order(walked)
+    arcs = _place(walked, stops)
+    line = 46 + max((arc.height for arc in arcs), default=FIRST_RISE)
+    left = 56
+    columns = [left + STEP * i for i in range(len(stops))]
+    parts = [_beam(x, line) for x in columns[:-1]]
+    parts += _arcs(arcs, columns, line)
+    parts += [_pill(x, line, name) for x, name in zip(columns, stops, strict=True)]
+    bottom, ruler = line + 62, _ruler(arcs, columns, line + 84)
+    if ruler:
+        parts.append(ruler)
+        bottom = line + 124
+    x = columns[-1] + 124 if columns else left
+    for link in beside:
+        if stops:
+            parts.append(f'<path class="aside" d="M{x - 62} {line - 130}V{line + 44}" {_HAIR}/>')
+        parts += _aside(link, x, line)
+        x += STEP + 124
+    width = (x - 124 if beside or columns else 0) + 56
+    title, told = "The walk from the posterior to the prior", " ".join(_sentence(link) for link in links)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="walk" style="--width:{width}" viewBox="0 0 {width} {bottom}" '
+        'role="img" '
+        'aria-labelledby="walk-title walk-desc" fill="currentColor" font-size="14" '
+        'font-family="ui-sans-serif, system-ui, sans-serif">'
+        f'<title id="walk-title">{title}</title><desc id="walk-desc">{escape(told) or "No links."}</desc>'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+_HAIR = 'fill="none" stroke="currentColor" stroke-opacity=".28"'
+
+
+def _nats(link: Mapping[str, Any]) -> float | None:
+    """The link's length on the walk, or None where it has none: another unit, or no finite value."""
+    value = link.get("value")
+    comparable = link.get("unit", "nats") == "nats" and value is not None and math.isfinite(value)
+    return abs(float(value)) if comparable and value is not None else None
+
+
+def _place(links: Sequence[Mapping[str, Any]], stops: list[str]) -> list[Arc]:
+    """Columns, levels and thickness for the links; an arc rises one level above every arc that it spans."""
+    longest = max((_nats(link) or 0.0 for link in links), default=0.0) or 1.0
+    placed: list[Arc] = []
+    for link in sorted(links, key=lambda k: stops.index(k["to"]) - stops.index(k["from"])):
+        start, end = stops.index(link["from"]), stops.index(link["to"])
+        below = [arc.level for arc in placed if arc.start < end and start < arc.end]
+        level = max(below, default=-1) + 1
+        placed.append(Arc(link, start, end, THICKEST * (_nats(link) or 0.0) / longest, level))
+    return placed
+
+
+def _ports(arcs: list[Arc], columns: list[int]) -> dict[tuple[int, str], float]:
+    """Where each arc meets its stops, side by side in an order in which no two arcs cross."""
+    ports = {}
+    for column, x in enumerate(columns):
+        arriving = sorted((a for a in arcs if a.end == column), key=lambda a: a.level)
+        leaving = sorted((a for a in arcs if a.start == column), key=lambda a: -a.level)
+        ends = [(a, "end") for a in arriving] + [(a, "start") for a in leaving]
+        at = x - (sum(a.thickness for a, _ in ends) + 6 * (len(ends) - 1)) / 2
+        for arc, side in ends:
+            ports[id(arc), side] = at + arc.thickness / 2
+            at += arc.thickness + 6
+    return ports
+
+
+def _arcs(arcs: list[Arc], columns: list[int], line: int) -> list[str]:
+    ports, drawn = _ports(arcs, columns), []
+    for arc in arcs:
+        x0, x1 = ports[id(arc), "start"], ports[id(arc), "end"]
+        path, middle, top = _arch(x0, x1, line, arc.height), (x0 + x1) / 2, line - arc.height
+        faint = f'<path d="{path}" stroke-dasharray="2 3"/>' if arc.thickness < 1 else ""
+        drawn.append(
+            f'<g class="arc" style="stroke:{_hue(arc.link["name"])}" fill="none">'
+            f"<title>{escape(_sentence(arc.link))}</title>"
+            f'{faint}<path class="nats" data-link="{escape(arc.link["name"])}" d="{path}" '
+            f'stroke-width="{arc.thickness:.2f}" stroke-opacity=".82"/></g>'
+        )
+        if arc.level == 0:
+            drawn.append(_label(arc.link, middle, top + arc.thickness / 2 + 26))
+        else:
+            drawn.append(_label(arc.link, middle, top - arc.thickness / 2 - 9, stacked=False))
+    return drawn
+
+
+def _ruler(arcs: list[Arc], columns: list[int], y: int) -> str:
+    """The links between neighbouring stops end to end, their lengths to scale; "" unless all are non-negative nats."""
+    steps = sorted((a for a in arcs if a.end == a.start + 1), key=lambda a: a.start)
+    lengths = [_nats(a.link) for a in steps]
+    whole = [n for n, a in zip(lengths, steps, strict=True) if n is not None and a.link["value"] >= 0]
+    if len(steps) < 2 or len(whole) != len(columns) - 1 or not sum(whole):
+        return ""
+    x, scale, parts = float(columns[0]), (columns[-1] - columns[0]) / sum(whole), []
+    for arc, nats in zip(steps, whole, strict=True):
+        parts.append(
+            f'<rect class="length" data-link="{escape(arc.link["name"])}" x="{x:.2f}" y="{y}" '
+            f'width="{nats * scale:.2f}" height="10" style="fill:{_hue(arc.link["name"])}" fill-opacity=".82">'
+            f"<title>{escape(_sentence(arc.link))}</title></rect>"
+        )
+        x += nats * scale
+        parts.append(f'<path d="M{x:.2f} {y}v10" style="stroke:var(--panel, Canvas)"/>')
+    tick = _tick(sum(whole))
+    for i in range(int(sum(whole) / tick) + 1):
+        at = columns[0] + i * tick * scale
+        parts.append(
+            f'<path d="M{at:.1f} {y + 14}v5" {_HAIR}/><text x="{at:.1f}" y="{y + 33}" text-anchor="middle" '
+            f'font-size="11.5" fill-opacity=".68">{i * tick:g}{" nats" if i == 0 else ""}</text>'
+        )
+    return f'<g class="ruler">{"".join(parts)}</g>'
+
+
+def _aside(link: Mapping[str, Any], x: int, line: int) -> list[str]:
+    """A comparison in the space of x, drawn beside the walk and not to scale."""
+    end = x + STEP
+    return [
+        f'<g class="aside" style="stroke:{_hue(link["name"])}" fill="none"><title>{escape(_sentence(link))}</title>'
+        f'<path d="{_arch(x, end, line, FIRST_RISE)}" stroke-width="2" '
+        'stroke-dasharray="5 4"/></g>',
+        _label(link, x + STEP / 2, line - FIRST_RISE + 25),
+        _pill(x, line, link["from"]),
+        _pill(end, line, link["to"]),
+    ]
+
+
+def _arch(x0: float, x1: float, line: int, height: int) -> str:
+    """Straight up, round the shoulder, across, and down again, so that arcs over one another never cross."""
+    round_, top = min(0.56 * height, (x1 - x0) / 2), line - height
+    left, right = f"A{round_:.1f} {round_:.1f} 0 0 1 {x0 + round_:.1f} {top}", f"{x1 - round_:.1f}"
+    return (
+        f"M{x0:.1f} {line}V{top + round_:.1f}{left}H{right}"
+        f"A{round_:.1f} {round_:.1f} 0 0 1 {x1:.1f} {top + round_:.1f}V{line}"
+    )
+
+
+def _beam(x: int, y: int) -> str:
+    end = x + STEP - PILL // 2 - 7
+    return f'<path d="M{x + PILL // 2 + 7} {y}H{end}m-5 -4l5 4l-5 4" {_HAIR} stroke-linejoin="round"/>'
+
+
+def _pill(x: int, y: int, name: str) -> str:
+    entry = glossary.stop(name)
+    return (
+        f'<rect x="{x - PILL // 2}" y="{y - 18}" width="{PILL}" height="36" rx="18" stroke="currentColor" '
+        'stroke-opacity=".35" style="fill:var(--paper, Canvas)"/>'
+        f'<text x="{x}" y="{y + 5}" text-anchor="middle" font-size="16" font-style="italic" '
+        f'font-family="ui-serif, Georgia, serif">{_symbol(entry.symbol)}</text>'
+        f'<text x="{x}" y="{y + 37}" text-anchor="middle" font-size="12.5" fill-opacity=".68">'
+        f"{escape(entry.title)}</text>"
+    )
+
+
+def _label(link: Mapping[str, Any], x: float, y: float, *, stacked: bool = True) -> str:
+    title = glossary.reading(link["name"]).title
+    words = [escape(line) for line in (textwrap.wrap(title, 18) if stacked else [title])]
+    below = f'<tspan x="{x:.1f}" dy="{19 if len(words) < 2 else 16}"'
+    bold = f'font-weight="600">{escape(_value(link))}</tspan>'
+    more = "".join(f"{below}>{line}</tspan>" for line in words[1:])
+    value = f"{below} {bold}" if stacked else f'<tspan dx="7" {bold}'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{words[0]}{more}{value}</text>'
+
+
+def _symbol(symbol: str) -> str:
+    """The symbol with its lowered characters as smaller, shifted spans, since SVG has no <sub>."""
+    lowered = r'<tspan dy="4" font-size="11">\1</tspan><tspan dy="-4">&#8203;</tspan>'
+    return re.sub(r"_(\w)", lowered, escape(symbol))
+
+
+def _value(link: Mapping[str, Any]) -> str:
+    unit = link.get("unit", "nats")
+    text = with_error(link.get("value"), link.get("stderr")).replace("-", "−")
+    return text if unit == "nats" else f"{text} {unit}"
+
+
+def _sentence(link: Mapping[str, Any]) -> str:
+    ends = f"{glossary.stop(link['from']).title} to {glossary.stop(link['to']).title}"
+    return f"{glossary.reading(link['name']).title}, {ends}: {_value(link)} {link.get('unit', 'nats')}."
+
+
+def _hue(name: str) -> str:
+    hue = glossary.reading(name).hue
+    return f"var(--term-{hue}, {HUES[hue]})"
+
+
+def _tick(length: float) -> float:
+    """A round distance between marks, so that a ruler of this length has four to ten."""
+    power = 10.0 ** math.floor(math.log10(length / 4))
+    return max(m * power for m in (1, 2, 5) if m * power <= length / 4)

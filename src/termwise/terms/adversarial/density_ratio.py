@@ -1,0 +1,168 @@
+"""f-divergences by a critic, between any two laws that can be sampled.
+
+    critic:       E_left softplus(-T) + E_right softplus(T)         lowest at T = log left/right
+    autoencoder:  E_left f'(e^T) - E_right f*(f'(e^T)), T's parameters constants: the pathwise gradient of D_f
+    plug-in:      E_left[f(e^T) / e^T], the value; NEITHER bound
+    NWJ:          E_left T - E_right e^T + 1  <= KL in expectation    (Nguyen, Wainwright and Jordan, 2010)
+    DV:           E_left T - log E_right e^T, a bound on the KL only as samples grow (Donsker and Varadhan, 1983)
+
+The last two are for any T that never saw the samples, however poor. The term over the right law is left out where that
+law stands still. For the KL its gradient is -E_left[d log right], codes constants: it vanishes where the right law is a
+margin of the left one, and for a prior that learns it is taken so, which needs no critic.
+"""
+
+import math
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
+from termwise.errors import Refused
+from termwise.models.draw import Draw
+from termwise.terms.adversarial.adversary import Adversary
+from termwise.terms.adversarial.critic import Critic, constant
+from termwise.terms.adversarial.critic_loss import Accuracy, CrossEntropy, GradientPenalty, MeanLogit
+from termwise.terms.adversarial.divergences import Divergence, Function, divergence_from
+from termwise.terms.laws import Law
+from termwise.terms.link import LINK_NAMES, Term
+
+MARGINS = ("aggregate", "marginals")
+"""The laws that the autoencoder always moves when they stand on the right: margins of the law on the left."""
+
+
+def nwj(left: Tensor, right: Tensor) -> Tensor:
+    """E_left T - E_right e^T + 1, shape (), nats: a lower bound on KL(left || right) in expectation."""
+    return left.mean() - right.exp().mean() + 1
+
+
+def donsker_varadhan(left: Tensor, right: Tensor) -> Tensor:
+    """E_left T - log E_right e^T, shape (), nats: on few samples it overshoots."""
+    return left.mean() - right.logsumexp(0) + math.log(len(right))
+
+
+class DensityRatio:
+    """An f-divergence of two laws that can be sampled, by a critic that plays beside the autoencoder.
+
+    Its value is the plug-in's; its gradient is the pathwise one, and reaches no parameter of the critic.
+
+    Args:
+        divergence: One of `DIVERGENCES`, or a convex f with f(1) = 0.
+        critic: Who tells the laws apart; two layers of 256 where left out. Each link needs its own.
+        moves: How often the critic moves for every move of the autoencoder.
+        optimizer: How it moves: OptimizerSettings, or a table of them; the training's where left out.
+        swapped: Take the divergence of the right law from the left one.
+
+    Raises:
+        Refused: The divergence has no pathwise gradient, as total variation has none.
+    """
+
+    name = "density-ratio"
+
+    def __init__(
+        self,
+        divergence: str | Divergence | Function = "kl",
+        critic: Critic | None = None,
+        *,
+        moves: int = 1,
+        optimizer: Any = None,
+        swapped: bool = False,
+    ) -> None:
+        chosen = divergence_from(divergence)
+        self.divergence = chosen.swapped() if swapped else chosen
+        if not self.divergence.differentiable:
+            raise Refused(
+                f"The {self.divergence.title} divergence has no pathwise gradient: f' does not move with the ratio. "
+                "Train with another, such as 'jensen-shannon' or 'hellinger', and read this one afterwards."
+            )
+        if moves < 1:
+            raise Refused(f"A critic must move once a round or more; got moves={moves}.")
+        self.critic = Critic() if critic is None else critic
+        self.moves, self.optimizer = moves, optimizer
+        self.quantity, self.unit = f"{self.divergence.title} by critic", self.divergence.unit
+        self.label = f"{self.divergence.title} plug-in of a critic"
+
+    def check(self, left: Law, right: Law) -> None:
+        """Any two laws that can be sampled; the fixed feature is the standard normal prior's alone."""
+        if left.name == right.name:
+            raise Refused(f"A link from {left.name} to itself is zero; leave it out.")
+        if self.critic.quadratic and right.name != "prior":
+            raise Refused(f"A quadratic critic needs the prior on the right; got {left.name} -> {right.name}.")
+
+    def bias(self, link: str) -> str:
+        """A plug-in's."""
+        return "plug-in of a trained critic: NEITHER bound"
+
+    def samples(self, left: Law, right: Law, draw: Draw) -> tuple[Tensor, Tensor]:
+        """Codes of both laws, shape (B, D) each, the same for a draw however often they are asked for.
+
+        Where the left law is given x, those of the aggregate are of other examples.
+        """
+        others = draw.independent if left.given_x and right.name == "aggregate" else draw
+        return self._sample(left, draw), self._sample(right, others)
+
+    def _sample(self, law: Law, draw: Draw) -> Tensor:
+        return draw.once(("sample", self, law.name), lambda: law.sample(draw))
+
+    def logits(self, left: Law, right: Law, draw: Draw) -> tuple[Tensor, Tensor]:
+        """T at fresh samples of both laws, shape (B,) each; codes are constants, the critic's parameters are not."""
+
+        def compute() -> tuple[Tensor, Tensor]:
+            one, other = (z.detach() for z in self.samples(left, right, draw))
+            return self.logit(one, left, draw), self.logit(other, left, draw)
+
+        return draw.once(("logits", self, left.name, right.name), compute)
+
+    def contests(self, left: Law, right: Law, draw: Draw) -> tuple[Tensor, Tensor]:
+        """The logits that the critic learns by, of what it is to call left, and of what right: those of both laws."""
+        return self.logits(left, right, draw)
+
+    def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
+        """Shape (B,): the plug-in's values, with the gradient of the divergence."""
+        f = self.divergence
+        with constant(self.critic.parameters()):
+            t = self.logit(self._sample(left, draw), left, draw)
+            objective = f.pathwise(t)
+            if (moved := self._of_the_right(left, right, draw)) is not None:
+                objective = objective - moved
+        return f.value(t).detach() + (objective - objective.detach())
+
+    def _of_the_right(self, left: Law, right: Law, draw: Draw) -> Tensor | None:
+        """What the right law's motion takes off the objective, shape (B,), up to a constant; None if nothing."""
+        f, learns = self.divergence, None
+        if right.name == "prior":
+            learns = right.log_prob(self._sample(left, draw).detach(), draw)
+            if not learns.requires_grad:
+                return None
+        elif right.name not in MARGINS:
+            return None
+        if f.name == "kl":
+            return learns
+        codes = self.samples(left, right, draw)[1]
+        if not codes.requires_grad and learns is not None:
+            raise Refused(
+                f"The prior learns, and the gradient of the {f.title} divergence in it needs samples with a pathwise "
+                f"gradient, which {type(draw.prior).__name__} does not give. Take divergence 'kl', which needs its "
+                "log_prob alone, or a prior with rsample."
+            )
+        return f.conjugate(self.logit(codes, left, draw))
+
+    def adversaries(self, link: str, left: Law, right: Law) -> tuple[Adversary, ...]:
+        """The critic, who minimises the cross-entropy and perhaps a penalty; accuracy and mean logits are logged."""
+
+        def contests(draw: Draw) -> tuple[Tensor, Tensor]:
+            return self.contests(left, right, draw)
+
+        terms: list[tuple[float, Term]] = [(1.0, CrossEntropy(contests)), (0.0, Accuracy(contests))]
+        terms += [(0.0, MeanLogit("left_logit", contests)), (0.0, MeanLogit("right_logit", contests))]
+        if self.critic.gradient_penalty:
+            penalty = GradientPenalty(
+                lambda draw: self.samples(left, right, draw), lambda z, draw: self.logit(z, left, draw)
+            )
+            terms.append((0.5 * self.critic.gradient_penalty, penalty))
+        name = f"critic of {LINK_NAMES.get((left.name, right.name), link)}".replace("_", " ")
+        build = partial(self.critic.build, given_x=left.given_x)
+        return (Adversary(name, self.critic, build, tuple(terms), self.moves, self.optimizer),)
+
+    def logit(self, z: Tensor, left: Law, draw: Draw) -> Tensor:
+        """T at codes z, shape (B, D), of the draw's examples: shape (B,)."""
+        return self.critic(z, draw.x if left.given_x else None)

@@ -1,0 +1,75 @@
+"""Ratios too great for one critic, bridged in steps (Rhodes, Xu and Gutmann, 2020).
+
+Between the left law p_0 and the right law p_m stand waymarks p_k, the laws of mixed samples
+
+    z_k = sqrt(1 - a_k^2) z_left + a_k z_right,    a_k = k / m,    k = 0, ..., m
+
+so that log left/right = sum_k log p_(k-1)/p_k telescopes. Each step is small enough to be learnt: T_k tells p_(k-1)
+from p_k, all by one network with m heads, and T = sum_k T_k.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from termwise.errors import Refused
+from termwise.models.draw import Draw
+from termwise.terms.adversarial.critic import Critic
+from termwise.terms.adversarial.density_ratio import DensityRatio
+from termwise.terms.adversarial.divergences import Divergence, Function
+from termwise.terms.laws import Law
+
+
+def waymark(left: Tensor, right: Tensor, step: int, steps: int) -> Tensor:
+    """z_k of k = `step` out of m = `steps`, shape (B, D)."""
+    share = step / steps
+    return (1 - share**2) ** 0.5 * left + share * right
+
+
+class Telescoping(DensityRatio):
+    """`DensityRatio` by a sum of bridges.
+
+    Args:
+        waymarks: How many laws stand between the two; the critic has one head more.
+        divergence: As of `DensityRatio`.
+        critic: With waymarks + 1 heads, and not quadratic; two layers of 256 where left out.
+        moves: How often the critic moves for every move of the autoencoder.
+        optimizer: How it moves.
+        swapped: As of `DensityRatio`.
+    """
+
+    name = "telescoping"
+
+    def __init__(
+        self,
+        waymarks: int = 4,
+        divergence: str | Divergence | Function = "kl",
+        critic: Critic | None = None,
+        *,
+        moves: int = 1,
+        optimizer: Any = None,
+        swapped: bool = False,
+    ) -> None:
+        steps = waymarks + 1
+        critic = Critic(heads=steps) if critic is None else critic
+        if waymarks < 1 or critic.heads != steps or critic.quadratic:
+            raise Refused(
+                f"Telescoping over {waymarks} waymarks, 1 or more, needs a critic with heads={steps} that is not "
+                f"quadratic; got heads={critic.heads}, quadratic={critic.quadratic}."
+            )
+        super().__init__(divergence, critic, moves=moves, optimizer=optimizer, swapped=swapped)
+        self.label = f"{self.label}, telescoped over {waymarks} waymarks"
+
+    def contests(self, left: Law, right: Law, draw: Draw) -> tuple[Tensor, Tensor]:
+        """T_k at p_(k-1)'s samples, and at p_k's, shape (B, m) each."""
+
+        def compute() -> tuple[Tensor, Tensor]:
+            first, last = (z.detach() for z in self.samples(left, right, draw))
+            m = self.critic.heads
+            codes = torch.cat([waymark(first, last, k, m) for k in range(m + 1)])  # ((m + 1) B, D)
+            x = draw.x.repeat(m + 1, *[1] * (draw.x.dim() - 1)) if left.given_x else None
+            logits = self.critic.steps(codes, x).view(m + 1, -1, m)
+            return logits[:-1].diagonal(dim1=0, dim2=2), logits[1:].diagonal(dim1=0, dim2=2)  # (B, m) each
+
+        return draw.once(("contests", self, left.name, right.name), compute)

@@ -1,0 +1,234 @@
+"""The bank: posteriors of the data set, remembered from step to step.
+
+An encoder moves a little at every step, so what it said of an example a while ago is nearly what it would say now. A
+bank holds log q(z) to that, at the price of one matrix product a step.
+"""
+
+import math
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from termwise.errors import Refused
+from termwise.models.draw import Draw
+from termwise.terms.aggregate.lattice import Extent, Lattice
+from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, Batches, Memory, batch_components
+from termwise.terms.aggregate.mixture import Gaussians, LogWeights, gaussians
+
+SIZE = 2**15
+REFRESH = 5.0
+"""The defaults, chosen from the cost and the error of several (`benchmarks/bank.py`): more posteriors cost more and
+are staler, fewer are biased by Jensen's inequality; more batches of the stalest, encoded once more at every step, cost
+more and are fresher."""
+
+
+class Bank(Memory):
+    """Posteriors of the data set, each as it was when its example was last encoded.
+
+    One pass of the encoder fills it. From then on every step writes its batch, encodes some of the examples that
+    were written longest ago once more, and reads all components. Its bias is that the others are stale, and,
+    where it holds fewer than all, a little of Jensen's.
+
+    Args:
+        size: How many posteriors to hold: the most recently written ones, weighted to stand for all. None for all N.
+        refresh: How many batches of the stalest examples to encode once more at every step, without gradients.
+    """
+
+    name = "bank"
+
+    LATTICE_FROM = 4096
+    """The number of components from which the marginals are taken by the lattice rather than one by one."""
+
+    def __init__(self, size: int | None = SIZE, refresh: float = REFRESH) -> None:
+        if size is not None and size < 2:
+            raise Refused(f"A bank must hold two posteriors or more; got size={size}.")
+        if refresh < 0:
+            raise Refused(f"A bank cannot refresh fewer than no batches; got refresh={refresh}.")
+        self.size, self.refresh = size, refresh
+        self._held: _Held | None = None
+        self._batches: Batches | None = None
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """What readings call it."""
+        return "bank of all posteriors" if self._whole() else f"bank of {self.size:,} posteriors"
+
+    def prepare(self, batches: Batches) -> None:
+        """Fill from one pass of the encoder; where the bank is smaller than the data, from its first examples."""
+        self._batches = batches
+        means, spreads, held = [], [], 0
+        count = min(self.size or len(batches), len(batches))
+        with torch.no_grad():
+            for draw in batches():
+                part = gaussians(draw.posterior)
+                means.append(part.mean)
+                spreads.append(part.spread)
+                held += len(draw)
+                if held >= count:
+                    break
+        mean, spread = torch.cat(means)[:count], torch.cat(spreads)[:count]
+        example = torch.arange(count, device=mean.device)
+        self._held = _Held(mean, spread, example, torch.zeros_like(example), 0, len(batches))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The posteriors held, whose they are and when they were written."""
+        held = self._full("saved")
+        names = ("mean", "spread", "example", "written", "clock", "dataset_size")
+        extent = None if held.lattice is None else vars(held.lattice.layout.extent)
+        return {**{name: getattr(held, name) for name in names}, "extent": extent}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over a saved bank, whatever this one holds."""
+        copied: dict[str, Any] = {name: x.clone() if isinstance(x, Tensor) else x for name, x in state.items()}
+        extent = copied.pop("extent")
+        self._held = _Held(**copied, extent=None if extent is None else Extent(**extent))
+
+    def attach(self, batches: Batches) -> None:
+        """Know the data set again, to refresh from."""
+        self._batches = batches
+
+    def snapshot(self) -> "Bank":
+        """The same posteriors, apart from the data: it is not refreshed."""
+        copy = Bank(self.size, refresh=0)
+        copy._held = deepcopy(self._held)
+        return copy
+
+    def observe(self, draw: Draw) -> None:
+        """Write the batch's posteriors over their former selves, or, in a bank that is full, over the oldest."""
+        held = self._full("written")
+        index, new = _index(draw), batch_components(draw)
+        held.touch(index)
+        count = min(round(self.refresh * len(draw)), len(held.example) - len(draw))
+        if count > 0 and self._batches is not None:
+            stalest = held.stalest(count)
+            held.touch(stalest)
+            index, new = torch.cat([index, stalest]), new.and_also(gaussians(self._batches.at(stalest).posterior))
+        held.write(index, new)
+
+    def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
+        """All posteriors held; the draw's own must have been observed."""
+        held = self._full("read")
+        own = held.slot_of[_index(draw)]
+        return held.components, LogWeights.stratified(own, len(held.components), held.dataset_size)
+
+    def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
+        """log q(z_j), shape (B, D); by the lattice where there are many components."""
+        held = self._full("read")
+        if held.lattice is None or not held.lattice.fits:
+            return super().marginal_log_density(z, draw)
+        components, weights = self.components(draw)
+        return _LatticeLogDensity.apply(z, held.lattice, components, weights, held.slot_of[_index(draw)])
+
+    def bias(self, link: str) -> str:
+        """Staleness, and, of a smaller bank, Jensen's."""
+        if self._whole():
+            return "staleness of the bank only (audited)"
+        return f"staleness of the bank; {BIAS_OF_JENSEN.get(link, 'biased')}"
+
+    def _whole(self) -> bool:
+        """Whether every example of the data set has its place."""
+        held = self._held
+        return self.size is None or (held is not None and len(held.example) == held.dataset_size)
+
+    def _full(self, what: str) -> "_Held":
+        if self._held is None:
+            raise Refused(f"A bank must be filled before it is {what}; call prepare(batches) first.")
+        return self._held
+
+
+def _index(draw: Draw) -> Tensor:
+    if draw.index is None:
+        raise Refused("A bank must know which examples a draw is of. Pass Draw(..., index=...).")
+    return draw.index
+
+
+class _Held:
+    """What a bank holds: K slots, each with a posterior, the example that it is of, and when it was written.
+
+    Beside this state stands what is made of it: the components' features, the lattice, and each example's slot. The
+    lattice's extent is part of the state, so that sums over it are taken in the same order, whenever it was laid out.
+    """
+
+    def __init__(
+        self,
+        mean: Tensor,
+        spread: Tensor,
+        example: Tensor,
+        written: Tensor,
+        clock: int,
+        dataset_size: int,
+        extent: Extent | None = None,
+    ) -> None:
+        self.components = Gaussians(mean, spread)
+        self.mean, self.spread = self.components.mean, self.components.spread  # one storage with the components
+        self.example, self.written, self.clock, self.dataset_size = example, written, clock, dataset_size
+        self.lattice = Lattice(mean, self.components.scale, extent) if len(mean) >= Bank.LATTICE_FROM else None
+        self.slot_of = example.new_full((dataset_size,), -1)  # (N,), -1 where an example has none
+        self.slot_of[example] = torch.arange(len(example), device=example.device)
+
+    def touch(self, index: Tensor) -> None:
+        """The examples `index`, shape (B,), are about to be written: they have slots, and are the newest."""
+        if len(self.example) < self.dataset_size:
+            self._make_room(index)
+        self.clock += 1
+        self.written[self.slot_of[index]] = self.clock
+
+    def write(self, index: Tensor, new: Gaussians) -> None:
+        """Write the posteriors of the examples `index`, shape (B,), all touched and none twice."""
+        slots = self.slot_of[index]
+        if self.lattice is not None:
+            self.lattice.replace((self.mean[slots], self.components.scale[slots]), (new.mean, new.scale))
+        self.components.write(slots, new)
+
+    def stalest(self, count: int) -> Tensor:
+        """The examples whose posteriors were written longest ago, shape (count,)."""
+        return self.example[self.written.topk(count, largest=False).indices]
+
+    def _make_room(self, index: Tensor) -> None:
+        """Give a slot to each example that has none: those written longest ago."""
+        if len(index) > len(self.example):
+            raise Refused(f"A bank of {len(self.example)} is smaller than a batch of {len(index)}. Raise its size.")
+        slots = self.slot_of[index]
+        self.written[slots[slots >= 0]] = self.clock + 1  # those of the batch that have one keep it
+        missing = index[slots < 0]
+        oldest = self.written.topk(len(missing), largest=False).indices
+        self.slot_of[self.example[oldest]] = -1
+        self.example[oldest] = missing
+        self.slot_of[missing] = oldest
+
+
+class _LatticeLogDensity(torch.autograd.Function):
+    """log q(z_j) = log[w_own N(z_j; own) + w_other (S_j(z_j) - N(z_j; own))], the sum taken from a lattice.
+
+    The own part is exact, and what the lattice gives can fall below it by its error only.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        z: Tensor,
+        lattice: Lattice,
+        components: Gaussians,
+        weights: LogWeights,
+        own: Tensor,
+    ) -> Tensor:
+        total, slope = lattice.density(z)
+        scale = components.scale[own].double()
+        standard = (z.double() - components.mean[own].double()) / scale
+        alone = (-0.5 * standard.square()).exp() / (scale * math.sqrt(2 * math.pi))
+        alone_slope = -alone * standard / scale
+        others = (total - alone).clamp(min=0)
+        others_slope = torch.where(total > alone, slope - alone_slope, 0)
+        w_other = math.exp(weights.other)
+        w_own = w_other if weights.own is None else math.exp(weights.own)
+        density = (w_own * alone + w_other * others).clamp(min=1e-300)
+        ctx.save_for_backward(((w_own * alone_slope + w_other * others_slope) / density).to(z.dtype))
+        return density.log().to(z.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, upward: Tensor) -> tuple[Tensor, None, None, None, None]:
+        """The gradient in z alone."""
+        (gradient,) = ctx.saved_tensors
+        return upward * gradient, None, None, None, None

@@ -1,0 +1,205 @@
+"""What the aggregate q(z) = 1/N sum_n q(z|x_n) is remembered from.
+
+Each memory gives log q(z) and log q(z_j) of codes drawn from the posteriors of a batch. They differ in which
+components they hold: the batch alone, all posteriors as they were when last visited, or all as they are now.
+In each the components are constants: E_q[grad log q(z)] = 0 at fixed z, so the gradient through z alone is unbiased.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from termwise.errors import Refused
+from termwise.models.draw import Draw
+from termwise.terms.aggregate.convolution import log_marginals
+from termwise.terms.aggregate.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
+
+BIAS_OF_JENSEN = {
+    "index_code_mi": "biased up (Jensen)",
+    "marginal_kl": "biased down (Jensen)",
+    "total_correlation": "biased, either way (Jensen)",
+    "dimension_wise_kl": "biased down (Jensen)",
+}
+
+
+class Batches(Protocol):
+    """The training data, as a memory sees it."""
+
+    def __len__(self) -> int: ...
+
+    def __call__(self) -> Iterator[Draw]:
+        """Draws of the whole data set in order of their index, each with its posterior, without gradients."""
+        ...
+
+    def at(self, index: Tensor) -> Draw:
+        """The draw of these examples, with its posterior, without gradients."""
+        ...
+
+
+class Memory:
+    """Components of q(z). Abstract: a memory says which it holds for a draw."""
+
+    name: str
+    label: str
+
+    def prepare(self, batches: Batches) -> None:
+        """Fill from the whole data set, before training."""
+
+    def attach(self, batches: Batches) -> None:
+        """Know the data set again, after `load_state_dict`, without a pass."""
+
+    def observe(self, draw: Draw) -> None:
+        """See a training batch, once a step, before anything is read."""
+
+    def snapshot(self) -> "Memory":
+        """The same as it is now, on its own: what one observes the other does not."""
+        return deepcopy(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold of it."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what a checkpoint held."""
+
+    def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
+        """The components that codes of this draw are held against, and their weights."""
+        raise NotImplementedError
+
+    def bias(self, link: str) -> str:
+        """In which way a Monte Carlo link of this name is off under this memory."""
+        raise NotImplementedError
+
+    def log_density(self, z: Tensor, draw: Draw) -> Tensor:
+        """log q(z), shape (B,)."""
+        return log_density(z, *self.components(draw))
+
+    def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
+        """log q(z_j), shape (B, D)."""
+        return marginal_log_density(z, *self.components(draw))
+
+
+def dataset_size(draw: Draw) -> int:
+    """N of a draw's data set."""
+    if draw.dataset_size is None:
+        raise Refused(
+            "The aggregate q(z) is an average over a data set, and this draw does not know of how many examples. "
+            "Pass Draw(..., dataset_size=N)."
+        )
+    return draw.dataset_size
+
+
+def batch_components(draw: Draw) -> Gaussians:
+    """The draw's own posteriors as components, once."""
+    return draw.once("components", lambda: gaussians(draw.posterior))
+
+
+class MinibatchWeighted(Memory):
+    """The batch alone, weighted 1/(N M) (Chen et al., 2018, eq. S4): a useful gradient, a useless value."""
+
+    name = "minibatch-weighted"
+    label = "minibatch weighted"
+
+    def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
+        """The batch's own M posteriors, each 1/(N M)."""
+        return batch_components(draw), LogWeights(-math.log(dataset_size(draw) * len(draw)))
+
+    def bias(self, link: str) -> str:
+        """Off by the log of the data set's size, per factor."""
+        return "biased by up to log N a factor: a gradient, not a value"
+
+
+class MinibatchStratified(Memory):
+    """The batch alone, its own component weighted 1/N and every other (N-1)/(N (M-1)) (Chen et al., 2018, eq. S5).
+
+    Unbiased for q(z) where the batch is drawn without replacement; the weights lie on the diagonal and rows sum to 1.
+    """
+
+    name = "minibatch-stratified"
+    label = "minibatch stratified"
+
+    def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
+        """The batch's own M posteriors."""
+        count, size = len(draw), dataset_size(draw)
+        if count < 2 <= size:
+            raise Refused("Stratified weights need a batch of two examples or more; got one. Raise batch_size.")
+        own = torch.arange(count, device=draw.x.device)
+        return batch_components(draw), LogWeights.stratified(own, count, size)
+
+    def bias(self, link: str) -> str:
+        """Jensen's."""
+        return BIAS_OF_JENSEN.get(link, "biased")
+
+
+class Full(Memory):
+    """All N posteriors as they are now: exact for the q(z) of those points.
+
+    Every step of training costs a pass of the encoder over the data; for measuring, one pass is all. The marginals of
+    posteriors that stand still come from tables, built when they are first asked for.
+
+    Args:
+        block: How many (code, component, dimension) triples a thread holds at a time; None for what suits the device.
+    """
+
+    name = "full"
+    label = "full aggregate"
+
+    def __init__(self, block: int | None = None) -> None:
+        self.block = block
+        self._components: Gaussians | None = None
+        self._marginals: Callable[[Tensor], Tensor] | None = None
+        self._moving = False  # every step encodes anew: a table would not be read often enough to pay
+        self._batches: Batches | None = None
+
+    def prepare(self, batches: Batches) -> None:
+        """Encode the whole data set."""
+        self._batches = batches
+        self._moving = False
+        self.refresh()
+
+    def attach(self, batches: Batches) -> None:
+        """Know the data set again; the next `observe` encodes it."""
+        self._batches = batches
+
+    def refresh(self) -> None:
+        """Encode the whole data set once more."""
+        if self._batches is None:
+            raise Refused("The full aggregate was never given the data set; call prepare(batches) first.")
+        with torch.no_grad():
+            parts = [gaussians(draw.posterior) for draw in self._batches()]
+        self._components = Gaussians(torch.cat([p.mean for p in parts]), torch.cat([p.spread for p in parts]))
+        self._marginals = None
+
+    def observe(self, draw: Draw) -> None:
+        """Encode everything again: the encoder has moved."""
+        self._moving = True
+        self.refresh()
+
+    def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
+        """All N posteriors, 1/N each."""
+        if self._components is None:
+            raise Refused("The full aggregate is empty; call prepare(batches) first.")
+        return self._components, LogWeights.uniform(len(self._components))
+
+    def log_density(self, z: Tensor, draw: Draw) -> Tensor:
+        """log q(z), shape (B,)."""
+        return log_density(z, *self.components(draw), block=self.block)
+
+    def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
+        """log q(z_j), shape (B, D); by convolution where there are many components, and they stand still."""
+        components, weights = self.components(draw)
+        if self._moving:
+            return marginal_log_density(z, components, weights, block=self.block)
+        if self._marginals is None:
+            self._marginals = log_marginals(components, self.block)
+        return self._marginals(z)
+
+    def bias(self, link: str) -> str:
+        """None, for the empirical aggregate."""
+        n = f"{len(self._components):,}" if self._components is not None else "N"
+        ceiling = f"; at most log N = {math.log(len(self._components)):.2f}" if self._components is not None else ""
+        return f"exact aggregate of the {n} points" + (ceiling if link == "index_code_mi" else "")

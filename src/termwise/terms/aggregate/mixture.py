@@ -1,0 +1,252 @@
+"""log q(z) over N Gaussians, joint and by dimension, with its gradient in z: exact, in bounded memory.
+
+q(z) = sum_n w_n N(z; mu_n, Sigma_n). Every log-component is phi(z) . a_n + c_n (`components.py`), so that the joint
+over B codes and N components is one matrix product and a streaming logsumexp. The product is taken in float64, because
+z^2 / sigma^2 cancels (in float32 it is off by 0.4 nats at sigma = 1e-3); the exponentials, once the maximum is
+subtracted, in float32, and to base 2, which costs a third. Codes for which even float64 may cancel too much (sigma
+below about 1e-5 of the range of the means) are taken from Sigma_n^(-1/2) (z - mu_n) directly, which cannot. So is one
+dimension's marginal, in float32, whose rounding is then relative and so harmless. Nothing ever holds a (B, N, D)
+tensor: `block` bounds what is held, and blocks of rows run side by side on the threads that there are.
+
+The components are constants: the gradient flows through z alone, where it is the responsibility-weighted mean of
+the components' own, and is found in the same pass.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from termwise.terms.aggregate.gaussians import BITS, LOG_2PI, Gaussians, LogWeights, gaussians
+from termwise.terms.aggregate.parallel import one_by_one, threads_for
+
+__all__ = ["Gaussians", "LogWeights", "Progress", "gaussians", "log_density", "marginal_log_density"]
+
+BLOCK = 2**18
+GPU_BLOCK = 2**26
+"""How many (code, component, dimension) triples a thread, or a GPU, holds at a time where one does not say: more no
+longer fit a core's cache; fewer leave a GPU idle."""
+
+FLOOR = -115.0
+"""Bits of mass, below the largest component's, under which a component cannot count; exp2 is slow where it
+underflows."""
+
+CANCELLATION = 1e-5
+"""Nats that the product's rounding may cost a code, by a bound that is seldom nearly reached."""
+
+Progress = Callable[[int, int], None]
+"""Told how many codes are done, and of how many."""
+
+
+def fitting_block(device: torch.device) -> int:
+    """The default block there."""
+    return BLOCK if device.type == "cpu" else GPU_BLOCK
+
+
+def log_density(
+    z: Tensor, components: Gaussians, weights: LogWeights, *, block: int | None = None, progress: Progress | None = None
+) -> Tensor:
+    """log q(z) of codes z, shape (B, D): shape (B,), in nats; at most `block` triples a thread are held at a time."""
+    return _LogDensity.apply(z, components, weights, block, progress)
+
+
+def marginal_log_density(
+    z: Tensor, components: Gaussians, weights: LogWeights, *, block: int | None = None, progress: Progress | None = None
+) -> Tensor:
+    """log q(z_j) of codes z, shape (B, D): shape (B, D), in nats, every component by itself; `block` as above."""
+    return _MarginalLogDensity.apply(z, components, weights, block, progress)
+
+
+class _LogDensity(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, z: Tensor, components: Gaussians, weights: LogWeights, block: int | None, progress: Progress | None
+    ) -> Tensor:
+        """log q(z); its gradient is found at once, where it is wanted."""
+        return _in_blocks(_joint_rows, ctx, z, components, weights, block, progress, factors=1)
+
+    @staticmethod
+    def backward(ctx: Any, upward: Tensor) -> tuple[Tensor, None, None, None, None]:
+        """The gradient in z alone."""
+        (gradient,) = ctx.saved_tensors
+        return upward.unsqueeze(1) * gradient, None, None, None, None
+
+
+class _MarginalLogDensity(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, z: Tensor, components: Gaussians, weights: LogWeights, block: int | None, progress: Progress | None
+    ) -> Tensor:
+        """log q(z_j); its gradient is found at once, where it is wanted."""
+        return _in_blocks(marginal_and_slope, ctx, z, components, weights, block, progress, factors=z.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, upward: Tensor) -> tuple[Tensor, None, None, None, None]:
+        """The gradient in z alone."""
+        (gradient,) = ctx.saved_tensors
+        return upward * gradient, None, None, None, None
+
+
+Rows = Callable[[Tensor, Gaussians, LogWeights, bool, int], tuple[Tensor, Tensor]]
+
+
+def _in_blocks(
+    density: Rows,
+    ctx: Any,
+    z: Tensor,
+    components: Gaussians,
+    weights: LogWeights,
+    block: int | None,
+    progress: Progress | None,
+    factors: int,
+) -> Tensor:
+    """`density` over so many rows of z that 512 components fit at a time; saves the gradient for the backward pass."""
+    block = block or fitting_block(z.device)
+    rows = max(1, block // (min(512, len(components)) * factors))
+    threads = threads_for(len(z) * len(components) * factors, z.device)
+    rows = min(rows, -(-len(z) // threads))
+    tasks = []
+    for start in range(0, len(z), rows):
+        own = None if weights.index is None else weights.index[start : start + rows]
+        part = z.detach()[start : start + rows]
+        theirs = LogWeights(weights.other, weights.own, own)
+        tasks.append(partial(density, part, components, theirs, ctx.needs_input_grad[0], block))
+    values, gradients, done = [], [], 0
+    for value, gradient in one_by_one(tasks, threads):
+        values.append(value)
+        gradients.append(gradient)
+        done += len(value)
+        if progress is not None:
+            progress(done, len(z))
+    ctx.save_for_backward(torch.cat(gradients))
+    return torch.cat(values).to(z.dtype)
+
+
+class _Product:
+    """Log-components as inner products with phi(z)."""
+
+    def __init__(self, z: Tensor, components: Gaussians, step: int) -> None:
+        self.z, self.components, self.features = z, components, components.features(z)
+        self.held = self.features.new_empty(len(z), step)  # written over, block after block
+
+    def bits(self, part: slice) -> Tensor:
+        """log2 N(z; mu_n, Sigma_n) of the components in `part`, float64, shape (B, n)."""
+        intercept, slope = self.components.intercept[part], self.components.slope[part]
+        held = self.held[:, : len(intercept)]
+        return torch.addmm(intercept, self.features, slope.T, beta=BITS, alpha=BITS, out=held)
+
+    def empty(self) -> Tensor:
+        """What is gathered before anything is."""
+        return self.z.new_zeros(self.features.shape)
+
+    def gather(self, gathered: Tensor, mass: Tensor, part: slice) -> None:
+        """Add what the components in `part` give to the gradient, by their mass, shape (B, n)."""
+        gathered.addmm_(mass, self.components.slope32[part])
+
+    def gradient(self, mean: Tensor) -> Tensor:
+        """d/dz log q(z), shape (B, D), from the mean by mass of what was gathered."""
+        return self.components.gradient(self.z, mean)
+
+
+class _Direct:
+    """Log-components from Sigma_n^(-1/2) (z - mu_n): several times slower, and nothing cancels."""
+
+    def __init__(self, z: Tensor, components: Gaussians) -> None:
+        self.z, self.components = z, components
+
+    def _standard(self, part: slice) -> tuple[Tensor, Tensor]:
+        """Sigma_n^(-1/2) (z - mu_n), shape (n, D, B), and the root of Sigma_n, shape (n, D, D) or (n, D, 1)."""
+        spread = self.components.spread[part].double()
+        offset = self.z.double().T - self.components.mean[part].double().unsqueeze(2)
+        if spread.dim() == 2:
+            return offset.div_(spread.unsqueeze(2)), spread.unsqueeze(2)
+        return torch.linalg.solve_triangular(spread, offset, upper=False), spread
+
+    def bits(self, part: slice) -> Tensor:
+        """As of a product."""
+        standard, root = self._standard(part)
+        diagonal = root if root.shape[2] == 1 else root.diagonal(dim1=1, dim2=2).unsqueeze(2)
+        constant = diagonal.log().sum((1, 2)) + 0.5 * self.z.shape[1] * LOG_2PI  # (n,)
+        return standard.square().sum(1).mul_(-0.5).sub_(constant.unsqueeze(1)).mul_(BITS).T.contiguous()
+
+    def empty(self) -> Tensor:
+        """As of a product."""
+        return self.z.new_zeros(self.z.shape)
+
+    def gather(self, gathered: Tensor, mass: Tensor, part: slice) -> None:
+        """As of a product; here the gradient itself."""
+        standard, root = self._standard(part)
+        if root.shape[2] == 1:
+            pull = standard.div_(root)
+        else:
+            pull = torch.linalg.solve_triangular(root.mT, standard, upper=True)
+        gathered.sub_(torch.einsum("bn,ndb->bd", mass.double(), pull).to(gathered.dtype))
+
+    def gradient(self, mean: Tensor) -> Tensor:
+        """As of a product."""
+        return mean
+
+
+def _joint_rows(
+    z: Tensor, components: Gaussians, weights: LogWeights, wants_gradient: bool, block: int
+) -> tuple[Tensor, Tensor]:
+    """log q(z), float64, shape (B,), and its gradient, shape (B, D), or an empty tensor."""
+    if components.cancellation(z) > CANCELLATION:
+        step = max(1, block // z.numel())
+        pairs: _Product | _Direct = _Direct(z, components)
+    else:
+        step = max(64, block // len(z))
+        pairs = _Product(z, components, min(step, len(components)))
+    peak = z.new_full((len(z),), -math.inf, dtype=torch.float64)
+    total = torch.zeros_like(peak)
+    gathered = pairs.empty()
+    held = z.new_empty(len(z), min(step, len(components)))  # written over, block after block
+    for start in range(0, len(components), step):
+        part = slice(start, start + step)
+        bits = pairs.bits(part)
+        weights.lift(bits, start)
+        higher = torch.maximum(peak, bits.amax(1))
+        mass = held[:, : bits.shape[1]].copy_(bits.sub_(higher.unsqueeze(1))).clamp_(min=FLOOR).exp2_()
+        shrink = (peak - higher).exp2()
+        total = total * shrink + mass.sum(1)
+        if wants_gradient:
+            pairs.gather(gathered.mul_(shrink.unsqueeze(1)), mass, part)
+        peak = higher
+    value = peak / BITS + total.log() + weights.other
+    if not wants_gradient:
+        return value, z.new_empty(0)
+    return value, pairs.gradient(gathered / total.unsqueeze(1).to(z.dtype))
+
+
+def marginal_and_slope(
+    z: Tensor, components: Gaussians, weights: LogWeights, wants_gradient: bool, block: int
+) -> tuple[Tensor, Tensor]:
+    """log q(z_j), float64, shape (B, D), and its gradient in z_j, likewise, or an empty tensor."""
+    count, dimension = z.shape
+    by_dimension = z.T.unsqueeze(2)  # (D, B, 1)
+    peak = z.new_full((dimension, count), -math.inf)
+    total = torch.zeros_like(peak, dtype=torch.float64)
+    pull = torch.zeros_like(peak)
+    step = min(len(components), max(1, block // (count * dimension)))
+    first, second = (z.new_empty(dimension * count * step) for _ in range(2))  # written over, block after block
+    for start in range(0, len(components), step):
+        part = slice(start, start + step)
+        shape = (dimension, count, min(step, len(components) - start))
+        standard, mass = (held[: math.prod(shape)].view(shape) for held in (first, second))
+        mean = components.mean[part].T.contiguous().unsqueeze(1)  # (D, 1, n); laid out as it is read
+        inverse = components.scale[part].T.contiguous().reciprocal().unsqueeze(1)
+        torch.sub(by_dimension, mean, out=standard).mul_(inverse)
+        torch.addcmul(inverse.log2(), standard, standard, value=-0.5 * BITS, out=mass)
+        weights.lift(mass, start)
+        higher = torch.maximum(peak, mass.amax(2))
+        mass.sub_(higher.unsqueeze(2)).clamp_(min=FLOOR).exp2_()
+        shrink = (peak - higher).exp2()
+        total = total * shrink + mass.sum(2)
+        if wants_gradient:
+            pull = pull * shrink - torch.bmm(standard.mul_(mass), inverse.transpose(1, 2)).squeeze(2)
+        peak = higher
+    value = peak.double() / BITS + total.log() + (weights.other - 0.5 * LOG_2PI)
+    return value.T, (pull / total).to(z.dtype).T if wants_gradient else z.new_empty(0)

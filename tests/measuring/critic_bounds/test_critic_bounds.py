@@ -1,0 +1,196 @@
+"""Critics trained anew: their bounds lie on the right side of quadrature and closed forms, and near them."""
+
+import pytest
+import torch
+from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
+
+import termwise as tw
+from termwise.data import load_data
+from termwise.errors import BadData, NoDensity, Refused, UnknownName
+from termwise.measuring.critic_bounds import critic_bounds as critic
+from termwise.measuring.critic_bounds.critic_bounds import critic_readings
+from termwise.measuring.critic_bounds.fixed_reference import Moments
+from termwise.models.passes import DataPass
+from termwise.terms.adversarial.critic_loss import SEPARATED
+from termwise.worlds import LinearGaussian, implicit_world
+from termwise.worlds.discrete import DiscreteWorld
+
+
+def dataset(x):
+    whole = load_data(x)
+    return whole.subset(torch.arange(len(whole)))
+
+
+class Hidden:
+    """A world whose posterior is sampled alone."""
+
+    def __init__(self, world):
+        self.world, self.generate, self.prior_law = world, world.generate, world.prior_law
+
+    def infer(self, x):
+        law = self.world.infer(x)[0]
+
+        class Implicit(Distribution):
+            arg_constraints = {}  # noqa: RUF012
+            has_rsample = True
+
+            def rsample(self, shape=()):
+                return law.rsample(shape)
+
+            def log_prob(self, value):
+                raise NoDensity("hidden")
+
+        return Implicit(law.batch_shape, law.event_shape, validate_args=False), None
+
+
+def equal(world):
+    """The world with equal weights."""
+    return DiscreteWorld(examples=world.examples, encode=world.encode, decode=world.decode)
+
+
+def two_modes(x):
+    """Two normals, one on either side of a place that x says."""
+    place = (x[:, :2] - 0.5).unsqueeze(1)
+    side = torch.tensor([[1.0, 0.0], [-1.0, 0.0]]).double()
+    parts = Independent(Normal(place + side, torch.full_like(place + side, 0.35)), 1)
+    return MixtureSameFamily(Categorical(logits=torch.zeros(len(x), 2).double()), parts, validate_args=False)
+
+
+SKEWED = equal(implicit_world(3))
+MIXED = DiscreteWorld(examples=SKEWED.examples, encode=two_modes, decode=SKEWED.decode)
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    return critic_readings(MIXED, dataset(MIXED.examples.repeat(64, 1)), steps=250, seed=1)
+
+
+def test_of_skewed_and_bent_posteriors_the_rate_is_read_from_below_and_the_elbo_from_above():
+    found, truth = critic_readings(SKEWED, dataset(SKEWED.examples.repeat(32, 1)), steps=25), SKEWED.truth()
+    for name, bound in (("rate", found["rate_nwj"]), ("elbo", found["elbo_upper_nwj"])):
+        assert bound.value == pytest.approx(truth[name], abs=4 * bound.stderr + 0.1)
+    assert found["rate_nwj"].lower < truth["rate"] and found["elbo_upper_nwj"].upper > truth["elbo"]
+
+
+def test_the_critic_adds_to_what_a_normal_of_the_same_moments_says_and_no_more_than_there_is(mixed):
+    log_q, grid, truth = MIXED.log_posterior, MIXED.grid, MIXED.truth()
+    density = log_q.exp() * grid.weights
+    mean = density @ grid.nodes
+    outer = torch.einsum("ng,gi,gj->nij", density, grid.nodes, grid.nodes) - torch.einsum("ni,nj->nij", mean, mean)
+    entropy = 0.5 * torch.logdet(2 * torch.pi * torch.e * outer)  # of the normals
+    missed = float((grid.mean(log_q, log_q) + entropy).mean())  # KL(q || r), by quadrature
+    rate, elbo = mixed["rate_nwj"], mixed["elbo_upper_nwj"]
+    assert missed > 0.3 and rate.value > truth["rate"] - 0.5 * missed
+    assert rate.lower < truth["rate"] and elbo.upper > truth["elbo"]
+    assert rate.value < truth["rate"] + 4 * rate.stderr and elbo.value > truth["elbo"] - 4 * elbo.stderr
+    assert mixed["rate_dv"].value == pytest.approx(rate.value, abs=0.05)
+
+
+def test_only_nwj_bounds_and_nothing_is_called_an_elbo(mixed):
+    assert set(mixed) == {"rate_nwj", "rate_dv", "elbo_upper_nwj", "elbo_upper_dv"}
+    assert {name for name in mixed if mixed[name].lower is not None} == {"rate_nwj"}
+    assert {name for name in mixed if mixed[name].upper is not None} == {"elbo_upper_nwj"}
+    assert mixed["rate_nwj"].lower < mixed["rate_nwj"].value
+    assert mixed["elbo_upper_nwj"].upper > mixed["elbo_upper_nwj"].value
+    assert "LOWER" in mixed["rate_nwj"].bias and "UPPER bound on the ELBO, and no ELBO" in mixed["elbo_upper_dv"].bias
+    assert mixed["rate_nwj"].n == 1024 and mixed.per_example["rate_nwj"].shape == (1024,)
+    (said,) = mixed.diagnosis
+    assert "250 steps on 512 other examples" in said and "more steps may raise the bound" in said
+
+
+@pytest.mark.parametrize("nats", [1.0, 20.0])
+def test_a_large_rate_is_read_as_well_as_a_small_one(nats):
+    world = LinearGaussian.random(0, latent=3, mutual_information=nats, diagonal=False)
+    data = dataset(world.data(600, seed=1))
+    found, exact = critic_readings(Hidden(world), data, steps=60), tw.measure(world, data)
+    off = found.per_example["rate_nwj"] - exact.per_example["rate"]
+    error = float(off.std()) / 600**0.5
+    assert abs(float(off.mean())) < 4 * error + 0.05 and error < 0.08
+    assert found["rate_nwj"].lower < exact["rate"].value
+
+
+def test_other_links_are_read_under_the_population_s_truth():
+    world = LinearGaussian.random(2, latent=3, mutual_information=1.0)
+    data = dataset(world.data(800, seed=1))
+    links = ("index_code_mi", "marginal_kl", "total_correlation")
+    found, truth = critic_readings(world, data, links=links, steps=100), world.truth()
+    for link in links:
+        reading = found[f"{link.removesuffix('_kl')}_nwj"]
+        assert reading.lower < truth[link] and reading.value > 0.5 * truth[link], f"{reading}; {truth[link]:.3f}"
+    assert len(found) == 6 and len(found.diagnosis) == 3
+
+
+def test_no_example_is_read_by_a_critic_that_saw_it(monkeypatch):
+    learnt, read = [], []
+
+    def spied(name, reads, knows, positions, steps, samples, seed):
+        learnt.append({float(v) for v in knows.data.tensor().flatten()})
+        read.append({float(v) for v in reads.data.tensor().flatten()})
+        assert reads.data.tensor().flatten().tolist() == positions.double().tolist()
+        zero = torch.zeros(2, len(positions)).double()
+        return critic._Found(name, positions, positions.double().expand(2, -1), zero, zero, None)
+
+    monkeypatch.setattr(critic, "_read", spied)
+    data, other = dataset(torch.arange(11.0).unsqueeze(1)), dataset(torch.arange(20.0, 31.0).unsqueeze(1))
+    found = critic_readings(SKEWED, data)
+    assert found.per_example["rate_nwj"].tolist() == list(range(11)), "each example's value stands in its place"
+    assert len(learnt) == 2 and all(not one & two for one, two in zip(learnt, read, strict=True))
+    assert read[0] | read[1] == set(range(11))
+    critic_readings(SKEWED, data, other)
+    assert learnt[2] == set(range(20, 31)) and read[2] == set(range(11))
+
+
+def test_the_bounds_are_nwj_s_and_dv_s_by_hand():
+    left, right = torch.tensor([[1.0, 2.0]]).double(), torch.tensor([[0.0, -1.0]]).double()
+    found = [critic._Found("rate", torch.tensor([1, 0]), torch.tensor([[3.0, 3.0]]).double(), left, right, left + 4)]
+    bounds = critic._bounds(found)
+    assert bounds["rate_nwj"].tolist() == pytest.approx([3 + 2 - 0.367879 + 1, 3 + 1 - 1 + 1])
+    assert float(bounds["rate_dv"].mean()) == pytest.approx(3 + 1.5 + 0.379885)  # -log((1 + 1/e) / 2)
+    assert bounds["elbo_upper_nwj"].tolist() == pytest.approx([-(6 + 5.632121), -(5 + 4)])
+
+
+def test_laws_that_are_told_apart_without_fail_are_warned_of():
+    far = torch.full((1, 4), 30.0).double()
+    found = [critic._Found("total_correlation", torch.arange(4), 0 * far, far, -far, None)]
+    readings = {key: critic._reading(key, held) for key, held in critic._bounds(found).items()}
+    assert "Beware" in critic._said("total_correlation", found, readings, "One") and SEPARATED < 1
+
+
+def test_the_reference_takes_covariances_where_they_pay_and_makes_codes_standard():
+    for diagonal in (True, False):
+        world = LinearGaussian.random(0, latent=6, mutual_information=2.0, diagonal=diagonal)
+        batches, moments = DataPass(Hidden(world), dataset(world.data(300))), Moments()
+        with torch.no_grad():
+            moments.take(batches)
+            draw = next(iter(batches()))
+            z = moments.standardised(draw.z, draw)
+            exact = world.infer(draw.x)[0].log_prob(draw.z)
+        assert moments.full is not diagonal
+        assert (z.mean(0).abs() < 4.5 / 300**0.5).all() and ((z.T @ z / 300 - torch.eye(6)).abs() < 0.4).all()
+        assert float((exact - moments.log_prob(draw.z, draw)).mean()) == pytest.approx(0, abs=0.05)
+
+
+def test_a_seed_says_it_all_and_the_random_state_and_the_model_are_left():
+    model = tw.VAE.build((6,), 2, posterior="noise-input", options={"hidden": [8]})
+    data, state = dataset((torch.rand(40, 6) > 0.5).float()), torch.get_rng_state()
+    before = {name: held.clone() for name, held in model.state_dict().items()}
+    one, same, other = (critic_readings(model, data, steps=3, seed=seed).per_example["rate_nwj"] for seed in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    assert torch.equal(torch.get_rng_state(), state) and model.training
+    assert all(torch.equal(held, before[name]) for name, held in model.state_dict().items())
+
+
+def test_what_cannot_be_read_is_refused():
+    data = dataset(torch.zeros(8, 4))
+    with pytest.raises(UnknownName, match="Unknown link for a critic 'dimension_wise_kl'"):
+        critic_readings(SKEWED, data, links=("dimension_wise_kl",))
+    with pytest.raises(Refused, match="critic steps must be 1 or more"):
+        critic_readings(SKEWED, data, steps=0)
+    with pytest.raises(BadData, match="got 3"):
+        critic_readings(SKEWED, dataset(torch.zeros(3, 4)))
+
+
+def test_a_model_without_density_layer_or_decoder_is_still_read_by_a_critic():
+    model = tw.adapt(encode=lambda x: SKEWED.encode(x.double()))
+    account = tw.measure(model, SKEWED.examples.repeat(4, 1), critic=True, critic_steps=5)
+    assert set(account) == {"rate_nwj", "rate_dv"} and "decode" in account.diagnosis[-1]

@@ -1,0 +1,162 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Independent, Laplace
+
+import termwise as tw
+from helpers.brute_force import full_covariance_log_prob, mixture_log_prob
+from termwise.errors import BadData, Refused
+from termwise.models.passes import own_randomness
+from termwise.worlds import LinearGaussian
+
+LINKS = ("rate", "index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl")
+
+
+@pytest.mark.parametrize(("seed", "nats", "diagonal"), [(0, 1.0, True), (1, 2.0, True), (2, 3.0, False)])
+def test_the_account_agrees_with_the_closed_form_of_a_random_world(seed, nats, diagonal):
+    world = LinearGaussian.random(seed, latent=3, mutual_information=nats, diagonal=diagonal)
+    account = tw.measure(world, world.data(20_000, seed=seed), seed=seed)
+    truth = world.truth()
+    for name in (*LINKS, "distortion", "elbo"):
+        reading = account[name]
+        assert abs(reading.value - truth[name]) < 4 * reading.stderr, f"{reading}; the truth is {truth[name]:.4f}"
+
+
+@pytest.mark.parametrize("sigma", [1e-3, 0.05, 1.0])
+@pytest.mark.parametrize("diagonal", [True, False])
+def test_the_account_agrees_with_brute_force_at_the_same_codes(sigma, diagonal, monkeypatch):
+    """E log q(z|x) in closed form, log q(z) and log q(z_j) in float64; the codes' noise left in."""
+    monkeypatch.setattr("termwise.measuring.elbo.control_variates.LEAST", 10**9)
+    world = LinearGaussian.random(3, latent=4, mutual_information=2.0, diagonal=diagonal)
+    spread = world.posterior_covariance
+    world = LinearGaussian(
+        **{**vars(world), "posterior_covariance": spread * sigma**2 / float(spread.diagonal().mean())}
+    )
+    x = world.data(400)
+    account = tw.measure(world, x, seed=7)
+    posterior = world.infer(x)[0]
+    with own_randomness(7):
+        z = posterior.rsample()
+    weight = torch.tensor(-math.log(400))
+    covariance = world.posterior_covariance
+    _, marginal = mixture_log_prob(z, posterior.mean, posterior.stddev, weight)
+    if diagonal:
+        joint, _ = mixture_log_prob(z, posterior.mean, posterior.stddev, weight)
+    else:
+        joint = full_covariance_log_prob(z, posterior.mean, posterior.scale_tril, float(weight))
+    own = -0.5 * float(torch.logdet(2 * math.pi * math.e * covariance))
+    mean = posterior.mean.double()
+    rate = own + 0.5 * (covariance.trace() + mean.square().sum(1)) + 2 * math.log(2 * math.pi)
+    brute = {
+        "rate": rate,
+        "index_code_mi": own - joint,
+        "marginal_kl": rate - own + joint,
+        "total_correlation": joint - marginal.sum(1),
+        "dimension_wise_kl": rate - own + marginal.sum(1),
+    }
+    for name, values in brute.items():
+        assert account[name].value == pytest.approx(float(values.mean()), abs=1e-5), name
+
+
+def test_the_links_sum_to_the_rate_for_every_example():
+    for diagonal in (True, False):
+        world = LinearGaussian.random(3, latent=4, mutual_information=2.0, diagonal=diagonal)
+        values = tw.measure(world, world.data(400), seed=7).per_example
+        torch.testing.assert_close(values["index_code_mi"] + values["marginal_kl"], values["rate"])
+        torch.testing.assert_close(
+            values["total_correlation"] + values["dimension_wise_kl"], values["marginal_kl"], atol=1e-9, rtol=1e-9
+        )
+
+
+def test_a_collapsed_posterior_reads_zero_for_every_link():
+    model = tw.adapt(encode=lambda x: (torch.zeros(len(x), 10), torch.zeros(len(x), 10)))
+    account = tw.measure(model, torch.randn(2000, 3))
+    assert all(abs(account[name].value) < 0.01 for name in LINKS)
+    assert any("collapsed whole" in sentence for sentence in account.diagnosis)
+
+
+def test_the_standard_error_is_over_examples_and_more_codes_make_it_smaller():
+    world = LinearGaussian.random(0, mutual_information=2.0)
+    x = world.data(500)
+    one, many = tw.measure(world, x), tw.measure(world, x, samples=30)
+    rough = one.per_example["distortion"].numpy()
+    assert one["distortion"].stderr == pytest.approx(np.std(rough, ddof=1) / math.sqrt(500))
+    values = one.per_example["index_code_mi"].numpy()
+    assert one["index_code_mi"].stderr == pytest.approx(np.std(values, ddof=1) / math.sqrt(500))
+    assert one["index_code_mi"].value == pytest.approx(values.mean())
+    half = 1.959964 * one["index_code_mi"].stderr
+    assert one["index_code_mi"].interval == pytest.approx([values.mean() - half, values.mean() + half])
+    assert many["distortion"].stderr < 0.9 * one["distortion"].stderr
+    assert many["rate"].stderr == pytest.approx(one["rate"].stderr)  # in closed form: no codes in it
+
+
+def test_by_dimension_readings_sum_to_the_whole():
+    world = LinearGaussian.random(1)
+    account = tw.measure(world, world.data(1000))
+    assert len(account["index_code_mi_by_dimension"].value) == 4
+    for name in ("rate", "dimension_wise_kl"):
+        assert sum(account[f"{name}_by_dimension"].value) == pytest.approx(account[name].value, rel=1e-5)
+        assert len(account[f"{name}_by_dimension"].stderr) == 4
+
+
+def test_saturation_at_log_n_is_said_and_silences_what_would_then_mislead():
+    """Codes x, each with a needle of its own: q(z) is the prior, but 200 points of it do not show that."""
+    apart = tw.adapt(encode=lambda x: (x, torch.full_like(x, -14.0)))
+    account = tw.measure(apart, torch.randn(200, 3))
+    assert account["index_code_mi"].value == pytest.approx(math.log(200), abs=1e-3)
+    assert account["marginal_kl"].value > 10
+    assert "ceiling" in account.diagnosis[0] and "log N = 5.30" in account["index_code_mi"].bias
+    assert not any("entangled" in sentence or "far from the prior" in sentence for sentence in account.diagnosis)
+
+
+def test_grey_values_under_a_bernoulli_are_said_to_be_no_likelihood():
+    grey, binary = torch.rand(50, 4), (torch.rand(50, 4) > 0.5).float()
+    model = tw.adapt(
+        encode=lambda x: (x[:, :2], torch.zeros(len(x), 2)),
+        decode=lambda z: torch.full((len(z), 4), 0.5),
+        likelihood="bernoulli",
+    )
+    assert "cross-entropy" in tw.measure(model, grey)["distortion"].bias
+    assert "cross-entropy" not in tw.measure(model, binary)["distortion"].bias
+    assert tw.measure(model, binary)["distortion"].value == pytest.approx(4 * math.log(2))
+
+
+def test_a_prior_that_does_not_factorise_has_no_dimension_wise_kl():
+    prior = torch.distributions.MultivariateNormal(torch.zeros(2), torch.tensor([[1.0, 0.5], [0.5, 1.0]]))
+    model = tw.adapt(encode=lambda x: (x, torch.zeros_like(x)), prior=prior)
+    account = tw.measure(model, torch.randn(300, 2))
+    assert "dimension_wise_kl" not in account and "total_correlation" in account
+    assert account["rate"].estimator == "Monte Carlo"
+
+
+def test_a_posterior_that_is_no_normal_has_its_rate_alone_and_says_why():
+    model = tw.adapt(encode=lambda x: Independent(Laplace(x, torch.ones_like(x)), 1))
+    account = tw.measure(model, torch.randn(300, 2))
+    assert set(account) == {"rate"} and "Laplace" in account.diagnosis[-1]
+
+
+def test_measuring_leaves_the_model_and_the_random_state_as_they_were():
+    class Body(nn.Sequential):
+        def encode(self, x):
+            return self(x).chunk(2, 1)
+
+    body = Body(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
+    body[2].eval()
+    before = {name: held.clone() for name, held in body.state_dict().items()}
+    modes = [part.training for part in body.modules()]
+    x = torch.randn(64, 4)
+    state = torch.get_rng_state()
+    tw.measure(tw.adapt(encode=body.encode), x)
+    assert torch.equal(state, torch.get_rng_state())
+    assert [part.training for part in body.modules()] == modes == [True, True, True, False]
+    assert all(torch.equal(held, before[name]) for name, held in body.state_dict().items())
+
+
+def test_one_example_is_refused():
+    with pytest.raises(BadData):
+        tw.measure(LinearGaussian.random(0), torch.zeros(1, 6))
+    with pytest.raises(Refused, match="samples"):
+        tw.measure(LinearGaussian.random(0), torch.zeros(9, 6), samples=0)

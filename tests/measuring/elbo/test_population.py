@@ -1,0 +1,99 @@
+import math
+
+import pytest
+import torch
+
+import termwise as tw
+from termwise.account.reading import Reading
+from termwise.measuring.elbo.population import KIN, LEAST, Known, Term, carried_on, population_reading
+from termwise.worlds import LinearGaussian
+
+
+def levels(*means, spread=0.01, count=4000):
+    noise = torch.randn(count, 1, dtype=torch.float64)
+    return torch.tensor(means, dtype=torch.float64) + spread * (noise - noise.mean())
+
+
+def test_an_error_that_falls_as_one_over_n_is_carried_to_its_end():
+    end = carried_on(levels(2.0 + 0.1, 2.0 + 0.2, 2.0 + 0.4))
+    assert float(end.influence.mean()) == pytest.approx(2.0) and end.shrinking
+
+
+def test_between_one_over_n_and_the_steps_own_ratio_the_end_is_halfway():
+    end = carried_on(levels(1.0, 1.3, 1.3 + 0.3 / 0.6))  # r = 0.6: to -0.45 by it, to -0.3 by 1/N
+    assert float(end.influence.mean()) == pytest.approx(1.0 - (0.3 + 0.45) / 2)
+
+
+def test_steps_that_hardly_shrink_have_no_end_in_sight_unless_they_are_too_small_to_matter():
+    n = 4000
+    points = Reading("index_code_mi", 7.0, 0.1, None, None, None, "nats", "", "", n)
+    for near, seen in ((levels(1.0, 1.5, 2.05), False), (levels(1.0, 1.001, 1.0021, spread=1.0), True)):
+        assert not carried_on(near).shrinking
+        known = Known(near[:, 0] + 1, (near[:, :1] - 1).expand(n, 5), near)
+        assert (population_reading(Term(torch.zeros(n), joint=1), known, known, points).stderr is not None) == seen
+
+
+def test_the_influence_tells_the_error_of_the_end_by_the_delta_method():
+    """Against a numerical derivative in the weight of one example."""
+    torch.manual_seed(0)
+    near = levels(1.0, 1.2, 1.55) + 0.02 * torch.randn(4000, 3, dtype=torch.float64)
+    influence = carried_on(near).influence
+    for n in (0, 17, 999):
+        weight, tiny = torch.ones(4000, dtype=torch.float64), 1e-4
+        weight[n] += tiny
+        moved = near * weight.unsqueeze(1) * 4000 / weight.sum()
+        slope = (carried_on(moved).influence.mean() - influence.mean()) / (tiny / 4000)
+        assert float(slope) == pytest.approx(float(influence[n] - influence.mean()), abs=2e-3)
+
+
+def test_a_bracket_takes_each_side_from_the_bound_that_holds_there():
+    n = 4000
+    known = Known(torch.full((n,), 3.0), torch.full((n, 5), 1.0), torch.full((n, 3), 2.0))
+    known.below[:, 1] = 1.5  # the tightest from below
+    points = Reading("index_code_mi", 7.0, 0.1, None, None, None, "nats", "", "", n)
+    reading = population_reading(Term(torch.full((n,), 10.0), joint=-1), known, known, points)
+    assert (reading.lower, reading.value, reading.upper) == pytest.approx((7.0, 8.0, 8.5), abs=1e-4)
+    assert reading.name == "population_mi"
+    difference = Term(torch.zeros(n), joint=1, marginal=-1)
+    reading = population_reading(difference, known, known, points)
+    assert (reading.lower, reading.upper) == pytest.approx((1.5 - 3.0, 3.0 - 1.5), abs=1e-4)
+
+
+def test_what_five_hundred_points_cannot_show_the_population_readings_do():
+    """MI of 5 nats from 500 points (log N = 6.2): the points' own reading is off by tens of standard errors."""
+    world = LinearGaussian.random(0, latent=4, mutual_information=5.0)
+    account, truth = tw.measure(world, world.data(500, seed=1)), world.truth()
+    points, population = account["index_code_mi"], account["population_mi"]
+    assert truth["index_code_mi"] - points.value > 5 * points.stderr
+    assert abs(population.value - truth["index_code_mi"]) < 4 * population.stderr
+    assert population.lower < truth["index_code_mi"] < population.upper
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say_and_brackets_always():
+    """120 worlds: 95% intervals miss at most 14 (0.1% of a binomial), brackets at most 5 (0.1% at 1%)."""
+    missed, outside = dict.fromkeys(KIN, 0), dict.fromkeys(KIN, 0)
+    for seed in range(120):
+        nats = 0.5 + 3.5 * (seed % 8) / 8
+        world = LinearGaussian.random(seed, 1 + seed % 5, 6, nats, diagonal=seed % 3 > 0)
+        account, truth = tw.measure(world, world.data(400, seed=1000 + seed)), world.truth()
+        for name in KIN:
+            reading = account[KIN[name]]
+            missed[name] += not reading.interval[0] <= truth[name] <= reading.interval[1]
+            outside[name] += not reading.lower <= truth[name] <= reading.upper
+    assert max(missed.values()) <= 14, missed
+    assert max(outside.values()) <= 5, outside
+
+
+def test_a_model_that_tells_all_points_apart_has_a_bracket_for_an_interval():
+    far_apart = tw.adapt(encode=lambda x: (100 * x, torch.full_like(x, -9.0)))
+    population = tw.measure(far_apart, torch.randn(200, 3))["population_mi"]
+    assert population.interval == [population.lower, population.upper]
+    assert population.lower < math.log(200) + 1e-3 < population.upper
+    assert "out of sight" in population.bias
+    # z = 100 x + sigma e, sigma = exp(-4.5), x standard normal: 3/2 log (1 + 100^2 / sigma^2)
+    assert population.lower < 1.5 * math.log1p(100**2 / math.exp(-9.0)) < population.upper
+
+
+def test_few_examples_say_nothing_of_the_population():
+    world = LinearGaussian.random(0)
+    assert not set(KIN.values()) & set(tw.measure(world, world.data(LEAST - 1)))

@@ -1,0 +1,131 @@
+"""The run folder: what it refuses, and what it is after a start that was cut short."""
+
+import pytest
+
+import termwise as tw
+from helpers.killed_runs import differences
+from helpers.short_runs import examples, small
+from termwise.errors import BadData, Refused
+from termwise.training import RunFolder, config_from
+from termwise.training.run_folder import write_atomically
+
+
+def train(path, **options):
+    given = {"epochs": 1, "latent": 2, "recipe": "vae", "data": examples()} | options
+    return tw.train(out=path, progress=False, **{k: v for k, v in given.items() if v is not None})
+
+
+def content(path):
+    return {file.relative_to(path): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(Refused, match="holds files that are no run's"):
+            train(tmp_path, overwrite=overwrite)
+    assert content(tmp_path).keys() == {(tmp_path / "thesis.tex").relative_to(tmp_path)}
+
+
+def test_a_run_is_not_overwritten_unasked_and_begins_anew_when_asked(tmp_path):
+    path = tmp_path / "run"
+    first = train(path)
+    held = content(path)
+    with pytest.raises(Refused, match=r"holds a run already\. Resume it"):
+        train(path, latent=3)
+    assert content(path) == held
+    again = train(path, latent=3, overwrite=True)
+    assert again.model.latent == 3
+    assert len(again.metrics()) == len(first.metrics())
+
+
+def test_a_finished_run_that_is_resumed_stays_as_it_was(tmp_path):
+    path = tmp_path / "run"
+    train(path)
+    held = content(path)
+    train(path, resume=True)
+    assert content(path) == held
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"epochs": 1},
+        {"epochs": 3, "latent": 3},
+        {"latent": 3},
+        {"recipe": "beta-vae"},
+        {"seed": 9},
+        {"learning_rate": 0.5},
+        {"likelihood": "normal"},
+        {"recipe": None, "objective": tw.objectives.distortion()},
+        {"latent": None, "model": small(likelihood="normal:0.1")},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_run_is_not_resumed_with_another_setting(tmp_path, other):
+    train(tmp_path / "run", epochs=2)
+    held = content(tmp_path / "run")
+    with pytest.raises(Refused, match="begun with another configuration"):
+        train(tmp_path / "run", resume=True, **other)
+    assert content(tmp_path / "run") == held
+
+
+def test_a_run_goes_on_beyond_its_end_as_if_it_had_been_longer_from_the_start(tmp_path):
+    longer, path = tmp_path / "longer", tmp_path / "run"
+    train(longer, epochs=3)
+    train(path)
+    for stale in (*RunFolder(path).quality_files, RunFolder(path).attributes_file):
+        stale.write_text("{}")
+    run = train(path, epochs=3, resume=True)
+    assert not differences(path, longer)
+    assert run.config.training.epochs == RunFolder(path).config().training.epochs == 3
+
+
+def test_a_longer_run_that_cannot_go_on_keeps_what_was_found(tmp_path):
+    path = tmp_path / "run"
+    train(path)
+    (path / "metrics.jsonl").write_bytes(b"")
+    held = content(path)
+    with pytest.raises(BadData, match=r"metrics\.jsonl must have"):
+        train(path, epochs=3, resume=True)
+    assert content(path) == held
+
+
+def test_there_is_nothing_to_resume_where_nothing_was_begun(tmp_path):
+    with pytest.raises(BadData, match=r"no run folder: it has no config\.toml"):
+        train(tmp_path / "run", resume=True)
+
+
+def test_a_start_that_was_cut_short_can_be_made_again(tmp_path):
+    whole, path = tmp_path / "whole", tmp_path / "run"
+    train(whole)
+    (path / "checkpoints").mkdir(parents=True)
+    (path / "config.toml.part").write_text("[da")
+    train(path)
+    assert content(path) == content(whole)
+
+
+def test_a_run_without_a_checkpoint_resumes_from_its_beginning(tmp_path):
+    """Killed before the first checkpoint; and, where it overwrites another run, with that one's metrics still there."""
+    path = tmp_path / "run"
+    train(path)
+    held = content(path)
+    (path / "checkpoints" / "last.pt").unlink()
+    train(path, resume=True)
+    assert content(path) == held
+
+
+def test_beginning_anew_leaves_nothing_of_the_old_run(tmp_path):
+    train(tmp_path)
+    RunFolder(tmp_path).create(config_from({}))
+    assert {str(name) for name in content(tmp_path)} == {"config.toml"}
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+    file = tmp_path / "file"
+    write_atomically(file, b"old")
+    with pytest.raises(TypeError):
+        write_atomically(file, "no bytes")
+    assert file.read_bytes() == b"old"
+    write_atomically(file, b"new")
+    assert file.read_bytes() == b"new"

@@ -11,10 +11,10 @@ import termwise
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "termwise"
 ORDER = (
-    "errors", "account", "data", "models", "terms", "objectives", "training", "worlds", "measuring", "verify", "report",
+    "errors", "registry", "account", "data", "models", "terms", "objectives", "training", "worlds", "measuring", "verify", "report",
     "api", "cli",
 )  # fmt: skip
-OF_WORLDS = ("errors", "data", "models", "worlds")
+OF_WORLDS = ("errors", "registry", "account", "data", "models", "worlds")
 LONGEST = 400
 PRIVATE = re.compile(r"/wor[k]\b|/tmp/bas[h]")  # paths of a builder's machine; brackets keep this line from matching
 

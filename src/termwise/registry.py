@@ -1,0 +1,247 @@
+"""Registries: tables of what goes by a name, one row each.
+
+A row alone makes a thing known to the configuration, to `--help`, to the errors that name what is near, to the README's
+lists and to every property test. Rows are added in three ways, and are then alike:
+
+    here        a row in the table
+    Python      termwise.LIKELIHOODS.add(Row("poisson", Poisson, "counts, from a log rate"))
+    a package   an entry point in the registry's group, whose object is the row:
+                [project.entry-points."termwise.likelihoods"]
+                poisson = "my_package.poisson:ROW"
+"""
+
+import inspect
+import pkgutil
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import ConfigDict, ValidationError, create_model
+
+from termwise.errors import Refused, UnknownName
+
+
+class Named(Protocol):
+    """Anything that can be a row: it has a name."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a configuration."""
+        ...
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that is made by name.
+
+    Attributes:
+        name: What it is called in a configuration.
+        make: What makes it, from options that its annotations check; or where that is, "module:attribute", so that a
+            list of names need not wait for the import.
+        summary: What it is, in one line.
+        examples: How it is written in a configuration; by its name alone where left out.
+
+    Example:
+        >>> Row("half", lambda of=1.0: of / 2, "half of a number", examples=("half:3",)).shown
+        ('half:3',)
+    """
+
+    name: str
+    make: Callable[..., Any] | str
+    summary: str
+    examples: tuple[str, ...] = ()
+
+    @property
+    def maker(self) -> Callable[..., Any]:
+        """What makes it, imported."""
+        return pkgutil.resolve_name(self.make) if isinstance(self.make, str) else self.make
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """How lists show it."""
+        return self.examples or (self.name,)
+
+    @property
+    def options(self) -> dict[str, inspect.Parameter]:
+        """What it can be given, by the name that a configuration uses: `lambda_` is lambda."""
+        return {name.rstrip("_"): parameter for name, parameter in inspect.signature(self.maker).parameters.items()}
+
+
+R = TypeVar("R", bound=Named)
+MadeR = TypeVar("MadeR", bound=Row)
+
+
+class PluginFailed(UserWarning):
+    """Another package's row that cannot be had; the rest of its registry can."""
+
+
+class Registry(Mapping[str, R], Generic[R]):
+    """Rows by name, in the order of the table; those of other packages last.
+
+    Args:
+        what: What a row is, in the singular: "likelihood".
+        group: The entry-point group by which other packages bring rows, "termwise.likelihoods".
+        rows: The rows that are known from the start.
+
+    Example:
+        >>> shapes = Registry("shape", "termwise.shapes", [Row("round", lambda: "o", "a circle")])
+        >>> _ = shapes.add(Row("square", lambda: "#", "four sides"))
+        >>> list(shapes)
+        ['round', 'square']
+        >>> shapes["sqare"]
+        Traceback (most recent call last):
+        termwise.registry.UnknownRow: Unknown shape 'sqare'. Did you mean 'square'? Known: round, square.
+    """
+
+    def __init__(self, what: str, group: str, rows: Iterable[R]) -> None:
+        self.what, self.group = what, group
+        self._rows: dict[str, R] = {}
+        self._plugged = False
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: R) -> R:
+        """Make one more row known.
+
+        Raises:
+            Refused: There is a row of this name, which would be lost.
+        """
+        if row.name in self._rows:
+            raise Refused(f"There is a {self.what} called {row.name!r} already. Give yours another name.")
+        self._rows[row.name] = row
+        return row
+
+    def __getitem__(self, name: str) -> R:
+        if name not in self._all():
+            raise UnknownRow(self.what, name, self.shown())
+        return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._all()
+
+    def shown(self) -> list[str]:
+        """How a configuration writes each row: what help and errors list."""
+        return [form for row in self._all().values() for form in getattr(row, "shown", (row.name,))]
+
+    def _all(self) -> dict[str, R]:
+        if not self._plugged:
+            self._plugged = True  # first, so that a plugin may look at the registry while it is imported
+            for point in _entry_points().select(group=self.group):
+                self._plug(point)
+        return self._rows
+
+    def _plug(self, point: EntryPoint) -> None:
+        package = point.dist.name if point.dist is not None else "a package"
+        try:
+            self.add(point.load())
+        except Exception as error:  # whatever another package raises must not stop this one
+            warnings.warn(
+                f"The {self.what} {point.name!r} of {package} cannot be had ({type(error).__name__}: {error}). Mend or "
+                f"uninstall {package}.",
+                PluginFailed,
+                stacklevel=2,
+            )
+
+
+class Makers(Registry[MadeR]):
+    """A registry whose rows make something, from options that are checked.
+
+    Example:
+        >>> halves = Makers("half", "termwise.halves", [Row("half", lambda of=1.0: of / 2, "half of a number")])
+        >>> halves.build("half", of=3.0)
+        1.5
+        >>> halves.build("half", off=3.0)
+        Traceback (most recent call last):
+        termwise.errors.UnknownName: Unknown option of half 'half' 'off'. Did you mean 'of'? Known: of.
+    """
+
+    def build(self, name: str, *given: Any, **options: Any) -> Any:
+        """What the row called `name` makes.
+
+        Args:
+            name: The row's.
+            *given: What every row of this registry is given first, such as the number of latent dimensions.
+            **options: The row's own, by name; values are checked, and converted, by the maker's annotations.
+
+        Raises:
+            UnknownName: There is no such row, or no such option.
+            Refused: An option cannot have this value.
+        """
+        row = self[name]
+        own = dict(list(row.options.items())[len(given) :])
+        options = {option.rstrip("_"): value for option, value in options.items()}
+        open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values())
+        for option in options:
+            if option not in own and not open_ended:
+                if not own:
+                    raise Refused(f"{self.what.capitalize()} {name!r} takes no options; got {option!r}.")
+                raise UnknownName(f"option of {self.what} {name!r}", option, own)
+        try:
+            checked = _checked(row.maker, {_parameter(own, option): value for option, value in options.items()})
+        except ValidationError as error:
+            raise Refused(f"{self.what.capitalize()} {name!r}: {'; '.join(_mistakes(error, options))}.") from None
+        return row.maker(*given, **checked)
+
+    def from_spec(self, spec: str, *given: Any) -> Any:
+        """What "name" or "name:argument" makes, such as "normal:0.1"; the argument is the row's first option."""
+        name, colon, argument = spec.partition(":")
+        if name not in self:
+            raise UnknownRow(self.what, spec, self.shown())
+        if not colon:
+            return self.build(name, *given)
+        own = list(self[name].options)[len(given) :]
+        if not own:
+            raise Refused(f"{self.what.capitalize()} {name!r} takes no argument; got {spec!r}. Say {name!r}.")
+        return self.build(name, *given, **{own[0]: argument})
+
+
+class UnknownRow(UnknownName, KeyError):
+    """A name that no row of a registry has."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@cache
+def _entry_points() -> EntryPoints:
+    """Those of all packages, read once: it costs tens of milliseconds."""
+    return entry_points().select()
+
+
+def _parameter(own: Mapping[str, inspect.Parameter], option: str) -> str:
+    """The maker's name for an option: lambda_ where a configuration says lambda."""
+    return own[option].name if option in own else option
+
+
+def _checked(maker: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, each as its annotation has it; ValidationError where one cannot be."""
+    parameters = inspect.signature(maker, eval_str=True).parameters
+    fields: dict[str, Any] = {
+        name: (Any if parameters[name].annotation is inspect.Parameter.empty else parameters[name].annotation, ...)
+        for name in options
+        if name in parameters
+    }
+    config = ConfigDict(arbitrary_types_allowed=True, extra="allow", protected_namespaces=())
+    model = create_model("Options", __config__=config, **fields)
+    checked = model.model_validate(dict(options))
+    return {name: getattr(checked, name) for name in options}
+
+
+def _mistakes(error: ValidationError, given: Mapping[str, Any]) -> Iterator[str]:
+    """One for every option: of the ways in which it might have been meant, what the nearest misses."""
+    for option, value in given.items():
+        misses = [mistake for mistake in error.errors() if str(mistake["loc"][0]).rstrip("_") == option]
+        if misses:
+            misses = misses[::-1] if isinstance(value, dict) else misses  # a table was meant as a schedule
+            nearest = max(misses, key=lambda mistake: len(mistake["loc"]))
+            inner = f"{nearest['loc'][-1]}: " if len(nearest["loc"]) > 2 else ""
+            yield f"{option} = {value!r} cannot be: {inner}{nearest['msg']}"

@@ -135,7 +135,7 @@ class Registry(Mapping[str, R], Generic[R]):
     def _all(self) -> dict[str, R]:
         if not self._plugged:
             self._plugged = True  # first, so that a plugin may look at the registry while it is imported
-            for point in _entry_points().select(group=self.group):
+            for point in _entry_points(self.group):
                 self._plug(point)
         return self._rows
 
@@ -212,9 +212,9 @@ class UnknownRow(UnknownName, KeyError):
 
 
 @cache
-def _entry_points() -> EntryPoints:
-    """Those of all packages, read once: it costs tens of milliseconds."""
-    return entry_points().select()
+def _entry_points(group: str) -> EntryPoints:
+    """Those of all packages in a group, read once."""
+    return entry_points(group=group)
 
 
 def _parameter(own: Mapping[str, inspect.Parameter], option: str) -> str:

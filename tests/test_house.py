@@ -11,8 +11,8 @@ import termwise
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "termwise"
 ORDER = (
-    "errors", "registry", "account", "data", "models", "terms", "objectives", "training", "worlds", "measuring", "verify",
-    "report", "api", "cli",
+    "errors", "registry", "account", "data", "models", "terms", "objectives", "training", "worlds", "measuring",
+    "verify", "report", "api", "cli",
 )  # fmt: skip
 OF_WORLDS = ("errors", "registry", "account", "data", "models", "worlds")
 LONGEST = 400

@@ -1,6 +1,6 @@
 """Nats -> weighted sums -> players: schedules, objectives, games, and the table of recipes."""
 
-from termwise.objectives.game import Game, OptimizerSettings, Player, solo
+from termwise.objectives.game import Game, Player, solo
 from termwise.objectives.objective import (
     Objective,
     Weighted,
@@ -14,10 +14,12 @@ from termwise.objectives.objective import (
     rate,
     total_correlation,
 )
+from termwise.objectives.optimizers import OPTIMIZERS, OptimizerSettings
 from termwise.objectives.recipes import RECIPES, recipe
 from termwise.objectives.schedules import Constant, Cosine, Cyclical, Linear, WarmUp
 
 __all__ = [
+    "OPTIMIZERS",
     "RECIPES",
     "Constant",
     "Cosine",

@@ -6,8 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 
 from termwise.errors import Refused, UnknownName
 from termwise.objectives.aggregates import MemorySpec
-from termwise.objectives.game import Game, OptimizerSettings, solo
+from termwise.objectives.game import Game, solo
 from termwise.objectives.objective import Objective, Shape, Weighted, distortion
+from termwise.objectives.optimizers import OptimizerSettings
 from termwise.objectives.recipes import recipe
 from termwise.objectives.references import reference_from
 from termwise.objectives.schedules import Weight, as_schedule

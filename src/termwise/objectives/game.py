@@ -2,29 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from torch import nn
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.objectives.objective import Breakdown, Objective, Weighted
-from termwise.objectives.schedules import Constant, Weight
+from termwise.objectives.optimizers import OptimizerSettings
+from termwise.objectives.schedules import Constant
 from termwise.terms.adversarial.adversary import Adversarial, Adversary
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.link import Link
-
-
-class OptimizerSettings(BaseModel):
-    """How a player moves."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
-    learning_rate: Weight = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = Field(default=0.0, ge=0)
-    momentum: float = Field(default=0.0, ge=0, lt=1)
 
 
 @dataclass(frozen=True)

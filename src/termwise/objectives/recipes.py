@@ -16,7 +16,7 @@ from torch import nn
 from termwise.errors import Refused, UnknownName
 from termwise.objectives.aggregates import AnyMemory, memory_from
 from termwise.objectives.freeze_rule import Equilibrium
-from termwise.objectives.game import DECODER, ENCODER, Game, OptimizerSettings, Player, solo
+from termwise.objectives.game import DECODER, ENCODER, Game, Player, solo
 from termwise.objectives.objective import (
     Objective,
     Opposed,
@@ -31,6 +31,7 @@ from termwise.objectives.objective import (
     rate,
     total_correlation,
 )
+from termwise.objectives.optimizers import OptimizerSettings
 from termwise.objectives.references import AnyReference, reference_from
 from termwise.objectives.schedules import Linear, Weight
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast

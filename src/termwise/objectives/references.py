@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
 
 from termwise.errors import Refused, UnknownName
-from termwise.objectives.game import OptimizerSettings
+from termwise.objectives.optimizers import OptimizerSettings
 from termwise.terms.adversarial.learned_reference import LearnedReference
 from termwise.terms.reference import Reference
 

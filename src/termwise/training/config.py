@@ -11,7 +11,7 @@ from pydantic_core import PydanticSerializationError
 
 from termwise.errors import Refused, UnknownName
 from termwise.objectives.configured import ObjectiveSpec
-from termwise.objectives.game import OptimizerSettings
+from termwise.objectives.optimizers import OptimizerSettings
 
 LARGEST_SEED = 2**32 - 1
 

@@ -20,8 +20,9 @@ from termwise.errors import NonFiniteLoss, Refused
 from termwise.models.draw import Draw
 from termwise.models.passes import evaluating
 from termwise.models.vae import VAE
-from termwise.objectives.game import Game, OptimizerSettings, Player
+from termwise.objectives.game import Game, Player
 from termwise.objectives.objective import Breakdown
+from termwise.objectives.optimizers import optimizer_for
 from termwise.objectives.schedules import as_schedule
 from termwise.terms.adversarial.critic import constant
 from termwise.terms.adversarial.critic_loss import PerfectSeparation, separation
@@ -33,23 +34,6 @@ from termwise.training.evaluate import held_out, on_training_data
 from termwise.training.gradients import backward
 from termwise.training.run_folder import RunFolder
 from termwise.training.watchers import Silent, Watcher
-
-
-def optimizer_for(parameters: list[nn.Parameter], settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimizer of a player's parameters."""
-    schedule, decay = as_schedule(settings.learning_rate), settings.weight_decay
-    if schedule.least() < 0:
-        raise Refused(f"A learning rate must be 0 or more; this one would be {schedule.least():g}.")
-    if not all(0 <= beta < 1 for beta in settings.betas):
-        raise Refused(f"An optimizer's betas must be 0 or more and less than 1; got {settings.betas}.")
-    rate = schedule(0)
-    if settings.name == "adam":
-        return torch.optim.Adam(parameters, lr=rate, betas=settings.betas, weight_decay=decay, fused=True)
-    if settings.name == "adamw":
-        return torch.optim.AdamW(parameters, lr=rate, betas=settings.betas, weight_decay=decay, fused=True)
-    if settings.name == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay, momentum=settings.momentum)
-    return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=settings.momentum)
 
 
 def _without(everyone: list[nn.Parameter], own: list[nn.Parameter]) -> list[nn.Parameter]:

@@ -31,7 +31,7 @@ from termwise.measuring.critic_bounds.train_critics import train_critics
 from termwise.models.draw import Drawable
 from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
 from termwise.objectives import Cosine, Objective, Weighted, solo
-from termwise.objectives.game import OptimizerSettings
+from termwise.objectives.optimizers import OptimizerSettings
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.adversarial.critic_loss import accuracy, cross_entropy, separation
 from termwise.terms.adversarial.density_ratio import DensityRatio

@@ -6,9 +6,9 @@ from termwise.data.dataset import Dataset
 from termwise.errors import NonFiniteLoss, Refused
 from termwise.models.draw import Drawable
 from termwise.models.passes import DataPass, evaluating, own_randomness
-from termwise.objectives.game import Game, OptimizerSettings
+from termwise.objectives.game import Game
+from termwise.objectives.optimizers import OptimizerSettings, optimizer_for
 from termwise.objectives.schedules import as_schedule
-from termwise.training.loop import optimizer_for
 
 
 def train_critics(

@@ -18,7 +18,7 @@ test: $(VENV)/ready
 test-adapters:
 	$(MAKE) VENV=$(ADAPTERS) EXTRAS=dev,adapters $(ADAPTERS)/ready
 	$(ADAPTERS)/bin/python -c 'import pythae.models, scvi, diffusers'
-	OMP_NUM_THREADS=1 $(ADAPTERS)/bin/pytest tests/ready tests/models/test_adapters.py tests/models/test_reach.py
+	OMP_NUM_THREADS=1 $(ADAPTERS)/bin/pytest tests/ready tests/models
 
 check: $(VENV)/ready
 	$(BIN)/ruff check src tests benchmarks

@@ -2,6 +2,9 @@
 
 import ast
 import re
+import subprocess
+import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -76,33 +79,68 @@ def test_an_import_that_runs_against_the_order_is_caught(room, code, found):
 
 
 def test_no_file_is_longer_than_one_can_read():
-    lengths = {path.name: len(path.read_text().splitlines()) for path in [*modules(), SOURCE / "__init__.py"]}
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in everything()}
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
 
 
-def test_every_public_name_has_a_home_and_is_found_there():
-    assert set(termwise.__all__) == {*termwise._HOMES, *termwise._ROOMS}
+def everything() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    """The name by which a module is imported."""
+    return ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def modules_imported(code: str, names: set[str]) -> set[str]:
+    """The modules of `names` that are imported when `code` is, functions' own imports left out."""
+    found, waiting = set(), list(ast.parse(code).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If):
+            waiting += [*node.body, *node.orelse]
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (inner & names) or {str(node.module)}
+    return found & names
+
+
+def test_no_circle_of_imports():
+    names = {dotted(path) for path in everything()}
+    imports = {dotted(path): modules_imported(path.read_text(), names) - {dotted(path)} for path in everything()}
+    TopologicalSorter(imports).prepare()  # raises CycleError
+
+
+def test_a_circle_would_be_found():
+    names = {"a", "a.b", "a.c"}
+    codes = {"a.b": "from a import c", "a.c": "if True:\n    from a.b import thing", "a": "def f():\n    import a.b"}
+    imports = {name: modules_imported(code, names) for name, code in codes.items()}
+    assert imports == {"a.b": {"a.c"}, "a.c": {"a.b"}, "a": set()}
+    with pytest.raises(CycleError):
+        TopologicalSorter(imports).prepare()
+
+
+def test_every_public_name_is_found_and_imported_when_it_is_first_used():
     for name in termwise.__all__:
         assert getattr(termwise, name) is not None
         assert name in dir(termwise)
-    for name, home in termwise._HOMES.items():
-        assert vars(__import__(home, fromlist=[name]))[name] is getattr(termwise, name)
+    code = "import sys, termwise as tw; assert 'torch' not in sys.modules; tw.load_data; assert 'torch' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_public_names_for_type_checkers_are_those_at_run_time():
-    imported = {}
-    for node in ast.walk(ast.parse((SOURCE / "__init__.py").read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("termwise"):
-            imported |= {alias.name: node.module for alias in node.names}
-    assert imported == termwise._HOMES | dict.fromkeys(termwise._ROOMS, "termwise")
+def test_every_room_is_reached_from_the_top():
+    rooms = {path.name for path in SOURCE.iterdir() if path.is_dir() and not path.name.startswith("__")}
+    assert rooms - {"cli"} <= set(termwise.__all__)
 
 
 def test_an_unknown_public_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+    with pytest.raises(AttributeError, match="No termwise attribute trian"):
         termwise.trian  # noqa: B018
 
 
 def test_nothing_names_a_path_of_the_machine_that_it_was_written_on():
-    files = [path for room in ("src", "tests") for path in (ROOT / room).rglob("*.py")]
-    files += [path for path in (ROOT / "README.md",) if path.exists()]
-    assert [str(path) for path in files if PRIVATE.search(path.read_text())] == []
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    texts = {name: (ROOT / name).read_bytes().decode(errors="ignore") for name in tracked.split("\0") if name}
+    assert [name for name, text in texts.items() if PRIVATE.search(text)] == []

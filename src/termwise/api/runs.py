@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from termwise.account import Account, Comparison
-from termwise.account import compare as compare_accounts
+from termwise.account import Account, Comparison, compare as compare_accounts
 from termwise.data import Dataset, load_data
 from termwise.errors import BadData, Refused
 from termwise.models import VAE

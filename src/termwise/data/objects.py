@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset as TorchDataset
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset as TorchDataset, TensorDataset
 
 from termwise.data.annotations import Known, Rows, attributes_from, factors_from, labels_from, names_for
 from termwise.data.dataset import Dataset

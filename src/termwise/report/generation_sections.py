@@ -6,8 +6,7 @@ from html import escape
 from typing import Any
 
 from termwise.account import glossary
-from termwise.report import attributes as edited
-from termwise.report import quality as judged
+from termwise.report import attributes as edited, quality as judged
 from termwise.report.markup import hue, quiet, section, typeset
 
 Account = Mapping[str, Any]

@@ -12,8 +12,7 @@ import termwise as tw
 from termwise.account.bracket import Bracket
 from termwise.data import Dataset, load_data
 from termwise.errors import NoDensity, Refused
-from termwise.measuring.elbo import implicit_account as implicit
-from termwise.measuring.elbo import smoothing
+from termwise.measuring.elbo import implicit_account as implicit, smoothing
 from termwise.measuring.elbo.implicit_account import _Round
 from termwise.measuring.elbo.sandwich import last_layer, sandwich
 from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales

@@ -9,9 +9,14 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli as BernoulliDistribution
-from torch.distributions import Categorical as CategoricalDistribution
-from torch.distributions import Distribution, Independent, Laplace, Normal
+from torch.distributions import (
+    Bernoulli as BernoulliDistribution,
+    Categorical as CategoricalDistribution,
+    Distribution,
+    Independent,
+    Laplace,
+    Normal,
+)
 from torch.nn import functional as F
 
 from termwise.errors import BadData, Refused, UnknownName

@@ -1,0 +1,148 @@
+"""A registry's row makes a thing known, wherever it comes from."""
+
+import re
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, EntryPoints
+from types import SimpleNamespace
+from typing import Literal
+
+import pytest
+
+from termwise import registry
+from termwise.errors import Refused, TermwiseError, UnknownName
+from termwise.registry import Makers, PluginFailed, Registry, Row
+
+
+class Blur:
+    """Something with options of every kind that rows have."""
+
+    def __init__(
+        self, latent: int, width: float | Literal["learned"] = 1.0, sizes: Sequence[int] = (), lambda_: float = 1
+    ):
+        self.latent, self.width, self.sizes, self.lambda_ = latent, width, sizes, lambda_
+
+
+ROWS = (Row("blur", Blur, "blurs", examples=("blur:0.5", "blur:learned")), Row("plain", lambda latent: latent, "as is"))
+
+
+@pytest.fixture
+def makers():
+    return Makers("filter", "termwise.filters", ROWS)
+
+
+@pytest.fixture
+def plugged(monkeypatch):
+    """Entry points of another package, by name; what each gives when it is loaded."""
+
+    def plug(**objects):
+        class Point(EntryPoint):
+            def load(self):
+                given = objects[self.name]
+                if isinstance(given, Exception):
+                    raise given
+                return given
+
+        points = [
+            Point(name, "elsewhere:ROW", "termwise.filters")._for(SimpleNamespace(name="a-package")) for name in objects
+        ]
+        monkeypatch.setattr(registry, "_entry_points", lambda group: EntryPoints(points).select(group=group))
+
+    return plug
+
+
+def test_rows_come_in_the_order_of_the_table_and_are_shown_as_a_configuration_writes_them(makers):
+    assert list(makers) == ["blur", "plain"] and len(makers) == 2
+    assert makers.shown() == ["blur:0.5", "blur:learned", "plain"]
+
+
+def test_an_unknown_name_says_which_are_near_and_is_a_key_error(makers):
+    with pytest.raises(UnknownName, match=r"Unknown filter 'blurr'\. Did you mean 'blur:0.5'"):
+        makers["blurr"]
+    assert makers.get("blurr") is None and "blurr" not in makers
+
+
+def test_a_name_is_given_once(makers):
+    makers.add(Row("sharp", lambda latent: -latent, "sharpens"))
+    assert makers.build("sharp", 3) == -3
+    with pytest.raises(Refused, match=r"There is a filter called 'sharp' already"):
+        makers.add(Row("sharp", Blur, "another"))
+
+
+def test_a_maker_named_by_a_string_is_imported_when_it_is_needed():
+    fractions = Makers(
+        "number", "termwise.numbers", [Row("fraction", "fractions:Fraction", "p/q"), Row("no", "nowhere:no", "")]
+    )
+    assert fractions.shown() == ["fraction", "no"]
+    assert fractions.build("fraction", 1, 2) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("spec", "width"), [("blur", 1.0), ("blur:0.25", 0.25), ("blur:learned", "learned"), ("blur:1e-3", 1e-3)]
+)
+def test_a_spec_gives_the_first_option_that_is_the_row_s_own(makers, spec, width):
+    built = makers.from_spec(spec, 5)
+    assert (built.latent, built.width) == (5, width)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("blr:0.5", "Unknown filter 'blr:0.5'. Did you mean 'blur:0.5'"),
+        ("blur:wide", "Filter 'blur': width = 'wide' cannot be"),
+        ("plain:3", "Filter 'plain' takes no argument; got 'plain:3'. Say 'plain'."),
+    ],
+)
+def test_a_spec_that_cannot_be_is_refused_in_words(makers, spec, message):
+    with pytest.raises(TermwiseError, match=re.escape(message)):
+        makers.from_spec(spec, 5)
+
+
+def test_options_are_checked_and_converted_by_their_annotations(makers):
+    built = makers.build("blur", 5, width="0.5", sizes=[1, 2], **{"lambda": "3"})
+    assert (built.width, list(built.sizes), built.lambda_) == (0.5, [1, 2], 3.0)
+    assert makers.build("blur", 5, lambda_=2).lambda_ == 2.0
+    assert list(makers["blur"].options) == ["latent", "width", "sizes", "lambda"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("blur", {"widht": 1}, "Unknown option of filter 'blur' 'widht'. Did you mean 'width'"),
+        ("blur", {"latent": 1}, "Unknown option of filter 'blur' 'latent'"),  # which is given, and no option
+        ("blur", {"sizes": "wide"}, "Filter 'blur': sizes = 'wide' cannot be"),
+        ("plain", {"width": 1}, "Filter 'plain' takes no options; got 'width'"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused_in_words(makers, name, options, message):
+    with pytest.raises(TermwiseError, match=re.escape(message)):
+        makers.build(name, 5, **options)
+
+
+def test_another_package_s_row_is_like_any_other(makers, plugged):
+    plugged(sharp=Row("sharp", lambda latent, by=2.0: latent * by, "sharpens"))
+    assert list(makers) == ["blur", "plain", "sharp"]
+    assert makers.build("sharp", 2, by=3.0) == 6.0
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (ImportError("no module named numpypy"), "numpypy"),
+        (Row("blur", Blur, "mine"), "called 'blur' already"),
+        (3, "name"),
+    ],
+)
+def test_a_package_that_is_broken_is_named_and_stops_nothing_else(plugged, given, why):
+    plugged(bad=given, sharp=Row("sharp", lambda latent: latent, "sharpens"))
+    makers = Makers("filter", "termwise.filters", ROWS)
+    with pytest.warns(PluginFailed, match=rf"The filter 'bad' of a-package cannot be had .*{why}"):
+        assert list(makers) == ["blur", "plain", "sharp"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(makers) == 3  # it is said once
+
+
+def test_the_group_of_entry_points_is_asked_for(plugged):
+    plugged(sharp=Row("sharp", lambda latent: latent, "sharpens"))
+    assert list(Registry("thing", "termwise.things", ROWS)) == ["blur", "plain"]

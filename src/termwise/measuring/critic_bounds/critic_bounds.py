@@ -35,6 +35,7 @@ from termwise.objectives.optimizers import OptimizerSettings
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.adversarial.critic_loss import accuracy, cross_entropy, separation
 from termwise.terms.adversarial.density_ratio import DensityRatio
+from termwise.terms.adversarial.ratio_bounds import donsker_varadhan, nwj
 from termwise.terms.link import LINK_NAMES, Link, link_name
 
 READABLE = ("rate", "index_code_mi", "marginal_kl", "total_correlation")
@@ -180,23 +181,13 @@ def _bounds(found: Sequence[_Found]) -> dict[str, Tensor]:
     """By reading, of every example of the data, shape (N,)."""
     order = torch.cat([one.positions for one in found]).argsort()
     by_example: dict[str, Tensor] = {}
-    for title, influence in (("NWJ", _nwj), ("DV", _donsker_varadhan)):
+    for title, influence in (("NWJ", nwj), ("DV", donsker_varadhan)):
         values = torch.cat([(one.exact + influence(one.left, one.right)).mean(0) for one in found])[order]
         by_example[link_name(*_stops(found[0].link), title)] = values
         if all(one.distortion is not None for one in found):
             distortion = torch.cat([one.distortion.mean(0) for one in found if one.distortion is not None])[order]
             by_example[f"elbo_upper_{title.lower()}"] = -(distortion + values)
     return by_example
-
-
-def _nwj(left: Tensor, right: Tensor) -> Tensor:
-    return left - right.exp() + 1
-
-
-def _donsker_varadhan(left: Tensor, right: Tensor) -> Tensor:
-    """Whose mean is DV's value, and whose spread its first-order error."""
-    ratios = right.exp()
-    return left - ratios / ratios.mean() + 1 - ratios.mean().log()
 
 
 def _reading(name: str, values: Tensor) -> Reading:

@@ -22,6 +22,7 @@ from termwise.models.passes import DataPass, evaluating, own_randomness
 from termwise.terms.adversarial.critic_loss import PerfectSeparation, accuracy, cross_entropy, separation
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.divergences import DIVERGENCES
+from termwise.terms.adversarial.ratio_bounds import donsker_varadhan, nwj
 from termwise.terms.link import Link, link_name
 
 HEAVY = "a lower bound on the KL in expectation; heavy tails, so its standard error is not to be trusted at large KL"
@@ -77,11 +78,7 @@ def ratio_readings(
         label = f"{divergence.title} plug-in of a critic"
         readings[name] = reading_of(values, name, unit=divergence.unit, estimator=label, bias=link.bias)
     upper = "; its negative bounds the ELBO's from ABOVE" if link.right.name == "prior" and link.left.given_x else ""
-    ratios = right.exp()
-    bounds = {
-        "NWJ": (left - ratios + 1, HEAVY),
-        "DV": (left - ratios / ratios.mean() + 1 - ratios.mean().log(), ASYMPTOTIC),  # its mean is DV's value
-    }
+    bounds = {"NWJ": (nwj(left, right), HEAVY), "DV": (donsker_varadhan(left, right), ASYMPTOTIC)}
     for title, (values, bias) in bounds.items():
         name = link_name(link.left.name, link.right.name, title)
         label = f"{title} of a critic on fresh samples"

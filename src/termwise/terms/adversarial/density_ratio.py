@@ -2,16 +2,13 @@
 
     critic:       E_left softplus(-T) + E_right softplus(T)         lowest at T = log left/right
     autoencoder:  E_left f'(e^T) - E_right f*(f'(e^T)), T's parameters constants: the pathwise gradient of D_f
-    plug-in:      E_left[f(e^T) / e^T], the value; NEITHER bound
-    NWJ:          E_left T - E_right e^T + 1  <= KL in expectation    (Nguyen, Wainwright and Jordan, 2010)
-    DV:           E_left T - log E_right e^T, a bound on the KL only as samples grow (Donsker and Varadhan, 1983)
+    plug-in:      E_left[f(e^T) / e^T], the value; NEITHER bound (ratio_bounds.py has those that are)
 
-The last two are for any T that never saw the samples, however poor. The term over the right law is left out where that
-law stands still. For the KL its gradient is -E_left[d log right], codes constants: it vanishes where the right law is a
-margin of the left one, and for a prior that learns it is taken so, which needs no critic.
+The term over the right law is left out where that law stands still. For the KL its gradient is -E_left[d log right],
+codes constants: it vanishes where the right law is a margin of the left one, and for a prior that learns it is taken
+so, which needs no critic.
 """
 
-import math
 from functools import partial
 from typing import Any
 
@@ -28,16 +25,6 @@ from termwise.terms.link import LINK_NAMES, Term
 
 MARGINS = ("aggregate", "marginals")
 """The laws that the autoencoder always moves when they stand on the right: margins of the law on the left."""
-
-
-def nwj(left: Tensor, right: Tensor) -> Tensor:
-    """E_left T - E_right e^T + 1, shape (), nats: a lower bound on KL(left || right) in expectation."""
-    return left.mean() - right.exp().mean() + 1
-
-
-def donsker_varadhan(left: Tensor, right: Tensor) -> Tensor:
-    """E_left T - log E_right e^T, shape (), nats: on few samples it overshoots."""
-    return left.mean() - right.logsumexp(0) + math.log(len(right))
 
 
 class DensityRatio:

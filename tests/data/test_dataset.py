@@ -152,6 +152,41 @@ def test_a_mask_chooses_as_its_positions_do():
     assert torch.equal(data.subset(mask).tensor(), numbered()[mask])
 
 
+def test_a_random_subset_has_distinct_examples_in_order_and_returns_with_the_seed():
+    data = everything(numbered())
+    before = torch.get_rng_state()
+    some = data.random_subset(20, seed=1)
+    rows = some.tensor()[:, 0] / 3
+    assert len(some) == 20
+    assert bool((rows.diff() > 0).all())
+    assert torch.equal(some.positions, data.random_subset(20, seed=1).positions)
+    assert not torch.equal(some.positions, data.random_subset(20, seed=2).positions)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_every_example_is_as_likely_in_a_random_subset():
+    data = everything(numbered(10))
+    drawn = torch.stack([torch.bincount(data.random_subset(3, seed).positions, minlength=10) for seed in range(2000)])
+    standard_error = (0.3 * 0.7 / 2000) ** 0.5
+    assert float((drawn.double().mean(0) - 0.3).abs().max()) < 4 * standard_error
+
+
+@pytest.mark.parametrize("count", [None, 50, 51])
+def test_a_random_subset_of_all_there_is_is_the_data_itself(count):
+    data = everything(numbered())
+    assert data.random_subset(count, seed=0) is data
+
+
+def test_a_random_subset_of_a_part_is_chosen_among_the_part():
+    test = load_data(numbered(), test=0.3).test
+    assert set(test.random_subset(5, seed=0).positions.tolist()) < set(test.positions.tolist())
+
+
+def test_a_random_subset_of_none_is_refused():
+    with pytest.raises(BadData, match="one example or more"):
+        everything(numbered()).random_subset(0, seed=0)
+
+
 @pytest.mark.parametrize(
     "index", [torch.tensor([50]), torch.tensor([-1]), torch.tensor([0.0]), torch.tensor([[0]]), torch.tensor([True])]
 )

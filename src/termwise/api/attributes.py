@@ -22,7 +22,6 @@ from termwise.measuring.attributes import (
     with_attributes,
 )
 from termwise.measuring.classifier.classifier import train_classifier
-from termwise.measuring.disentanglement.codes import chosen
 from termwise.models import Drawable
 from termwise.models.passes import Progress
 from termwise.report.attribute_figure import STRENGTHS, attribute_sheet, edited_images
@@ -162,5 +161,5 @@ def _prepared(
             "Attribute vectors are found in a training part and judged on another. Give data with splits, such as "
             "load_data(..., test=0.2), and split='test' or 'validation'."
         )
-    train, held_out, said = with_attributes(train, chosen(held_out, limit, seed), names)
-    return vae, _Parts(train, chosen(train, MOST_CODES, seed), held_out, tuple(said))
+    train, held_out, said = with_attributes(train, held_out.random_subset(limit, seed), names)
+    return vae, _Parts(train, train.random_subset(MOST_CODES, seed), held_out, tuple(said))

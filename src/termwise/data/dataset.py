@@ -159,6 +159,19 @@ class Dataset:
         positions = index.clone() if self.positions is None else self.positions[index]
         return replace(self, positions=positions, splits={}, source=None)
 
+    def random_subset(self, count: int | None, seed: int) -> "Dataset":
+        """At most `count` of the examples, drawn at random without repeats and kept in order; all where it is None.
+
+        Example:
+            >>> import termwise as tw
+            >>> tw.load_data("digits").random_subset(4, seed=0).positions.tolist()
+            [362, 1440, 1568, 1761]
+        """
+        if count is None or count >= len(self):
+            return self
+        drawn = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))[:count]
+        return self.subset(drawn.sort().values)
+
     def batches(self, batch_size: int, order: Tensor | None = None, drop_last: bool = False) -> Iterator[Batch]:
         """Batches of examples; the global random state is left alone, unless x is drawn anew at every visit.
 

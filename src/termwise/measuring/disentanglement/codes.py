@@ -70,14 +70,6 @@ def encoded(
     return Encoded(mean.numpy(), torch.cat(within).numpy(), torch.cat(codes), components, refusal, factors)
 
 
-def chosen(data: Dataset, limit: int | None, seed: int) -> Dataset:
-    """At most `limit` of the examples, at random."""
-    if limit is None or limit >= len(data):
-        return data
-    generator = torch.Generator().manual_seed(seed)
-    return data.subset(torch.randperm(len(data), generator=generator)[:limit].sort().values)
-
-
 def known_factors(data: Dataset) -> tuple[Factors | None, list[str]]:
     """The factors that vary, or the labels as one factor, or None; and what must be said of that."""
     values, names = data.factors, data.factor_names

@@ -7,7 +7,7 @@ import torch
 from termwise.account.reading import Account, Reading
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused, TermwiseError, UnknownName
-from termwise.measuring.disentanglement.codes import chosen, encoded, known_factors
+from termwise.measuring.disentanglement.codes import encoded, known_factors
 from termwise.measuring.disentanglement.metrics import METRICS
 from termwise.models.draw import Drawable
 from termwise.models.passes import Progress
@@ -54,7 +54,7 @@ def disentanglement(
             raise UnknownName("disentanglement metric", name, METRICS)
     if repeats < 2 or (limit is not None and limit < 2):
         raise Refused(f"Expected two repeats and two examples or more; got repeats={repeats}, limit={limit}.")
-    some = chosen(data, limit, seed)
+    some = data.random_subset(limit, seed)
     if len(some) < 2:
         raise BadData(f"A standard error needs two examples or more; got {len(some)}.")
     factors, sentences = known_factors(some)

@@ -10,7 +10,6 @@ from termwise.account.reading import Account, Reading, reading_of
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.classifier.classifier import Classifier, train_classifier
-from termwise.measuring.disentanglement.codes import chosen
 from termwise.measuring.quality.comparison import LEAST, compared
 from termwise.measuring.quality.examples import checked, reconstructed, sampled
 from termwise.measuring.quality.features import FeatureFunction, Seen, name_of, seen_by
@@ -92,7 +91,7 @@ def sample_quality(
         features = train_classifier(train, steps=steps, seed=seed, device=device, progress=progress)
     if isinstance(features, Classifier):
         readings += [features.accuracy, features.majority]
-    data = chosen(data, limit, seed)
+    data = data.random_subset(limit, seed)
     halves = _halves(data, seed)
     first, second = (seen_by(features, (batch.x for batch in half.batches(batch_size)), device) for half in halves)
     with own_randomness(seed):

@@ -69,7 +69,7 @@ def write_report(run: Run) -> Path:
     by_dimension = account["readings"].get("rate_by_dimension", {}).get("value")
     content = page(
         title=f"{run.data.name}, {run.config.objective.recipe or 'a walk of its own'}",
-        config=run.config.model_dump(mode="json", exclude_none=True, by_alias=True),
+        config=run.config.to_json(),
         metrics=run.metrics(),
         account=account,
         links=standard_links(account),

@@ -14,15 +14,11 @@ from termwise.data import Dataset, load_data
 from termwise.errors import BadData, Refused
 from termwise.models import VAE
 from termwise.objectives import Game, Objective, Weighted, solo
-from termwise.objectives.configured import ObjectiveSpec
 from termwise.report.card import model_card
-from termwise.training import Config, RunFolder, Trainer, config_from, merged
+from termwise.training import Config, RunFolder, Trainer, resolve
 from termwise.training.checkpoint import seed_all
-from termwise.training.config import ModelSection
-from termwise.training.watchers import Bar, Silent
-
-OWN = "own"
-"""What a configuration calls networks that were made in Python, and cannot be made again from it."""
+from termwise.training.resolve import OWN
+from termwise.training.watchers import Bar, Silent, Watcher
 
 
 def train(
@@ -73,38 +69,56 @@ def train(
     """
     optimizer = {"learning_rate": learning_rate}
     training = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device, "optimizer": optimizer}
-    said = {
+    keywords = {
         "data": {"source": str(data) if isinstance(data, str | Path) else None},
         "model": {"network": network, "latent": latent, "posterior": posterior, "likelihood": likelihood},
         "objective": {"recipe": recipe, **options},
         "training": training,
     }
-    given = config.model_dump(exclude_none=True, by_alias=True) if isinstance(config, Config) else dict(config or {})
-    config_from(given)  # says its mistakes, also those that a keyword would hide
-    if objective is not None and (recipe is not None or options):
-        raise Refused("An objective of your own has no recipe and no recipe's options; pass one or the other.")
-    if recipe is not None:
-        given.pop("objective", None)
-    settings = _with_own(config_from(merged(given, _without_none(said))), objective, model)
-    dataset = load_data(data) if data is not None and not isinstance(data, str | Path) else None
-    folder = RunFolder(out or Path("runs") / _run_name(settings, dataset, objective))
+    own_data = None if data is None or isinstance(data, str | Path) else load_data(data)
+    own: dict[str, Any] = {"data": own_data, "objective": objective, "model": model}
+    settings = resolve(config, keywords, **own)
+    folder = RunFolder(out or Path("runs") / _run_name(settings, own_data))
     if resume:
-        settings = _agreed(folder, merged(given, _without_none(said)), objective, model)
+        settings = resolve(config, keywords, **own, resumed=folder)
     elif folder.exists and not overwrite:
         raise Refused(f"{folder} holds a run already. Resume it (resume, --resume), or begin anew (overwrite).")
-    dataset = dataset or load_configured(settings)
-    if dataset.source is not None and settings.data.source is None:
-        settings = config_from(merged(settings.model_dump(exclude_none=True, by_alias=True), {"data": dataset.source}))
 
+    dataset = own_data or load_configured(settings)
     seed_all(settings.training.seed)
     vae = model or _built(settings, dataset)
-    check_fit(vae, dataset)
+    _check(vae, dataset)
+    game = settings.objective.build() if objective is None else _as_game(objective)
+    trainer = Trainer(vae, game, dataset, settings.training, folder, _watcher(settings, dataset, progress))
+    _begin(trainer, folder, settings, resume)
+    trained = trainer.run().to(dtype=torch.float32)
+    account = measure(trained, dataset.test, device=trainer.engine.device)
+    run = Run(folder, settings, trained.to("cpu"), dataset, account)
+    _save(run)
+    write_report(run)
+    return run
+
+
+def _run_name(settings: Config, own_data: Dataset | None) -> str:
+    """DATA-RECIPE-seedS, where no folder is named."""
+    name = own_data.name if own_data is not None else Path(settings.data.source or "data").stem
+    return f"{name}-{settings.objective.recipe or 'walk'}-seed{settings.training.seed}"
+
+
+def _check(model: VAE, dataset: Dataset) -> None:
+    """Raise BadData where the model cannot be trained, or not be measured, on these examples."""
+    check_fit(model, dataset)
     if len(dataset.test) < 2:
         raise BadData(f"{dataset.name}: expected a test part of two examples or more, got {len(dataset.test)}.")
-    game = settings.objective.build() if objective is None else _as_game(objective)
-    steps = settings.training.epochs * (len(dataset.train) // min(settings.training.batch_size, len(dataset.train)))
-    watcher = Bar(steps, settings.training.epochs) if progress else Silent()
-    trainer = Trainer(vae, game, dataset, settings.training, folder, watcher)
+
+
+def _watcher(settings: Config, dataset: Dataset, progress: bool) -> Watcher:
+    steps_per_epoch = len(dataset.train) // min(settings.training.batch_size, len(dataset.train))
+    return Bar(settings.training.epochs * steps_per_epoch, settings.training.epochs) if progress else Silent()
+
+
+def _begin(trainer: Trainer, folder: RunFolder, settings: Config, resume: bool) -> None:
+    """Make the trainer ready: at the start of a run, or where the last checkpoint has it."""
     if not resume:
         folder.create(settings)
     if folder.checkpoint_file.exists():
@@ -113,60 +127,13 @@ def train(
         trainer.start()
     if settings != folder.config():  # more epochs: what was found at the old end goes once the checkpoint is read
         folder.extend(settings)
-    trained = trainer.run().to(dtype=torch.float32)
-    account = measure(trained, dataset.test, device=trainer.engine.device)
-    trained.to("cpu")
-    account.save(folder.account_file, folder.values_file)
-    written = settings.model_dump(mode="json", exclude_none=True, by_alias=True)
-    trained.save_pretrained(folder.model_folder, card=model_card(written, account.to_json()))
-    run = Run(folder, settings, trained, dataset, account)
-    write_report(run)
-    return run
 
 
-def _without_none(tables: dict[str, Any]) -> dict[str, Any]:
-    cleaned = {k: _without_none(v) if isinstance(v, dict) else v for k, v in tables.items() if v is not None}
-    return {key: value for key, value in cleaned.items() if value != {}}
-
-
-def _run_name(settings: Config, dataset: Dataset | None, objective: object) -> str:
-    name = dataset.name if dataset is not None else Path(settings.data.source or "data").stem
-    goal = settings.objective.recipe if objective is None else None
-    return f"{name}-{goal or 'walk'}-seed{settings.training.seed}"
-
-
-def _with_own(settings: Config, objective: object | None, model: VAE | None) -> Config:
-    """The configuration as it is where the objective or the model was made in Python: no recipe, its own networks."""
-    changes: dict[str, Any] = {}
-    if objective is not None:
-        changes["objective"] = ObjectiveSpec()
-    if model is not None:
-        network = model.network or {"name": OWN, "options": {}}
-        changes["model"] = ModelSection(
-            network=network["name"],
-            latent=model.latent,
-            posterior=model.family.name,
-            posterior_options=model.family.options,
-            likelihood=model.likelihood.spec,
-            options=network["options"],
-        )
-    return config_from(settings.model_copy(update=changes).model_dump(exclude_none=True, by_alias=True))
-
-
-def _agreed(folder: RunFolder, said: dict[str, Any], objective: object | None, model: VAE | None) -> Config:
-    """The configuration of the run to resume; what is said anew must be what it says, but for more epochs."""
-    held = folder.config()
-    asked = config_from(merged(held.model_dump(exclude_none=True, by_alias=True), said))
-    epochs = max(held.training.epochs, asked.training.epochs)
-    held = held.model_copy(update={"training": held.training.model_copy(update={"epochs": epochs})})
-    if _with_own(asked, objective, model) != held:
-        raise Refused(
-            f"{folder} was begun with another configuration. Resume it with its own settings, of which epochs alone "
-            "may grow, or begin anew in another folder."
-        )
-    if objective is None and held.objective == ObjectiveSpec():
-        raise Refused(f"{folder} was begun with an objective made in Python. Pass it again: train(..., objective=...).")
-    return held
+def _save(run: Run) -> None:
+    """Write the account and the model, with its card, to the run's folder."""
+    run.account.save(run.folder.account_file, run.folder.values_file)
+    card = model_card(run.config.to_json(), run.account.to_json())
+    run.model.save_pretrained(run.folder.model_folder, card=card)
 
 
 def _built(settings: Config, dataset: Dataset) -> VAE:

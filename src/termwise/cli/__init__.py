@@ -35,7 +35,7 @@ def main() -> None:
     """Run a command; an error that a user can mend ends with status 2 and no traceback."""
     _warn_in_one_line()
     try:
-        app()
+        app(prog_name="termwise")
     except TermwiseError as error:
         print(f"termwise: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -87,16 +87,32 @@ class TrainingSection(_Section):
 
 
 class Config(_Section):
-    """A training, whole."""
+    """The configuration of a training: its data, model, objective and settings.
+
+    Example:
+        >>> config = config_from({"objective": {"recipe": "beta-vae", "beta": 4.0}, "model": {"latent": 2}})
+        >>> config.model.latent, config.training.epochs
+        (2, 20)
+        >>> config_from(config.tables()) == config
+        True
+    """
 
     data: DataSection = DataSection()
     model: ModelSection = ModelSection()
     objective: ObjectiveSpec = ObjectiveSpec(recipe="vae")
     training: TrainingSection = TrainingSection()
 
+    def tables(self) -> dict[str, Any]:
+        """The same as nested tables, which `config_from` reads back."""
+        return self.model_dump(exclude_none=True, by_alias=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as nested tables of what JSON and TOML can hold."""
+        return self.model_dump(mode="json", exclude_none=True, by_alias=True)
+
     def toml(self) -> str:
-        """The same, as TOML that `read_config` reads back."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True, by_alias=True))
+        """The same as the text of a TOML file, which `read_config` reads back."""
+        return tomli_w.dumps(self.to_json())
 
 
 def config_from(values: Mapping[str, Any]) -> Config:

@@ -98,6 +98,30 @@ def test_a_spec_that_cannot_be_is_refused_in_words(makers, spec, message):
         makers.from_spec(spec, 5)
 
 
+def test_a_table_is_a_name_with_its_options(makers):
+    built = makers.from_table({"name": "blur", "width": "0.5", "lambda": 2}, 5)
+    assert (built.latent, built.width, built.lambda_) == (5, 0.5, 2.0)
+    assert makers.from_table("plain", 5) == makers.from_table({"name": "plain"}, 5) == 5
+
+
+@pytest.mark.parametrize("table", [{"width": 1.0}, {"name": 3}, 8, None])
+def test_a_table_without_a_name_is_refused_with_the_names(makers, table):
+    with pytest.raises(Refused, match=re.escape("A filter is a name (blur, plain), or a table of")):
+        makers.from_table(table, 5)
+
+
+def test_an_option_of_another_row_is_said_to_be_its(makers):
+    makers.add(Row("sharp", lambda latent, by=2.0: latent * by, "sharpens"))
+    with pytest.raises(UnknownName, match=r"option of filter 'blur' 'by'\. .*'by' is one of 'sharp'\.$"):
+        makers.build("blur", 5, by=3.0)
+    with pytest.raises(UnknownName, match=r"Known: by\.$"):
+        makers.build("sharp", 5, latent=3)  # which is given, and nobody's option
+
+
+def test_options_can_be_checked_and_nothing_be_made(makers):
+    assert makers.checked("blur", {"width": "0.5", "lambda": 2}, given=1) == {"width": 0.5, "lambda_": 2.0}
+
+
 def test_options_are_checked_and_converted_by_their_annotations(makers):
     built = makers.build("blur", 5, width="0.5", sizes=[1, 2], **{"lambda": "3"})
     assert (built.width, list(built.sizes), built.lambda_) == (0.5, [1, 2], 3.0)

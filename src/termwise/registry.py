@@ -161,7 +161,7 @@ class Makers(Registry[MadeR]):
         1.5
         >>> halves.build("half", off=3.0)
         Traceback (most recent call last):
-        termwise.errors.UnknownName: Unknown option of half 'half' 'off'. Did you mean 'of'? Known: of.
+        termwise.registry.UnknownOption: Unknown option of half 'half' 'off'. Did you mean 'of'? Known: of.
     """
 
     def build(self, name: str, *given: Any, **options: Any) -> Any:
@@ -176,20 +176,36 @@ class Makers(Registry[MadeR]):
             UnknownName: There is no such row, or no such option.
             Refused: An option cannot have this value.
         """
+        return self[name].maker(*given, **self.checked(name, options, len(given)))
+
+    def checked(self, name: str, options: Mapping[str, Any], given: int = 0) -> dict[str, Any]:
+        """The options of the row called `name`, by its maker's names, each as its annotation has it.
+
+        Args:
+            name: The row's.
+            options: The row's own, by name.
+            given: How many of the maker's first parameters every row of this registry is given.
+
+        Raises:
+            UnknownName: There is no such row, or no such option.
+            Refused: An option cannot have this value; every such option is named.
+        """
         row = self[name]
-        own = dict(list(row.options.items())[len(given) :])
+        own = dict(list(row.options.items())[given:])
         options = {option.rstrip("_"): value for option, value in options.items()}
         open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values())
         for option in options:
             if option not in own and not open_ended:
                 if not own:
                     raise Refused(f"{self.what.capitalize()} {name!r} takes no options; got {option!r}.")
-                raise UnknownName(f"option of {self.what} {name!r}", option, own)
+                raise UnknownOption(self.what, name, option, own, self._with_option(option, given))
         try:
-            checked = _checked(row.maker, {_parameter(own, option): value for option, value in options.items()})
+            return _checked(row.maker, {_parameter(own, option): value for option, value in options.items()})
         except ValidationError as error:
             raise Refused(f"{self.what.capitalize()} {name!r}: {'; '.join(_mistakes(error, options))}.") from None
-        return row.maker(*given, **checked)
+
+    def _with_option(self, option: str, given: int) -> list[str]:
+        return [name for name, row in self.items() if option in list(row.options)[given:]]
 
     def from_spec(self, spec: str, *given: Any) -> Any:
         """What "name" or "name:argument" makes, such as "normal:0.1"; the argument is the row's first option."""
@@ -202,6 +218,32 @@ class Makers(Registry[MadeR]):
         if not own:
             raise Refused(f"{self.what.capitalize()} {name!r} takes no argument; got {spec!r}. Say {name!r}.")
         return self.build(name, *given, **{own[0]: argument})
+
+    def from_table(self, table: str | Mapping[str, Any], *given: Any) -> Any:
+        """What a name makes, or a table of a name and its options, such as {"name": "bank", "size": 4096}.
+
+        Raises:
+            UnknownName: There is no such row, or no such option.
+            Refused: The table has no name, or an option cannot have this value.
+        """
+        options = {"name": table} if isinstance(table, str) else dict(table) if isinstance(table, Mapping) else {}
+        name = options.pop("name", None)
+        if not isinstance(name, str):
+            article = "An" if self.what[0] in "aeiou" else "A"
+            raise Refused(
+                f"{article} {self.what} is a name ({', '.join(self)}), or a table of a name and its options; "
+                f"got {table!r}."
+            )
+        return self.build(name, *given, **options)
+
+
+class UnknownOption(UnknownName):
+    """An option that a row has not: says which it has, and which rows have this one."""
+
+    def __init__(self, what: str, row: str, option: str, own: Iterable[str], others: Iterable[str]) -> None:
+        super().__init__(f"option of {what} {row!r}", option, own)
+        if named := " and ".join(map(repr, others)):
+            self.args = (f"{self} {option!r} is one of {named}.",)
 
 
 class UnknownRow(UnknownName, KeyError):

@@ -66,7 +66,7 @@ def test_a_claim_is_made_of_a_walk_to_the_prior_in_which_a_critic_has_a_say(weig
 
 
 @pytest.mark.parametrize(
-    ("name", "title", "hue"),
+    ("name", "title", "term"),
     [
         ("rate_kl_by_critic", "rate KL, by critic", "rate"),
         ("total_correlation_jensen_shannon_by_critic", "total correlation Jensen-Shannon, by critic", "tc"),
@@ -77,8 +77,8 @@ def test_a_claim_is_made_of_a_walk_to_the_prior_in_which_a_critic_has_a_say(weig
         ("elbo_upper_nwj", "ELBO from above, NWJ", "elbo"),
     ],
 )
-def test_a_critics_quantities_are_named_and_say_that_they_are_no_exact_ones(name, title, hue):
+def test_a_critics_quantities_are_named_and_say_that_they_are_no_exact_ones(name, title, term):
     entry = reading(name)
-    assert (entry.title, entry.hue) == (title, hue)
+    assert (entry.title, entry.term) == (title, term)
     assert "bound" in entry.meaning
     assert ("upper" in entry.meaning) == name.startswith("elbo_upper")

@@ -1,6 +1,7 @@
-"""What is said of a model: readings, accounts of them, and their comparison."""
+"""What is said of a model: readings, the table of what they are, accounts of them, and their comparison."""
 
 from termwise.account.compare import Comparison, compare
 from termwise.account.reading import Account, Reading
+from termwise.account.readings import READINGS, ReadingRow
 
-__all__ = ["Account", "Comparison", "Reading", "compare"]
+__all__ = ["READINGS", "Account", "Comparison", "Reading", "ReadingRow", "compare"]

@@ -8,6 +8,7 @@ import torch
 from scipy.stats import norm
 from torch import Tensor
 
+from termwise.account import glossary
 from termwise.account.reading import Reading
 
 OUTSIDE = 0.005
@@ -55,7 +56,7 @@ class Bracket:
             interval=[lower, upper],
             lower=lower,
             upper=upper,
-            unit="nats",
+            unit=glossary.reading(name).unit,
             estimator=estimator,
             bias=bias,
             n=len(self.value),

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from termwise.account import glossary
 from termwise.errors import BadData, UnknownName
 
 NORMAL_95 = 1.959964
@@ -50,8 +51,11 @@ class Reading:
         return f"{self.name} = {self.value:.3f}{error} {self.unit} ({self.estimator}; {self.bias})"
 
 
-def reading_of(values: Tensor, name: str, *, unit: str = "nats", estimator: str, bias: str) -> Reading:
-    """The reading of values by example, shape (N,), or by example and dimension, shape (N, D)."""
+def reading_of(values: Tensor, name: str, *, unit: str | None = None, estimator: str, bias: str) -> Reading:
+    """The reading of values by example, shape (N,), or by example and dimension, shape (N, D).
+
+    Its unit is that of its row in `READINGS` unless another is given.
+    """
     values = values.double()
     count = len(values)
     mean = values.mean(0)
@@ -67,16 +71,16 @@ def reading_of(values: Tensor, name: str, *, unit: str = "nats", estimator: str,
         interval=interval,
         lower=None,
         upper=None,
-        unit=unit,
+        unit=glossary.reading(name).unit if unit is None else unit,
         estimator=estimator,
         bias=bias,
         n=count,
     )
 
 
-def reading_without_error(name: str, value: float, *, unit: str, estimator: str, bias: str, n: int) -> Reading:
+def reading_without_error(name: str, value: float, *, estimator: str, bias: str, n: int) -> Reading:
     """A reading that has no standard error over examples, such as a count or a parameter."""
-    return Reading(name, value, None, None, None, None, unit, estimator, bias, n)
+    return Reading(name, value, None, None, None, None, glossary.reading(name).unit, estimator, bias, n)
 
 
 @dataclass(frozen=True)

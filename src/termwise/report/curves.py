@@ -94,7 +94,13 @@ def chart(name: str, curves: Iterable[dict[str, Any]], title: str = "") -> Chart
     """A chart of those curves that have points, with the name, the unit and the colour of a quantity."""
     entry = glossary.reading("elbo" if name == "loss" else name)
     title = title or glossary.reading(name).title
-    return {"name": name, "title": title, "unit": entry.unit, "hue": entry.hue, "curves": [c for c in curves if c["x"]]}
+    return {
+        "name": name,
+        "title": title,
+        "unit": entry.unit.replace("^2", "²"),
+        "hue": entry.term,
+        "curves": [c for c in curves if c["x"]],
+    }
 
 
 def curve(
@@ -138,9 +144,7 @@ def axis(metrics: Sequence[Line]) -> str:
 
 def names(lines: Sequence[Line], key: str) -> list[str]:
     """Every name under the key, those of the glossary first and in its order."""
-    names = dict.fromkeys(name for line in lines for name in line.get(key) or {})
-    known = [name for name in glossary.READINGS if name in names]
-    return known + [name for name in names if name not in glossary.READINGS]
+    return glossary.in_order(name for line in lines for name in line.get(key) or {})
 
 
 def under(*keys: str) -> Callable[[Line], Any]:

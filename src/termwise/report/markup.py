@@ -1,5 +1,6 @@
 """The few pieces of HTML that every section shares."""
 
+import re
 from html import escape
 
 from termwise.account import glossary
@@ -7,7 +8,12 @@ from termwise.account import glossary
 
 def hue(name: str) -> str:
     """The style attribute that gives an element the colour of its term."""
-    return f'style="--hue:var(--term-{glossary.reading(name).hue})"'
+    return f'style="--hue:var(--term-{glossary.reading(name).term})"'
+
+
+def symbol_html(symbol: str) -> str:
+    """A symbol of the glossary with its lowered characters as <sub>, everything else escaped."""
+    return re.sub(r"_(\w)", r"<sub>\1</sub>", escape(symbol))
 
 
 def typeset(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from termwise.account import glossary
 from termwise.report import readings
 from termwise.report.curves import constant
-from termwise.report.markup import hue, quiet, typeset
+from termwise.report.markup import hue, quiet, symbol_html, typeset
 from termwise.report.readings import Account, Reading
 from termwise.report.rounding import MISSING, rounded, with_error
 from termwise.report.run_summary import Facts, flattened
@@ -55,7 +55,7 @@ def account_table(account: Account) -> str:
     rows = []
     for name, reading in account.get("readings", {}).items():
         entry = glossary.reading(name)
-        what = f'<span class="symbol">{glossary.symbol_html(entry.symbol)}</span>' if entry.symbol else ""
+        what = f'<span class="symbol">{symbol_html(entry.symbol)}</span>' if entry.symbol else ""
         meaning = f'<span class="meaning">{escape(entry.meaning)}</span>' if entry.meaning else ""
         rows.append(
             f'<tr {hue(name)}><th scope="row"><span class="name">{escape(entry.title)}</span>{what}{meaning}</th>'

@@ -27,13 +27,12 @@ COLOURS = {
     "other": "default",
 }
 MOST_DIMENSIONS = 24
-POPULATION = "population_"
 
 
 def account_table(account: Mapping[str, Any]) -> RenderableType:
     """Each reading with its error, estimator and bias; then by dimension; then the diagnosis in words."""
     overall = readings.overall(account)
-    population = {name: overall.pop(name) for name in list(overall) if name.startswith(POPULATION)}
+    population = {name: overall.pop(name) for name in list(overall) if glossary.reading(name).population_of}
     parts: list[RenderableType] = [_readings(overall)]
     if population:
         parts += ["", _population(population)]
@@ -64,7 +63,7 @@ def comparison_table(names: Sequence[str], comparison: Sequence[Mapping[str, Any
         table.add_column("in s.e.", justify="right")
     for row in comparison:
         entry = glossary.reading(row["name"])
-        cells: list[RenderableType] = [Text(entry.title, COLOURS[entry.hue])]
+        cells: list[RenderableType] = [Text(entry.title, COLOURS[entry.term])]
         stderrs = row.get("stderrs") or [None] * len(names)
         cells += [_stacked(v, s, len(names)) for v, s in zip(row["values"], stderrs, strict=True)]
         if differs:
@@ -146,7 +145,7 @@ def _readings(taken: Mapping[str, readings.Reading]) -> Table:
         for said in (reading.get("bias"), _bounds(reading)):
             if said:
                 how.append(f"\n{said}", "dim")
-        title = Text(entry.title, f"bold {COLOURS[entry.hue]}")
+        title = Text(entry.title, f"bold {COLOURS[entry.term]}")
         table.add_row(title, Text(value, "bold"), error and f"± {error}", Text(str(reading.get("unit") or "")), how)
     return table
 
@@ -163,7 +162,7 @@ def _population(taken: Mapping[str, readings.Reading]) -> RenderableType:
         entry = glossary.reading(name)
         value, error = rounded(reading.get("value"), reading.get("stderr"))
         table.add_row(
-            Text(entry.title.removeprefix("population "), f"bold {COLOURS[entry.hue]}"),
+            Text(entry.title.removeprefix("population "), f"bold {COLOURS[entry.term]}"),
             Text(value, "bold"),
             error and f"± {error}",
             readings.interval(reading),
@@ -191,7 +190,7 @@ def _dimensions(lists: Mapping[str, readings.Reading], shown: Sequence[int]) -> 
     for name in lists:
         entry = glossary.reading(name)
         table.add_column(
-            Text(entry.title.removesuffix(" by dimension"), f"bold {COLOURS[entry.hue]}", overflow="fold"),
+            Text(entry.title.removesuffix(" by dimension"), f"bold {COLOURS[entry.term]}", overflow="fold"),
             justify="right",
             no_wrap=True,
         )
@@ -202,7 +201,7 @@ def _dimensions(lists: Mapping[str, readings.Reading], shown: Sequence[int]) -> 
             value = readings.at(reading, "value", j, math.nan)
             text = with_error(value, readings.at(reading, "stderr", j, 0.0)) if math.isfinite(value) else MISSING
             length = max(value, 0.0) if math.isfinite(value) else 0.0
-            cells += [text, Bar(longest, 0, length, color=COLOURS[glossary.reading(name).hue])]
+            cells += [text, Bar(longest, 0, length, color=COLOURS[glossary.reading(name).term])]
         table.add_row(*cells)
     if len(shown) <= MOST_DIMENSIONS:
         return table

@@ -276,7 +276,7 @@ def _sentence(link: Mapping[str, Any]) -> str:
 
 
 def _hue(name: str) -> str:
-    hue = glossary.reading(name).hue
+    hue = glossary.reading(name).term
     return f"var(--term-{hue}, {HUES[hue]})"
 
 

@@ -8,6 +8,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from termwise.account import glossary
+
 
 class Watcher(Protocol):
     """Someone who is told how the training goes."""
@@ -56,23 +58,9 @@ class Silent:
         """Nothing."""
 
 
-SHORT = {
-    "distortion": "dist",
-    "index_code_mi": "MI",
-    "total_correlation": "TC",
-    "dimension_wise_kl": "DW",
-    "marginal_kl": "marg",
-}
-
-
 def in_short(terms: Mapping[str, float]) -> str:
     """The terms on one line."""
-    return "  ".join(f"{_short(name)} {value:.2f}" for name, value in terms.items())
-
-
-def _short(name: str) -> str:
-    link, by_critic, _ = name.partition("_kl_by_critic")
-    return SHORT.get(name) or (f"{SHORT.get(link) or SHORT.get(f'{link}_kl', link)} by critic" if by_critic else name)
+    return "  ".join(f"{glossary.reading(name).short} {value:.2f}" for name, value in terms.items())
 
 
 class Bar:

@@ -7,9 +7,9 @@ import torch
 from torch.distributions import Categorical, Independent, Laplace, MixtureSameFamily, MultivariateNormal, Normal
 
 import termwise as tw
+from termwise.account.glossary import of_population
 from termwise.data import load_data
 from termwise.measuring.elbo.mixture_posteriors import Components, marginals_of
-from termwise.measuring.elbo.population import KIN
 from termwise.measuring.elbo.split_aggregate import FittedNormal, SplitAggregate
 from termwise.worlds import mixture_world
 from termwise.worlds.discrete import DiscreteWorld
@@ -86,7 +86,7 @@ def test_every_term_of_a_world_of_mixtures_is_that_of_quadrature(seed):
         assert abs(reading.value - truth[name]) < 4 * reading.stderr, f"{reading}; the truth is {truth[name]:.4f}"
         assert reading.stderr < 0.08
     for name in TERMS:
-        reading = account[KIN[name]]
+        reading = account[of_population(name)]
         assert reading.lower < truth[name] < reading.upper and reading.upper - reading.lower < 0.5
     by_dimension = account["dimension_wise_kl_by_dimension"].value
     assert sum(by_dimension) == pytest.approx(account["dimension_wise_kl"].value, abs=0.02)

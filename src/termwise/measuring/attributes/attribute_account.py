@@ -112,7 +112,7 @@ class _Readings:
         first, second = order[: 2 * (len(order) // 2)].view(2, -1)
         apart_by = (seen.features[first] - seen.features[second]).norm(dim=1)
         how = "distance in classifier features between reconstructions of different examples, in disjoint pairs"
-        self.mean("identity_scale", apart_by, "distance", how, "unbiased")
+        self.mean("identity_scale", apart_by, how, "unbiased")
 
     def edited(self, before: Judged, after: Edited, ending: str, how: str) -> None:
         """What the vectors of one method do."""
@@ -125,10 +125,10 @@ class _Readings:
         self.share(f"attribute_generated{ending}", after.generated, (everywhere,), told)
         if has.shape[1] > 1:
             told = f"other attributes judged as before an edit by {how}"
-            self.mean(f"attribute_others_kept{ending}", after.kept.mean(1), "share", told, _JUDGED)
+            self.mean(f"attribute_others_kept{ending}", after.kept.mean(1), told, _JUDGED)
         told = f"distance in classifier features between a reconstruction and its edits by {how}"
         bias = "the features also hold the attribute, which was to change: never 0 where the edit succeeds"
-        self.mean(f"identity_distance{ending}", after.moved.mean(1), "distance", told, bias)
+        self.mean(f"identity_distance{ending}", after.moved.mean(1), told, bias)
         self.similarity(f"of_generated{ending}", after.from_attributes, has, f"images made from attributes ({how})")
 
     def share(self, name: str, right: Tensor, cells: tuple[Tensor, ...], estimator: str) -> None:
@@ -143,13 +143,13 @@ class _Readings:
         predicted, asked = 2 * logits.double().sigmoid() - 1, 2 * has.double() - 1
         cosine = torch.cosine_similarity(predicted, asked, dim=1)
         told = f"attributes predicted for {what} and those asked for, as -1 and 1"
-        self.mean(f"attribute_cosine_{ending}", cosine, "cosine", f"cosine of {told}", _JUDGED)
+        self.mean(f"attribute_cosine_{ending}", cosine, f"cosine of {told}", _JUDGED)
         error = (predicted - asked).square().mean(1)
-        self.mean(f"attribute_squared_error_{ending}", error, "squared", f"mean squared error of {told}", _JUDGED)
+        self.mean(f"attribute_squared_error_{ending}", error, f"mean squared error of {told}", _JUDGED)
 
-    def mean(self, name: str, values: Tensor, unit: str, estimator: str, bias: str) -> None:
+    def mean(self, name: str, values: Tensor, estimator: str, bias: str) -> None:
         """A mean over examples."""
-        self.readings[name] = reading_of(values, name, unit=unit, estimator=estimator, bias=bias)
+        self.readings[name] = reading_of(values, name, estimator=estimator, bias=bias)
         self.values[name] = values.double()
 
 

@@ -52,8 +52,7 @@ def share_readings(
     variances = (rates * (1 - rates) / sizes).mean(0) / len(parts)
     influence = sum(part * (hits - rate) / size for part, rate, size in zip(parts, rates, sizes, strict=True))
     values = shares.mean() + count * torch.as_tensor(influence).mean(1) / len(parts)  # (N,)
-    about = {"unit": "share", "bias": bias}
-    whole = reading_of(values, name, estimator=f"{estimator}; mean over attributes", **about)
+    whole = reading_of(values, name, estimator=f"{estimator}; mean over attributes", bias=bias)
     error = torch.tensor(float("nan") if whole.stderr is None else whole.stderr, dtype=torch.float64)
     interval = _interval(shares.mean(), error.square(), torch.tensor(float(count))).tolist()
     by_attribute = Reading(
@@ -63,9 +62,10 @@ def share_readings(
         interval=_interval(shares, variances, sizes.sum(0)).tolist(),
         lower=None,
         upper=None,
+        unit=whole.unit,
         estimator=f"{estimator}; in the order {order}",
+        bias=bias,
         n=count,
-        **about,
     )
     return {name: replace(whole, interval=interval), by_attribute.name: by_attribute}, values
 

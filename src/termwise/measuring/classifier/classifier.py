@@ -171,7 +171,7 @@ def train_classifier(
         classifier.standardise(train.subset(spread(len(train), STANDARD)).tensor().to(device))
         right, usual = _judged(classifier, held_out, asked, task.usual, device)
     estimator = f"share of right answers on {held_out.name}, {len(held_out)} examples that it did not learn from"
-    about = {"unit": "share", "estimator": estimator, "bias": "unbiased"}
+    about = {"estimator": estimator, "bias": "unbiased"}
     classifier.accuracy = reading_of(right, "classifier_accuracy", **about)
     classifier.majority = reading_of(usual, "classifier_majority", **about)
     return classifier

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from termwise.account import glossary
 from termwise.account.reading import Reading
 from termwise.errors import Refused
 from termwise.measuring.disentanglement.beta_vae import PAIRS, VOTES, beta_vae_score
@@ -34,7 +35,6 @@ class Metric:
         error: What the standard error is of, in words; {repeats} and {part} are filled in.
         bias: In which way it is off.
         needs_factors: Whether factors must be known.
-        unit: Of its readings.
     """
 
     estimates: Callable[[Encoded, int, int], Mapping[str, Estimate]]
@@ -42,12 +42,11 @@ class Metric:
     error: str
     bias: str
     needs_factors: bool = True
-    unit: str = "score"
 
     def readings(self, seen: Encoded, repeats: int, seed: int) -> dict[str, Reading]:
         """The readings by name, with the factors' own where the score is a mean over them."""
         error = self.error.format(repeats=repeats, part=f"{len(seen) // repeats:,}")
-        about = {"unit": self.unit, "bias": self.bias, "n": len(seen)}
+        about = {"bias": self.bias, "n": len(seen)}
         readings = {}
         for name, estimate in self.estimates(seen, repeats, seed).items():
             said = f"{self.estimator}; {error}"
@@ -62,12 +61,13 @@ def _reading(name: str, estimate: Estimate, estimator: str, about: Mapping[str, 
     value, stderr = estimate.score.value, estimate.stderr.value
     known = bool(np.isfinite(stderr))
     interval = [value - estimate.reach * stderr, value + estimate.reach * stderr] if known else None
-    return Reading(name, value, stderr if known else None, interval, None, None, estimator=estimator, **about)
+    unit, error = glossary.reading(name).unit, stderr if known else None
+    return Reading(name, value, error, interval, None, None, unit, estimator, **about)
 
 
 def _by_factor(name: str, estimate: Estimate, estimator: str, about: Mapping[str, Any]) -> Reading:
     values, stderrs = list(estimate.score.by_factor), list(estimate.stderr.by_factor)
-    return Reading(name, values, stderrs, None, None, None, estimator=estimator, **about)
+    return Reading(name, values, stderrs, None, None, None, glossary.reading(name).unit, estimator, **about)
 
 
 def _known(seen: Encoded) -> Factors:
@@ -173,6 +173,5 @@ METRICS: dict[str, Metric] = {
         _BOOTSTRAP,
         "sees linear dependence only; biased up by about D (D - 1) / 4N",
         needs_factors=False,
-        unit="nats",
     ),
 }

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from termwise.account import glossary
 from termwise.account.reading import Reading
-from termwise.measuring.elbo.population import KIN, in_sight
+from termwise.measuring.elbo.population import in_sight
 
 COLLAPSED = 0.05  # nats: a dimension under it carries nothing
 COLLAPSED_WHOLE = 0.5  # nats of rate, over all dimensions
@@ -126,9 +127,9 @@ def _range(ends: Sequence[Any] | None) -> str:
 
 def _of_model(readings: Mapping[str, Reading], name: str) -> float | None:
     """A link for the population where that is in sight, else of the points; None where neither says it of the model."""
-    population = readings.get(KIN[name])
+    population = readings.get(glossary.of_population(name))
     if population is not None and in_sight(population):
-        return _value(readings, KIN[name])
+        return _value(readings, population.name)
     return None if name not in readings or saturated(readings) else _value(readings, name)
 
 

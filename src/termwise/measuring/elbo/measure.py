@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli
 
+from termwise.account import glossary
 from termwise.account.reading import Account, Reading, reading_of, reading_without_error
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
@@ -27,7 +28,7 @@ from termwise.measuring.elbo.control_variates import controlled
 from termwise.measuring.elbo.diagnosis import diagnose
 from termwise.measuring.elbo.implicit_account import Measured, at_bounds, measured
 from termwise.measuring.elbo.mixture_posteriors import Components
-from termwise.measuring.elbo.population import KIN, LEAST, Term, population_reading
+from termwise.measuring.elbo.population import LEAST, Term, population_reading
 from termwise.measuring.log_likelihood.densities import has_density
 from termwise.models.draw import Draw, Drawable, innermost
 from termwise.models.likelihoods import NormalLikelihood
@@ -104,7 +105,7 @@ def measure(
         for name in ("distortion", "elbo"):
             readings[name] = replace(readings[name], bias=readings[name].bias + note)
     about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint()}
-    ordered = {name: readings[name] for name in ORDER if name in readings}
+    ordered = {name: readings[name] for name in glossary.in_order(readings)}
     sure, possible = (at_bounds(ordered, "lower"), at_bounds(ordered, "upper")) if rate is None else (ordered, None)
     blank = data.value_range().minimum == data.value_range().maximum
     told = (BLANK,) if blank else diagnose(sure, found.unmeasured, possible)
@@ -124,24 +125,6 @@ def _with_density(batches: DataPass, first: Draw, rate: Link, samples: int, prog
     if len(batches) >= LEAST:
         readings |= _of_population(values["rate"], at_codes, readings)
     return Measured(readings, values, (aggregate.means, aggregate.means))
-
-
-ORDER = (
-    "distortion",
-    "rate",
-    "elbo",
-    "index_code_mi",
-    "marginal_kl",
-    "total_correlation",
-    "dimension_wise_kl",
-    *KIN.values(),
-    "rate_by_dimension",
-    "index_code_mi_by_dimension",
-    "dimension_wise_kl_by_dimension",
-    "code_use",
-    "sigma",
-    "active_units",
-)
 
 
 def _aggregate(batches: DataPass) -> tuple[Aggregate | None, str | None]:
@@ -229,7 +212,7 @@ def _of_population(rate: Tensor, at: AtCodes, of_points: dict[str, Reading]) -> 
         "dimension_wise_kl": Term(rest, marginal=1),
     }
     return {
-        KIN[name]: population_reading(term, joint, marginal, of_points[name])
+        glossary.of_population(name): population_reading(term, joint, marginal, of_points[name])
         for name, term in terms.items()
         if name in of_points
     }
@@ -256,7 +239,6 @@ def _active_units(means: Tensor, again: Tensor) -> Reading:
     return reading_without_error(
         "active_units",
         float(active),
-        unit="units",
         estimator=f"variance of the posterior mean over x above {ACTIVE_VARIANCE}",
         bias="a count, by threshold",
         n=len(means),
@@ -269,7 +251,6 @@ def _sigma(likelihood: NormalLikelihood, n: int) -> Reading:
     return reading_without_error(
         "sigma",
         sigma,
-        unit="data units",
         estimator=f"the likelihood's own, {likelihood.sigma}",
         bias=f"at its floor of {likelihood.FLOOR:g}" if at_floor else "as trained",
         n=n,

@@ -20,17 +20,11 @@ import torch
 from scipy.stats import norm
 from torch import Tensor
 
+from termwise.account import glossary
 from termwise.account.reading import NORMAL_95, Reading
 from termwise.measuring.elbo.control_variates import controlled
 from termwise.measuring.elbo.split_aggregate import LogAggregate
 
-KIN = {
-    "index_code_mi": "population_mi",
-    "marginal_kl": "population_marginal_kl",
-    "total_correlation": "population_total_correlation",
-    "dimension_wise_kl": "population_dimension_wise_kl",
-}
-"""What a link is called for the population."""
 SHARES = (0.0, 0.001, 0.03, 0.5, 1.0)
 """Of the fitted density in the bounds from below."""
 LEVELS = (1, 2, 4)
@@ -161,13 +155,13 @@ def population_reading(term: Term, joint: Known, marginal: Known, of_points: Rea
         stderr, interval = None, [lower, upper]
         bias = f"out of sight of {of_points.n:,} points: the interval is the bracket"
     return Reading(
-        name=KIN[of_points.name],
+        name=glossary.of_population(of_points.name),
         value=value,
         stderr=stderr,
         interval=interval,
         lower=lower,
         upper=upper,
-        unit="nats",
+        unit=of_points.unit,
         estimator="Monte Carlo, half own component, extrapolated in N",
         bias=bias,
         n=of_points.n,

@@ -86,8 +86,8 @@ def readings_of(values: Values, made: Made) -> dict[str, Reading]:
     for name, (estimator, bias) in rows.items():
         if name not in values or (name == "iwae" and made.temperatures is None):
             continue
-        unit = "samples" if name == "effective_sample_size" else "nats"
-        reading = reading_of(values[name], name, unit=unit, estimator=estimator, bias=bias + note * (unit == "nats"))
+        reading = reading_of(values[name], name, estimator=estimator, bias=bias)
+        reading = replace(reading, bias=bias + note) if reading.unit == "nats" else reading
         bound = "a lower bound" in bias and not made.grey
         readings[name] = replace(reading, lower=float(values[name].mean())) if bound else reading
     return readings | (_of_simulated(made.certificate, whole) if made.certificate else {})

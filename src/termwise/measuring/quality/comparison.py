@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import t as student
 from torch import Tensor
 
+from termwise.account import glossary
 from termwise.account.reading import NORMAL_95, Reading
 from termwise.errors import BadData
 from termwise.measuring.quality.frechet import jackknifed
@@ -42,20 +43,17 @@ def _distances(samples: Tensor, real: Tensor, seen: str) -> list[Reading]:
     too_large = "too large, by a part that falls as 1/N: to be compared at the same N only"
     to_first_order = "unbiased to first order in 1/N; may be negative"
     return [
-        _reading("frechet_distance", frechet.value, frechet.stderr, frechet.reach, "FD", normal, too_large, m),
+        _reading("frechet_distance", frechet.value, frechet.stderr, frechet.reach, normal, too_large, m),
         _reading(
             "frechet_distance_extrapolated",
             frechet.extrapolated,
             frechet.stderr,
             frechet.reach,
-            "FD",
             f"to infinite N by jackknife, {normal}",
             to_first_order,
             m,
         ),
-        _reading(
-            "kernel_distance", kernel.value, kernel.stderr, NORMAL_95, "MMD^2", cubic, "unbiased; may be negative", m
-        ),
+        _reading("kernel_distance", kernel.value, kernel.stderr, NORMAL_95, cubic, "unbiased; may be negative", m),
     ]
 
 
@@ -79,7 +77,6 @@ def _overlap(samples: Tensor, real: Tensor, seen: str, neighbours: int) -> list[
             value[name],
             float(np.std([part[name] for part in by_part], ddof=1)) / parts**0.5,
             float(student.ppf(0.975, parts - 1)),
-            "share" if name != "density" else "ratio",
             estimator,
             bias,
             n,
@@ -88,8 +85,6 @@ def _overlap(samples: Tensor, real: Tensor, seen: str, neighbours: int) -> list[
     ]
 
 
-def _reading(
-    name: str, value: float, stderr: float, reach: float, unit: str, estimator: str, bias: str, n: int
-) -> Reading:
+def _reading(name: str, value: float, stderr: float, reach: float, estimator: str, bias: str, n: int) -> Reading:
     interval = [value - reach * stderr, value + reach * stderr]
-    return Reading(name, value, stderr, interval, None, None, unit, estimator, bias, n)
+    return Reading(name, value, stderr, interval, None, None, glossary.reading(name).unit, estimator, bias, n)

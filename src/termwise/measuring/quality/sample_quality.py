@@ -127,7 +127,7 @@ def _readings(made: Seen, real: Seen, seen: str, neighbours: int) -> list[Readin
     readings = compared(made.features, real.features, seen, neighbours)
     if made.sharpness is not None:
         estimator = f"mean over {len(made)} images of the variance of their Laplacian"
-        readings += [reading_of(made.sharpness, "sharpness", unit="pixel^2", estimator=estimator, bias="unbiased")]
+        readings += [reading_of(made.sharpness, "sharpness", estimator=estimator, bias="unbiased")]
     return readings
 
 

@@ -1,0 +1,342 @@
+"""The table of readings: a row says a reading's name, title, symbol, meaning, unit and term of the ELBO.
+
+Tables, pages, cards, progress lines and the order of an account are read from these rows, here and nowhere else; so a
+row from outside the package, added to `READINGS` or brought by the entry point "termwise.readings", is in all of them.
+
+Symbols are plain text in which an underscore lowers the character after it, as in "q(z_j)".
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from termwise.errors import UnknownName
+from termwise.registry import Registry
+
+ElboTerm = Literal["distortion", "rate", "elbo", "mi", "marginal", "tc", "dw", "other"]
+"""The terms of the ELBO that a reading may belong to: it has their colour wherever readings are shown."""
+
+
+@dataclass(frozen=True)
+class ReadingRow:
+    """What a reading is called, stands for and is measured in.
+
+    Attributes:
+        name: Its key in an account; never changed once released.
+        title: Its name for people; where left out, the name with spaces.
+        symbol: How the mathematics writes it.
+        meaning: What it says, in one line.
+        term: The term of the ELBO that it belongs to, whose colour it has.
+        unit: Its unit, of which a square is written "^2".
+        short: Its name on a line of a training's progress; where left out, the name.
+        population_of: The reading of the examples measured whose value for the population this is; "" for others.
+
+    Example:
+        >>> ReadingRow("free_nats", meaning="what the rate may cost for nothing", term="rate").title
+        'free nats'
+        >>> row = READINGS["total_correlation"]
+        >>> row.title, row.symbol, row.unit, row.short
+        ('total correlation', 'KL(q(z) ‖ ∏_j q(z_j))', 'nats', 'TC')
+    """
+
+    name: str
+    title: str = ""
+    symbol: str = ""
+    meaning: str = ""
+    term: ElboTerm = "other"
+    unit: str = "nats"
+    short: str = ""
+    population_of: str = ""
+
+    def __post_init__(self) -> None:
+        if self.term not in get_args(ElboTerm):
+            raise UnknownName("term of the ELBO", self.term, get_args(ElboTerm))
+        object.__setattr__(self, "title", self.title or self.name.replace("_", " "))
+        object.__setattr__(self, "short", self.short or self.name)
+
+
+_ROWS = (
+    ReadingRow(
+        "distortion", "distortion", "−E log p(x|z)", "how poorly the reconstructions fit x", "distortion", short="dist"
+    ),
+    ReadingRow("rate", "rate", "KL(q(z|x) ‖ p(z))", "what the code costs, beyond the prior", "rate"),
+    ReadingRow("elbo", "ELBO", "−distortion − rate", "a lower bound on log p(x)", "elbo"),
+    ReadingRow(
+        "elbo_upper_nwj",
+        "ELBO from above, NWJ",
+        "",
+        "an upper bound in expectation, by a critic on data that it never saw",
+        "elbo",
+    ),
+    ReadingRow(
+        "elbo_upper_dv",
+        "ELBO from above, DV",
+        "",
+        "an upper bound as samples grow, by a critic on data that it never saw",
+        "elbo",
+    ),
+    ReadingRow(
+        "index_code_mi",
+        "index-code MI",
+        "KL(q(z|x) ‖ q(z))",
+        "how much a code tells of the example it came from",
+        "mi",
+        short="MI",
+    ),
+    ReadingRow(
+        "marginal_kl",
+        "marginal KL",
+        "KL(q(z) ‖ p(z))",
+        "how far the codes, all together, lie from the prior",
+        "marginal",
+        short="marg",
+    ),
+    ReadingRow(
+        "total_correlation",
+        "total correlation",
+        "KL(q(z) ‖ ∏_j q(z_j))",
+        "how much the dimensions depend on each other",
+        "tc",
+        short="TC",
+    ),
+    ReadingRow(
+        "dimension_wise_kl",
+        "dimension-wise KL",
+        "∑_j KL(q(z_j) ‖ p(z_j))",
+        "how far each dimension alone lies from the prior",
+        "dw",
+        short="DW",
+    ),
+    ReadingRow(
+        "population_mi",
+        "population MI",
+        "I(x; z)",
+        "what the code tells of x, on endless data",
+        "mi",
+        population_of="index_code_mi",
+    ),
+    ReadingRow(
+        "population_marginal_kl",
+        "population marginal KL",
+        "KL(q(z) ‖ p(z))",
+        "marginal KL, on endless data",
+        "marginal",
+        population_of="marginal_kl",
+    ),
+    ReadingRow(
+        "population_total_correlation",
+        "population TC",
+        "KL(q(z) ‖ ∏_j q(z_j))",
+        "total correlation, on endless data",
+        "tc",
+        population_of="total_correlation",
+    ),
+    ReadingRow(
+        "population_dimension_wise_kl",
+        "population dim.-wise KL",
+        "∑_j KL(q(z_j) ‖ p(z_j))",
+        "dimension-wise KL, on endless data",
+        "dw",
+        population_of="dimension_wise_kl",
+    ),
+    ReadingRow("rate_by_dimension", "rate by dimension", "KL(q(z_j|x) ‖ p(z_j))", "what each dimension costs", "rate"),
+    ReadingRow(
+        "index_code_mi_by_dimension",
+        "index-code MI by dimension",
+        "KL(q(z_j|x) ‖ q(z_j))",
+        "how much each dimension tells of the example",
+        "mi",
+    ),
+    ReadingRow(
+        "dimension_wise_kl_by_dimension",
+        "dimension-wise KL by dimension",
+        "KL(q(z_j) ‖ p(z_j))",
+        "how far each dimension lies from the prior",
+        "dw",
+    ),
+    ReadingRow(
+        "code_use",
+        "use of the code",
+        "E log p(x|z)/p(x|z′)",
+        "what the decoder gains from an example's own code",
+        "distortion",
+    ),
+    ReadingRow("sigma", "sigma", "σ", "the likelihood's standard deviation", "distortion", unit="data units"),
+    ReadingRow("active_units", "active units", "", "dimensions whose mean moves with x", unit="units"),
+    ReadingRow(
+        "marginal_mmd2",
+        "marginal MMD²",
+        "MMD²(q(z), p(z))",
+        "how unlike the prior the codes are, to a kernel",
+        "marginal",
+        unit="MMD^2",
+    ),
+    ReadingRow(
+        "total_correlation_mmd2",
+        "total correlation MMD²",
+        "MMD²(q(z), ∏_j q(z_j))",
+        "how much the dimensions depend, to a kernel",
+        "tc",
+        unit="MMD^2",
+    ),
+    ReadingRow(
+        "dimension_wise_mmd2",
+        "dimension-wise MMD²",
+        "MMD²(∏_j q(z_j), p(z))",
+        "how unlike the prior the marginals are, to a kernel",
+        "dw",
+        unit="MMD^2",
+    ),
+    ReadingRow(
+        "accuracy",
+        "critic's accuracy",
+        "",
+        "1/2 where the laws are alike to the critic; 1 where it never errs",
+        unit="share",
+    ),
+    ReadingRow(
+        "cross_entropy",
+        "critic's cross-entropy",
+        "",
+        "what the critic minimises: 2 log 2 = 1.39 where it cannot tell the laws apart",
+    ),
+    ReadingRow(
+        "reference_cross_entropy",
+        "reference's cross-entropy",
+        "−E log r(z|x)",
+        "what the reference minimises: least where it is the posterior",
+    ),
+    ReadingRow(
+        "gan_loss",
+        "GAN loss",
+        "L_GAN",
+        "what the discriminator minimises and the decoder maximises: log 2 for each law where nothing is told apart",
+    ),
+    ReadingRow(
+        "non_saturating_loss",
+        "non-saturating loss",
+        "−log D",
+        "what the decoder minimises in place of −L_GAN: large where D is sure",
+    ),
+    ReadingRow(
+        "loss_on_data", "loss on real examples", "−log D(x)", "log 2 = 0.69 of a discriminator that tells nothing"
+    ),
+    ReadingRow(
+        "loss_on_reconstruction", "loss on reconstructions", "−log(1 − D)", "above 0.69 where it takes them for real"
+    ),
+    ReadingRow(
+        "loss_on_generated", "loss on samples", "−log(1 − D)", "near 0 where the decoder learns nothing of them"
+    ),
+    ReadingRow(
+        "feature_distortion",
+        "feature distortion",
+        "1/2 |Dis_l(x) − Dis_l(x_rec)|²",
+        "how unlike a reconstruction is to a layer of the discriminator",
+        "distortion",
+        unit="features^2",
+    ),
+    ReadingRow(
+        "left_logit",
+        "mean logit",
+        "E T",
+        "T = log left/right, so zero where the laws are alike, and apart by as much as they are",
+    ),
+    ReadingRow("right_logit", "mean logit of the right law", "E T", "the same, of the other law"),
+    ReadingRow("gradient_penalty", "critic's squared slope", "E|∇T|²", "how steep the critic is", unit=""),
+    ReadingRow("reference_kl", "reference KL", "KL(q(z|x) ‖ r(z|x))", "how unlike a normal the posterior is", "mi"),
+    ReadingRow(
+        "reference_to_prior",
+        "reference to prior",
+        "E_q log r(z|x)/p(z)",
+        "what that normal costs, beyond the prior",
+        "marginal",
+    ),
+    ReadingRow(
+        "log_likelihood", "log-likelihood", "log p(x)", "what the model gives the data, codes summed out", "elbo"
+    ),
+    ReadingRow(
+        "inference_gap", "inference gap", "log p(x) − ELBO", "what the posterior's form and fit cost", "marginal"
+    ),
+    ReadingRow(
+        "log_likelihood_jackknife",
+        "log-likelihood, jackknifed",
+        "log p(x)",
+        "less the bound's first-order bias",
+        "elbo",
+    ),
+    ReadingRow("iwae", "IWAE", "E log mean p(x, z)/q(z|x)", "the importance-weighted bound on log p(x)", "elbo"),
+    ReadingRow(
+        "approximation_gap", "approximation gap", "log p(x) − ELBO(q*)", "what the posterior's form costs", "marginal"
+    ),
+    ReadingRow(
+        "amortisation_gap", "amortisation gap", "ELBO(q*) − ELBO(q)", "what one encoder for all x costs", "marginal"
+    ),
+    ReadingRow(
+        "effective_sample_size", "effective samples", "(∑ w)² / ∑ w²", "how many samples carry log p(x)", unit="samples"
+    ),
+    ReadingRow("bdmc_lower", "BDMC, from below", "", "log p(x) of simulated data, annealed forwards"),
+    ReadingRow("bdmc_upper", "BDMC, from above", "", "log p(x) of simulated data, annealed backwards"),
+    ReadingRow("bdmc_gap", "BDMC gap", "", "how far apart the two bounds lie"),
+    ReadingRow("mig", "MIG", "", "mutual information gap, by the exact mixture", unit="score"),
+    ReadingRow("mig_binned", "MIG, binned", "", "mutual information gap, of binned means", unit="score"),
+    ReadingRow("modularity", "", "", "each dimension tells of one factor", unit="score"),
+    ReadingRow("explicitness", "", "", "how well a line tells each value of a factor from the rest", unit="score"),
+    ReadingRow("beta_vae_score", "β-VAE score", "", "a fixed factor told from differences of codes", unit="score"),
+    ReadingRow(
+        "factor_vae_score", "FactorVAE score", "", "a fixed factor told from the steadiest dimension", unit="score"
+    ),
+    ReadingRow("dci_disentanglement", "DCI disentanglement", "", "each dimension of use for one factor", unit="score"),
+    ReadingRow("dci_completeness", "DCI completeness", "", "each factor in one dimension", unit="score"),
+    ReadingRow(
+        "dci_informativeness", "DCI informativeness", "", "how well factors are read off the code", unit="score"
+    ),
+    ReadingRow("sap", "SAP", "", "separated attribute predictability", unit="score"),
+    ReadingRow("irs", "IRS", "", "interventional robustness", unit="score"),
+    ReadingRow(
+        "gaussian_tc_of_means", "Gaussian TC of means", "", "total correlation of the means, were they normal", "tc"
+    ),
+    ReadingRow("gaussian_tc_of_aggregate", "Gaussian TC", "", "total correlation of q(z), were it normal", "tc"),
+    ReadingRow(
+        "frechet_distance",
+        "Fréchet distance",
+        "",
+        "of normals with the moments of features: it falls as examples grow in number",
+        unit="FD",
+    ),
+    ReadingRow(
+        "frechet_distance_extrapolated",
+        "Fréchet distance, extrapolated",
+        "",
+        "carried on to infinitely many examples",
+        unit="FD",
+    ),
+    ReadingRow("kernel_distance", "kernel distance", "MMD²", "of features, under a cubic kernel", unit="MMD^2"),
+    ReadingRow("precision", "precision", "", "how much of what is made lies among real examples", unit="share"),
+    ReadingRow("recall", "recall", "", "how many real examples lie among what is made", unit="share"),
+    ReadingRow(
+        "density", "density", "", "how many real neighbourhoods hold an example that is made, of k", unit="ratio"
+    ),
+    ReadingRow("coverage", "coverage", "", "how many real neighbourhoods hold anything that is made", unit="share"),
+    ReadingRow("sharpness", "sharpness", "", "variance of the Laplacian: low of what is blurred", unit="pixel^2"),
+    ReadingRow("classifier_accuracy", meaning="how often the features' network is right on new examples", unit="share"),
+    ReadingRow("classifier_majority", meaning="how often the most frequent answer is right", unit="share"),
+    ReadingRow(
+        "attribute_reconstructed_lacking", meaning="of examples without it, reconstructions judged so", unit="share"
+    ),
+    ReadingRow(
+        "attribute_reconstructed_having", meaning="of examples with it, reconstructions judged so", unit="share"
+    ),
+    ReadingRow("attribute_success_before", meaning="reconstructions judged as an edit would have them", unit="share"),
+    ReadingRow("attribute_success", meaning="edits judged as asked", unit="share"),
+    ReadingRow("attribute_added", meaning="edits that add it, judged as asked", unit="share"),
+    ReadingRow("attribute_removed", meaning="edits that take it away, judged as asked", unit="share"),
+    ReadingRow("attribute_generated_before", meaning="samples judged to have it", unit="share"),
+    ReadingRow("attribute_generated", meaning="samples to which it was added, judged to have it", unit="share"),
+    ReadingRow("attribute_others_kept", meaning="other attributes judged as before an edit", unit="share"),
+    ReadingRow("identity_scale", meaning="how far apart two reconstructions' features are", unit="distance"),
+    ReadingRow("identity_distance", meaning="how far an edit moves features", unit="distance"),
+    ReadingRow("attribute_cosine", meaning="of attributes asked for and predicted", unit="cosine"),
+    ReadingRow("attribute_squared_error", meaning="of attributes asked for and predicted", unit="squared"),
+)
+
+READINGS = Registry("reading", "termwise.readings", _ROWS)
+"""Every reading, in the order in which accounts and charts show them; those of other packages last."""

@@ -89,11 +89,14 @@ def test_a_spec_gives_the_first_option_that_is_the_row_s_own(makers, spec, width
     ("spec", "message"),
     [
         ("blr:0.5", "Unknown filter 'blr:0.5'. Did you mean 'blur:0.5'"),
-        ("blur:wide", "Filter 'blur': width = 'wide' cannot be"),
-        ("plain:3", "Filter 'plain' takes no argument; got 'plain:3'. Say 'plain'."),
+        ("blur:wide", "Unknown filter 'blur:wide'. Did you mean 'blur:0.5' or 'blur:learned'"),
+        ("blur:", "Unknown filter 'blur:'. Did you mean 'blur:0.5'"),
+        ("plain:3", "Unknown filter 'plain:3'. Did you mean 'plain'"),
+        ("ruler", "Unknown filter 'ruler'. Did you mean 'ruler:30'"),  # whose length has no default
     ],
 )
-def test_a_spec_that_cannot_be_is_refused_in_words(makers, spec, message):
+def test_a_spec_that_cannot_be_is_told_which_are_near(makers, spec, message):
+    makers.add(Row("ruler", lambda latent, length: length, "measures", examples=("ruler:30",)))
     with pytest.raises(TermwiseError, match=re.escape(message)):
         makers.from_spec(spec, 5)
 
@@ -122,6 +125,18 @@ def test_options_can_be_checked_and_nothing_be_made(makers):
     assert makers.checked("blur", {"width": "0.5", "lambda": 2}, given=1) == {"width": 0.5, "lambda_": 2.0}
 
 
+def test_what_the_maker_of_a_spec_refuses_is_told_in_its_own_words(makers):
+    def even(latent: int, number: int) -> int:
+        if number % 2:
+            raise Refused("An even number is even.")
+        return number
+
+    makers.add(Row("even", even, "two by two"))
+    assert makers.from_spec("even:4", 5) == 4
+    with pytest.raises(Refused, match="is even"):
+        makers.from_spec("even:3", 5)
+
+
 def test_options_are_checked_and_converted_by_their_annotations(makers):
     built = makers.build("blur", 5, width="0.5", sizes=[1, 2], **{"lambda": "3"})
     assert (built.width, list(built.sizes), built.lambda_) == (0.5, [1, 2], 3.0)
@@ -136,9 +151,12 @@ def test_options_are_checked_and_converted_by_their_annotations(makers):
         ("blur", {"latent": 1}, "Unknown option of filter 'blur' 'latent'"),  # which is given, and no option
         ("blur", {"sizes": "wide"}, "Filter 'blur': sizes = 'wide' cannot be"),
         ("plain", {"width": 1}, "Filter 'plain' takes no options; got 'width'"),
+        ("blur", {"width": "wide"}, "unable to parse string as a number, or: Input should be 'learned'"),
+        ("ruler", {}, "Filter 'ruler' needs its option 'length'"),
     ],
 )
 def test_an_option_that_cannot_be_is_refused_in_words(makers, name, options, message):
+    makers.add(Row("ruler", lambda latent, length: length, "measures"))
     with pytest.raises(TermwiseError, match=re.escape(message)):
         makers.build(name, 5, **options)
 

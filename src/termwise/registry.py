@@ -176,7 +176,10 @@ class Makers(Registry[MadeR]):
             UnknownName: There is no such row, or no such option.
             Refused: An option cannot have this value.
         """
-        return self[name].maker(*given, **self.checked(name, options, len(given)))
+        checked, own = self.checked(name, options, len(given)), _own(self[name], len(given))
+        if missing := [repr(option) for option in _required(own) if _parameter(own, option) not in checked]:
+            raise Refused(f"{self.what.capitalize()} {name!r} needs its option {' and '.join(missing)}.")
+        return self[name].maker(*given, **checked)
 
     def checked(self, name: str, options: Mapping[str, Any], given: int = 0) -> dict[str, Any]:
         """The options of the row called `name`, by its maker's names, each as its annotation has it.
@@ -190,8 +193,7 @@ class Makers(Registry[MadeR]):
             UnknownName: There is no such row, or no such option.
             Refused: An option cannot have this value; every such option is named.
         """
-        row = self[name]
-        own = dict(list(row.options.items())[given:])
+        row, own = self[name], _own(self[name], given)
         options = {option.rstrip("_"): value for option, value in options.items()}
         open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values())
         for option in options:
@@ -208,16 +210,24 @@ class Makers(Registry[MadeR]):
         return [name for name, row in self.items() if option in list(row.options)[given:]]
 
     def from_spec(self, spec: str, *given: Any) -> Any:
-        """What "name" or "name:argument" makes, such as "normal:0.1"; the argument is the row's first option."""
+        """What "name" or "name:argument" makes, such as "normal:0.1"; the argument is the row's first option.
+
+        Raises:
+            UnknownRow: No row is written so; the message says which are near.
+            Refused: The argument is of the right kind, and cannot be.
+        """
         name, colon, argument = spec.partition(":")
         if name not in self:
             raise UnknownRow(self.what, spec, self.shown())
-        if not colon:
-            return self.build(name, *given)
-        own = list(self[name].options)[len(given) :]
-        if not own:
-            raise Refused(f"{self.what.capitalize()} {name!r} takes no argument; got {spec!r}. Say {name!r}.")
-        return self.build(name, *given, **{own[0]: argument})
+        own = _own(self[name], len(given))
+        options = {option: argument for option in list(own)[:1] if colon}
+        if (colon and not own) or not set(_required(own)) <= options.keys():
+            raise UnknownRow(self.what, spec, self.shown())
+        try:
+            checked = _checked(self[name].maker, {_parameter(own, option): text for option, text in options.items()})
+        except ValidationError:
+            raise UnknownRow(self.what, spec, self.shown()) from None
+        return self[name].maker(*given, **checked)
 
     def from_table(self, table: str | Mapping[str, Any], *given: Any) -> Any:
         """What a name makes, or a table of a name and its options, such as {"name": "bank", "size": 4096}.
@@ -259,6 +269,17 @@ def _entry_points(group: str) -> EntryPoints:
     return entry_points(group=group)
 
 
+def _own(row: Row, given: int) -> dict[str, inspect.Parameter]:
+    """The options of a row beside what every row of its registry is given first."""
+    return dict(list(row.options.items())[given:])
+
+
+def _required(own: Mapping[str, inspect.Parameter]) -> list[str]:
+    """The options that have no default."""
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [name for name, one in own.items() if one.default is one.empty and one.kind not in variable]
+
+
 def _parameter(own: Mapping[str, inspect.Parameter], option: str) -> str:
     """The maker's name for an option: lambda_ where a configuration says lambda."""
     return own[option].name if option in own else option
@@ -285,5 +306,8 @@ def _mistakes(error: ValidationError, given: Mapping[str, Any]) -> Iterator[str]
         if misses:
             misses = misses[::-1] if isinstance(value, dict) else misses  # a table was meant as a schedule
             nearest = max(misses, key=lambda mistake: len(mistake["loc"]))
-            inner = f"{nearest['loc'][-1]}: " if len(nearest["loc"]) > 2 else ""
-            yield f"{option} = {value!r} cannot be: {inner}{nearest['msg']}"
+            if len(nearest["loc"]) > 2:
+                ways = [f"{nearest['loc'][-1]}: {nearest['msg']}"]
+            else:
+                ways = list(dict.fromkeys(mistake["msg"] for mistake in misses))
+            yield f"{option} = {value!r} cannot be: {', or: '.join(ways)}"

@@ -26,8 +26,7 @@ from torch import Tensor, nn
 
 from termwise.data import Dataset
 from termwise.data.examples import InMemory
-from termwise.models import VAE
-from termwise.models.bayesian import LogDensity
+from termwise.models import VAE, LogDensity
 from termwise.models.networks import perceptron
 from termwise.models.posteriors import posterior_family
 from termwise.objectives import recipe

@@ -12,8 +12,7 @@ from termwise.data import Dataset
 from termwise.data.examples import InMemory
 from termwise.errors import Refused
 from termwise.measuring import measure
-from termwise.models import VAE
-from termwise.models.bayesian import LogDensity, bayes
+from termwise.models import VAE, LogDensity, bayes
 from termwise.objectives import recipe
 from termwise.training import RunFolder, Trainer, config_from
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from termwise.errors import Refused, UnknownName
-from termwise.models.networks import CropTo, PadTo, checked, convolutional, mlp, network_builder
+from termwise.models.networks import CropTo, PadTo, checked_bodies, convolutional, mlp, network_builder
 from termwise.models.vae import VAE
 
 SIZES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 37, 50)]
@@ -166,7 +166,7 @@ def test_checking_bodies_leaves_their_modes_and_statistics_alone():
     encoder = nn.Sequential(nn.BatchNorm1d(6), nn.Dropout(), nn.Linear(6, 4))
     encoder[0].eval()
     statistics = encoder[0].running_mean.clone()
-    checked((encoder, nn.Linear(2, 6)), (6,), 4, 2, (6,))
+    checked_bodies((encoder, nn.Linear(2, 6)), (6,), 4, 2, (6,))
     assert [layer.training for layer in encoder] == [False, True, True]
     assert torch.equal(encoder[0].running_mean, statistics)
     assert math.isclose(float(encoder[0].num_batches_tracked), 0)

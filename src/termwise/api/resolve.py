@@ -13,7 +13,7 @@ from termwise.api.runs import Run, check_fit, load_configured, load_model
 from termwise.data import Dataset, load_data
 from termwise.errors import Refused, TermwiseError
 from termwise.models import VAE, Drawable, adapt
-from termwise.models.networks import imported
+from termwise.models.user_function import user_function
 from termwise.training import RunFolder
 from termwise.training.config import LARGEST_SEED
 
@@ -51,7 +51,7 @@ def _names_function(model: str | Path) -> bool:
 def _made(name: str) -> Drawable:
     """The model that the user's function "module:function" returns, adapted if it is not yet."""
     try:
-        made = imported(*name.split(":"))()
+        made = user_function(*name.split(":"))()
     except TermwiseError:
         raise
     except Exception as error:

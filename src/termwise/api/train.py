@@ -148,6 +148,8 @@ def _built(settings: Config, dataset: Dataset) -> VAE:
         section.likelihood,
         section.options,
         section.posterior_options,
+        section.prior,
+        section.prior_options,
     )
 
 

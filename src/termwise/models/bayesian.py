@@ -1,4 +1,4 @@
-"""A likelihood given as a function, and with it the posterior of anything that has a likelihood and a prior.
+"""The posterior of anything that has a likelihood, given as a function, and a prior.
 
     p(z|y) = p(y|z) p(z) / p(y),     log p(y|z) = f(z)
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.models.likelihoods import Likelihood
+from termwise.models.likelihoods.log_density import LogDensity
 from termwise.models.posteriors import posterior_family
 from termwise.models.vae import VAE
 
@@ -24,69 +24,7 @@ BLANK = (1,)
 """The shape of an example that says nothing: data of it are torch.zeros(N, 1)."""
 
 
-class Given(Distribution):
-    """p(x|z) of codes z, shape (B, D), known by its log-density alone.
-
-    Args:
-        function: f: codes (B, D) and examples (B, *shape) to log p(x|z), shape (B,), nats.
-        z: The codes.
-    """
-
-    arg_constraints = {}  # noqa: RUF012
-
-    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], z: Tensor) -> None:
-        self.function, self.z = function, z
-        super().__init__(z.shape[:1], validate_args=False)
-
-    @property
-    def mean(self) -> Tensor:
-        """Raises Refused."""
-        raise Refused("This likelihood was given as a log-density: it can be evaluated, and makes no examples.")
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """f(z, x), shape (B,), in the codes' type."""
-        try:
-            found = self.function(self.z, value)
-        except Exception as error:
-            reason = (str(error).strip() or "no reason given").splitlines()[0]
-            raise Refused(
-                f"The log-likelihood failed on codes of shape {tuple(self.z.shape)}: {type(error).__name__}: {reason}"
-            ) from error
-        if not isinstance(found, Tensor) or found.shape != self.z.shape[:1]:
-            got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
-            raise Refused(
-                f"A log-likelihood must give one number for each code: {tuple(self.z.shape)} to {(len(self.z),)}; got "
-                f"{got}. Sum it over the observations, as in log_prob(y).sum(-1)."
-            )
-        return found.to(self.z.dtype)
-
-
-class LogDensity(Likelihood):
-    """log p(x|z) = f(z, x), from codes: the decoder before it hands them on as they are (torch.nn.Identity()).
-
-    Args:
-        function: f: codes (B, D) and examples (B, *shape) to nats, shape (B,), by torch operations. What it holds
-            stands still, unless it is a module: its parameters learn with the autoencoder where they want gradients.
-        latent: D.
-    """
-
-    spec = "given"
-    makes_examples = False
-
-    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], latent: int) -> None:
-        super().__init__()
-        self.function, self.latent = function, latent
-
-    def decoded_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """(D,)."""
-        return (self.latent,)
-
-    def forward(self, decoded: Tensor) -> Distribution:
-        """p(x|z) of codes, shape (B, D)."""
-        return Given(self.function, decoded)
-
-
-class One(nn.Module):
+class SharedFeatures(nn.Module):
     """The same learned features whatever x is."""
 
     def __init__(self, features: int) -> None:
@@ -94,7 +32,7 @@ class One(nn.Module):
         self.features = nn.Parameter(torch.zeros(features))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape (B, features)."""
+        """The same features for every example, shape (B, features)."""
         return self.features.expand(len(x), -1)
 
 
@@ -135,7 +73,7 @@ def bayes(
     """
     family = posterior_family(posterior, latent, posterior_options)
     model = VAE(
-        One(family.features),
+        SharedFeatures(family.features),
         nn.Identity(),
         shape=BLANK,
         latent=latent,

@@ -4,7 +4,7 @@ It knows no term and no loss: it infers, generates, and is saved and loaded.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ from torch.distributions import Distribution
 
 from termwise.errors import BadData, Refused
 from termwise.models.draw import Draw, expected_example
-from termwise.models.likelihoods import Likelihood, likelihood_from
-from termwise.models.networks import checked, network_builder
+from termwise.models.likelihoods import Likelihood, LogDensity, likelihood_from
+from termwise.models.networks import build_bodies, checked_bodies
 from termwise.models.posteriors import PosteriorFamily, posterior_family
-from termwise.models.priors import prior_from
+from termwise.models.priors import GivenPrior, Prior, prior_from
 
 
 class VAE(nn.Module):
@@ -29,12 +29,13 @@ class VAE(nn.Module):
         decoder: (B, latent) -> (B, *decoded), decoded the shape that the likelihood asks (most often `shape`).
         shape: The shape of one example.
         latent: D, the number of the code's dimensions.
-        posterior: A family, or its name: "diagonal-normal", "full-normal", or without a density "noise-basis",
-            "noise-input", "noise-basis+normal", "noise-input+normal".
-        likelihood: A likelihood, or its name: "bernoulli", "normal:0.1", "normal:learned", "normal:optimal",
-            "laplace:1", "categorical:17".
-        prior: p(z), batch shape (), event shape (D,), as a Distribution or as a module that gives one; N(0, I) where
-            left out. It is the user's to make again: `from_pretrained` knows the standard normal alone.
+        posterior: A family, or its name: a row of `termwise.models.posteriors.POSTERIORS`, such as "full-normal" or,
+            without a density, "noise-input".
+        likelihood: A likelihood, or its name: a row of `termwise.models.likelihoods.LIKELIHOODS`, such as "bernoulli"
+            or "normal:0.1".
+        prior: p(z), batch shape (), event shape (D,), as a Distribution, as a module that gives one, or by name: a row
+            of `termwise.models.priors.PRIORS`. N(0, I) where left out. One that is no row is the user's to make again:
+            `from_pretrained` cannot.
 
     Raises:
         Refused: A body's output has another shape than the posterior or the likelihood asks for; the prior is over
@@ -50,7 +51,7 @@ class VAE(nn.Module):
         latent: int,
         posterior: str | PosteriorFamily = "diagonal-normal",
         likelihood: str | Likelihood = "bernoulli",
-        prior: Distribution | nn.Module | None = None,
+        prior: str | Distribution | nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.shape, self.latent = tuple(shape), latent
@@ -60,7 +61,9 @@ class VAE(nn.Module):
         self.likelihood = likelihood_from(likelihood) if isinstance(likelihood, str) else likelihood
         self.prior = prior_from(prior, latent)
         decoded = self.likelihood.decoded_shape(self.shape)
-        self.encoder, self.decoder = checked((encoder, decoder), self.shape, self.family.features, latent, decoded)
+        self.encoder, self.decoder = checked_bodies(
+            (encoder, decoder), self.shape, self.family.features, latent, decoded
+        )
         self.network: dict[str, Any] | None = None
 
     @classmethod
@@ -73,24 +76,34 @@ class VAE(nn.Module):
         likelihood: str = "bernoulli",
         options: Mapping[str, Any] | None = None,
         posterior_options: Mapping[str, Any] | None = None,
+        prior: str = "standard-normal",
+        prior_options: Mapping[str, Any] | None = None,
     ) -> "VAE":
-        """A VAE with bodies by name: "mlp", "conv", or your own builder as "module:function".
+        """A VAE of parts by name: each a row of a table, or for the network a builder of yours, "module:function".
 
         Args:
-            options: What the builder takes beside shapes, such as {"hidden": [512, 512]} or {"channels": 32}.
+            options: What the network's builder takes beside shapes, such as {"hidden": [512, 512]} or {"channels": 32}.
             posterior_options: What the posterior family takes, such as {"noise": 16}.
+            prior_options: What the prior takes.
+
+        Example:
+            >>> model = VAE.build((1, 8, 8), latent=3, likelihood="normal:0.1", options={"hidden": [16]})
+            >>> model.sample(5).shape
+            torch.Size([5, 1, 8, 8])
         """
-        options = dict(options or {})
+        options, shape = dict(options or {}), tuple(shape)
         family = posterior_family(posterior, latent, posterior_options)
-        decoded = likelihood_from(likelihood).decoded_shape(tuple(shape))
-        build: Callable[..., tuple[nn.Module, nn.Module]] = network_builder(network)
-        try:
-            bodies = build(tuple(shape), family.features, latent, decoded, **options)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise Refused(f"The network {network!r} cannot be built with options {options}: {error}") from None
-        if not (isinstance(bodies, tuple | list) and [isinstance(body, nn.Module) for body in bodies] == [True, True]):
-            raise Refused(f"The network {network!r} must give two modules, (encoder, decoder); got {bodies!r:.80}.")
-        model = cls(*bodies, shape=shape, latent=latent, posterior=family, likelihood=likelihood)
+        decoded = likelihood_from(likelihood).decoded_shape(shape)
+        encoder, decoder = build_bodies(network, shape, family.features, latent, decoded, options)
+        model = cls(
+            encoder,
+            decoder,
+            shape=shape,
+            latent=latent,
+            posterior=family,
+            likelihood=likelihood,
+            prior=prior_from(prior, latent, prior_options),
+        )
         model.network = {"name": network, "options": options}
         return model
 
@@ -142,9 +155,16 @@ class VAE(nn.Module):
             "posterior": self.family.name,
             "posterior_options": self.family.options,
             "likelihood": self.likelihood.spec,
-            "prior": self.prior.name,
+            **self.prior_config(),
             "network": self.network,
         }
+
+    def prior_config(self) -> dict[str, Any]:
+        """The prior's name and options, as a configuration holds them; "given" where it is no row of the table."""
+        prior = self.prior
+        if not isinstance(prior, Prior):
+            return {"prior": GivenPrior.name, "prior_options": {}}
+        return {"prior": prior.name, "prior_options": prior.options}
 
     def save_pretrained(self, folder: str | Path, card: str | None = None) -> Path:
         """Write config.json, model.safetensors and, where given, the model card README.md, to `folder`."""
@@ -175,27 +195,31 @@ class VAE(nn.Module):
             load_file(folder / "model.safetensors")  # says whether it is whole, before anything is built
             shape, latent, network = tuple(config["shape"]), int(config["latent"]), config["network"]
             posterior, asked = config["posterior"], dict(config.get("posterior_options", {}))
-            likelihood = config["likelihood"]
+            likelihood, prior = config["likelihood"], config.get("prior", "standard-normal")
+            prior_options = dict(config.get("prior_options", {}))
             builder = None if network is None else (network["name"], dict(network["options"]))
         except (KeyError, TypeError) as error:
             raise BadData(f"{folder / 'config.json'} is not what save_pretrained writes: {error!r}.") from None
         except Exception as error:  # JSON and safetensors each have errors of their own
             raise BadData(f"{folder} holds no model that can be read: {error}") from None
-        if "given" in (likelihood, config.get("prior")):
+        if likelihood == LogDensity.spec or prior == GivenPrior.name:
             raise Refused(
                 f"The model in {folder} has a likelihood or a prior of your own, which is not saved. Make the model "
                 "again, and load its weights: safetensors.torch.load_model(model, folder / 'model.safetensors')."
             )
         if encoder is not None and decoder is not None:
             family = posterior_family(posterior, latent, asked)
-            model = cls(encoder, decoder, shape=shape, latent=latent, posterior=family, likelihood=likelihood)
+            law = prior_from(prior, latent, prior_options)
+            parts = {"shape": shape, "latent": latent, "posterior": family, "likelihood": likelihood, "prior": law}
+            model = cls(encoder, decoder, **parts)
         elif builder is None:
             raise Refused(
                 f"The model in {folder} was made of modules of your own, which are not saved. "
                 "Pass from_pretrained(folder, encoder=..., decoder=...)."
             )
         else:
-            model = cls.build(shape, latent, builder[0], posterior, likelihood, builder[1], asked)
+            network, options = builder
+            model = cls.build(shape, latent, network, posterior, likelihood, options, asked, prior, prior_options)
         try:
             load_model(model, folder / "model.safetensors")
         except RuntimeError as error:

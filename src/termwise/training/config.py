@@ -39,14 +39,16 @@ class DataSection(BaseModel):
 
 
 class ModelSection(_Section):
-    """The network, the posterior and the likelihood; `options` are the network builder's own."""
+    """The network, the posterior, the likelihood and the prior, by name; `options` are the network builder's own."""
 
     network: str = "mlp"
     latent: PositiveInt = 10
     posterior: str = "diagonal-normal"
     likelihood: str = "bernoulli"
+    prior: str = "standard-normal"
     options: dict[str, Any] = Field(default_factory=dict)
     posterior_options: dict[str, Any] = Field(default_factory=dict)
+    prior_options: dict[str, Any] = Field(default_factory=dict)
 
 
 class AverageSection(_Section):

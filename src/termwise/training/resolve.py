@@ -83,6 +83,7 @@ def _described(config: Config, objective: object | None, model: VAE | None) -> C
             posterior=model.family.name,
             posterior_options=model.family.options,
             likelihood=model.likelihood.spec,
+            **model.prior_config(),
             options=network["options"],
         )
     return config_from(config.model_copy(update=changes).tables())

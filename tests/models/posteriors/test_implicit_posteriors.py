@@ -10,7 +10,7 @@ import torch
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
 import termwise as tw
-from termwise.errors import NoDensity, Refused
+from termwise.errors import NoDensity, Refused, UnknownName
 from termwise.models import VAE
 from termwise.models.posteriors import POSTERIORS, posterior_family
 from termwise.models.posteriors.implicit import ImplicitPosterior
@@ -170,7 +170,6 @@ def test_it_has_no_density_and_what_would_need_one_says_what_does_not():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("noise-basis", {"nose": 3}, "nose"),
         ("noise-basis", {"bases": 1, "noise": 2}, "surface"),
         ("noise-input", {"noise": 2}, "surface"),
         ("noise-basis", {"start": 0.0}, "start"),
@@ -178,12 +177,24 @@ def test_it_has_no_density_and_what_would_need_one_says_what_does_not():
         ("noise-input", {"start": 0.0}, "start"),
         ("noise-input+normal", {"sigma": "learnt"}, "learned"),
         ("noise-input+normal", {"sigma": 0.0}, "above 0"),
-        ("noise-input", {"sigma": 0.1}, "sigma"),
         ("diagonal-normal", {"noise": 1}, "noise"),
     ],
 )
 def test_options_that_cannot_be_are_refused(name, options, message):
     with pytest.raises(Refused, match=message):
+        posterior_family(name, 3, options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("noise-basis", {"nose": 3}, "option of posterior 'noise-basis' 'nose'. Did you mean 'noise'"),
+        ("noise-input", {"sigma": 0.1}, "'sigma'. Known: hidden, inject, noise, start"),
+        ("noise-input+normal", {"least_sigm": 0.1}, "Did you mean 'least_sigma'"),
+    ],
+)
+def test_an_option_that_a_family_does_not_have_is_told_which_are_near(name, options, message):
+    with pytest.raises(UnknownName, match=message):
         posterior_family(name, 3, options)
 
 

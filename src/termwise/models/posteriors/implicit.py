@@ -7,10 +7,10 @@ can be written down, yet one that can be bounded on both sides (Yin and Zhou, 20
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 from torch.distributions.kl import register_kl
 
@@ -65,7 +65,7 @@ class ImplicitPosterior(Distribution):
         return z.unflatten(0, shape) if shape else z.squeeze(0)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Raises NoDensity."""
+        """There is none: NoDensity is raised, and says what does without."""
         raise NoDensity(
             "This posterior is implicit: it can be sampled, and has no density for this estimator to use. Compare it "
             "by samples (DensityRatio, Kernel), or choose a posterior with a density (diagonal-normal, full-normal)."
@@ -112,12 +112,17 @@ def _no_divergence(left: ImplicitPosterior, right: Distribution) -> Tensor:
 register_kl(ImplicitPosterior, Distribution)(_no_divergence)
 
 
+@runtime_checkable
 class ImplicitFamily(Protocol):
-    """A posterior family whose posteriors are implicit."""
+    """A posterior family whose posteriors are implicit: a PosteriorFamily that says how much noise it takes.
+
+    Attributes:
+        noise_size: How many numbers of noise a code is made of; fewer than D leave codes on a surface.
+    """
 
     name: str
     latent: int
-    noise_size: int  # how many numbers of noise a code is made of
+    noise_size: int
     options: dict[str, Any]
 
     @property
@@ -128,44 +133,3 @@ class ImplicitFamily(Protocol):
     def __call__(self, features: Tensor) -> ImplicitPosterior:
         """q(z|x), batch shape (B,), event shape (D,)."""
         ...
-
-
-START = 0.1
-"""About what a learned sigma is at first: a layer as wide as the prior would drown what the code says of x."""
-
-
-class LastNormal(nn.Module):
-    """A family with a last Gaussian layer; its features are the inner family's, then log of sigma over its start.
-
-    Args:
-        inner: The family.
-        sigma: "learned", for every example and dimension; or a number, the same for all.
-        least_sigma: What is added to a learned sigma, so that the layer cannot vanish.
-    """
-
-    def __init__(self, inner: ImplicitFamily, sigma: float | str = "learned", least_sigma: float = 0.01) -> None:
-        super().__init__()
-        fixed = sigma if isinstance(sigma, int | float) and not isinstance(sigma, bool) else None
-        if (sigma != "learned" and not (fixed is not None and fixed > 0)) or not least_sigma >= 0:
-            raise Refused(
-                'The last layer\'s sigma is "learned" or a number above 0, and least_sigma 0 or more; got '
-                f"sigma {sigma!r} and least_sigma {least_sigma!r}."
-            )
-        self.inner, self.fixed, self.least_sigma = inner, fixed, least_sigma
-        self.latent, self.name = inner.latent, f"{inner.name}+normal"
-        self.noise_size = inner.noise_size + inner.latent
-        self.options = {**inner.options, "sigma": sigma, "least_sigma": least_sigma}
-
-    @property
-    def features(self) -> int:
-        """The family's, and D where sigma is learned."""
-        return self.inner.features + (self.latent if self.fixed is None else 0)
-
-    def forward(self, features: Tensor) -> ImplicitPosterior:
-        """q(z|x), batch shape (B,), event shape (D,)."""
-        if self.fixed is not None:
-            scale = features.new_full((len(features), self.latent), self.fixed)
-        else:
-            features, log_scale = features.split([self.inner.features, self.latent], dim=-1)
-            scale = self.least_sigma + START * log_scale.exp()
-        return ImplicitPosterior(self.inner(features).push, scale)

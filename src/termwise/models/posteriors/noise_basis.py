@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from termwise.errors import Refused
 from termwise.models.posteriors.implicit import ImplicitPosterior
+from termwise.models.posteriors.last_normal import with_last_normal
 
 
 class SineBasis(nn.Module):
@@ -100,6 +101,11 @@ class NoiseBasis(nn.Module):
         noise: n, the numbers of noise of every basis.
         hidden: H, the sines of every basis.
         start: About how large the noise's share of the code is at first, beside a prior of 1.
+
+    Example:
+        >>> family = NoiseBasis(2, bases=3)
+        >>> family(torch.zeros(5, family.features)).rsample((100,)).shape
+        torch.Size([100, 5, 2])
     """
 
     name = "noise-basis"
@@ -117,7 +123,7 @@ class NoiseBasis(nn.Module):
 
     @property
     def features(self) -> int:
-        """(1 + m) D."""
+        """How many numbers it needs of an example: (1 + m) D."""
         return (1 + self.bases) * self.latent
 
     def forward(self, features: Tensor) -> ImplicitPosterior:
@@ -125,3 +131,7 @@ class NoiseBasis(nn.Module):
         offset, log_gain = features.split([self.latent, self.bases * self.latent], dim=-1)
         gain = log_gain.exp().unflatten(-1, (self.bases, self.latent)) * (self.start / math.sqrt(self.bases))
         return ImplicitPosterior(BasisPush(self.basis, offset, gain))
+
+
+noise_basis_with_last_normal = with_last_normal(NoiseBasis)
+"""The noise basis with a last Gaussian layer, whose density can be bounded from both sides."""

@@ -17,6 +17,7 @@ from torch.quasirandom import SobolEngine
 
 from termwise.errors import Refused
 from termwise.models.posteriors.implicit import ImplicitPosterior
+from termwise.models.posteriors.last_normal import with_last_normal
 
 FIXED = 128
 """Noises behind `mean` and `variance`: the same ones for every example, and evenly spread."""
@@ -95,6 +96,11 @@ class NoiseInput(nn.Module):
         inject: Whether noise enters every layer, or the first alone.
         start: How large the noise's weights are at first, beside torch's own initialisation. At 1 the noise can drown
             what the features say of x, and training may not find out.
+
+    Example:
+        >>> family = NoiseInput(2, noise=4, hidden=[16])
+        >>> family(torch.zeros(5, family.features)).rsample((100,)).shape
+        torch.Size([100, 5, 2])
     """
 
     name = "noise-input"
@@ -119,9 +125,13 @@ class NoiseInput(nn.Module):
 
     @property
     def features(self) -> int:
-        """hidden[0]."""
+        """How many numbers it needs of an example: hidden[0]."""
         return self.width
 
     def forward(self, features: Tensor) -> ImplicitPosterior:
         """q(z|x), batch shape (B,), event shape (D,)."""
         return ImplicitPosterior(HeadPush(self.head, features, self.latent))
+
+
+noise_input_with_last_normal = with_last_normal(NoiseInput)
+"""The noise-input family with a last Gaussian layer, whose density can be bounded from both sides."""

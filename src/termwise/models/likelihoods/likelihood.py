@@ -1,0 +1,74 @@
+"""What a likelihood is: a module that turns a decoder's output into p(x|z), and says which data it can take."""
+
+from typing import Protocol
+
+from torch import nn
+from torch.distributions import Distribution, Independent
+
+
+class ValueRange(Protocol):
+    """The range of the values that a data set's examples take."""
+
+    @property
+    def minimum(self) -> float:
+        """The smallest value of any example."""
+        ...
+
+    @property
+    def maximum(self) -> float:
+        """The largest value of any example."""
+        ...
+
+    @property
+    def integer(self) -> bool:
+        """Whether all values are whole numbers."""
+        ...
+
+
+class Likelihood(nn.Module):
+    """p(x|z), given a decoder's output: the abstract class of which every likelihood is a subclass.
+
+    A subclass sets `spec`, and has a `forward(decoded)` that turns the decoder's output, of shape
+    (B, *decoded_shape(shape)), into a torch Distribution of batch shape (B,), whose event is one example: its
+    `log_prob` of examples, shape (B, *shape), has shape (B,), in nats. `over_examples` makes that of independent
+    pixels. It may have parameters, which learn with the decoder, and buffers; both are saved with the model.
+
+    When a model is built, `decoded_shape` is asked once; `check` is called with the range of the whole data set before
+    anything is trained or measured; `forward` at every draw, in training mode while a player moves and in evaluation
+    mode otherwise. Where `makes_examples`, `mean` of the law is what pictures show of a code.
+
+    Attributes:
+        spec: What a configuration calls it, with its argument: `likelihood_from(spec)` makes it again.
+        makes_examples: Whether it can make an example of a code, and not only say how probable one is.
+
+    Example:
+        >>> import torch
+        >>> class Cauchy(Likelihood):
+        ...     spec = "cauchy"
+        ...     def forward(self, decoded):
+        ...         return over_examples(torch.distributions.Cauchy(decoded, 1.0))
+        >>> Cauchy()(torch.zeros(2, 1, 8, 8)).log_prob(torch.zeros(2, 1, 8, 8)).shape
+        torch.Size([2])
+    """
+
+    spec: str
+    makes_examples = True
+
+    def decoded_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape that the decoder must give, per example, for examples of `shape`."""
+        return shape
+
+    def check(self, values: ValueRange) -> None:
+        """Raise BadData where the data's values are none that this likelihood can take."""
+
+
+def over_examples(distribution: Distribution) -> Distribution:
+    """The same law with every dimension but the batch's counted as one event: log_prob has shape (B,).
+
+    Example:
+        >>> import torch
+        >>> pixels = torch.distributions.Normal(torch.zeros(3, 2, 2), 1.0)
+        >>> over_examples(pixels).event_shape
+        torch.Size([2, 2])
+    """
+    return Independent(distribution, len(distribution.batch_shape) - 1, validate_args=False)

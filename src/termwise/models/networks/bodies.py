@@ -1,0 +1,35 @@
+"""Bodies: the networks between examples and features, and between codes and a decoder's output.
+
+Every builder has one signature, so that any of them, or a user's own, may stand in for another:
+
+    build(shape, features, latent, decoded, **options) -> (encoder, decoder)
+
+with encoder: (B, *shape) -> (B, features) and decoder: (B, latent) -> (B, *decoded).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from termwise.errors import Refused
+from termwise.models.passes import evaluating
+
+Bodies = tuple[nn.Module, nn.Module]
+"""An encoder and a decoder."""
+
+
+def checked_bodies(
+    bodies: Bodies, shape: tuple[int, ...], features: int, latent: int, decoded: tuple[int, ...]
+) -> Bodies:
+    """The same bodies, once both have shown on a batch of two that their shapes fit."""
+    encoder, decoder = bodies
+    trials = (("encoder", encoder, shape, (features,)), ("decoder", decoder, (latent,), decoded))
+    for name, body, given, wanted in trials:
+        try:
+            with evaluating(body):
+                output = body(torch.zeros(2, *given))
+        except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
+            raise Refused(f"The {name} failed on a batch of shape {(2, *given)}: {error}") from None
+        got = tuple(output.shape) if isinstance(output, Tensor) else f"a {type(output).__name__}"
+        if got != (2, *wanted):
+            raise Refused(f"The {name} must turn {(2, *given)} into {(2, *wanted)}; it gave {got}.")
+    return bodies

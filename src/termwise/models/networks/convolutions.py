@@ -1,0 +1,107 @@
+"""Convolutional bodies: for images (C, H, W), of any size."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from termwise.errors import Refused
+from termwise.models.networks.bodies import Bodies
+from termwise.models.networks.fully_connected import perceptron
+from termwise.models.networks.padding import CropTo, PadTo
+
+
+def convolutional(
+    shape: tuple[int, ...],
+    features: int,
+    latent: int,
+    decoded: tuple[int, ...],
+    channels: int = 32,
+    hidden: int = 256,
+) -> Bodies:
+    """The body of Burgess et al. (2018, appendix A), for images of any size.
+
+    4x4 convolutions of stride 2 until the larger side is 4, then two linear layers; the decoder mirrors it. Images
+    whose sides are no multiple are padded on the way in and cropped on the way out.
+
+    Args:
+        channels: Of every convolution.
+        hidden: The width of the linear layers.
+    """
+    _need_images(shape)
+    height, width = shape[1:]
+    halvings = max(1, math.ceil(math.log2(max(height, width) / 4)))
+    padded, small = _halved(shape, channels, halvings)
+    planes = decoded[:-2]  # (C,), or (classes, C) for a categorical likelihood
+
+    inward: list[nn.Module] = [PadTo(padded)]
+    for i in range(halvings):
+        inward += [nn.Conv2d(shape[0] if i == 0 else channels, channels, 4, 2, 1), nn.ReLU()]
+    inward += [nn.Flatten(), *perceptron([math.prod(small), hidden, hidden, features])]
+
+    outward: list[nn.Module] = [*perceptron([latent, hidden, hidden, math.prod(small)]), nn.ReLU()]
+    outward += [nn.Unflatten(1, small)]
+    for i in range(halvings):
+        last = i == halvings - 1
+        outward += [nn.ConvTranspose2d(channels, math.prod(planes) if last else channels, 4, 2, 1)]
+        outward += [] if last else [nn.ReLU()]
+    outward += [CropTo((height, width)), nn.Unflatten(1, planes)]
+    return nn.Sequential(*inward), nn.Sequential(*outward)
+
+
+def normalised(
+    shape: tuple[int, ...],
+    features: int,
+    latent: int,
+    decoded: tuple[int, ...],
+    channels: Sequence[int] = (64, 128, 256),
+    hidden: int = 1024,
+    bounded: bool = False,
+) -> Bodies:
+    """The bodies of Larsen et al. (2016, table 1), with batch normalisation, for images of any size.
+
+    5x5 convolutions of stride 2, then one linear layer; the decoder mirrors it.
+
+    Args:
+        channels: Of the encoder's convolutions; each halves the sides.
+        hidden: The width of the encoder's linear layer.
+        bounded: Whether the decoder ends in a sigmoid: pixels between 0 and 1, for a normal likelihood.
+    """
+    _need_images(shape)
+    padded, small = _halved(shape, channels[-1], len(channels))
+    planes = decoded[:-2]
+
+    inward: list[nn.Module] = [PadTo(padded)]
+    for before, after in itertools.pairwise((shape[0], *channels)):
+        inward += [nn.Conv2d(before, after, 5, 2, 2, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+    inward += [nn.Flatten(), nn.Linear(math.prod(small), hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()]
+    inward += [nn.Linear(hidden, features)]
+
+    up = (*reversed(channels[1:]), channels[0] // 2)
+    outward: list[nn.Module] = [nn.Linear(latent, math.prod(small), bias=False), nn.BatchNorm1d(math.prod(small))]
+    outward += [nn.ReLU(), nn.Unflatten(1, small)]
+    for before, after in itertools.pairwise((channels[-1], *up)):
+        outward += [nn.ConvTranspose2d(before, after, 5, 2, 2, output_padding=1, bias=False)]
+        outward += [nn.BatchNorm2d(after), nn.ReLU()]
+    outward += [nn.Conv2d(up[-1], math.prod(planes), 5, 1, 2), CropTo((shape[1], shape[2]))]
+    outward += [nn.Unflatten(1, planes), *([nn.Sigmoid()] if bounded else [])]
+    return channels_last(nn.Sequential(*inward)), channels_last(nn.Sequential(*outward))
+
+
+def channels_last(body: nn.Sequential) -> nn.Sequential:
+    """The same, its convolutions' weights laid out channels last, as they are quickest with batch normalisation."""
+    return body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _need_images(shape: tuple[int, ...]) -> None:
+    if len(shape) != 3:
+        raise Refused(f"A convolutional body needs images (C, H, W); got examples of shape {shape}. Choose 'mlp'.")
+
+
+def _halved(shape: tuple[int, ...], channels: int, times: int) -> tuple[tuple[int, int], tuple[int, int, int]]:
+    """The sides to pad images to, so that they can be halved so often; and what is then left, (channels, h, w)."""
+    step = 2**times
+    height, width = (math.ceil(side / step) * step for side in shape[1:])
+    return (height, width), (channels, height // step, width // step)

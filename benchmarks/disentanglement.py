@@ -75,8 +75,8 @@ def scalars(account: Account) -> dict[str, str]:
 
 
 def metric_of(reading: str) -> str:
-    """The metric, the longest of its names, that gives a reading."""
-    return max((name for name in METRICS if reading.startswith(name)), key=len)
+    """The metric that gives a reading."""
+    return next(name for name, metric in METRICS.items() if reading in metric.scales)
 
 
 def print_run(account: Account, seconds: Mapping[str, float]) -> None:

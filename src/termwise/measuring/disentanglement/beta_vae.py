@@ -20,7 +20,7 @@ PAIRS = 64
 
 
 def beta_vae_score(codes: Any, factors: Factors, *, votes: int = VOTES, pairs: int = PAIRS, seed: int = 0) -> Score:
-    """The accuracy: 1 best, 1/K chance.
+    """The accuracy with which a linear classifier tells which factor is fixed: 1 best, 1/K chance.
 
     Args:
         codes: The posterior means, shape (N, D); each dimension is divided by its standard deviation.
@@ -28,17 +28,23 @@ def beta_vae_score(codes: Any, factors: Factors, *, votes: int = VOTES, pairs: i
         votes: How many to fit on, and as many to score on.
         pairs: L, of a vote.
         seed: Of the halves and the votes.
+
+    Example:
+        >>> from termwise.measuring.disentanglement import factors_from
+        >>> factors = factors_from([[a, b] for a in range(2) for b in range(3)] * 50)  # 300 examples, independent
+        >>> beta_vae_score(factors.index, factors, votes=200)
+        Score(value=1.0, by_factor=(1.0, 1.0))
     """
     array = codes_from(codes, factors, least_factors=2)
     spread = array.std(axis=0)
     array = array / np.where(spread > 0, spread, 1)
     rng = np.random.default_rng(seed)
-    (x, y), (held_x, held_y) = (
+    (x, y), (test_x, test_y) = (
         _votes(array, factors, Fixing(factors, half, rng), votes_by_factor(votes, factors, rng), pairs)
         for half in factors.halves(rng)
     )
-    right = LogisticRegression(C=100.0, max_iter=2000).fit(x, y).predict(held_x) == held_y
-    by_factor = [float(right[held_y == k].mean()) for k in range(factors.count)]
+    right = LogisticRegression(C=100.0, max_iter=2000).fit(x, y).predict(test_x) == test_y
+    by_factor = [float(right[test_y == k].mean()) for k in range(factors.count)]
     return Score(float(right.mean()), tuple(by_factor))
 
 

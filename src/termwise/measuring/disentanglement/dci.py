@@ -27,23 +27,31 @@ LEAVES = (2, 10, 40)
 
 
 def dci(codes: Any, factors: Factors, *, trees: int = TREES, seed: int = 0) -> dict[str, Score]:
-    """Scores by name; 1 best. Chance is 0 but for the informativeness, whose is the commonest value's frequency.
+    """Disentanglement, completeness and informativeness by name; 1 best.
+
+    Chance is 0 but for the informativeness, whose is the commonest value's frequency.
 
     Args:
         codes: The posterior means, shape (N, D).
         factors: The examples' factors; with one alone there is no disentanglement.
         trees: Of each factor's forest.
         seed: Of the halves and the forests.
+
+    Example:
+        >>> from termwise.measuring.disentanglement import factors_from
+        >>> factors = factors_from([[a, b] for a in range(2) for b in range(2)] * 50)
+        >>> {name: score.value for name, score in dci(factors.index, factors, trees=2).items()}
+        {'disentanglement': 1.0, 'completeness': 1.0, 'informativeness': 1.0}
     """
     array = codes_from(codes, factors)
     rng = np.random.default_rng(seed)
-    fit, held = factors.halves(rng)
+    fit, test = factors.halves(rng)
     importance, accuracy = np.empty((array.shape[1], factors.count)), []
     for k, v in enumerate(factors.index.T):
         forest = RandomForestClassifier(trees, max_features=None, random_state=int(rng.integers(2**31)))
         search = GridSearchCV(forest, {"min_samples_leaf": LEAVES}, cv=2).fit(array[fit], v[fit])
         importance[:, k] = search.best_estimator_.feature_importances_
-        accuracy.append(search.score(array[held], v[held]))
+        accuracy.append(search.score(array[test], v[test]))
     return dci_of(importance) | {"informativeness": mean_over_factors(accuracy)}
 
 

@@ -6,8 +6,8 @@ import torch
 
 from termwise.account.reading import Account, Reading
 from termwise.data.dataset import Dataset
-from termwise.errors import BadData, Refused, TermwiseError, UnknownName
-from termwise.measuring.disentanglement.codes import encoded, known_factors
+from termwise.errors import BadData, Refused, TermwiseError
+from termwise.measuring.disentanglement.encodings import encode_dataset, factors_of
 from termwise.measuring.disentanglement.metrics import METRICS
 from termwise.models.draw import Drawable
 from termwise.models.passes import Progress
@@ -48,32 +48,36 @@ def disentanglement(
     Raises:
         UnknownName: No such metric.
         TermwiseError: A metric that was asked for by name cannot be had.
+
+    Example:
+        >>> import termwise as tw
+        >>> digits = tw.load_data("digits", test=0.2)
+        >>> pixels = tw.adapt(encode=lambda x: (x.flatten(1)[:, 26:28], torch.full((len(x), 2), -4.0)))
+        >>> scores = disentanglement(pixels, digits.test, metrics=["mig", "gaussian_tc"])
+        >>> [name for name in scores]
+        ['mig', 'mig_by_factor', 'gaussian_tc_of_means', 'gaussian_tc_of_aggregate']
     """
-    for name in metrics or ():
-        if name not in METRICS:
-            raise UnknownName("disentanglement metric", name, METRICS)
+    rows = [METRICS[name] for name in metrics or METRICS]
     if repeats < 2 or (limit is not None and limit < 2):
         raise Refused(f"Expected two repeats and two examples or more; got repeats={repeats}, limit={limit}.")
     some = data.random_subset(limit, seed)
     if len(some) < 2:
         raise BadData(f"A standard error needs two examples or more; got {len(some)}.")
-    factors, sentences = known_factors(some)
-    seen = encoded(model, some, factors, seed, batch_size, device)
+    factors, sentences = factors_of(some)
+    encodings = encode_dataset(model, some, factors, seed, batch_size, device)
     readings: dict[str, Reading] = {}
-    names = metrics or list(METRICS)
-    for number, name in enumerate(names):
-        metric = METRICS[name]
+    for number, metric in enumerate(rows):
         if factors is None and metric.needs_factors:
             if metrics is not None:
-                raise Refused(f"{name!r} compares codes with known factors. {' '.join(sentences)}")
+                raise Refused(f"{metric.name!r} compares codes with known factors. {' '.join(sentences)}")
             continue
         if progress is not None:
-            progress(name, number / len(names))
+            progress(metric.name, number / len(rows))
         try:
-            readings |= metric.readings(seen, repeats, seed)
+            readings |= metric.readings(encodings, repeats, seed)
         except TermwiseError as refusal:
             if metrics is not None:
                 raise
-            sentences.append(f"{name} was not measured. {refusal}")
+            sentences.append(f"{metric.name} was not measured. {refusal}")
     about = {"name": some.name, "n": len(some), "fingerprint": some.fingerprint()}
     return Account(readings, tuple(sentences), {}, about)

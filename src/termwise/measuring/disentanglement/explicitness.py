@@ -19,21 +19,28 @@ from termwise.measuring.disentanglement.score import Score, mean_over_factors
 
 
 def explicitness(codes: Any, factors: Factors, *, seed: int = 0) -> Score:
-    """2 area - 1: 1 best, 0 chance; may be negative by chance.
+    """How well linear classifiers read the factors off the code, as 2 area - 1: 1 best, 0 chance; may be negative.
 
     Args:
         codes: The posterior means, shape (N, D).
         factors: The examples' factors.
         seed: Of the halves, one to fit on and one to score on.
+
+    Example:
+        >>> from termwise.measuring.disentanglement import factors_from
+        >>> factors = factors_from([[a, b] for a in range(2) for b in range(3)] * 50)
+        >>> score = explicitness(factors.index, factors)  # the second factor's middle value is no line's
+        >>> [round(value, 1) for value in score.by_factor]
+        [1.0, 0.7]
     """
     array = codes_from(codes, factors)
-    fit, held = factors.halves(np.random.default_rng(seed))
+    fit, test = factors.halves(np.random.default_rng(seed))
     by_factor = []
     for v, size in zip(factors.index.T, factors.sizes, strict=True):
         areas = []
         for value in range(size):
             reader = make_pipeline(StandardScaler(), LogisticRegression())
             reader.fit(array[fit], v[fit] == value)
-            areas.append(roc_auc_score(v[held] == value, reader.decision_function(array[held])))
+            areas.append(roc_auc_score(v[test] == value, reader.decision_function(array[test])))
         by_factor.append(2 * float(np.mean(areas)) - 1)
     return mean_over_factors(by_factor)

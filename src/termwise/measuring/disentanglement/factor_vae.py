@@ -27,7 +27,9 @@ def factor_vae_score(
     least_variance: float = ACTIVE_VARIANCE,
     seed: int = 0,
 ) -> Score:
-    """How often the majority is right: 1 best, 1/K chance, also where every dimension is collapsed.
+    """How often the steadiest dimension names the factor that is fixed: 1 best, 1/K chance.
+
+    It is chance where every dimension is collapsed, too.
 
     Args:
         codes: The posterior means, shape (N, D).
@@ -36,18 +38,24 @@ def factor_vae_score(
         batch: L, of a vote.
         least_variance: A dimension is collapsed where its variance over the data is no more.
         seed: Of the halves and the votes.
+
+    Example:
+        >>> from termwise.measuring.disentanglement import factors_from
+        >>> factors = factors_from([[a, b] for a in range(2) for b in range(3)] * 50)  # 300 examples, independent
+        >>> factor_vae_score(factors.index, factors, votes=200)
+        Score(value=1.0, by_factor=(1.0, 1.0))
     """
     array = codes_from(codes, factors, least_factors=2)
     active = array[:, array.var(axis=0) > least_variance]
     rng = np.random.default_rng(seed)
     active = active / active.std(axis=0)
-    majority, held = (
+    majority, test = (
         _votes(active, factors, Fixing(factors, half, rng), votes_by_factor(votes, factors, rng), batch)
         for half in factors.halves(rng)
     )
-    right = held[np.arange(len(held)), majority.argmax(axis=1)]  # (D,)
-    by_factor = np.bincount(majority.argmax(axis=1), weights=right, minlength=factors.count) / held.sum(axis=0)
-    return Score(float(right.sum() / held.sum()), tuple(by_factor.tolist()))
+    right = test[np.arange(len(test)), majority.argmax(axis=1)]  # (D,)
+    by_factor = np.bincount(majority.argmax(axis=1), weights=right, minlength=factors.count) / test.sum(axis=0)
+    return Score(float(right.sum() / test.sum()), tuple(by_factor.tolist()))
 
 
 def _votes(codes: np.ndarray, factors: Factors, fixing: Fixing, counts: np.ndarray, batch: int) -> np.ndarray:

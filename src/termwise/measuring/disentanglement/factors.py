@@ -15,12 +15,17 @@ LEAST = 2
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """What is known of N examples.
+    """The values of K factors for each of N examples.
 
     Attributes:
         index: v, shape (N, K), int64.
         sizes: V_k, the number of values of each factor.
         names: The factors' names.
+
+    Example:
+        >>> factors = factors_from([[3, 0], [7, 0], [7, 1]], names=["shape", "side"])
+        >>> factors.sizes, factors.index[:, 0].tolist()
+        ((2, 2), [0, 1, 1])
     """
 
     index: np.ndarray
@@ -32,7 +37,7 @@ class Factors:
 
     @property
     def count(self) -> int:
-        """K."""
+        """How many factors there are, K."""
         return len(self.sizes)
 
     def rows(self, rows: np.ndarray) -> "Factors":
@@ -72,6 +77,11 @@ def factors_from(values: Any, names: Sequence[str] = ()) -> Factors:
 
     Raises:
         BadData: They are no such numbers, or a factor has one value only and so says nothing.
+
+    Example:
+        >>> factors_from([[0, 1], [1, 1]], names=["shape", "still"])
+        Traceback (most recent call last):
+        termwise.errors.BadData: Leave out what never varies: one value only of still among 2 rows.
     """
     array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
     if array.ndim != 2 or array.dtype.kind not in "biu" or array.size == 0:

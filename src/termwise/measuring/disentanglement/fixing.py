@@ -10,7 +10,7 @@ from termwise.measuring.disentanglement.factors import Factors
 
 
 class Fixing:
-    """Draws such examples among some rows.
+    """Draws batches of examples that share the value of one factor, among some rows.
 
     Args:
         factors: Of all examples.

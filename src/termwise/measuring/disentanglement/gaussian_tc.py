@@ -15,7 +15,9 @@ SINGULAR = 1e-12
 
 
 def gaussian_tc(means: np.ndarray, within: np.ndarray | None = None, weights: np.ndarray | None = None) -> Score:
-    """In nats, >= 0; infinite where a dimension is a linear function of others. Constant dimensions are left out.
+    """The total correlation of the normal law with the code's covariance, in nats, >= 0.
+
+    Infinite where a dimension is a linear function of others. Constant dimensions are left out.
 
     Biased up by about D (D - 1) / 4N, as it is of N examples.
 
@@ -23,6 +25,11 @@ def gaussian_tc(means: np.ndarray, within: np.ndarray | None = None, weights: np
         means: The posterior means, float64, shape (N, D).
         within: The posteriors' variances, shape (N, D), or covariances, (N, D, D): for the aggregate.
         weights: On the examples, shape (N,); equal where left out.
+
+    Example:
+        >>> means = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, 1.0], [-1.0, -1.0]])
+        >>> round(gaussian_tc(means).value, 4)  # -1/2 log(1 - r^2), r = 1/3
+        0.0589
     """
     weights = np.ones(len(means)) if weights is None else weights
     weights = weights / weights.sum()

@@ -23,11 +23,19 @@ BINS = 20
 
 @dataclass(frozen=True, eq=False)
 class Information:
-    """What each of N examples says, in nats.
+    """How much each of N examples tells of each factor in each dimension, in nats.
 
     Attributes:
         pointwise: log q(z_nj|v_nk) / q(z_nj), shape (N, D, K).
         surprisal: -log p(v_nk), shape (N, K).
+
+    Example:
+        >>> from termwise.measuring.disentanglement import factors_from
+        >>> factors = factors_from([[a, b] for a in range(2) for b in range(3)])
+        >>> information = binned_information(factors.index, factors)
+        >>> shared, entropy = information.mean(np.ones(6))
+        >>> shared.round(3).tolist(), entropy.round(3).tolist()
+        ([[0.693, 0.0], [0.0, 1.099]], [0.693, 1.099])
     """
 
     pointwise: np.ndarray
@@ -37,7 +45,7 @@ class Information:
         return len(self.surprisal)
 
     def mean(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """I(z_j; v_k), shape (D, K), and H(v_k), shape (K,), with weights (N,) on the examples."""
+        """The means over examples of given weights, (N,): I(z_j; v_k), shape (D, K), and H(v_k), shape (K,)."""
         _, dimensions, factors = self.pointwise.shape
         information = weights @ self.pointwise.reshape(len(self), -1) / weights.sum()
         return information.reshape(dimensions, factors), weights @ self.surprisal / weights.sum()
@@ -53,6 +61,14 @@ def mixture_information(z: Tensor, components: Gaussians, factors: Factors) -> I
 
     Raises:
         BadData: There isn't one code and one posterior for each example.
+
+    Example:
+        >>> from termwise.measuring.disentanglement import factors_from
+        >>> factors = factors_from([[a, b] for a in range(2) for b in range(3)])
+        >>> z = torch.tensor(factors.index, dtype=torch.float64)  # codes without noise, of posteriors far apart
+        >>> information = mixture_information(z, Gaussians(z, torch.full_like(z, 0.01)), factors)
+        >>> information.mean(np.ones(6))[0].diagonal().round(3).tolist()  # log 2 and log 3
+        [0.693, 1.099]
     """
     codes_from(z, factors)
     if len(components) != len(z):
@@ -75,6 +91,13 @@ def binned_information(codes: Tensor | np.ndarray, factors: Factors, bins: int =
         codes: The posterior means, shape (N, D).
         factors: The examples' factors.
         bins: How many.
+
+    Example:
+        >>> from termwise.measuring.disentanglement import factors_from
+        >>> factors = factors_from([[0], [0], [1], [1]])
+        >>> codes = np.array([[-1.0, 0.0], [-0.9, 1.0], [0.9, 0.0], [1.0, 1.0]])  # the first dimension tells all
+        >>> binned_information(codes, factors, bins=2).pointwise.mean(axis=0).round(3).tolist()
+        [[0.693], [0.0]]
     """
     array = codes_from(codes, factors)
     pointwise = np.empty((*array.shape, factors.count))

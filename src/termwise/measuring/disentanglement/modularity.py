@@ -14,7 +14,9 @@ from termwise.measuring.disentanglement.score import Score
 
 
 def modularity(information: Information, weights: np.ndarray | None = None) -> Score:
-    """The mean over dimensions that say anything: 1 best; 0 where each says the same of all factors.
+    """Whether a dimension speaks of one factor only, averaged over those that speak: 1 best.
+
+    It is 0 where each says the same of all factors.
 
     Args:
         information: From `binned_information` of the dimensions that are in use, as in the paper.
@@ -22,6 +24,12 @@ def modularity(information: Information, weights: np.ndarray | None = None) -> S
 
     Raises:
         Refused: There is one factor only, or no dimension says anything.
+
+    Example:
+        >>> from termwise.measuring.disentanglement import binned_information, factors_from
+        >>> factors = factors_from([[a, b] for a in range(2) for b in range(3)])
+        >>> round(modularity(binned_information(factors.index, factors)).value, 6)
+        1.0
     """
     shared, _ = information.mean(np.ones(len(information)) if weights is None else weights)
     factors = shared.shape[1]

@@ -22,10 +22,19 @@ RESAMPLES = 200
 
 @dataclass(frozen=True)
 class Score:
-    """A score, and where it is a mean over the factors, each one's own."""
+    """A score; and where it is a mean over the factors, each one's own.
+
+    Example:
+        >>> Score(0.75, by_factor=(0.5, 1.0)).value
+        0.75
+    """
 
     value: float
     by_factor: tuple[float, ...] = ()
+
+
+ScoreOfWeights = Callable[[np.ndarray], Score]
+"""A score as a function of weights on the examples, shape (N,), whose sum is N: what a bootstrap draws anew."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ def mean_over_factors(by_factor: Sequence[float]) -> Score:
     return Score(float(np.mean(by_factor)), tuple(float(value) for value in by_factor))
 
 
-def bootstrapped(score: Callable[[np.ndarray], Score], count: int, seed: int, resamples: int = RESAMPLES) -> Estimate:
+def bootstrapped(score: ScoreOfWeights, count: int, seed: int, resamples: int = RESAMPLES) -> Estimate:
     """A score of weighted examples, at equal weights, and its standard deviation over resamples of the examples.
 
     Args:
@@ -79,11 +88,11 @@ def over_parts(
         raise BadData(f"Expected 4 examples or more for each of {repeats} repeats, got {len(codes)} in all.")
     rng = np.random.default_rng(seed)
     parts = np.array_split(rng.permutation(len(codes)), repeats)
-    found = [scores(codes[rows], factors.rows(rows), int(rng.integers(2**31))) for rows in parts]
+    by_part = [scores(codes[rows], factors.rows(rows), int(rng.integers(2**31))) for rows in parts]
     reach = float(student.ppf(0.975, repeats - 1))
     estimates = {}
-    for name in found[0]:
-        draws = [part[name] for part in found]
+    for name in by_part[0]:
+        draws = [part[name] for part in by_part]
         spread = _spread(draws)
         stderr = Score(spread.value / math.sqrt(repeats), tuple(s / math.sqrt(repeats) for s in spread.by_factor))
         by_factor = np.mean([draw.by_factor for draw in draws], axis=0)

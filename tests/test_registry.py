@@ -11,7 +11,7 @@ import pytest
 
 from termwise import registry
 from termwise.errors import Refused, TermwiseError, UnknownName
-from termwise.registry import Makers, PluginFailed, Registry, Row
+from termwise.registry import Makers, PluginFailed, Registry, Row, meanings
 
 
 class Blur:
@@ -188,3 +188,30 @@ def test_a_package_that_is_broken_is_named_and_stops_nothing_else(plugged, given
 def test_the_group_of_entry_points_is_asked_for(plugged):
     plugged(sharp=Row("sharp", lambda latent: latent, "sharpens"))
     assert list(Registry("thing", "termwise.things", ROWS)) == ["blur", "plain"]
+
+
+def test_what_options_mean_is_read_from_the_docstring():
+    def make(latent, width=1.0, lambda_=2.0, *, other=None, **rest):
+        """Makes nothing.
+
+        Args:
+            latent: Dimensions.
+            width (float): Of the thing,
+                in units: of its own.
+
+            lambda_: A weight.
+            **rest: Whatever else.
+
+        Raises:
+            Refused: Never.
+        """
+
+    row = Row("thing", make, "nothing")
+    assert row.meanings == {
+        "latent": "Dimensions.",
+        "width": "Of the thing, in units: of its own.",
+        "lambda": "A weight.",
+        "other": "",
+        "rest": "Whatever else.",
+    }
+    assert meanings(lambda: None) == {}

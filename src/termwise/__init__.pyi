@@ -31,6 +31,8 @@ from .api import (
     write_report as write_report,
 )
 from .data import (
+    FORMATS as FORMATS,
+    SOURCES as SOURCES,
     Dataset as Dataset,
     load_data as load_data,
 )

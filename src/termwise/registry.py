@@ -12,6 +12,7 @@ lists and to every property test. Rows are added in three ways, and are then ali
 
 import inspect
 import pkgutil
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -68,6 +69,30 @@ class Row:
     def options(self) -> dict[str, inspect.Parameter]:
         """What it can be given, by the name that a configuration uses: `lambda_` is lambda."""
         return {name.rstrip("_"): parameter for name, parameter in inspect.signature(self.maker).parameters.items()}
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What each option means, in the words of the maker's docstring; "" where it says nothing."""
+        sentences = meanings(self.maker)
+        return {name: sentences.get(parameter.name, "") for name, parameter in self.options.items()}
+
+
+def meanings(function: Callable[..., Any]) -> dict[str, str]:
+    """What each argument of a function means: the entries under "Args:" in its docstring, each on one line.
+
+    Example:
+        >>> meanings(meanings)
+        {'function': 'Any function or class whose docstring is written as here.'}
+
+    Args:
+        function: Any function or class whose
+            docstring is written as here.
+    """
+    section = re.search(r"^Args:\n((?: {4}.*\n?|\s*\n)*)", inspect.getdoc(function) or "", flags=re.MULTILINE)
+    entries = re.findall(
+        r"^ {4}\*{0,2}(\w+)[^:\n]*: *(.*(?:\n {5,}.*)*)", section[1] if section else "", flags=re.MULTILINE
+    )
+    return {name: " ".join(text.split()) for name, text in entries}
 
 
 R = TypeVar("R", bound=Named)

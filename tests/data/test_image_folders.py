@@ -144,7 +144,7 @@ def test_deep_images_are_refused_rather_than_clipped(tmp_path):
 
 
 def test_folders_without_images_are_refused(tmp_path):
-    with pytest.raises(BadData, match="got neither"):
+    with pytest.raises(BadData, match=r"got a folder of another kind.*idx, an IDX file.*a folder of images"):
         load_data(tmp_path)
     write(tmp_path, COLOUR[:1])
     with pytest.raises(BadData, match="two examples"):

@@ -8,7 +8,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import LabelBinarizer
 
-from termwise.data import ALWAYS, load_data
+from termwise.data import load_data
 from termwise.errors import BadData
 
 
@@ -91,8 +91,3 @@ def test_an_odd_border_is_wider_below_and_on_the_right_and_binary_pixels_stay_so
     assert data.value_range().binary
     with pytest.raises(BadData, match="of 5 pixels a side at most"):
         load_data(grey, pad=5)
-
-
-def test_the_table_of_what_is_always_taken_is_the_signature_of_load_data():
-    assert set(ALWAYS) < set(load_data.__kwdefaults__)
-    assert set(load_data.__kwdefaults__) - set(ALWAYS) == {"labels", "split"}

@@ -1,6 +1,5 @@
 """Names, paths and Python objects: what load_data makes of each, and what it says of those it cannot use."""
 
-import inspect
 import json
 import tomllib
 
@@ -11,8 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.utils.data import IterableDataset, TensorDataset
 
-from termwise.data import FORMATS, SOURCES, load_data
-from termwise.data.sources import ARRAY, TORCH
+from termwise.data import load_data
 from termwise.errors import BadData, UnknownName
 
 
@@ -71,14 +69,6 @@ def test_options_are_checked_by_name_and_by_type():
         load_data("digits", seed=2**63)
     with pytest.raises(BadData, match="validation"):
         load_data("digits", validation=True)
-
-
-@pytest.mark.parametrize("source", [*SOURCES.values(), *FORMATS.values(), ARRAY, TORCH], ids=lambda source: source.name)
-def test_the_table_lists_exactly_the_options_that_the_loader_takes(source):
-    parameters = inspect.signature(source.load).parameters.values()
-    taken = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
-    assert taken == {*source.options, *(["seed"] if source.seeded else [])}
-    assert source.description
 
 
 def test_a_source_rebuilds_the_same_data_after_a_trip_through_json_and_toml(tmp_path):

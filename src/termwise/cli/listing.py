@@ -37,19 +37,20 @@ def data(
     as_json: Json = False,
 ) -> None:
     """List the sources of data, or look into one."""
-    from termwise.data import ALWAYS, FORMATS, SOURCES, load_data
+    from termwise.data import FORMATS, SOURCES, load_data
+    from termwise.data.load import COMMON_OPTIONS
     from termwise.report.tables import sources_table
 
     if source is None:
         rows: list[dict[str, Any]] = [
-            {"name": s.name, "description": s.description, "options": {n: o.description for n, o in s.options.items()}}
-            for s in (*SOURCES.values(), *FORMATS.values())
+            {"name": row.name, "description": row.summary, "options": row.meanings}
+            for row in (*SOURCES.values(), *FORMATS.values())
         ]
         rows.append(
             {
                 "name": "any of them",
                 "description": "and arrays, tensors and torch Datasets, from Python",
-                "options": {name: option.description for name, option in ALWAYS.items()},
+                "options": COMMON_OPTIONS,
             }
         )
         print(json.dumps({"sources": rows})) if as_json else show_table(sources_table(rows))

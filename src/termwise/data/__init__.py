@@ -1,7 +1,5 @@
-"""Where x comes from."""
+"""Where x comes from, and what is known beside it."""
 
-from termwise.data.dataset import Batch, Dataset, Values
-from termwise.data.load import load_data
-from termwise.data.sources import ALWAYS, FORMATS, SOURCES, Source
+import lazy_loader
 
-__all__ = ["ALWAYS", "FORMATS", "SOURCES", "Batch", "Dataset", "Source", "Values", "load_data"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

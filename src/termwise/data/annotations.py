@@ -51,7 +51,7 @@ def labels_from(values: Any, where: str) -> tuple[Tensor, tuple[str, ...]]:
     return torch.from_numpy(codes.astype(np.int64)), tuple(names.tolist())
 
 
-def with_label_names(known: Known, names: Sequence[str], where: str) -> Known:
+def with_label_names(known: Known, names: Sequence[object], where: str) -> Known:
     """The same, with names for the labels 0, 1, ..."""
     labels = _all_labels(known, where)
     if len(set(names)) < len(names) or int(labels.min()) < 0 or int(labels.max()) >= len(names):

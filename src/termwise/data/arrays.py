@@ -46,8 +46,8 @@ def load_npy(path: Path, *, memory_limit: int = MEMORY_LIMIT, num_workers: int =
 
     Args:
         path: The file.
-        memory_limit: Bytes; a larger file stays on disk, and is read batch by batch.
-        num_workers: Processes that read ahead where it does.
+        memory_limit: The bytes above which a file stays on disk, and is read batch by batch.
+        num_workers: The number of processes that read ahead where it does.
     """
     mapped = Mapped(path)
     if not isinstance(mapped.array, np.ndarray):

@@ -30,6 +30,11 @@ from termwise.errors import BadData
 FOLDER, TABLE, PARTITION = "img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"
 
 
+def is_celeba(path: Path) -> bool:
+    """Whether a path is a folder with a folder of aligned images in it."""
+    return (path / FOLDER).is_dir()
+
+
 def load_celeba(
     path: Path,
     *,
@@ -45,11 +50,11 @@ def load_celeba(
     Args:
         path: The folder with the images' folder and the table.
         size: The side in pixels, 8 or more.
-        crop: What of a picture to keep: the side of the square in its middle, or a square box, [left, top, right,
+        crop: The part of a picture to keep: the side of the square in its middle, or a square box, [left, top, right,
             bottom] in pixels. Larsen et al. (2016) take [15, 40, 163, 188], five pixels below the middle.
         cache: An existing folder for the cache, from which nothing is ever removed. Left out, a hidden file in `path`,
             which replaces those that fit no more; or none, where `path` cannot be written.
-        memory_limit: Bytes; more pixels than that stay in the cache, and are read batch by batch.
+        memory_limit: The bytes above which pixels stay in the cache, and are read batch by batch.
     """
     box = tuple(crop) if isinstance(crop, Sequence) else crop
     if size < 8 or not _is_crop(box):

@@ -22,7 +22,9 @@ _USUAL = re.compile(r"(train|t10k|test)-images[-.]idx\d-ubyte(\.gz)?$")
 
 
 def is_idx(path: Path) -> bool:
-    """Whether a file begins, unzipped where need be, as IDX does."""
+    """Whether a folder has image files with the usual names, or a file begins, unzipped where need be, as IDX does."""
+    if path.is_dir():
+        return bool(usual_files(path))
     try:
         with path.open("rb") as file:
             head = file.read(4)

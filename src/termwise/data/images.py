@@ -97,6 +97,17 @@ def image_paths(folder: Path) -> list[Path]:
     )
 
 
+def is_image_folder(path: Path) -> bool:
+    """Whether a path is a folder with images in it or below it.
+
+    Raises:
+        BadData: It is one image.
+    """
+    if path.is_file() and path.suffix.lower() in SUFFIXES:
+        raise BadData(f"{path}: expected a folder of images, got one image. Pass the folder that it is in.")
+    return path.is_dir() and bool(image_paths(path))
+
+
 def load_images(
     path: Path,
     *,
@@ -112,10 +123,10 @@ def load_images(
 
     Args:
         path: The folder.
-        size: Scale the shorter side to this many pixels and crop the middle square.
-        grey: One channel, or three; left out, one where every file is grey.
-        memory_limit: Bytes; more pixels than that stay on disk, and are read batch by batch.
-        num_workers: Processes that read ahead where they do.
+        size: The pixels to which the shorter side is scaled before the middle square is cropped.
+        grey: True for one channel, false for three; left out, one where every file is grey.
+        memory_limit: The bytes above which pixels stay on disk, and are read batch by batch.
+        num_workers: The number of processes that read ahead where they do.
     """
     if size is not None and size < 1:
         raise BadData(f"{path}: expected size in pixels, 1 or more, got {size}.")

@@ -14,10 +14,12 @@ from torch.utils.data import Dataset as TorchDataset
 from termwise.data.annotations import labels_from, with_label_names, with_labels_as_attributes
 from termwise.data.binarize import Binarized, binarization
 from termwise.data.dataset import Dataset
+from termwise.data.options import check_options
 from termwise.data.pad import Padded
-from termwise.data.sources import ALWAYS, ARRAY, SOURCES, TORCH, check_options, format_of
+from termwise.data.sources import OBJECTS, SOURCES, format_of
 from termwise.data.splits import divide
 from termwise.errors import BadData, UnknownName
+from termwise.registry import meanings
 
 
 def load_data(
@@ -27,7 +29,7 @@ def load_data(
     test: float | None = None,
     seed: int = 0,
     labels: Any = None,
-    label_names: Sequence[str] | None = None,
+    label_names: Sequence[object] | None = None,
     attributes: Any = None,
     pad: int | None = None,
     binarize: str | None = None,
@@ -41,15 +43,16 @@ def load_data(
             Dataset, which is returned as it is.
         validation: The fraction of the training part that validates.
         test: The fraction that tests, chosen at random; where left out, the source's own test part, or a fifth.
-        seed: Of every random choice made here.
+        seed: A whole number, the seed of every random choice made here.
         labels: Labels (N,), one an example; or the name of a CSV file's column.
-        label_names: Names for the labels 0, 1, ...
-        attributes: "labels" makes a binary attribute of every label, named after it; or attributes (N, A) of an array.
+        label_names: A list of names for the labels 0, 1, ...
+        attributes: "labels", to make a binary attribute of every label, named after it; or attributes (N, A) of an
+            array.
         pad: The side in pixels to which pictures are padded with zeros on all sides: 32 makes 32 x 32 of 28 x 28.
-        binarize: Make x binary: "threshold" at 1/2; or read it as probabilities and draw it, once ("fixed"), or what
+        binarize: How to make x binary: "threshold" at 1/2; or read as probabilities and drawn, once ("fixed"), or what
             trains at every visit anew ("dynamic").
-        split: Return this part only, "train", "validation" or "test".
-        **options: What the source takes beside: see its row in SOURCES or FORMATS.
+        split: The one part to return, "train", "validation" or "test"; the whole, with its parts, where left out.
+        **options: What the source takes beside, as `termwise data` lists it.
 
     Raises:
         UnknownName: No such source, option or split.
@@ -64,7 +67,7 @@ def load_data(
         if options or always != {"validation": 0.0, "seed": 0} or labels is not None or split is not None:
             raise BadData(f"{source.name}: expected a Dataset alone, for it has its splits already. Load it anew.")
         return source
-    check_options("load_data", ALWAYS, always)
+    check_options("load_data", load_data, always, always)
     if attributes not in (None, "labels"):
         raise BadData(f'Expected attributes="labels", or an array (N, A) of them, got {attributes!r}.')
     if not 0 <= seed < 2**63:
@@ -93,21 +96,22 @@ def load_data(
     return data if split is None else data.split(split)
 
 
+COMMON_OPTIONS = {
+    name: meaning for name, meaning in meanings(load_data).items() if name in (load_data.__kwdefaults__ or ())
+}
+"""What any source can be given, by name, and what it means: the keywords of `load_data`."""
+
+
 def _read(source: Any, seed: int, options: dict[str, Any]) -> Dataset:
     """All data of a source, with the splits that it has itself."""
-    if isinstance(source, (Tensor, np.ndarray)):
-        ARRAY.check(options)
-        return ARRAY.load(source, **options)
-    if isinstance(source, TorchDataset):
-        TORCH.check(options)
-        return TORCH.load(source, **options)
     if isinstance(source, str) and source in SOURCES:
-        row = SOURCES[source]
-        row.check(options)
-        return row.load(**options, **({"seed": seed} if row.seeded else {}))
+        return SOURCES[source].load(seed, options)
     if not isinstance(source, (str, Path)):
+        for row in OBJECTS.values():
+            if row.is_of(source):
+                return row.load(source, options)
         raise BadData(
-            "Expected the name of a source, a path, a Tensor, an ndarray, a torch Dataset or a Dataset, "
+            f"Expected the name of a source, a path, a Dataset, {', '.join(row.summary for row in OBJECTS.values())}; "
             f"got {type(source).__name__}."
         )
     path = Path(source).expanduser()
@@ -117,9 +121,7 @@ def _read(source: Any, seed: int, options: dict[str, Any]) -> Dataset:
         error = UnknownName("data source", source, SOURCES)
         error.args = (f"{error} The path of a file or folder would do too.",)
         raise error
-    row = format_of(path)
-    row.check(options)
-    return row.load(path, **options)
+    return format_of(path).load(path, options)
 
 
 def _binarized(data: Dataset, how: str, seed: int) -> Dataset:

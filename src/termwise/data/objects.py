@@ -64,16 +64,35 @@ class ItemLabels:
             return torch.tensor([int(self.dataset[position][1]) for position in positions.tolist()])
 
 
+def is_array(thing: object) -> bool:
+    """Whether an object is a Tensor or ndarray."""
+    return isinstance(thing, (Tensor, np.ndarray))
+
+
+def is_torch_dataset(thing: object) -> bool:
+    """Whether an object is one of torch's datasets."""
+    return isinstance(thing, TorchDataset)
+
+
 def load_array(
     array: Tensor | np.ndarray,
     *,
     name: str = "tensor",
     factors: Any = None,
-    factor_names: Sequence[str] | None = None,
+    factor_names: Sequence[object] | None = None,
     attributes: Any = None,
-    attribute_names: Sequence[str] | None = None,
+    attribute_names: Sequence[object] | None = None,
 ) -> Dataset:
-    """A tensor or array (N, ...), and what is known of its rows: factors (N, F), attributes (N, A)."""
+    """A tensor or array (N, ...), and what is known of its rows.
+
+    Args:
+        array: The x.
+        name: What to call the data.
+        factors: The indices (N, F) of the factors that made each row.
+        factor_names: A list of F names.
+        attributes: Attributes (N, A): zeros and ones, or -1 and 1, or other numbers.
+        attribute_names: A list of A names.
+    """
     factors = None if factors is None else factors_from(factors, name)
     attributes = None if attributes is None else attributes_from(attributes, name)
     known = Known(
@@ -89,6 +108,11 @@ def load_torch(dataset: TorchDataset, *, name: str | None = None, num_workers: i
     """A torch dataset of x or (x, label): a TensorDataset's tensors, else a stream of its items.
 
     Labels are the dataset's own `targets` where it has them, else found by a pass over it when they are asked for.
+
+    Args:
+        dataset: Of map style: it has a length, and items by position.
+        name: What to call the data; its class's name where left out.
+        num_workers: The number of processes that read ahead while streaming.
     """
     where = name or type(dataset).__name__
     if isinstance(dataset, TensorDataset):

@@ -1,197 +1,187 @@
-"""The one table of sources, by name, and the formats that a path can have. A new one is one row."""
+"""The tables of where data come from: names, formats of files and folders, and objects of Python's.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+To add one: a function that returns a Dataset, in a file of its own, and a row here. Its arguments are options, their
+annotations say which values they can have, and its docstring what they mean. Nothing here imports torch.
+"""
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from termwise.data.arrays import load_npy, load_npz
-from termwise.data.bundled import load_digits, load_four_points
-from termwise.data.celeba import FOLDER, load_celeba
-from termwise.data.dataset import Dataset
-from termwise.data.idx import is_idx, load_idx, usual_files
-from termwise.data.images import SUFFIXES, image_paths, load_images
-from termwise.data.objects import load_array, load_torch
-from termwise.data.sprites import load_sprites
-from termwise.data.sprites_colour import load_sprites_colour
-from termwise.data.tables import load_csv
-from termwise.errors import BadData, UnknownName
+from termwise.data.options import check_options
+from termwise.errors import BadData
+from termwise.registry import Registry, Row
+
+if TYPE_CHECKING:
+    import inspect
+
+    from termwise.data.dataset import Dataset
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """What an option does, and the types that its value may have."""
+@dataclass(frozen=True)
+class Source(Row):
+    """Data that go by a name. `make` returns the Dataset, without splits unless the source has its own.
 
-    description: str
-    kind: type | tuple[type, ...]
+    Where `make` has an argument `seed`, it is given that of `load_data`; its other arguments are options.
 
-    def accepts(self, value: object) -> bool:
-        """Whether a value has the option's type; a bool is no number."""
-        kinds = self.kind if isinstance(self.kind, tuple) else (self.kind,)
-        return isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Somewhere that data come from.
-
-    Args:
-        name: Of the source, or of the format.
-        description: One line for a list.
-        load: Makes the Dataset, without splits unless the source has its own; takes a path first if it is a format.
-        options: What `load` takes beside, by name.
-        seeded: Whether `load` takes the seed.
+    Example:
+        >>> import torch
+        >>> from termwise.data import load_data
+        >>> def load_ramp(*, n: int = 10):
+        ...     return load_data(torch.linspace(0, 1, n).unsqueeze(1), test=0.0, name="ramp")
+        >>> Source("ramp", load_ramp, "numbers that grow").load(seed=0, options={"n": 5})
+        Dataset('ramp': 5 examples of shape (1,), train 5)
     """
 
-    name: str
-    description: str
-    load: Callable[..., Dataset]
-    options: Mapping[str, Option] = field(default_factory=dict)
-    seeded: bool = False
+    @property
+    def options(self) -> "dict[str, inspect.Parameter]":
+        """What it can be given, by name."""
+        return {name: parameter for name, parameter in super().options.items() if name != "seed"}
 
-    def check(self, options: Mapping[str, object]) -> None:
-        """Raise UnknownName or BadData unless `load` takes all of these."""
-        check_options(self.name, self.options, options)
+    def load(self, seed: int, options: dict[str, Any]) -> "Dataset":
+        """The data.
 
-
-def check_options(where: str, known: Mapping[str, Option], given: Mapping[str, object]) -> None:
-    """Raise UnknownName or BadData unless all options given are known and of the right type."""
-    for name, value in given.items():
-        if not known:
-            raise BadData(f"{where} takes no options, got {name}={value!r}. Leave it out.")
-        if name not in known:
-            raise UnknownName(f"option of {where}", name, known)
-        if not known[name].accepts(value):
-            raise BadData(
-                f"{where}: expected {name} to be {known[name].description}, got {value!r} ({type(value).__name__})."
-            )
+        Raises:
+            UnknownName: There is no such option.
+            BadData: An option cannot have this value.
+        """
+        check_options(self.name, self.maker, options, self.options)
+        data: Dataset = self.maker(**options, **({"seed": seed} if "seed" in super().options else {}))
+        return data
 
 
-_NUMBER = (int, float)
-_WORKERS = Option("the number of processes that read ahead while streaming", int)
-_LIMIT = Option("the bytes above which data are streamed from disk", int)
-_NAME = Option("what to call the data", str)
+@dataclass(frozen=True)
+class Format(Row):
+    """Files, folders or objects of one kind. `make` takes one first; its other arguments are options.
 
-ALWAYS: dict[str, Option] = {
-    "validation": Option("the fraction of the training part that validates", _NUMBER),
-    "test": Option("the fraction that tests", _NUMBER),
-    "seed": Option("a whole number", int),
-    "attributes": Option('"labels", to make an attribute of every label', str),
-    "label_names": Option("a list of names for the labels 0, 1, ...", (list, tuple)),
-    "pad": Option("the side in pixels to which pictures are padded with zeros", int),
-    "binarize": Option("threshold, fixed or dynamic", str),
-}
+    Attributes:
+        fits: Whether something is of this kind; or where that is, "module:attribute". A path is one that exists.
+    """
 
-SOURCES: dict[str, Source] = {
-    source.name: source
-    for source in (
-        Source("digits", "1,797 real handwritten digits, 8 x 8, with labels; from scikit-learn", load_digits),
+    fits: Callable[[Any], bool] | str = "builtins:bool"
+
+    @property
+    def options(self) -> "dict[str, inspect.Parameter]":
+        """What it can be given, by name."""
+        return dict(list(super().options.items())[1:])
+
+    def is_of(self, thing: Any) -> bool:
+        """Whether a path or an object is of this kind."""
+        fits = pkgutil.resolve_name(self.fits) if isinstance(self.fits, str) else self.fits
+        return bool(fits(thing))
+
+    def load(self, thing: Any, options: dict[str, Any]) -> "Dataset":
+        """The data in a file, folder or object.
+
+        Raises:
+            UnknownName: There is no such option.
+            BadData: An option cannot have this value.
+        """
+        check_options(self.name, self.maker, options, self.options)
+        data: Dataset = self.maker(thing, **options)
+        return data
+
+
+def _ends_with(*suffixes: str) -> Callable[[Path], bool]:
+    """Whether a path is a file whose name ends so."""
+    return lambda path: path.suffix.lower() in suffixes and path.is_file()
+
+
+_HERE = "termwise.data"
+
+SOURCES: Registry[Source] = Registry(
+    "data source",
+    "termwise.sources",
+    [
+        Source(
+            "digits",
+            f"{_HERE}.bundled:load_digits",
+            "1,797 real handwritten digits, 8 x 8, with labels; from scikit-learn",
+        ),
         Source(
             "sprites",
+            f"{_HERE}.sprites:load_sprites",
             "737,280 binary 64 x 64 images of five known factors; a re-creation of dSprites, not the published file",
-            load_sprites,
-            {
-                "fraction": Option("the fraction of images to take, 0 < fraction <= 1", _NUMBER),
-                "factors": Option('the indices to keep by factor, as {"shape": ["heart"], "scale": [0, 5]}', dict),
-                "in_memory": Option("true to render everything once, up to 512 MiB, or false", bool),
-            },
-            seeded=True,
         ),
         Source(
             "sprites-colour",
+            f"{_HERE}.sprites_colour:load_sprites_colour",
             "64 x 64 creatures in colour with ten binary attributes, some correlated; painted as they are asked for",
-            load_sprites_colour,
-            {
-                "count": Option("how many", int),
-                "size": Option("the side in pixels, 32 or more", int),
-                "correlation": Option("that of the attributes that belong together, from -1 to 1", _NUMBER),
-                "in_memory": Option("true to paint everything once, up to 1 GiB, or false", bool),
-            },
-            seeded=True,
         ),
-        Source("four-points", "the four one-hot vectors of four dimensions, for checks of theory", load_four_points),
-    )
-}
-
-FORMATS: dict[str, Source] = {
-    source.name: source
-    for source in (
-        Source("idx", "an IDX file, or a folder with train and t10k files, as of MNIST; plain or .gz", load_idx),
-        Source("npy", "one array (N, ...)", load_npy, {"memory_limit": _LIMIT, "num_workers": _WORKERS}),
-        Source("npz", "arrays x, labels, factors, attributes; or x_train, x_test, y_train, y_test", load_npz),
-        Source("csv", "a table of numbers", load_csv, {"labels": Option("the column that holds labels", str)}),
         Source(
+            "four-points",
+            f"{_HERE}.bundled:load_four_points",
+            "the four one-hot vectors of four dimensions, for checks of theory",
+        ),
+    ],
+)
+"""The sources by name."""
+
+FORMATS: Registry[Format] = Registry(
+    "format of data",
+    "termwise.formats",
+    [
+        Format(
+            "idx",
+            f"{_HERE}.idx:load_idx",
+            "an IDX file, or a folder with train and t10k files, as of MNIST; plain or .gz",
+            fits=f"{_HERE}.idx:is_idx",
+        ),
+        Format("npy", f"{_HERE}.arrays:load_npy", "one array (N, ...)", fits=_ends_with(".npy")),
+        Format(
+            "npz",
+            f"{_HERE}.arrays:load_npz",
+            "arrays x, labels, factors, attributes; or x_train, x_test, y_train, y_test",
+            fits=_ends_with(".npz"),
+        ),
+        Format("csv", f"{_HERE}.tables:load_csv", "a table of numbers", fits=_ends_with(".csv", ".tsv")),
+        Format(
             "celeba",
+            f"{_HERE}.celeba:load_celeba",
             "a folder laid out as CelebA is: img_align_celeba, list_attr_celeba.txt and perhaps the partition",
-            load_celeba,
-            {
-                "size": Option("the side in pixels to scale to", int),
-                "crop": Option(
-                    "the side of the middle square to keep, or a box [left, top, right, bottom]", (int, list, tuple)
-                ),
-                "cache": Option("a folder for the scaled pixels", str),
-                "memory_limit": _LIMIT,
-            },
+            fits=f"{_HERE}.celeba:is_celeba",
         ),
-        Source(
+        Format(
             "images",
+            f"{_HERE}.images:load_images",
             "a folder of images; subfolders are labels, a CSV file in it attributes",
-            load_images,
-            {
-                "size": Option("the side in pixels to scale and crop to", int),
-                "grey": Option("true for one channel, false for three", bool),
-                "memory_limit": _LIMIT,
-                "num_workers": _WORKERS,
-            },
+            fits=f"{_HERE}.images:is_image_folder",
         ),
-    )
-}
-
-ARRAY = Source(
-    "array",
-    "a Tensor or ndarray (N, ...)",
-    load_array,
-    {
-        "name": _NAME,
-        "factors": Option("factor indices (N, F)", object),
-        "factor_names": Option("F names", (list, tuple)),
-        "attributes": Option("attributes (N, A)", object),
-        "attribute_names": Option("A names", (list, tuple)),
-    },
+    ],
 )
-TORCH = Source(
-    "torch dataset",
-    "a map-style torch Dataset of x or (x, label)",
-    load_torch,
-    {"name": _NAME, "num_workers": _WORKERS},
+"""The formats of files and folders by name; a path is read by the first that it fits."""
+
+OBJECTS: Registry[Format] = Registry(
+    "kind of data object",
+    "termwise.objects",
+    [
+        Format(
+            "array", f"{_HERE}.objects:load_array", "a Tensor or ndarray (N, ...)", fits=f"{_HERE}.objects:is_array"
+        ),
+        Format(
+            "torch dataset",
+            f"{_HERE}.objects:load_torch",
+            "a map-style torch Dataset of x or (x, label)",
+            fits=f"{_HERE}.objects:is_torch_dataset",
+        ),
+    ],
 )
+"""The kinds of Python objects that hold data, by name; an object is read by the first that it fits."""
 
 
-def format_of(path: Path) -> Source:
+def format_of(path: Path) -> Format:
     """The format of a file or folder that exists.
 
     Raises:
-        BadData: None that is known.
+        BadData: None that there is a row of.
     """
-    suffix = path.suffix.lower()
-    if path.is_dir():
-        if (path / FOLDER).is_dir():
-            return FORMATS["celeba"]
-        if usual_files(path):
-            return FORMATS["idx"]
-        if image_paths(path):
-            return FORMATS["images"]
-        raise BadData(
-            f"{path}: expected a folder of images, or one with train-images-idx3-ubyte or t10k-images-idx3-ubyte "
-            "(.gz), got neither."
-        )
-    if not path.stat().st_size:
+    if path.is_file() and not path.stat().st_size:
         raise BadData(f"{path}: expected data, got an empty file.")
-    if suffix in (".npy", ".npz"):
-        return FORMATS[suffix[1:]]
-    if suffix in (".csv", ".tsv"):
-        return FORMATS["csv"]
-    if is_idx(path):
-        return FORMATS["idx"]
-    if suffix in SUFFIXES:
-        raise BadData(f"{path}: expected a folder of images, got one image. Pass the folder that it is in.")
-    raise BadData(f"{path}: expected .npy, .npz, .csv, .tsv or IDX, got a file of another kind.")
+    for row in FORMATS.values():
+        if row.is_of(path):
+            return row
+    rows = "; ".join(f"{row.name}, {row.summary}" for row in FORMATS.values())
+    kind = "folder" if path.is_dir() else "file"
+    raise BadData(f"{path}: expected a file or folder of data, got a {kind} of another kind. Known: {rows}.")

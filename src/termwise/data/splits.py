@@ -17,7 +17,7 @@ def divide(
 
     Args:
         n: The number of examples.
-        own: The splits that the source has itself ("train" and "test", perhaps "validation"), which are kept; or none.
+        own: The splits that the source has itself, which are kept: "train", perhaps "test" and "validation"; or none.
         validation: The fraction of the training part that is carved off it.
         test: The fraction that tests; None for the source's own part, or a fifth.
         seed: Of the random choice.
@@ -26,7 +26,7 @@ def divide(
     for name, fraction in (("validation", validation), ("test", test)):
         if fraction is not None and not 0.0 <= fraction < 1.0:
             raise BadData(f"{where}: expected {name} to be a fraction, 0 <= {name} < 1, got {fraction}.")
-    if own and test is not None:
+    if "test" in own and test is not None:
         raise BadData(
             f"{where} has a test part of its own ({len(own['test'])} examples): leave test={test} out to use it."
         )
@@ -36,12 +36,12 @@ def divide(
             f"validation={validation} out to use it."
         )
     generator = torch.Generator().manual_seed(seed)
-    parts = dict(own)
-    if not own:
-        held, rest = _carve(torch.arange(n), TEST_FRACTION if test is None else test, generator, where)
-        parts = {"train": rest, "test": held} if len(held) else {"train": rest}
-    held, rest = _carve(parts["train"], validation, generator, where)
-    return {**parts, "train": rest, "validation": held} if len(held) else parts
+    parts = dict(own) if own else {"train": torch.arange(n)}
+    for name, fraction in (("test", TEST_FRACTION if test is None else test), ("validation", validation)):
+        if name not in own:
+            carved, rest = _carve(parts["train"], fraction, generator, where)
+            parts = {**parts, "train": rest, name: carved} if len(carved) else {**parts, "train": rest}
+    return parts
 
 
 def _carve(positions: Tensor, fraction: float, generator: torch.Generator, where: str) -> tuple[Tensor, Tensor]:

@@ -128,9 +128,9 @@ def load_sprites(
 
     Args:
         seed: Of the choice of `fraction`.
-        fraction: How much of what `factors` leaves to take, at random and without repeats.
+        fraction: The fraction of what `factors` leaves to take, at random and without repeats: 0 < fraction <= 1.
         factors: The indices to keep, by factor: {"shape": ["heart"], "orientation": [0]}; shapes by name too.
-        in_memory: Render everything now, and hold it as uint8: up to 512 MiB, 131,072 images.
+        in_memory: True to render everything now, and hold it as uint8: up to 512 MiB, 131,072 images.
     """
     if not 0.0 < fraction <= 1.0:
         raise BadData(f"sprites: expected 0 < fraction <= 1, got {fraction}.")

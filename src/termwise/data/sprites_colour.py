@@ -158,10 +158,10 @@ def load_sprites_colour(
 
     Args:
         seed: Of everything that varies.
-        count: How many.
+        count: The number of creatures.
         size: The side in pixels, 32 or more.
-        correlation: Between a hat and a warm colour, and between an outline and a large body: -1 to 1.
-        in_memory: Paint everything now, and hold it as uint8: up to 1 GiB, 87,381 pictures of 64 x 64.
+        correlation: That between a hat and a warm colour, and between an outline and a large body: -1 to 1.
+        in_memory: True to paint everything now, and hold it as uint8: up to 1 GiB, 87,381 pictures of 64 x 64.
     """
     if count < 1 or size < 32 or not -1 <= correlation <= 1:
         raise BadData(

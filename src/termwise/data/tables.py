@@ -20,7 +20,7 @@ def load_csv(path: Path, *, labels: str | None = None) -> Dataset:
 
     Args:
         path: The file.
-        labels: The column that holds labels; words become codes.
+        labels: The name of the column that holds labels; words become codes.
     """
     names, lines = read_rows(path)
     column = None

@@ -1,0 +1,13 @@
+from .dataset import (
+    Batch as Batch,
+    Dataset as Dataset,
+    Values as Values,
+)
+from .load import load_data as load_data
+from .sources import (
+    FORMATS as FORMATS,
+    OBJECTS as OBJECTS,
+    SOURCES as SOURCES,
+    Format as Format,
+    Source as Source,
+)

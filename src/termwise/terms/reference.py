@@ -11,11 +11,9 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from termwise.models.draw import Draw
+from termwise.models.posteriors import moment_matched_normal
 from termwise.models.spline_flow import FlowLaw
 from termwise.terms.distribution_law import DistributionLaw
-
-FRESH = 512
-"""Codes for the moments of a posterior that has no fixed noises."""
 
 
 class AnyReference(Protocol):
@@ -63,15 +61,15 @@ class Reference(DistributionLaw):
 
         key = ("reference", self.noises, self.full)
         if not self.fixed:
-            return draw.once(key, lambda: _with_moments(draw.posterior, self.noises, self.full))
+            return draw.once(key, lambda: moment_matched_normal(draw.posterior, self.noises, self.full))
 
         def compute() -> Distribution:
             with torch.no_grad():
                 points, which = draw.x.unique(dim=0, return_inverse=True)
                 if 2 * len(points) > len(draw):
-                    return _at(_with_moments(draw.posterior, self.noises, self.full), slice(None))
+                    return _at(moment_matched_normal(draw.posterior, self.noises, self.full), slice(None))
                 alike = draw.model.infer(points)[0]  # few examples, repeated: the moments of each are taken once
-                return _at(_with_moments(alike, self.noises, self.full), which)
+                return _at(moment_matched_normal(alike, self.noises, self.full), which)
 
         return draw.standing(key, compute)
 
@@ -93,26 +91,6 @@ def standardised(law: Distribution, z: Tensor) -> Tensor:
     if isinstance(law, MultivariateNormal):
         return torch.linalg.solve_triangular(law.scale_tril, (z - law.loc).unsqueeze(-1), upper=False).squeeze(-1)
     return law.base(z)[0] if isinstance(law, FlowLaw) else (z - law.mean) / law.stddev
-
-
-def _with_moments(posterior: Distribution, noises: int | None, full: bool) -> Distribution:
-    """The normal with the moments of q(z|x): its own where it says them, else those of some codes."""
-    if hasattr(posterior, "reference"):
-        return cast(Distribution, posterior.reference(noises, full))
-    if isinstance(posterior, MultivariateNormal) and full:
-        return posterior
-    if isinstance(posterior, MultivariateNormal) or _is_normal(posterior):
-        scale = posterior.variance.sqrt()
-        return Independent(Normal(posterior.mean, scale, validate_args=False), 1, validate_args=False)
-    z = posterior.rsample(torch.Size([noises or FRESH]))  # (noises, B, D)
-    if not full:
-        return Independent(Normal(z.mean(0), z.std(0), validate_args=False), 1, validate_args=False)
-    centred = (z - z.mean(0)).movedim(0, -1)  # (B, D, noises)
-    return MultivariateNormal(z.mean(0), centred @ centred.mT / (len(z) - 1), validate_args=False)
-
-
-def _is_normal(law: Distribution) -> bool:
-    return isinstance(law, Independent) and isinstance(law.base_dist, Normal)
 
 
 def _at(law: Distribution, rows: Tensor | slice) -> Distribution:

@@ -12,7 +12,7 @@ from torch.distributions import Independent, MultivariateNormal, Normal, kl_dive
 import termwise as tw
 from termwise.errors import NoDensity, Refused, UnknownName
 from termwise.models import VAE
-from termwise.models.posteriors import POSTERIORS, posterior_family
+from termwise.models.posteriors import POSTERIORS, moment_matched_normal, posterior_family
 from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.models.posteriors.noise_basis import SineBasis
 
@@ -77,12 +77,12 @@ def test_codes_have_the_moments_that_the_posterior_says(name):
 
 
 @pytest.mark.parametrize("name", IMPLICIT)
-def test_the_reference_has_the_mean_and_the_covariance_of_the_codes(name):
+def test_the_matched_normal_has_the_mean_and_the_covariance_of_the_codes(name):
     posterior = small(name)[0](small(name)[1])
     count = 40_000
     with torch.no_grad():
         z = posterior.rsample((count,))
-        full, diagonal = posterior.reference(20_000, full=True), posterior.reference(20_000)
+        full, diagonal = moment_matched_normal(posterior, 20_000, full=True), moment_matched_normal(posterior, 20_000)
     centred = z - z.mean(0)
     products = centred.unsqueeze(-1) * centred.unsqueeze(-2)  # (S, B, D, D)
     error = products.std(0) / math.sqrt(count / 3)  # of both samples
@@ -94,13 +94,13 @@ def test_the_reference_has_the_mean_and_the_covariance_of_the_codes(name):
     assert (diagonal.batch_shape, diagonal.event_shape) == ((5,), (3,))
 
 
-def test_the_reference_s_moments_are_unbiased_for_however_few_noises():
+def test_the_matched_normal_s_moments_are_unbiased_for_however_few_noises():
     family, features = small("noise-input")
     posterior = family(features.detach())
     with torch.no_grad():
         z = posterior.rsample((40_000,))
-        few = torch.stack([posterior.reference(3).variance for _ in range(1500)])
-        full = torch.stack([posterior.reference(5, full=True).covariance_matrix for _ in range(1500)])
+        few = torch.stack([moment_matched_normal(posterior, 3).variance for _ in range(1500)])
+        full = torch.stack([moment_matched_normal(posterior, 5, full=True).covariance_matrix for _ in range(1500)])
     for found in (few, full.diagonal(dim1=2, dim2=3)):
         error = (found.std(0).square() / len(found) + (z - z.mean(0)).square().std(0).square() / len(z)).sqrt()
         assert ((found.mean(0) - z.var(0)).abs() < 4.5 * error).all()
@@ -127,7 +127,7 @@ def test_a_fixed_sigma_takes_no_features():
     assert fixed(torch.zeros(2, fixed.features)).last_scale.tolist() == [[0.25] * 3] * 2
 
 
-@pytest.mark.parametrize("of", ["codes", "reference"])
+@pytest.mark.parametrize("of", ["codes", "matched normal"])
 @pytest.mark.parametrize("name", IMPLICIT)
 def test_a_gradient_reaches_every_feature_and_every_parameter_of_the_family(name, of):
     family, features = small(name)
@@ -135,7 +135,7 @@ def test_a_gradient_reaches_every_feature_and_every_parameter_of_the_family(name
     if of == "codes":
         posterior.rsample((3,)).square().sum().backward()
     else:
-        law = posterior.reference(64, full=True)
+        law = moment_matched_normal(posterior, 64, full=True)
         (law.mean.square().sum() + law.covariance_matrix.square().sum()).backward()
     assert (features.grad != 0).any(0).all()
     assert list(family.parameters())
@@ -210,11 +210,11 @@ def test_a_family_is_given_as_it_is_where_it_fits_the_code():
         VAE(**own, latent=3, posterior=family)
 
 
-def test_too_few_noises_for_a_reference_are_refused():
+def test_too_few_noises_for_moments_are_refused():
     posterior = small("noise-input")[0](small("noise-input")[1])
     for count, full in ((1, False), (4, True)):
         with pytest.raises(Refused, match="noises or more"):
-            posterior.reference(count, full)
+            moment_matched_normal(posterior, count, full)
 
 
 @pytest.mark.parametrize("name", IMPLICIT)

@@ -14,6 +14,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from termwise.errors import BadData, NoDensity
 from termwise.models.draw import Drawable
+from termwise.models.posteriors import normal_of_codes
 
 CODES = 1024
 """From which the moments of a posterior without a density are taken."""
@@ -71,12 +72,8 @@ def fitted_normal(posterior: Distribution) -> MultivariateNormal:
     if own is not None:
         factor = own.stddev.diag_embed() if isinstance(own, Independent) else cast(MultivariateNormal, own).scale_tril
         return MultivariateNormal(own.mean, scale_tril=factor, validate_args=False)
-    z = finite_codes(posterior, CODES)
-    centred = (z - z.mean(0)).movedim(0, -1)  # (B, D, CODES)
-    covariance = centred @ centred.mT / (CODES - 1)
-    widest = covariance.diagonal(dim1=1, dim2=2).amax(1).clamp(min=FLATTEST)
-    ridge = FLATTEST * widest[:, None, None] * torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
-    return MultivariateNormal(z.mean(0), covariance + ridge, validate_args=False)
+    matched = normal_of_codes(finite_codes(posterior, CODES), full=True, flattest=FLATTEST)
+    return cast(MultivariateNormal, matched)
 
 
 def has_density(law: Distribution) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions import Distribution
 from torch.distributions.kl import register_kl
 
 from termwise.errors import NoDensity, Refused
@@ -78,31 +78,28 @@ class ImplicitPosterior(Distribution):
 
     @property
     def variance(self) -> Tensor:
-        """Var[z_j|x], shape (B, D): likewise."""
-        variance = self.push.moments(None, full=False)[1]
-        return variance if self.last_scale is None else variance + self.last_scale.square()
+        """Var[z_j|x], shape (B, D): in closed form, or over a fixed set of noises."""
+        return self.moments()[1]
 
-    def reference(self, count: int | None = None, full: bool = False) -> Distribution:
-        """The normal r(z|x) with the moments of q(z|x), batch shape (B,), with their gradient (Mescheder et al., 2017).
+    def moments(self, count: int | None = None, full: bool = False) -> tuple[Tensor, Tensor]:
+        """Mean, shape (B, D), and variances, (B, D), or where `full` the covariance, (B, D, D); with their gradient.
 
         Args:
             count: Fresh noises for every example, where the moments have no closed form: the mean and the covariance
                 over them are unbiased. None for a fixed set of noises, so that the moments do not jitter.
-            full: Whether r has the covariance too, and not the variances alone.
+            full: Whether the covariance is wanted, and not the variances alone.
 
         Raises:
             Refused: Too few noises for moments to be told from them.
         """
         least = self.push.size[1] + 2 if full else 2
         if count is not None and count < least:
-            raise Refused(f"The reference's moments need {least} noises or more for every example; got {count}.")
+            raise Refused(f"A posterior's moments need {least} noises or more for every example; got {count}.")
         mean, spread = self.push.moments(count, full)
-        if not full:
-            variance = spread if self.last_scale is None else spread + self.last_scale.square()
-            return Independent(Normal(mean, variance.sqrt(), validate_args=False), 1, validate_args=False)
         if self.last_scale is not None:
-            spread = spread + self.last_scale.square().diag_embed()
-        return MultivariateNormal(mean, spread, validate_args=False)
+            own = self.last_scale.square()
+            spread = spread + (own.diag_embed() if full else own)
+        return mean, spread
 
 
 def _no_divergence(left: ImplicitPosterior, right: Distribution) -> Tensor:

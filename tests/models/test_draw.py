@@ -7,7 +7,7 @@ from torch.distributions import Categorical, Independent, Normal
 
 import termwise as tw
 from termwise.models import Draw, Drawable, expected_example
-from termwise.models.draw import rows
+from termwise.models.draw import generates, networks_of, rows
 from termwise.models.likelihoods import likelihood_from
 from termwise.terms import ClosedForm, Full, Link, MonteCarlo
 from termwise.terms.link import Distortion
@@ -184,3 +184,13 @@ def test_decoded_together_both_laws_are_of_one_normalised_pass():
     _ = apart.likelihood, apart.generated
     assert [len(given) for given in passes] == [16, 8, 8]
     assert draw.again().together and not apart.again().together
+
+
+def test_a_model_that_does_not_say_so_generates_and_has_no_networks_but_itself(model):
+    assert generates(model) and networks_of(model) == []
+    model.generates, model.networks = False, [nn.Linear(1, 1)]
+    assert not generates(model) and networks_of(model) is model.networks
+    vae = tw.VAE.build((6,), 2, options={"hidden": [8]})
+    assert generates(vae) and networks_of(vae) == [vae]
+    rate_alone = tw.adapt(lambda x: (x, x))
+    assert not generates(rate_alone) and networks_of(rate_alone) == []

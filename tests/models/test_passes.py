@@ -52,3 +52,22 @@ def test_codes_do_not_share_their_noise_with_examples_made_from_the_same_seed():
     with own_randomness(0):
         ours = torch.randn(1000)
     assert abs(float(torch.corrcoef(torch.stack([theirs, ours]))[0, 1])) < 4 / 1000**0.5
+
+
+def test_a_batch_is_drawn_together_where_that_is_asked_for():
+    passes = DataPass(VAE.build((6,), 2, options={"hidden": [8]}), load_data(torch.rand(25, 6), test=0.0))
+    batch = next(iter(passes.data.batches(10)))
+    assert passes.draw(batch, together=True).together and not passes.draw(batch).together
+    assert not passes.at(torch.arange(2)).together
+
+
+def test_a_model_that_is_no_module_is_put_in_evaluation_mode_by_the_networks_that_it_names():
+    class Own:
+        networks = (nn.Dropout(),)
+
+    model = Own()
+    with evaluating(model):
+        assert not model.networks[0].training
+    assert model.networks[0].training
+    with evaluating(object()):  # it names none
+        assert not torch.is_grad_enabled()

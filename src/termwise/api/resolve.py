@@ -13,6 +13,7 @@ from termwise.api.runs import Run, check_fit, load_configured, load_model
 from termwise.data import Dataset, load_data
 from termwise.errors import Refused, TermwiseError
 from termwise.models import VAE, Drawable, adapt
+from termwise.models.draw import networks_of
 from termwise.models.user_function import user_function
 from termwise.training import RunFolder
 from termwise.training.config import LARGEST_SEED
@@ -62,7 +63,7 @@ def _made(name: str) -> Drawable:
 @contextmanager
 def placed(model: Drawable, device: torch.device | str) -> Iterator[None]:
     """The model's networks on the device, and afterwards where they were; one spread over several devices stays."""
-    networks = [model] if isinstance(model, nn.Module) else getattr(model, "networks", [])
+    networks = networks_of(model)
     lying = {network: {part.device for part in (*network.parameters(), *network.buffers())} for network in networks}
     homes = {network: devices.pop() for network, devices in lying.items() if len(devices) == 1}
     try:

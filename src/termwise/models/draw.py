@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 T = TypeVar("T")
@@ -18,7 +18,24 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Drawable(Protocol):
-    """What a model must do to be trained or measured: infer a code's law, and generate from a code."""
+    """What a model must do to be trained or measured: infer a code's law, and generate from a code.
+
+    Two more things are asked of a model, and answered for one that does not say: `generates(model)`, whether it has a
+    decoder, by its attribute `generates`; and `networks_of(model)`, the modules that are to be in evaluation mode and on
+    the device, by its attribute `networks`.
+
+    Example:
+        >>> from torch.distributions import Independent, Normal
+        >>> class Identity:
+        ...     def infer(self, x):
+        ...         return Independent(Normal(x, 0.5), 1), None
+        ...     def generate(self, z, context):
+        ...         return Independent(Normal(z, 1.0), 1)
+        ...     def prior_law(self):
+        ...         return Independent(Normal(torch.zeros(2), 1.0), 1)
+        >>> isinstance(Identity(), Drawable), generates(Identity()), networks_of(Identity())
+        (True, True, [])
+    """
 
     def infer(self, x: Tensor) -> tuple[Distribution, Any]:
         """The posterior q(z|x), batch shape (B,), event shape (D,); and a context for `generate`, or None."""
@@ -31,6 +48,16 @@ class Drawable(Protocol):
     def prior_law(self) -> Distribution:
         """The prior p(z), batch shape (), event shape (D,)."""
         ...
+
+
+def generates(model: Drawable) -> bool:
+    """Whether a model has a decoder, so that its distortion can be measured: its attribute `generates`, else True."""
+    return getattr(model, "generates", True)
+
+
+def networks_of(model: Drawable | nn.Module) -> list[nn.Module]:
+    """A model's modules: itself where it is one, else those that its attribute `networks` lists."""
+    return [model] if isinstance(model, nn.Module) else getattr(model, "networks", [])
 
 
 class Draw:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from termwise.data.dataset import Batch, Dataset
-from termwise.models.draw import Draw, Drawable
+from termwise.models.draw import Draw, Drawable, networks_of
 
 Progress = Callable[[str, float], None]
 """Told the name of what is being done, and how much of it is, 0 to 1."""
@@ -17,7 +17,7 @@ Progress = Callable[[str, float], None]
 @contextmanager
 def evaluating(model: Drawable | nn.Module) -> Iterator[None]:
     """The model in evaluation mode, and every part of it left as it was."""
-    networks: list[nn.Module] = [model] if isinstance(model, nn.Module) else getattr(model, "networks", [])
+    networks = networks_of(model)
     modes = {part: part.training for network in networks for part in network.modules()}
     for network in networks:
         network.eval()
@@ -78,10 +78,15 @@ class DataPass:
         """The draw of the examples at these positions, with its posterior."""
         return self._inferred(next(iter(self.data.batches(len(index), order=index.cpu()))))
 
-    def draw(self, batch: Batch) -> Draw:
-        """The draw of one batch; the batch independent of it is chosen at random, if anyone asks."""
+    def draw(self, batch: Batch, together: bool = False) -> Draw:
+        """The draw of one batch; the batch independent of it is chosen at random, if anyone asks.
+
+        Args:
+            batch: The examples, with their positions.
+            together: Whether codes of posterior and prior are decoded in one pass (`Draw`).
+        """
         x, index = batch.x.to(self.device, self.dtype, non_blocking=True), batch.index.to(self.device)
-        return Draw(self.model, x, index, len(self), lambda: self._another(len(x)))
+        return Draw(self.model, x, index, len(self), lambda: self._another(len(x)), together)
 
     def _inferred(self, batch: Batch) -> Draw:
         draw = self.draw(batch)

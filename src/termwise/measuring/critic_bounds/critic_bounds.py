@@ -28,7 +28,7 @@ from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.critic_bounds.fixed_reference import Moments
 from termwise.measuring.critic_bounds.train_critics import train_critics
-from termwise.models.draw import Drawable
+from termwise.models.draw import Drawable, generates
 from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
 from termwise.objectives import Cosine, Objective, Weighted, solo
 from termwise.objectives.optimizers import OptimizerSettings
@@ -158,7 +158,7 @@ def _read(name: str, read: DataPass, known: DataPass, positions: Tensor, steps: 
     how = OptimizerSettings(learning_rate=rate)
     game = solo(Objective((Weighted(link),)))
     train_critics(game, model, known.data, steps=steps, batch_size=BATCH, optimizer=how, seed=seed, device=device)
-    decodes = moments is not None and getattr(model, "generates", True)
+    decodes = moments is not None and generates(model)
     found: dict[str, list[Tensor]] = {"left": [], "right": [], "exact": [], "distortion": []}
     with own_randomness(seed + 1), evaluating(model), evaluating(nn.ModuleList([ratio.critic])):
         if moments is not None:

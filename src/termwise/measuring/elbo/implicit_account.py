@@ -27,7 +27,7 @@ from termwise.errors import NoDensity
 from termwise.measuring.elbo.codes import factorises, under_others
 from termwise.measuring.elbo.sandwich import last_layer, sandwich
 from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales
-from termwise.models.draw import Draw
+from termwise.models.draw import Draw, generates
 from termwise.models.passes import DataPass, Progress
 from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, log_density
@@ -76,7 +76,7 @@ def measured(batches: DataPass, samples: int, noises: int, progress: Progress | 
     """
     first = next(iter(batches()))
     smooth = last_layer(first.posterior) is None
-    if smooth and not getattr(batches.model, "generates", True):
+    if smooth and not generates(batches.model):
         raise NoDensity(
             "This posterior has no density, and no last Gaussian layer by which to bound one; smoothing it takes a "
             "decoder to say how far. Pass adapt(decode=...), or give the posterior a last Gaussian layer."
@@ -197,7 +197,7 @@ class _Round:
         }
         if factorises(draw.prior):
             found["log p(z_j)"] = draw.prior.base_dist.log_prob(code.z)
-        if getattr(draw.model, "generates", True):
+        if generates(draw.model):
             found["distortion"] = -draw.model.generate(code.z, draw.context).log_prob(draw.x)
             own = found["distortion"]
             if scales is not None:

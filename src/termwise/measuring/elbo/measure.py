@@ -30,7 +30,7 @@ from termwise.measuring.elbo.implicit_account import Measured, at_bounds, measur
 from termwise.measuring.elbo.mixture_posteriors import Components
 from termwise.measuring.elbo.population import LEAST, Term, population_reading
 from termwise.measuring.log_likelihood.densities import has_density
-from termwise.models.draw import Draw, Drawable, innermost
+from termwise.models.draw import Draw, Drawable, generates, innermost
 from termwise.models.likelihoods import NormalLikelihood
 from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
 from termwise.terms.aggregate.memory import Full
@@ -150,7 +150,7 @@ def _taken(
     batches: DataPass, rate: Link, aggregate: Aggregate | None, samples: int, progress: Progress | None
 ) -> tuple[dict[str, Tensor], AtCodes | None]:
     """Distortion, rate and ELBO by example, and what is known at the codes; averaged over codes."""
-    distortion = Distortion() if getattr(batches.model, "generates", True) else None
+    distortion = Distortion() if generates(batches.model) else None
     found: dict[str, list[Tensor]] = {"rate": []}
     if distortion is not None:
         found |= {"distortion": [], "code_use": []}
@@ -259,6 +259,6 @@ def _sigma(likelihood: NormalLikelihood, n: int) -> Reading:
 
 def _grey_bernoulli(draw: Draw, data: Dataset) -> bool:
     """Whether a Bernoulli is asked for the probability of values between 0 and 1."""
-    if not getattr(draw.model, "generates", True):
+    if not generates(draw.model):
         return False
     return isinstance(innermost(draw.likelihood), Bernoulli) and not data.value_range().binary

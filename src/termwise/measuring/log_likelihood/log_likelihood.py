@@ -18,7 +18,7 @@ from termwise.measuring.log_likelihood.densities import Joint, has_density
 from termwise.measuring.log_likelihood.gaps import adaptable, best_normal
 from termwise.measuring.log_likelihood.importance import effective_sample_size, jackknife, log_mean_exp, log_weights
 from termwise.measuring.log_likelihood.result import BASES, LogLikelihood, Made, readings_of, warnings_of
-from termwise.models.draw import Draw, Drawable, innermost
+from termwise.models.draw import Draw, Drawable, generates, innermost
 from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
 
 
@@ -81,7 +81,7 @@ def log_likelihood(
         samples=samples, chains=chains, leapfrogs=leapfrogs, temperatures=temperatures, limit=limit,
         most_temperatures=most_temperatures, batch_size=batch_size,
     )  # fmt: skip
-    if not getattr(model, "generates", True):
+    if not generates(model):
         raise Refused("log p(x) needs p(x|z), and this model has no decoder: pass adapt(decode=...).")
     index = _chosen(len(data), limit, seed)
     batches = DataPass(model, data.subset(index), batch_size, device)

@@ -21,8 +21,8 @@ class Drawable(Protocol):
     """What a model must do to be trained or measured: infer a code's law, and generate from a code.
 
     Two more things are asked of a model, and answered for one that does not say: `generates(model)`, whether it has a
-    decoder, by its attribute `generates`; and `networks_of(model)`, the modules that are to be in evaluation mode and on
-    the device, by its attribute `networks`.
+    decoder, by its attribute `generates`; and `networks_of(model)`, the modules that are to be in evaluation mode and
+    on the device, by its attribute `networks`.
 
     Example:
         >>> from torch.distributions import Independent, Normal

@@ -49,7 +49,7 @@ def test_a_configuration_reads_back_what_it_writes(name):
 def test_a_walk_keeps_its_numbers_through_toml():
     again = config_from(tomllib.loads(config_from({"objective": WALK}).toml())).objective.links[1]
     assert (again.left, again.right, again.weight(1000), again.shape.target) == ("aggregate", "prior", 5.0, 2.0)
-    assert again.estimator.scales == (1.0, 2.0)
+    assert list(again.estimator.scales) == [1.0, 2.0]
 
 
 def test_every_mistake_is_said_at_once_with_its_path_and_near_names():
@@ -69,6 +69,22 @@ def test_every_mistake_is_said_at_once_with_its_path_and_near_names():
 def test_a_mistake_in_a_link_is_said_with_its_path():
     with pytest.raises(Refused, match=r"objective\.links\.0\.weight.*steps.*Field required"):
         config_from({"objective": {"links": [WALK["links"][0] | {"weight": {"schedule": "linear", "end": 1.0}}]}})
+
+
+def test_every_mistake_of_every_estimator_is_said_at_once_with_its_path():
+    wrong = [
+        {"name": "monte-carlo", "aggregate": {"name": "full", "size": 3}},
+        {"name": "density-ratio", "moves": 0, "hidden": [8, -1]},
+        {"name": "kernal"},
+    ]
+    links = [{"from": "posterior", "to": "aggregate", "estimator": estimator} for estimator in wrong]
+    with pytest.raises(Refused) as caught:
+        config_from({"objective": {"links": links}})
+    lines = str(caught.value).splitlines()[1:]
+    assert [line.split(":")[0].strip() for line in lines] == [f"objective.links.{i}.estimator" for i in range(3)]
+    assert "'size' is one of 'bank'" in lines[0]
+    assert "moves = 0 cannot be" in lines[1] and "hidden = [8, -1] cannot be" in lines[1]
+    assert "Did you mean 'kernel'" in lines[2]
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])

@@ -56,7 +56,8 @@ class Opposed(BaseModel):
         return -value
 
 
-Shape = Annotated[Gap | Floor, Field(discriminator="name")]
+Shaping = Annotated[Gap | Floor, Field(discriminator="name")]
+"""How a configuration may shape a term's batch mean."""
 
 
 def gap(target: Weight) -> Gap:

@@ -1,20 +1,18 @@
 """The one table of named objectives. Each is a choice of links, estimators and weights, with its paper's defaults.
 
 Distortion weighs 1 throughout. A weight may be a number or a schedule; `aggregate` is what q(z) is remembered from:
-"bank", "full", "minibatch-stratified", "minibatch-weighted", or a memory of your own; `reference` is what stands
-between posterior and prior: "moments", "full", "learned", "learned-full", "mixture", "flow", or one of your own.
+one of `AGGREGATES`, or a memory of your own; `reference` is what stands between posterior and prior: one of
+`REFERENCES`, or a law of your own.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, validate_call
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import nn
 
-from termwise.errors import Refused, UnknownName
-from termwise.objectives.aggregates import AnyMemory, memory_from
+from termwise.errors import Refused
 from termwise.objectives.freeze_rule import Equilibrium
 from termwise.objectives.game import DECODER, ENCODER, Game, Player, solo
 from termwise.objectives.objective import (
@@ -32,23 +30,22 @@ from termwise.objectives.objective import (
     total_correlation,
 )
 from termwise.objectives.optimizers import OptimizerSettings
-from termwise.objectives.references import AnyReference, reference_from
 from termwise.objectives.schedules import Linear, Weight
+from termwise.registry import Makers, Row
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
-from termwise.terms.adversarial.critic import Critic
+from termwise.terms.adversarial.critic import Critic, Widths
 from termwise.terms.adversarial.data_laws import Data, made
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.discriminator import Discriminator
 from termwise.terms.adversarial.divergences import Divergence
 from termwise.terms.adversarial.gan_loss import DiscriminatorAccuracy, FeatureDistortion, GanLoss, LossOn, NonSaturating
-from termwise.terms.adversarial.telescoping import Telescoping
+from termwise.terms.adversarial.telescoping import ratio_by_critic
+from termwise.terms.aggregate.aggregates import AnyAggregate
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.kernel import IMQ, RBF, Kernel
 from termwise.terms.link import Term
 from termwise.terms.monte_carlo import MonteCarlo
-
-Widths = tuple[PositiveInt, ...]
-"""Of a critic's hidden layers."""
+from termwise.terms.references import AnyReference, reference_from
 
 
 def vae() -> Game:
@@ -67,15 +64,15 @@ def capacity(gamma: Weight = 1000.0, target: Weight | None = None) -> Game:
     return solo(distortion() + gamma * rate(ClosedForm()).shaped(gap(target)))
 
 
-def mi_floor(gamma: Weight = 10.0, target: Weight = 3.0, aggregate: AnyMemory = "bank") -> Game:
+def mi_floor(gamma: Weight = 10.0, target: Weight = 3.0, aggregate: AnyAggregate = "bank") -> Game:
     """rate + gamma max(0, C - MI): a lower bound on the mutual information of code and index, C nats."""
-    kl = MonteCarlo(memory_from(aggregate))
+    kl = MonteCarlo(aggregate)
     return solo(distortion() + rate(ClosedForm()) + gamma * index_code_mi(kl).shaped(floor(target)))
 
 
-def beta_tcvae(alpha: Weight = 1.0, beta: Weight = 6.0, gamma: Weight = 1.0, aggregate: AnyMemory = "bank") -> Game:
+def beta_tcvae(alpha: Weight = 1.0, beta: Weight = 6.0, gamma: Weight = 1.0, aggregate: AnyAggregate = "bank") -> Game:
     """Isolating Sources of Disentanglement in VAEs (Chen et al., 2018, eq. 4)."""
-    kl = MonteCarlo(memory_from(aggregate))
+    kl = MonteCarlo(aggregate)
     return solo(distortion() + alpha * index_code_mi(kl) + beta * total_correlation(kl) + gamma * dimension_wise_kl(kl))
 
 
@@ -139,10 +136,10 @@ def avb(
     logit does not bridge, is learnt in `waymarks` + 1 steps.
     """
     optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.99))
-    critic = Critic(hidden, quadratic=quadratic, heads=waymarks + 1)
-    if waymarks:
-        return solo(distortion() + rate(Telescoping(waymarks, "kl", critic, moves=moves, optimizer=optimizer)))
-    return solo(distortion() + rate(DensityRatio("kl", critic, moves=moves, optimizer=optimizer)))
+    ratio = ratio_by_critic(
+        "kl", waymarks=waymarks, quadratic=quadratic, hidden=hidden, moves=moves, optimizer=optimizer
+    )
+    return solo(distortion() + rate(ratio))
 
 
 def avb_ac(
@@ -215,79 +212,61 @@ def vae_gan(
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A named objective.
+class Recipe(Row):
+    """A named objective: a row of `RECIPES`, whose summary is its formula.
 
-    Attributes:
-        name: What it is called.
-        formula: Its links and their weights.
-        make: The function that builds it.
+    Example:
+        >>> RECIPES["beta-vae"].formula, list(RECIPES["beta-vae"].options)
+        ('beta rate', ['beta'])
     """
 
-    name: str
-    formula: str
-    make: Callable[..., Game]
+    @property
+    def formula(self) -> str:
+        """Its links and their weights."""
+        return self.summary
 
     @property
     def source(self) -> str:
-        """The paper, or what it is."""
-        return (inspect.getdoc(self.make) or "").splitlines()[0]
-
-    @property
-    def options(self) -> dict[str, inspect.Parameter]:
-        """What it can be given."""
-        return {name.rstrip("_"): parameter for name, parameter in inspect.signature(self.make).parameters.items()}
+        """The paper, or what it is: the first line of the function that makes it."""
+        return (inspect.getdoc(self.maker) or "").splitlines()[0]
 
     def __call__(self, **options: Any) -> Game:
         """The game, with options given by name; a schedule may be a table. `lambda_` is lambda, from Python."""
-        options = {option.rstrip("_"): value for option, value in options.items()}
-        for option in options:
-            if option not in self.options:
-                if not self.options:
-                    raise Refused(f"Recipe {self.name!r} takes no options; got {option!r}.")
-                raise UnknownName(f"option of recipe {self.name!r}", option, self.options)
-        named = {self.options[option].name: value for option, value in options.items()}
-        try:
-            return validate_call(config={"arbitrary_types_allowed": True})(self.make)(**named)
-        except ValidationError as error:
-            raise Refused(f"Recipe {self.name!r}: {'; '.join(_mistakes(error, named))}.") from None
+        game: Game = RECIPES.build(self.name, **options)
+        return game
 
 
-def _mistakes(error: ValidationError, given: dict[str, Any]) -> Iterator[str]:
-    """One for every option: of the ways in which it might have been meant, what the nearest misses."""
-    for option, value in given.items():
-        misses = [mistake for mistake in error.errors() if mistake["loc"][:1] == (option,)]
-        if misses:
-            misses = misses[::-1] if isinstance(value, dict) else misses  # a table was meant as a schedule
-            nearest = max(misses, key=lambda mistake: len(mistake["loc"]))
-            inner = f"{nearest['loc'][-1]}: " if len(nearest["loc"]) > 2 else ""
-            yield f"{option.rstrip('_')} = {value!r} cannot be: {inner}{nearest['msg']}"
-
-
-RECIPES: dict[str, Recipe] = {
-    entry.name: entry
-    for entry in (
-        Recipe("vae", "rate", vae),
-        Recipe("beta-vae", "beta rate", beta_vae),
-        Recipe("capacity", "gamma |rate - C(t)|", capacity),
-        Recipe("mi-floor", "rate + gamma max(0, C - index_code_mi)", mi_floor),
-        Recipe("beta-tcvae", "alpha index_code_mi + beta total_correlation + gamma dimension_wise_kl", beta_tcvae),
-        Recipe("info-vae", "(1 - alpha) rate + (alpha + lambda - 1) marginal MMD^2, RBF", info_vae),
-        Recipe("wae-mmd", "lambda marginal MMD^2, IMQ", wae_mmd),
-        Recipe("factor-vae", "rate + gamma total_correlation, by a critic", factor_vae),
-        Recipe("aae", "lambda marginal GAN divergence, by a critic", aae),
-        Recipe("avb", "rate, by a critic of x and z", avb),
-        Recipe("avb-ac", "reference KL, by a critic, + reference to prior", avb_ac),
-        Recipe("f-vae", "lambda marginal f-divergence, by a critic", f_vae),
+RECIPES: Makers[Recipe] = Makers(
+    "recipe",
+    "termwise.recipes",
+    [
+        Recipe("vae", vae, "rate"),
+        Recipe("beta-vae", beta_vae, "beta rate"),
+        Recipe("capacity", capacity, "gamma |rate - C(t)|"),
+        Recipe("mi-floor", mi_floor, "rate + gamma max(0, C - index_code_mi)"),
+        Recipe("beta-tcvae", beta_tcvae, "alpha index_code_mi + beta total_correlation + gamma dimension_wise_kl"),
+        Recipe("info-vae", info_vae, "(1 - alpha) rate + (alpha + lambda - 1) marginal MMD^2, RBF"),
+        Recipe("wae-mmd", wae_mmd, "lambda marginal MMD^2, IMQ"),
+        Recipe("factor-vae", factor_vae, "rate + gamma total_correlation, by a critic"),
+        Recipe("aae", aae, "lambda marginal GAN divergence, by a critic"),
+        Recipe("avb", avb, "rate, by a critic of x and z"),
+        Recipe("avb-ac", avb_ac, "reference KL, by a critic, + reference to prior"),
+        Recipe("f-vae", f_vae, "lambda marginal f-divergence, by a critic"),
         Recipe(
-            "vae-gan", "encoder: beta rate + feature distortion; decoder: gamma feature distortion - L_GAN", vae_gan
+            "vae-gan", vae_gan, "encoder: beta rate + feature distortion; decoder: gamma feature distortion - L_GAN"
         ),
-    )
-}
+    ],
+)
+"""Named objectives; a row makes a `Game` from its options."""
 
 
 def recipe(name: str, **options: Any) -> Game:
-    """The game called `name`, with its options; UnknownName says which are near."""
-    if name not in RECIPES:
-        raise UnknownName("recipe", name, RECIPES)
-    return RECIPES[name](**options)
+    """The game called `name`, with its options; UnknownName says which are near.
+
+    Example:
+        >>> game = recipe("beta-vae", beta={"schedule": "warm-up", "value": 4.0, "steps": 100})
+        >>> [(part.term.name, part.weighs(50)) for part in game.players[0].objective.parts]
+        [('distortion', 1.0), ('rate', 2.0)]
+    """
+    game: Game = RECIPES.build(name, **options)
+    return game

@@ -1,13 +1,16 @@
 """Kernel discrepancy between two sampled laws (Gretton et al., 2012, eq. 3)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from pydantic import PositiveFloat
 from torch import Tensor
 
-from termwise.errors import Refused, UnknownName
+from termwise.errors import Refused
 from termwise.models.draw import Draw
+from termwise.registry import Makers, Row
 from termwise.terms.laws import Law
 
 KernelFunction = Callable[[Tensor, Tensor], Tensor]
@@ -24,9 +27,13 @@ class RBF:
 
     Args:
         bandwidth: h; sqrt(D) where left out, so that two independent standard normal codes are e^-1 alike on average.
+
+    Example:
+        >>> RBF(bandwidth=1.0)(torch.zeros(1, 2), torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
+        tensor([[1.0000, 0.3679]])
     """
 
-    bandwidth: float | None = None
+    bandwidth: PositiveFloat | None = None
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """Shape (M, N)."""
@@ -40,9 +47,13 @@ class IMQ:
 
     Args:
         scales: The s over which the kernel is summed.
+
+    Example:
+        >>> IMQ(scales=(1.0,))(torch.zeros(1, 1), torch.tensor([[0.0], [2.0]]))
+        tensor([[1.0000, 0.3333]])
     """
 
-    scales: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+    scales: tuple[PositiveFloat, ...] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """Shape (M, N)."""
@@ -51,7 +62,15 @@ class IMQ:
         return torch.stack([c / (c + squares) for c in constants]).sum(0)
 
 
-KERNELS: dict[str, KernelFunction] = {"rbf": RBF(), "imq": IMQ()}
+KERNELS: Makers[Row] = Makers(
+    "kernel",
+    "termwise.kernels",
+    [
+        Row("imq", IMQ, "inverse multiquadrics, summed over scales"),
+        Row("rbf", RBF, "a Gaussian of a bandwidth"),
+    ],
+)
+"""Kernels by name; a row makes a function (M, D), (N, D) -> (M, N) from its options."""
 
 
 def mmd2(a: Tensor, b: Tensor, kernel: KernelFunction) -> Tensor:
@@ -73,16 +92,22 @@ class Kernel:
     """MMD^2 between two laws over codes that can be sampled: in kernel units, not in nats.
 
     Args:
-        kernel: "imq", "rbf", or a function (M, D), (N, D) -> (M, N).
+        kernel: One of `KERNELS`, by name, or a function (M, D), (N, D) -> (M, N).
+        options: The kernel's own, where it is named.
+
+    Example:
+        >>> from termwise.terms import Link
+        >>> Link("aggregate", "prior", Kernel("rbf", bandwidth=0.5)).name
+        'marginal_mmd2'
     """
 
     name = "kernel"
     quantity, unit = "MMD^2", "MMD^2"
 
-    def __init__(self, kernel: str | KernelFunction = "imq") -> None:
-        if isinstance(kernel, str) and kernel not in KERNELS:
-            raise UnknownName("kernel", kernel, KERNELS)
-        self.kernel = KERNELS[kernel] if isinstance(kernel, str) else kernel
+    def __init__(self, kernel: str | KernelFunction = "imq", **options: Any) -> None:
+        if options and not isinstance(kernel, str):
+            raise Refused(f"Options are for a kernel that is named; got {kernel!r} with {', '.join(options)}.")
+        self.kernel: KernelFunction = KERNELS.build(kernel, **options) if isinstance(kernel, str) else kernel
         self.label = f"kernel, {type(self.kernel).__name__}"
 
     def check(self, left: Law, right: Law) -> None:

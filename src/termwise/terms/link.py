@@ -1,7 +1,7 @@
 """A link: two laws and how they are compared; and the distortion. These are the terms of which objectives are made."""
 
 import re
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.laws import STOPS, Law, law
+from termwise.terms.reference import ReferenceLaw
 
 LINK_NAMES = {
     ("posterior", "prior"): "rate",
@@ -54,6 +55,13 @@ class Estimator(Protocol):
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """Values by example (B,), by example and dimension (B, D), or for the batch ()."""
         ...
+
+
+@runtime_checkable
+class WithReference(Protocol):
+    """An estimator that brings the reference r(z|x) at which its link ends: a walk's other links start from it."""
+
+    reference: ReferenceLaw
 
 
 class Term(Protocol):

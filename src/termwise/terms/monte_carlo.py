@@ -6,8 +6,7 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.terms.aggregate.bank import Bank
-from termwise.terms.aggregate.memory import Memory
+from termwise.terms.aggregate.aggregates import AnyAggregate, aggregate_from
 from termwise.terms.laws import Factorised, Law
 
 
@@ -17,15 +16,21 @@ class MonteCarlo:
     Unbiased given log q(z); how that is known, and with which bias, is the aggregate's.
 
     Args:
-        aggregate: What q(z) is remembered from: `Bank`, `Full`, `MinibatchStratified` or `MinibatchWeighted`. Links
-            that are given one estimator share its memory.
+        aggregate: What q(z) is remembered from: a memory, or one of `AGGREGATES` by name or as a table with its
+            options. Links that are given one estimator share its memory.
+
+    Example:
+        >>> from termwise.terms import Link
+        >>> mi = Link("posterior", "aggregate", MonteCarlo(aggregate="full"))
+        >>> mi.name, mi.label
+        ('index_code_mi', 'Monte Carlo, full aggregate')
     """
 
     name = "monte-carlo"
     quantity, unit = "KL", "nats"
 
-    def __init__(self, aggregate: Memory | None = None) -> None:
-        self.aggregate = Bank() if aggregate is None else aggregate
+    def __init__(self, aggregate: AnyAggregate = "bank") -> None:
+        self.aggregate = aggregate_from(aggregate)
 
     @property
     def label(self) -> str:

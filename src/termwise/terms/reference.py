@@ -4,9 +4,10 @@ section 3.3), and the coordinates in which a critic looks at codes from it.
 The moments are taken from q itself, at every round anew. `learned_reference.py` has the references that are fitted.
 """
 
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
@@ -16,8 +17,9 @@ from termwise.models.spline_flow import FlowLaw
 from termwise.terms.distribution_law import DistributionLaw
 
 
-class AnyReference(Protocol):
-    """r(z|x): a law with samples and a density, and coordinates of its own."""
+@runtime_checkable
+class ReferenceLaw(Protocol):
+    """A reference r(z|x): a law with samples and a density, and coordinates of its own."""
 
     name: str
     given_x: bool
@@ -31,7 +33,7 @@ class AnyReference(Protocol):
         ...
 
     def factorises(self, draw: Draw) -> bool:
-        """Whether it is a product over dimensions."""
+        """Whether it is a product over dimensions, each with a log-density of its own."""
         ...
 
     def standardised(self, z: Tensor, draw: Draw) -> Tensor:
@@ -81,6 +83,16 @@ class Reference(DistributionLaw):
         """Codes z, shape (B, D), in coordinates in which r is N(0, I); for codes that are constants, so are these."""
         law = self.distribution(draw)
         return standardised(_at(law, slice(None)) if z.is_leaf else law, z)  # a critic's loss never reaches the encoder
+
+
+def moments(noises: PositiveInt | None = None, fixed: bool = True) -> Reference:
+    """The normal with the means and variances of q(z|x); its options are those of `Reference`."""
+    return Reference(noises, full=False, fixed=fixed)
+
+
+def full_moments(noises: PositiveInt | None = None, fixed: bool = True) -> Reference:
+    """The normal with the means and covariances of q(z|x); its options are those of `Reference`."""
+    return Reference(noises, full=True, fixed=fixed)
 
 
 def standardised(law: Distribution, z: Tensor) -> Tensor:

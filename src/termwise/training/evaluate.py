@@ -4,7 +4,6 @@ Both leave the random state, and the memories, as they were.
 """
 
 import math
-from typing import cast
 
 import torch
 
@@ -45,8 +44,9 @@ def standard_terms(full: Full | None) -> list[Term]:
 def exactly(part: Weighted, full: Full | None) -> Term:
     """The part's term, over the full aggregate where the training estimator remembers less."""
     term = part.term
-    remembers = full is not None and isinstance(term, Link) and term.memory is not None
-    return cast(Link, term).under(MonteCarlo(full)) if remembers else term
+    if full is None or not isinstance(term, Link) or term.memory is None:
+        return term
+    return term.under(MonteCarlo(full))
 
 
 def held_out(

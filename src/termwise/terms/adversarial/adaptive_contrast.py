@@ -11,16 +11,18 @@ ratio as it is. The richer r, the less is left to the critic.
 
 from typing import Any
 
+from pydantic import PositiveInt
 from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.terms.adversarial.adversary import Adversary
-from termwise.terms.adversarial.critic import Critic
+from termwise.terms.adversarial.critic import Critic, Widths
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.learned_reference import LearnedReference
 from termwise.terms.laws import Law
-from termwise.terms.reference import AnyReference
+from termwise.terms.reference import ReferenceLaw
+from termwise.terms.references import AnyReference, reference_from
 
 
 class AdaptiveContrast(DensityRatio):
@@ -36,7 +38,7 @@ class AdaptiveContrast(DensityRatio):
     name = "adaptive-contrast"
 
     def __init__(
-        self, reference: AnyReference, critic: Critic | None = None, *, moves: int = 1, optimizer: Any = None
+        self, reference: ReferenceLaw, critic: Critic | None = None, *, moves: int = 1, optimizer: Any = None
     ) -> None:
         super().__init__("kl", critic, moves=moves, optimizer=optimizer)
         self.reference = reference
@@ -60,3 +62,27 @@ class AdaptiveContrast(DensityRatio):
         if not isinstance(self.reference, LearnedReference):
             return critics
         return (self.reference.adversary(self.optimizer), *critics)
+
+
+def contrast_by_critic(
+    reference: AnyReference = "moments",
+    moves: PositiveInt = 1,
+    optimizer: Any = None,
+    hidden: Widths = (256, 256),
+    activation: str = "leaky-relu",
+    spectral_norm: bool = False,
+    gradient_penalty: float = 0.0,
+) -> AdaptiveContrast:
+    """`AdaptiveContrast` and its critic, from options alone.
+
+    Args:
+        reference: One of `REFERENCES`, by name or as a table with its options, or a law.
+        moves: How often the critic moves for every move of the autoencoder.
+        optimizer: How it moves.
+        hidden: The critic's, as are the rest.
+        activation: As of `Critic`.
+        spectral_norm: As of `Critic`.
+        gradient_penalty: As of `Critic`.
+    """
+    critic = Critic(hidden, activation, spectral_norm=spectral_norm, gradient_penalty=gradient_penalty)
+    return AdaptiveContrast(reference_from(reference), critic, moves=moves, optimizer=optimizer)

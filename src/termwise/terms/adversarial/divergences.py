@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from termwise.errors import Refused, UnknownName
+from termwise.errors import Refused
+from termwise.registry import Registry
 
 Function = Callable[[Tensor], Tensor]
 
@@ -66,9 +67,10 @@ def _log1p_over(t: Tensor) -> Tensor:
     return softplus(t) * (-t).exp()
 
 
-DIVERGENCES: dict[str, Divergence] = {
-    entry.name: entry
-    for entry in (
+DIVERGENCES: Registry[Divergence] = Registry(
+    "divergence",
+    "termwise.divergences",
+    [
         Divergence("kl", "KL", "nats", lambda t: t, lambda t: t + 1, torch.exp),  # r log r
         Divergence(  # -log r
             "reverse-kl", "reverse KL", "nats", lambda t: -t * (-t).exp(), lambda t: -(-t).exp(), lambda t: t - 1
@@ -130,8 +132,9 @@ DIVERGENCES: dict[str, Divergence] = {
             lambda t: t - torch.expm1(-t),
             lambda t: t + torch.expm1(t),
         ),
-    )
-}
+    ],
+)
+"""f-divergences by name; a row is the divergence itself."""
 
 
 def divergence_of(f: Function, name: str = "own") -> Divergence:
@@ -179,6 +182,4 @@ def divergence_from(given: str | Divergence | Function) -> Divergence:
         return given
     if callable(given):
         return divergence_of(given)
-    if given not in DIVERGENCES:
-        raise UnknownName("divergence", str(given), DIVERGENCES)
     return DIVERGENCES[given]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
 
@@ -19,7 +20,7 @@ from termwise.models.networks import perceptron
 from termwise.models.posteriors import DiagonalNormal, FullNormal
 from termwise.models.spline_flow import SplineFlow
 from termwise.terms.adversarial.adversary import Adversary
-from termwise.terms.adversarial.critic import constant
+from termwise.terms.adversarial.critic import Widths, constant
 from termwise.terms.distribution_law import DistributionLaw
 from termwise.terms.reference import standardised
 
@@ -189,3 +190,31 @@ class LearnedReference(DistributionLaw):
         chosen = optimizer if self.optimizer is None else self.optimizer
         terms = ((1.0, Fit(self.network)),)
         return Adversary("reference of posterior", self.network, self.network.build, terms, self.moves, chosen)
+
+
+def learned_normal(hidden: Widths = (64, 64), moves: PositiveInt = 1, optimizer: Any = None) -> LearnedReference:
+    """A learned normal with variances alone."""
+    return LearnedReference("normal", hidden, moves=moves, optimizer=optimizer)
+
+
+def learned_full_normal(hidden: Widths = (64, 64), moves: PositiveInt = 1, optimizer: Any = None) -> LearnedReference:
+    """A learned normal with covariances."""
+    return LearnedReference("full-normal", hidden, moves=moves, optimizer=optimizer)
+
+
+def learned_mixture(
+    components: PositiveInt = 5, hidden: Widths = (64, 64), moves: PositiveInt = 1, optimizer: Any = None
+) -> LearnedReference:
+    """A learned mixture of normals."""
+    return LearnedReference("mixture", hidden, moves=moves, optimizer=optimizer, components=components)
+
+
+def learned_flow(
+    layers: PositiveInt = 2,
+    bins: PositiveInt = 8,
+    hidden: Widths = (64, 64),
+    moves: PositiveInt = 1,
+    optimizer: Any = None,
+) -> LearnedReference:
+    """A learned flow of splines."""
+    return LearnedReference("flow", hidden, moves=moves, optimizer=optimizer, layers=layers, bins=bins)

@@ -11,11 +11,12 @@ from p_k, all by one network with m heads, and T = sum_k T_k.
 from typing import Any
 
 import torch
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.terms.adversarial.critic import Critic
+from termwise.terms.adversarial.critic import Critic, Widths
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.divergences import Divergence, Function
 from termwise.terms.laws import Law
@@ -37,6 +38,10 @@ class Telescoping(DensityRatio):
         moves: How often the critic moves for every move of the autoencoder.
         optimizer: How it moves.
         swapped: As of `DensityRatio`.
+
+    Example:
+        >>> Telescoping(waymarks=3).label
+        'KL plug-in of a critic, telescoped over 3 waymarks'
     """
 
     name = "telescoping"
@@ -73,3 +78,46 @@ class Telescoping(DensityRatio):
             return logits[:-1].diagonal(dim1=0, dim2=2), logits[1:].diagonal(dim1=0, dim2=2)  # (B, m) each
 
         return draw.once(("contests", self, left.name, right.name), compute)
+
+
+def ratio_by_critic(
+    divergence: str | Divergence | Function = "kl",
+    swapped: bool = False,
+    waymarks: NonNegativeInt = 0,
+    moves: PositiveInt = 1,
+    optimizer: Any = None,
+    hidden: Widths = (256, 256),
+    activation: str = "leaky-relu",
+    quadratic: bool = False,
+    spectral_norm: bool = False,
+    gradient_penalty: float = 0.0,
+) -> DensityRatio:
+    """`DensityRatio`, or `Telescoping` where there are waymarks, and its critic, from options alone.
+
+    Args:
+        divergence: As of `DensityRatio`.
+        swapped: As of `DensityRatio`.
+        waymarks: How many laws stand between the two.
+        moves: How often the critic moves for every move of the autoencoder.
+        optimizer: How it moves.
+        hidden: The critic's, as are the rest.
+        activation: As of `Critic`.
+        quadratic: As of `Critic`.
+        spectral_norm: As of `Critic`.
+        gradient_penalty: As of `Critic`.
+
+    Example:
+        >>> ratio_by_critic("jensen-shannon", hidden=(64,)).quantity
+        'Jensen-Shannon by critic'
+    """
+    critic = Critic(
+        hidden,
+        activation,
+        spectral_norm=spectral_norm,
+        gradient_penalty=gradient_penalty,
+        quadratic=quadratic,
+        heads=waymarks + 1,
+    )
+    if waymarks:
+        return Telescoping(waymarks, divergence, critic, moves=moves, optimizer=optimizer, swapped=swapped)
+    return DensityRatio(divergence, critic, moves=moves, optimizer=optimizer, swapped=swapped)

@@ -6,9 +6,10 @@ bank holds log q(z) to that, at the price of one matrix product a step.
 
 import math
 from copy import deepcopy
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
 from termwise.errors import Refused
@@ -18,10 +19,15 @@ from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, Batches, Memory, bat
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, gaussians
 
 SIZE = 2**15
+"""How many posteriors a bank holds unless told: more cost more and are staler, fewer are biased by Jensen's inequality.
+
+Chosen from the cost and the error of several sizes (`benchmarks/bank.py`).
+"""
 REFRESH = 5.0
-"""The defaults, chosen from the cost and the error of several (`benchmarks/bank.py`): more posteriors cost more and
-are staler, fewer are biased by Jensen's inequality; more batches of the stalest, encoded once more at every step, cost
-more and are fresher."""
+"""How many batches of the stalest examples a bank encodes once more at every step: more cost more and are fresher.
+
+Chosen from the cost and the error of several (`benchmarks/bank.py`).
+"""
 
 
 class Bank(Memory):
@@ -32,8 +38,13 @@ class Bank(Memory):
     where it holds fewer than all, a little of Jensen's.
 
     Args:
-        size: How many posteriors to hold: the most recently written ones, weighted to stand for all. None for all N.
+        size: How many posteriors to hold: the most recently written ones, weighted to stand for all. None or "all" for
+            all N.
         refresh: How many batches of the stalest examples to encode once more at every step, without gradients.
+
+    Example:
+        >>> Bank(size=4096).label, Bank(size="all").label
+        ('bank of 4,096 posteriors', 'bank of all posteriors')
     """
 
     name = "bank"
@@ -41,7 +52,8 @@ class Bank(Memory):
     LATTICE_FROM = 4096
     """The number of components from which the marginals are taken by the lattice rather than one by one."""
 
-    def __init__(self, size: int | None = SIZE, refresh: float = REFRESH) -> None:
+    def __init__(self, size: PositiveInt | Literal["all"] | None = SIZE, refresh: NonNegativeFloat = REFRESH) -> None:
+        size = None if size == "all" else size
         if size is not None and size < 2:
             raise Refused(f"A bank must hold two posteriors or more; got size={size}.")
         if refresh < 0:

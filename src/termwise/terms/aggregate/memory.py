@@ -11,6 +11,7 @@ from copy import deepcopy
 from typing import Any, Protocol
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor
 
 from termwise.errors import Refused
@@ -148,7 +149,7 @@ class Full(Memory):
     name = "full"
     label = "full aggregate"
 
-    def __init__(self, block: int | None = None) -> None:
+    def __init__(self, block: PositiveInt | None = None) -> None:
         self.block = block
         self._components: Gaussians | None = None
         self._marginals: Callable[[Tensor], Tensor] | None = None

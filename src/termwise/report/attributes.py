@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from termwise.measuring.attributes.attribute_account import ENDINGS
+from termwise.measuring.attributes.vectors import reading_ending
 from termwise.report.rounding import MISSING, with_error
 
 
@@ -16,13 +16,13 @@ def attribute_table(account: Mapping[str, Any]) -> RenderableType:
     """For the terminal: a table a method, then what is one number for the model, then what to mind."""
     parts: list[RenderableType] = []
     for method in account["data"]["methods"]:
-        parts += [Text(f" {told(account, method)}", "bold"), _table(by_attribute(account, method)), ""]
+        parts += [Text(f" {edit_title(account, method)}", "bold"), _table(by_attribute(account, method)), ""]
     parts += [Text(f" {note(account)}", "dim"), _table(overall(account))]
     parts += [Text(f" • {sentence}") for sentence in account.get("diagnosis") or []]
     return Group(*parts)
 
 
-def told(account: Mapping[str, Any], method: str) -> str:
+def edit_title(account: Mapping[str, Any], method: str) -> str:
     """How the edits of a method were made."""
     return f"{method}, strength {account['data']['strength']:g}"
 
@@ -38,7 +38,7 @@ def note(account: Mapping[str, Any]) -> str:
 
 def by_attribute(account: Mapping[str, Any], method: str) -> Iterator[list[str]]:
     """A row of titles, then a row an attribute: its name, and shares in percent."""
-    readings, ending = account["readings"], ENDINGS.get(method, f"_by_{method}")
+    readings, ending = account["readings"], reading_ending(method)
     columns = {
         "real\nimages": ["classifier_accuracy"],
         "decoded\n  0  |  1": ["attribute_reconstructed_lacking", "attribute_reconstructed_having"],
@@ -51,9 +51,9 @@ def by_attribute(account: Mapping[str, Any], method: str) -> Iterator[list[str]]
     for k, name in enumerate(account["data"]["attributes"]):
         cells = []
         for title, names in columns.items():
-            found = [readings[f"{one}_by_attribute"] for one in names]
+            by_attribute = [readings[f"{one}_by_attribute"] for one in names]
             within = title in ("added", "removed", "generated")
-            cells.append(" | ".join(_percent(reading, k, within) for reading in found))
+            cells.append(" | ".join(_percent(reading, k, within) for reading in by_attribute))
         yield [name, *cells]
 
 
@@ -61,7 +61,7 @@ def overall(account: Mapping[str, Any]) -> Iterator[list[str]]:
     """A row of titles, then what is asked, in rows, of the data, the reconstructions and the edits by each method."""
     readings, methods = account["readings"], account["data"]["methods"]
     yield ["mean over attributes", "data", "unedited", *methods]
-    endings = [ENDINGS.get(method, f"_by_{method}") for method in methods]
+    endings = [reading_ending(method) for method in methods]
     rows: dict[str, list[str | None]] = {
         "edits judged as asked": [None, "attribute_success_before", *(f"attribute_success{e}" for e in endings)],
         "other attributes kept": [None, None, *(f"attribute_others_kept{e}" for e in endings)],
@@ -81,9 +81,9 @@ def overall(account: Mapping[str, Any]) -> Iterator[list[str]]:
         ],
     }  # fmt: skip
     for title, names in rows.items():
-        found = [None if name is None else readings.get(name) for name in names]
-        if any(found):
-            yield [title, *(with_error(r["value"], r["stderr"]) if r else "" for r in found)]
+        cells = [None if name is None else readings.get(name) for name in names]
+        if any(cells):
+            yield [title, *(with_error(r["value"], r["stderr"]) if r else "" for r in cells)]
 
 
 def _percent(reading: Mapping[str, Any], k: int, within: bool) -> str:

@@ -45,7 +45,7 @@ def attributes(account: Account | None, figures: Mapping[str, bytes]) -> str:
         return ""
     parts = [f"<p>{escape(edited.note(account))}</p>"]
     for method in account["data"]["methods"]:
-        parts.append(f"<h3>{escape(edited.told(account, method).capitalize())}</h3>")
+        parts.append(f"<h3>{escape(edited.edit_title(account, method).capitalize())}</h3>")
         parts.append(_table(edited.by_attribute(account, method)))
         if method in figures:
             source = base64.b64encode(figures[method]).decode("ascii")

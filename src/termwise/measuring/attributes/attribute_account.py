@@ -10,17 +10,12 @@ from torch import Tensor
 from termwise.account.reading import Account, Reading, reading_of
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
-from termwise.measuring.attributes.edits import Edited, Judge, Judged, edit_and_judge
+from termwise.measuring.attributes.diagnosis import diagnose
+from termwise.measuring.attributes.edits import BaselineJudgements, EditJudgements, Judge, edit_and_judge
 from termwise.measuring.attributes.shares import share_readings
-from termwise.measuring.attributes.vectors import AttributeVectors, check_strengths
+from termwise.measuring.attributes.vectors import AttributeVectors, check_strengths, reading_ending
 from termwise.models.draw import Drawable
 from termwise.models.passes import Progress, apart
-
-ENDINGS = {"mean-difference": "", "regression": "_by_regression"}
-"""What the names of readings end in, by method: the mean difference is the standard one."""
-
-LOST = 0.75
-"""Where the reconstructions are judged right in less than this share, the code is said not to hold an attribute."""
 
 _JUDGED = "as the classifier judges, its own errors included; images are the decoder's means"
 
@@ -62,20 +57,32 @@ def attribute_account(
         apart reconstructions of different examples are; attribute_cosine and attribute_squared_error (Larsen et al.,
         2016, table 2) of_data, of_reconstructions and of_generated; classifier_accuracy and classifier_majority. Those
         that depend on the method of the vectors end in _by_regression where it is that.
+
+    Example:
+        >>> import termwise as tw
+        >>> from termwise.measuring.attributes import joined, vectors_of, with_attributes
+        >>> from termwise.measuring.classifier.classifier import train_classifier
+        >>> digits = tw.load_data("digits", test=0.02)
+        >>> train, held_out, _ = with_attributes(digits.train, digits.test, names=["0", "7"])
+        >>> model, judge = tw.VAE.build(train.shape, 2), train_classifier(joined(train, held_out), steps=2)
+        >>> account = attribute_account(model, held_out, vectors_of(model, train, ["mean-difference"]), judge)
+        >>> len(account["attribute_success_by_attribute"].value)
+        2
     """
     if len(data) < 2:
         raise BadData(f"A standard error needs two examples or more; got {len(data)}.")
     check_strengths(strength)
     where: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "device": device}
     before, after = edit_and_judge(model, data, vectors, judge, strength=strength, progress=progress, **where)
-    held = _Readings(", ".join(data.attribute_names))
-    held.unedited(before, seed)
-    for method, edited in after.items():
+    collected = _Collected(", ".join(data.attribute_names))
+    collected.add_baseline(before, seed)
+    for method, judgements in after.items():
         how = f"{vectors[method].method} of {vectors[method].n} codes, strength {strength:g}"
-        held.edited(before, edited, ENDINGS.get(method, f"_by_{method}"), how)
+        collected.add_edits(before, judgements, reading_ending(method), how)
     columns = [judge.names.index(name) for name in data.attribute_names]
     for name, reading in (("classifier_accuracy", judge.accuracy), ("classifier_majority", judge.majority)):
-        held.readings[f"{name}_by_attribute"] = _columns(reading, f"{name}_by_attribute", columns, held.order)
+        by_attribute = _columns(reading, f"{name}_by_attribute", columns, collected.order)
+        collected.readings[by_attribute.name] = by_attribute
     about = {
         "name": data.name,
         "n": len(data),
@@ -84,71 +91,72 @@ def attribute_account(
         "methods": list(vectors),
         "strength": strength,
     }
-    return Account(held.readings, tuple(_said(held.readings, data.attribute_names)), held.values, about)
+    diagnosis = tuple(diagnose(collected.readings, data.attribute_names))
+    return Account(collected.readings, diagnosis, collected.values, about)
 
 
-class _Readings:
-    """The readings so far, and their values by example."""
+class _Collected:
+    """The readings of an account as they are added one by one, and their values by example."""
 
     def __init__(self, order: str) -> None:
         self.order = order
         self.readings: dict[str, Reading] = {}
         self.values: dict[str, Tensor] = {}
 
-    def unedited(self, seen: Judged, seed: int) -> None:
-        """What needs no vectors."""
-        right = (seen.reconstructed > 0) == seen.has
+    def add_baseline(self, before: BaselineJudgements, seed: int) -> None:
+        """The readings that need no vectors."""
+        right = (before.reconstructed > 0) == before.has
         how = "reconstructions judged as their examples are"
-        self.share("attribute_reconstructed_lacking", right, (~seen.has,), how)
-        self.share("attribute_reconstructed_having", right, (seen.has,), how)
+        self.add_share("attribute_reconstructed_lacking", right, (~before.has,), how)
+        self.add_share("attribute_reconstructed_having", right, (before.has,), how)
         how = "reconstructions that no edit has touched, judged as one should be, both ways alike"
-        self.share("attribute_success_before", ~right, (~seen.has, seen.has), how)
-        everywhere = torch.ones_like(seen.has)
+        self.add_share("attribute_success_before", ~right, (~before.has, before.has), how)
+        everywhere = torch.ones_like(before.has)
         how = "decoded codes of the prior judged to have the attribute"
-        self.share("attribute_generated_before", seen.generated > 0, (everywhere,), how)
-        self.similarity("of_data", seen.data, seen.has, "real examples")
-        self.similarity("of_reconstructions", seen.reconstructed, seen.has, "reconstructions")
-        order = torch.randperm(len(seen.has), generator=torch.Generator().manual_seed(apart(seed, "pairs")))
+        self.add_share("attribute_generated_before", before.generated > 0, (everywhere,), how)
+        self.add_similarity("of_data", before.data, before.has, "real examples")
+        self.add_similarity("of_reconstructions", before.reconstructed, before.has, "reconstructions")
+        order = torch.randperm(len(before.has), generator=torch.Generator().manual_seed(apart(seed, "pairs")))
         first, second = order[: 2 * (len(order) // 2)].view(2, -1)
-        apart_by = (seen.features[first] - seen.features[second]).norm(dim=1)
+        apart_by = (before.features[first] - before.features[second]).norm(dim=1)
         how = "distance in classifier features between reconstructions of different examples, in disjoint pairs"
-        self.mean("identity_scale", apart_by, how, "unbiased")
+        self.add_mean("identity_scale", apart_by, how, "unbiased")
 
-    def edited(self, before: Judged, after: Edited, ending: str, how: str) -> None:
-        """What the vectors of one method do."""
+    def add_edits(self, before: BaselineJudgements, after: EditJudgements, ending: str, how: str) -> None:
+        """The readings of what the vectors of one method do."""
         has, everywhere = before.has, torch.ones_like(before.has)
-        told = f"reconstructions edited by {how}, judged as asked"
-        self.share(f"attribute_success{ending}", after.right, (~has, has), f"{told}, both ways alike")
-        self.share(f"attribute_added{ending}", after.right, (~has,), f"{told}, of examples without the attribute")
-        self.share(f"attribute_removed{ending}", after.right, (has,), f"{told}, of examples with the attribute")
-        told = f"codes of the prior plus the vector ({how}), judged to have the attribute"
-        self.share(f"attribute_generated{ending}", after.generated, (everywhere,), told)
+        what = f"reconstructions edited by {how}, judged as asked"
+        self.add_share(f"attribute_success{ending}", after.right, (~has, has), f"{what}, both ways alike")
+        self.add_share(f"attribute_added{ending}", after.right, (~has,), f"{what}, of examples without the attribute")
+        self.add_share(f"attribute_removed{ending}", after.right, (has,), f"{what}, of examples with the attribute")
+        what = f"codes of the prior plus the vector ({how}), judged to have the attribute"
+        self.add_share(f"attribute_generated{ending}", after.generated, (everywhere,), what)
         if has.shape[1] > 1:
-            told = f"other attributes judged as before an edit by {how}"
-            self.mean(f"attribute_others_kept{ending}", after.kept.mean(1), told, _JUDGED)
-        told = f"distance in classifier features between a reconstruction and its edits by {how}"
+            what = f"other attributes judged as before an edit by {how}"
+            self.add_mean(f"attribute_others_kept{ending}", after.kept.mean(1), what, _JUDGED)
+        what = f"distance in classifier features between a reconstruction and its edits by {how}"
         bias = "the features also hold the attribute, which was to change: never 0 where the edit succeeds"
-        self.mean(f"identity_distance{ending}", after.moved.mean(1), told, bias)
-        self.similarity(f"of_generated{ending}", after.from_attributes, has, f"images made from attributes ({how})")
+        self.add_mean(f"identity_distance{ending}", after.moved.mean(1), what, bias)
+        self.add_similarity(f"of_generated{ending}", after.from_attributes, has, f"images made from attributes ({how})")
 
-    def share(self, name: str, right: Tensor, cells: tuple[Tensor, ...], estimator: str) -> None:
-        """A share of images, and the same by attribute."""
+    def add_share(self, name: str, right: Tensor, cells: tuple[Tensor, ...], estimator: str) -> None:
+        """Add a share of images, and the same by attribute."""
         bias = f"{_JUDGED}; the error is of the examples, for these vectors and this classifier"
-        found, values = share_readings(name, right, cells, estimator=estimator, bias=bias, order=self.order)
-        self.readings |= found
+        readings, values = share_readings(name, right, cells, estimator=estimator, bias=bias, order=self.order)
+        self.readings |= readings
         self.values[name] = values
 
-    def similarity(self, ending: str, logits: Tensor, has: Tensor, what: str) -> None:
-        """How like the attributes asked for are those predicted: probabilities p, and a, as 2p - 1 and 2a - 1."""
+    def add_similarity(self, ending: str, logits: Tensor, has: Tensor, source: str) -> None:
+        """Add how like the attributes asked for are those predicted: probabilities p, and a, as 2p - 1 and 2a - 1."""
         predicted, asked = 2 * logits.double().sigmoid() - 1, 2 * has.double() - 1
         cosine = torch.cosine_similarity(predicted, asked, dim=1)
-        told = f"attributes predicted for {what} and those asked for, as -1 and 1"
-        self.mean(f"attribute_cosine_{ending}", cosine, f"cosine of {told}", _JUDGED)
+        what = f"attributes predicted for {source} and those asked for, as -1 and 1"
+        self.add_mean(f"attribute_cosine_{ending}", cosine, f"cosine of {what}", _JUDGED)
         error = (predicted - asked).square().mean(1)
-        self.mean(f"attribute_squared_error_{ending}", error, f"mean squared error of {told}", _JUDGED)
+        self.add_mean(f"attribute_squared_error_{ending}", error, f"mean squared error of {what}", _JUDGED)
 
-    def mean(self, name: str, values: Tensor, estimator: str, bias: str) -> None:
-        """A mean over examples."""
+    def add_mean(self, name: str, values: Tensor, estimator: str, bias: str) -> None:
+        """Add a mean over examples."""
         self.readings[name] = reading_of(values, name, estimator=estimator, bias=bias)
         self.values[name] = values.double()
 
@@ -164,28 +172,3 @@ def _columns(reading: Reading, name: str, columns: list[int], order: str) -> Rea
         stderr=[reading.stderr[k] for k in columns],
         estimator=f"{reading.estimator}; in the order {order}",
     )
-
-
-def _said(readings: Mapping[str, Reading], names: tuple[str, ...]) -> list[str]:
-    """What to mind when reading the shares."""
-    value = {name: torch.as_tensor(reading.value) for name, reading in readings.items()}
-    accuracy, majority = value["classifier_accuracy_by_attribute"], value["classifier_majority_by_attribute"]
-    sides = [value[f"attribute_reconstructed_{side}_by_attribute"] for side in ("lacking", "having")]
-    poor = accuracy <= majority
-    lost = ~poor & (torch.stack(sides).mean(0) < LOST)
-    said = []
-    if bool(poor.any()):
-        said.append(
-            f"The classifier knows no more than which answer is usual of {_listed(names, poor)}: what it says of these "
-            "in images means nothing."
-        )
-    if bool(lost.any()):
-        said.append(
-            f"Reconstructions do not keep {_listed(names, lost)}: where the code loses an attribute, no edit brings "
-            "it back."
-        )
-    return said
-
-
-def _listed(names: tuple[str, ...], chosen: Tensor) -> str:
-    return ", ".join(name for name, yes in zip(names, chosen.tolist(), strict=True) if yes)

@@ -26,22 +26,39 @@ from termwise.models.passes import DataPass, Progress, evaluating, own_randomnes
 
 
 class Judge(Protocol):
-    """What tells attributes of images, such as a `Classifier` that learned them from real ones."""
+    """What tells attributes of images, such as a `Classifier` that learned them from real ones.
+
+    Example:
+        A judge that sees whether an image is bright; its accuracy must come from images that are known.
+
+        >>> from termwise.account.reading import reading_of
+        >>> class Brightness:
+        ...     names = ("bright",)
+        ...     accuracy = reading_of(torch.ones(9, 1), "classifier_accuracy", estimator="by hand", bias="none")
+        ...     majority = reading_of(torch.ones(9, 1), "classifier_majority", estimator="by hand", bias="none")
+        ...     def features(self, x):
+        ...         return x.flatten(1).mean(1, keepdim=True)
+        ...     def logits(self, x):
+        ...         return self.features(x) - 0.5
+        >>> judge: Judge = Brightness()
+        >>> judge.logits(torch.ones(2, 1, 4, 4)).tolist()
+        [[0.5], [0.5]]
+    """
 
     names: tuple[str, ...]
     accuracy: Reading  # on real images, by attribute
     majority: Reading  # of the most frequent answers, likewise
 
     def features(self, x: Tensor) -> Tensor:
-        """(B, *shape) -> (B, F)."""
+        """What the layers see of examples, (B, *shape): shape (B, F)."""
 
     def logits(self, x: Tensor) -> Tensor:
-        """(B, *shape) -> one logit a name, (B, A)."""
+        """One logit a name, (B, A), for examples, (B, *shape): above 0 where the attribute is judged present."""
 
 
 @dataclass(frozen=True)
-class Edited:
-    """N images, edited along the vectors of one method.
+class EditJudgements:
+    """How N images are judged that were edited along the vectors of one method.
 
     Attributes:
         right: Whether the edited attribute is judged as asked, shape (N, A).
@@ -59,8 +76,8 @@ class Edited:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """N examples before any edit.
+class BaselineJudgements:
+    """How N examples are judged before any edit, with the attributes that they have.
 
     Attributes:
         has: Their attributes, shape (N, A).
@@ -99,6 +116,15 @@ def vectors_of(
     """The vectors by method of a model's codes of `train`, whose attributes are zeros and ones.
 
     The seed is that of examples which are drawn anew at every visit; the random state is left as it was.
+
+    Example:
+        >>> import termwise as tw
+        >>> from termwise.measuring.attributes import with_attributes
+        >>> digits = tw.load_data("digits", test=0.2)
+        >>> train, _, _ = with_attributes(digits.train, digits.test, names=["0", "7"])
+        >>> vectors = vectors_of(tw.VAE.build(train.shape, 2, network="mlp"), train, ["regression"])
+        >>> vectors["regression"].vectors.shape
+        torch.Size([2, 2])
     """
     attributes = train.attributes
     if attributes is None:
@@ -109,7 +135,13 @@ def vectors_of(
 
 
 def decoded(model: Drawable, z: Tensor, context: Any) -> Tensor:
-    """The expected examples at codes z, shape (B, D): shape (B, *shape)."""
+    """The expected examples at codes z, shape (B, D): shape (B, *shape).
+
+    Example:
+        >>> import termwise as tw
+        >>> decoded(tw.VAE.build((1, 4, 4), 2), torch.zeros(3, 2), None).shape
+        torch.Size([3, 1, 4, 4])
+    """
     try:
         return expected_example(model.generate(z, context))
     except (NotImplementedError, NoDensity):
@@ -127,7 +159,7 @@ def edit_and_judge(
     batch_size: int = 256,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
-) -> tuple[Judged, dict[str, Edited]]:
+) -> tuple[BaselineJudgements, dict[str, EditJudgements]]:
     """Every example of `data` edited in every attribute, by every method; everything on the CPU.
 
     Args:
@@ -140,6 +172,18 @@ def edit_and_judge(
         batch_size: Examples at a time.
         device: Where the model is.
         progress: Told how far it is.
+
+    Example:
+        >>> import termwise as tw
+        >>> from termwise.measuring.attributes import joined, with_attributes
+        >>> from termwise.measuring.classifier.classifier import train_classifier
+        >>> digits = tw.load_data("digits", test=0.02)
+        >>> train, held_out, _ = with_attributes(digits.train, digits.test, names=["0", "7"])
+        >>> model, judge = tw.VAE.build(train.shape, 2), train_classifier(joined(train, held_out), steps=2)
+        >>> vectors = vectors_of(model, train, ["mean-difference"])
+        >>> before, after = edit_and_judge(model, held_out, vectors, judge)
+        >>> after["mean-difference"].right.shape  # by image and attribute
+        torch.Size([36, 2])
     """
     names = data.attribute_names
     unknown = [name for name in names if name not in judge.names]
@@ -148,33 +192,33 @@ def edit_and_judge(
     columns = [judge.names.index(name) for name in names]
     attributes = data.attributes
     assert attributes is not None  # there are names
-    before: list[Judged] = []
-    after: dict[str, list[Edited]] = {method: [] for method in vectors}
+    before: list[BaselineJudgements] = []
+    after: dict[str, list[EditJudgements]] = {method: [] for method in vectors}
     with own_randomness(seed), evaluating(model):
         for draw in DataPass(model, data, batch_size, device)():
             assert draw.index is not None
             has = attributes[draw.index.cpu()].to(device).bool()
-            sight = _Sight(model, judge, columns, code_means(draw), draw.context)
+            batch = _Batch(model, judge, columns, code_means(draw), draw.context)
             noise = draw.prior.sample(torch.Size([len(draw)]))
-            plain = sight.of(sight.codes)
-            now = Judged(
+            plain = batch.decode(batch.codes)
+            baseline = BaselineJudgements(
                 has=has,
-                data=sight.logits(draw.x),
-                reconstructed=sight.logits(plain),
-                generated=sight.logits(sight.of(noise)),
+                data=batch.logits(draw.x),
+                reconstructed=batch.logits(plain),
+                generated=batch.logits(batch.decode(noise)),
                 features=judge.features(plain),
             )
-            before.append(now)
-            for method, found in vectors.items():
-                after[method].append(_edited(sight, now, noise, found, strength))
+            before.append(baseline)
+            for method, directions in vectors.items():
+                after[method].append(_judge_edits(batch, baseline, noise, directions, strength))
             if progress is not None:
                 progress("edits", (int(draw.index[-1]) + 1) / len(data))
     return _joined(before), {method: _joined(parts) for method, parts in after.items()}
 
 
 @dataclass(frozen=True)
-class _Sight:
-    """What the judge sees of one batch's codes."""
+class _Batch:
+    """One batch's codes, with all that decodes and judges them."""
 
     model: Drawable
     judge: Judge
@@ -182,34 +226,36 @@ class _Sight:
     codes: Tensor
     context: Any
 
-    def of(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor:
         return decoded(self.model, z, self.context)
 
     def logits(self, x: Tensor) -> Tensor:
         return self.judge.logits(x)[:, self.columns]
 
 
-def _edited(sight: _Sight, before: Judged, noise: Tensor, found: AttributeVectors, strength: float) -> Edited:
-    moves = found.vectors.to(sight.codes)  # (A, D)
-    shares, has = found.shares.to(moves), before.has
+def _judge_edits(
+    batch: _Batch, before: BaselineJudgements, noise: Tensor, directions: AttributeVectors, strength: float
+) -> EditJudgements:
+    moves = directions.vectors.to(batch.codes)  # (A, D)
+    shares, has = directions.shares.to(moves), before.has
     by_attribute = []
     for j, move in enumerate(strength * moves):
         sign = 1 - 2 * has[:, j : j + 1].to(moves)
-        image = sight.of(sight.codes + sign * move)
-        logits = sight.logits(image)
+        image = batch.decode(batch.codes + sign * move)
+        logits = batch.logits(image)
         same = (logits > 0) == (before.reconstructed > 0)  # (B, A)
         others = (same.sum(1) - same[:, j].long()) / max(1, same.shape[1] - 1)
         by_attribute.append(
             (
                 (logits[:, j] > 0) != has[:, j],
                 others,
-                (sight.judge.features(image) - before.features).norm(dim=1),
-                sight.logits(sight.of(noise + move))[:, j] > 0,
+                (batch.judge.features(image) - before.features).norm(dim=1),
+                batch.logits(batch.decode(noise + move))[:, j] > 0,
             )
         )
-    made = sight.logits(sight.of(noise + (has.to(moves) - shares) @ moves))
+    from_attributes = batch.logits(batch.decode(noise + (has.to(moves) - shares) @ moves))
     right, kept, moved, generated = (torch.stack(column, 1) for column in zip(*by_attribute, strict=True))
-    return Edited(right, kept, moved, generated, made)
+    return EditJudgements(right, kept, moved, generated, from_attributes)
 
 
 def _joined(parts: list[Any]) -> Any:

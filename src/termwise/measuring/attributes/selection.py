@@ -52,46 +52,62 @@ def with_attributes(
     Raises:
         UnknownName: No such attribute.
         BadData: There are no attributes and no labels; they are no zeros and ones; none differs among the examples.
+
+    Example:
+        >>> import termwise as tw
+        >>> digits = tw.load_data("digits", test=0.2)
+        >>> train, held_out, notes = with_attributes(digits.train, digits.test, names=["0", "7"])
+        >>> held_out.attribute_names, notes
+        (('0', '7'), ['No attributes are known of this data; each of its labels was taken as one.'])
     """
-    said = []
-    known = train.known
-    if known.attributes is None and known.labels is not None and train.labels is not None:
+    notes = []
+    annotations = train.known
+    if annotations.attributes is None and annotations.labels is not None and train.labels is not None:
         classes = train.labels.unique()
         words = tuple(train.label_names[k] if train.label_names else str(k) for k in classes.tolist())
-        known = replace(known, attributes=IsLabel(known.labels, classes), attribute_names=words)
-        said.append("No attributes are known of this data; each of its labels was taken as one.")
-    if known.attributes is None:
+        annotations = replace(annotations, attributes=IsLabel(annotations.labels, classes), attribute_names=words)
+        notes.append("No attributes are known of this data; each of its labels was taken as one.")
+    if annotations.attributes is None:
         raise BadData(
             f"{train.name} has no attributes and no labels, so there is nothing to edit towards. "
             "Attributes come with a data set, as CelebA's or those of 'sprites-colour', or in a .npz file beside x."
         )
     for name in names or ():
-        if name not in known.attribute_names:
-            raise UnknownName("attribute", name, known.attribute_names)
-    parts = [replace(part, known=known) for part in (train, held_out)]
+        if name not in annotations.attribute_names:
+            raise UnknownName("attribute", name, annotations.attribute_names)
+    parts = [replace(part, known=annotations) for part in (train, held_out)]
     values = [part.attributes for part in parts]
     wrong = [
         not bool(((column == 0) | (column == 1)).all()) for column in torch.cat([v for v in values if v is not None]).T
     ]
     if any(wrong):
+        name = annotations.attribute_names[wrong.index(True)]
         raise BadData(
-            f"Attributes are edited that are there or not, 0 and 1; {known.attribute_names[wrong.index(True)]!r} of "
-            f"{train.name} has other values. Threshold it."
+            f"Attributes are edited that are there or not, 0 and 1; {name!r} of {train.name} has other values. "
+            "Threshold it."
         )
-    wanted = [k for k, name in enumerate(known.attribute_names) if names is None or name in names]
+    wanted = [k for k, name in enumerate(annotations.attribute_names) if names is None or name in names]
     kept = [k for k in wanted if all(v is not None and bool((v[:, k] != v[0, k]).any()) for v in values)]
-    constant = [known.attribute_names[k] for k in wanted if k not in kept]
+    constant = [annotations.attribute_names[k] for k in wanted if k not in kept]
     if constant:
-        said.append(f"Left out, since only one value of each is in a part of this data: {', '.join(constant)}.")
+        notes.append(f"Left out, since only one value of each is in a part of this data: {', '.join(constant)}.")
     if not kept:
-        raise BadData(f"None of the attributes differs among the examples of both parts of {train.name}: {said[-1]}")
-    chosen = tuple(known.attribute_names[k] for k in kept)
-    known = replace(known, attributes=Columns(known.attributes, kept), attribute_names=chosen)
-    return replace(train, known=known), replace(held_out, known=known), said
+        raise BadData(f"None of the attributes differs among the examples of both parts of {train.name}: {notes[-1]}")
+    chosen = tuple(annotations.attribute_names[k] for k in kept)
+    annotations = replace(annotations, attributes=Columns(annotations.attributes, kept), attribute_names=chosen)
+    return replace(train, known=annotations), replace(held_out, known=annotations), notes
 
 
 def joined(train: Dataset, held_out: Dataset) -> Dataset:
-    """The two parts of one source as one data set, split so."""
+    """The two parts of one source as one data set, split so.
+
+    Example:
+        >>> import termwise as tw
+        >>> data = tw.load_data(torch.rand(10, 3), test=0.2)
+        >>> both = joined(data.train, data.test)
+        >>> len(both.train), len(both.test)
+        (8, 2)
+    """
     positions = [torch.arange(len(part)) if part.positions is None else part.positions for part in (train, held_out)]
     both = torch.arange(len(train) + len(held_out))
     splits = {"train": both[: len(train)], "test": both[len(train) :]}

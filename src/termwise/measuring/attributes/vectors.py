@@ -11,7 +11,6 @@ z' = z + s v_j, so that strength 1 is the way from the average example without t
 """
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 
 from termwise.errors import BadData, Refused, UnknownName
+from termwise.registry import Registry, Row
 
 
 def mean_difference(codes: np.ndarray, attributes: np.ndarray) -> np.ndarray:
@@ -30,6 +30,11 @@ def mean_difference(codes: np.ndarray, attributes: np.ndarray) -> np.ndarray:
 
     Returns:
         Shape (A, D).
+
+    Example:
+        >>> codes = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0], [1.0, 2.0]])
+        >>> mean_difference(codes, np.array([[0], [1], [0], [1]])).tolist()
+        [[1.0, 0.0]]
     """
     having = attributes.T @ codes / attributes.sum(0)[:, None]
     lacking = (1 - attributes).T @ codes / (1 - attributes).sum(0)[:, None]
@@ -40,15 +45,38 @@ def regression(codes: np.ndarray, attributes: np.ndarray) -> np.ndarray:
     """Least squares of codes on all attributes, with an intercept, shape (A, D); shapes as for `mean_difference`.
 
     Where attributes determine one another, as the classes of one label do, it is the solution of least norm.
+
+    Example:
+        >>> both = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [1, 1]])  # the second tends to come along with the first
+        >>> regression(1.0 * both, 1.0 * both).round(6).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
     centred = attributes - attributes.mean(0)
     return np.linalg.lstsq(centred, codes - codes.mean(0), rcond=1e-8)[0]
 
 
-METHODS: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "mean-difference": mean_difference,
-    "regression": regression,
-}
+METHODS: Registry[Row] = Registry(
+    "way to find attribute vectors",
+    "termwise.attribute_vectors",
+    [
+        Row("mean-difference", mean_difference, "mean code with an attribute less that without it"),
+        Row("regression", regression, "least squares of codes on all attributes at once"),
+    ],
+)
+"""The ways to find attribute vectors, each made of codes, shape (N, D), and attributes, (N, A): vectors, (A, D)."""
+
+STANDARD = "mean-difference"
+"""The method whose readings bear no ending."""
+
+
+def reading_ending(method: str) -> str:
+    """What the names of readings end in that depend on the method of the vectors.
+
+    Example:
+        >>> reading_ending("mean-difference"), reading_ending("regression")
+        ('', '_by_regression')
+    """
+    return "" if method == STANDARD else f"_by_{method}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +87,16 @@ class AttributeVectors:
         names: The A attributes'.
         vectors: Shape (A, D), float32.
         shares: How many of the examples have each attribute, shape (A,), from 0 to 1.
-        method: "mean-difference" or "regression".
+        method: The method's name, such as "regression".
         n: From how many examples.
+
+    Example:
+        >>> vectors = AttributeVectors(("smile",), torch.tensor([[1.0, 0.0]]), torch.tensor([0.5]), "regression", 8)
+        >>> vectors.edit(torch.zeros(2), "smile", strength=0.5).tolist()
+        [0.5, 0.0]
+        >>> vectors["simle"]
+        Traceback (most recent call last):
+        termwise.errors.UnknownName: Unknown attribute 'simle'. Did you mean 'smile'? Known: smile.
     """
 
     names: tuple[str, ...]
@@ -80,7 +116,13 @@ class AttributeVectors:
 
 
 def check_strengths(*strengths: float) -> None:
-    """Raise Refused where a strength is no finite number, or there is none."""
+    """Raise Refused where a strength is no finite number, or there is none.
+
+    Example:
+        >>> check_strengths(1.0, float("nan"))
+        Traceback (most recent call last):
+        termwise.errors.Refused: Expected strengths that are finite numbers, one or more; got [1.0, nan].
+    """
     if not strengths or not all(math.isfinite(strength) for strength in strengths):
         raise Refused(f"Expected strengths that are finite numbers, one or more; got {list(strengths)}.")
 
@@ -92,9 +134,14 @@ def find_vectors(codes: Tensor, attributes: Tensor, names: tuple[str, ...], meth
         UnknownName: No such method.
         Refused: Shapes that do not fit each other.
         BadData: All examples agree in an attribute; codes that are not finite.
+
+    Example:
+        >>> codes = torch.tensor([[0.0, 5.0], [1.0, 5.0], [0.0, 5.0], [1.0, 5.0]])
+        >>> smile = torch.tensor([[0], [1], [0], [1]])
+        >>> find_vectors(codes, smile, ("smile",), "mean-difference")["smile"].tolist()
+        [1.0, 0.0]
     """
-    if method not in METHODS:
-        raise UnknownName("way to find attribute vectors", method, METHODS)
+    find = METHODS[method].maker
     if attributes.shape != (len(codes), len(names)) or codes.dim() != 2:
         raise Refused(
             f"Attribute vectors need codes (N, D), attributes (N, A) and A names; got {tuple(codes.shape)}, "
@@ -106,5 +153,5 @@ def find_vectors(codes: Tensor, attributes: Tensor, names: tuple[str, ...], meth
     if not bool(codes.isfinite().all()):
         raise BadData("The model gives codes that are not finite; there is nothing to find attributes in.")
     has = attributes.double()
-    vectors = torch.from_numpy(METHODS[method](codes.double().cpu().numpy(), has.cpu().numpy())).float()
+    vectors = torch.from_numpy(find(codes.double().cpu().numpy(), has.cpu().numpy())).float()
     return AttributeVectors(names, vectors, has.mean(0).float(), method, len(codes))

@@ -12,7 +12,7 @@ LOST = 0.75
 
 
 def diagnose(readings: Mapping[str, Reading], names: tuple[str, ...]) -> list[str]:
-    """The attributes that the classifier cannot judge, and those that the code loses: a sentence each, if there are any.
+    """The attributes that the classifier cannot judge, and those that the code loses: a sentence each, if any.
 
     Args:
         readings: By name: the classifier's accuracy and majority, and how reconstructions are judged, by attribute.

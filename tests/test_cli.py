@@ -10,7 +10,7 @@ import pytest
 
 import termwise as tw
 from termwise import cli
-from termwise.training.checkpoint import read_checkpoint
+from termwise.training.checkpoint import TrainerState
 
 SMALL = ["--epochs", "1", "--latent", "2", "--set", "model.options.hidden=[8]"]
 
@@ -225,8 +225,8 @@ def test_a_training_that_diverges_ends_with_one_line_and_a_checkpoint(call, tmp_
     assert line.startswith("termwise: ")
     assert "finite" in line
     assert str(tmp_path / "run" / "checkpoints" / "last.pt") in line
-    held = read_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt")["model"]
-    assert all(value.isfinite().all() for value in held.values())
+    state = TrainerState.load(tmp_path / "run" / "checkpoints" / "last.pt")
+    assert all(weight.isfinite().all() for weight in state.model.values())
 
 
 def test_an_interrupted_training_says_how_to_go_on(call, monkeypatch, tmp_path):

@@ -84,7 +84,7 @@ def formulas(
 
 def expected_moves(trainer, losses) -> dict[str, list[torch.Tensor]]:
     moves = {}
-    for name, own in trainer._own.items():
+    for name, own in trainer.rounds.own.items():
         gradients = torch.autograd.grad(losses[name], own, retain_graph=True, allow_unused=True)
         steps = zip(own, gradients, strict=True)
         moves[name] = [torch.zeros_like(held) if g is None else -RATE * g for held, g in steps]
@@ -106,15 +106,15 @@ def expected_moves(trainer, losses) -> dict[str, list[torch.Tensor]]:
 )
 def test_every_player_moves_by_its_own_formula_and_nothing_else_reaches_it(tmp_path, options):
     trainer = playing(tmp_path, **options)
-    draw = trainer._draw(next(iter(trainer.train.batches(16))))
+    draw = trainer.rounds.draw(next(iter(trainer.train.batches(16))))
     written = {name: value for name, value in options.items() if name != "reconstructions"}
     if not options.get("reconstructions", True):
         written["fakes"] = ("generated",)
     losses = formulas(trainer, draw, **written)
     wanted = expected_moves(trainer, losses)
-    before = {name: [one.detach().clone() for one in own] for name, own in trainer._own.items()}
-    trainer._all_at_once(draw)
-    for name, own in trainer._own.items():
+    before = {name: [one.detach().clone() for one in own] for name, own in trainer.rounds.own.items()}
+    trainer.rounds.all_at_once(draw, step=0)
+    for name, own in trainer.rounds.own.items():
         moved = [after.detach() - held for after, held in zip(own, before[name], strict=True)]
         torch.testing.assert_close(moved, wanted[name], rtol=1e-9, atol=1e-12)
         assert any(float(step.abs().max()) > 1e-6 for step in moved)
@@ -122,8 +122,8 @@ def test_every_player_moves_by_its_own_formula_and_nothing_else_reaches_it(tmp_p
 
 def test_what_is_logged_says_who_minimises_and_who_opposes(tmp_path):
     trainer = playing(tmp_path)
-    trainer._round(next(iter(trainer.train.batches(16))))
-    lines = trainer._training_lines()
+    trainer.play(next(iter(trainer.train.batches(16))))
+    lines = trainer.rounds.lines(trainer.step)
     seen = lines[2]["terms"]  # of the discriminator: L_GAN comes apart by law
     parts = ("loss_on_data", "loss_on_reconstruction", "loss_on_generated")
     assert seen["gan_loss"] == pytest.approx(sum(seen[name] for name in parts))
@@ -135,27 +135,27 @@ def test_what_is_logged_says_who_minimises_and_who_opposes(tmp_path):
 def test_without_an_encoder_it_is_a_gan(tmp_path):
     trainer = playing(tmp_path, encode=False)
     assert [player.name for player in trainer.game.players] == ["decoder", "discriminator"]
-    draw = trainer._draw(next(iter(trainer.train.batches(16))))
+    draw = trainer.rounds.draw(next(iter(trainer.train.batches(16))))
     gan = formulas(trainer, draw, ("generated",), encode=False)["discriminator"]
     wanted = expected_moves(trainer, {"decoder": -gan, "discriminator": gan})
-    before = {name: [one.detach().clone() for one in own] for name, own in trainer._own.items()}
-    trainer._all_at_once(draw)
-    for name, own in trainer._own.items():
+    before = {name: [one.detach().clone() for one in own] for name, own in trainer.rounds.own.items()}
+    trainer.rounds.all_at_once(draw, step=0)
+    for name, own in trainer.rounds.own.items():
         moved = [after.detach() - held for after, held in zip(own, before[name], strict=True)]
         torch.testing.assert_close(moved, wanted[name], rtol=1e-9, atol=1e-12)
 
 
 def test_in_turn_the_discriminator_has_moved_before_the_others_look(tmp_path):
     trainer = playing(tmp_path, at_once=False)
-    moves, move = [], trainer._move
+    moves, move = [], trainer.rounds.move
     judge = trainer.game.networks["discriminator"].body.inner.weight
 
-    def watched(player, draw):
+    def watched(player, draw, step):
         moves.append((player.name, judge.detach().clone()))
-        move(player, draw)
+        move(player, draw, step)
 
-    trainer._move = watched
-    trainer._round(next(iter(trainer.train.batches(16))))
+    trainer.rounds.move = watched
+    trainer.play(next(iter(trainer.train.batches(16))))
     assert [name for name, _ in moves] == ["discriminator", "encoder", "decoder"]
     assert not torch.equal(moves[0][1], moves[1][1]) and torch.equal(moves[1][1], judge)
 
@@ -176,11 +176,11 @@ def test_who_runs_away_sits_a_round_out():
 def test_a_player_who_sits_out_does_not_move(tmp_path):
     trainer = playing(tmp_path, equilibrium=True)
     object.__setattr__(trainer.game, "sits_out", lambda moves: {"discriminator"})
-    before = {name: [one.detach().clone() for one in own] for name, own in trainer._own.items()}
-    trainer._round(next(iter(trainer.train.batches(16))))
+    before = {name: [one.detach().clone() for one in own] for name, own in trainer.rounds.own.items()}
+    trainer.play(next(iter(trainer.train.batches(16))))
     moved = {
         name: any(not torch.equal(a, b) for a, b in zip(own, before[name], strict=True))
-        for name, own in trainer._own.items()
+        for name, own in trainer.rounds.own.items()
     }
     assert moved == {"encoder": True, "decoder": True, "discriminator": False}
 

@@ -11,8 +11,8 @@ from termwise.errors import NonFiniteLoss, Refused
 from termwise.objectives import Game, Linear, Objective, Player, Weighted, distortion, solo
 from termwise.objectives.objective import rate
 from termwise.terms import ClosedForm
-from termwise.training.checkpoint import read_checkpoint
-from termwise.training.evaluate import held_out
+from termwise.training.checkpoint import TrainerState
+from termwise.training.evaluate import evaluate_held_out
 
 SGD = {"name": "sgd", "learning_rate": 0.01}
 
@@ -58,9 +58,9 @@ def test_a_term_that_is_not_finite_stops_the_training_and_is_named(tmp_path):
     said = r"step 4: own = nan\. Lower the learning rate.*\. The last good checkpoint is .*last\.pt"
     with pytest.raises(NonFiniteLoss, match=said):
         one.run()
-    state = read_checkpoint(one.folder.checkpoint_file)
-    assert state["step"] == 4
-    assert all(value.isfinite().all() for value in state["model"].values())
+    state = TrainerState.load(one.folder.checkpoint_file)
+    assert state.step == 4
+    assert all(value.isfinite().all() for value in state.model.values())
 
 
 def test_weights_that_are_not_finite_are_neither_looked_at_nor_kept(tmp_path):
@@ -75,7 +75,7 @@ def test_weights_that_are_not_finite_are_neither_looked_at_nor_kept(tmp_path):
     one.start()
     with pytest.raises(NonFiniteLoss, match="weights are no longer finite after step 8"):
         one.run()
-    assert read_checkpoint(one.folder.checkpoint_file)["step"] == 6
+    assert TrainerState.load(one.folder.checkpoint_file).step == 6
     assert one.folder.metrics() == []
 
 
@@ -102,7 +102,8 @@ def test_early_stopping_keeps_the_weights_of_the_lowest_validation_loss(tmp_path
     assert best == len(losses) - 3, "stops after two evaluations that are no better"
     assert len(losses) < 60
     step = lines[best]["step"]
-    assert held_out(model, data.validation, one.game.players[0].objective, step, one.engine, 1000)[1] == losses[best]
+    objective = one.game.players[0].objective
+    assert evaluate_held_out(model, data.validation, objective, step, one.engine, 1000)[1] == losses[best]
 
 
 def test_averaged_weights_are_the_exponential_average_of_each_step(tmp_path):
@@ -176,16 +177,16 @@ def test_each_player_moves_its_own_networks_alone(tmp_path):
     model = small()
     seen = []
     one = trainer(tmp_path / "run", game, model=model, optimizer=SGD, epochs=1)
-    move = one._move
+    move = one.rounds.move
 
-    def watched(player, batch):
+    def watched(player, draw, step):
         before = {name: weights(model.get_submodule(name)) for name in ("encoder", "decoder")}
-        move(player, batch)
+        move(player, draw, step)
         after = {name: weights(model.get_submodule(name)) for name in ("encoder", "decoder")}
         moved = [name for name in before if not all(map(torch.equal, before[name], after[name]))]
         seen.append((player.name, moved))
 
-    one._move = watched
+    one.rounds.move = watched
     one.start()
     one.run()
     assert seen == [("alice", ["encoder"]), ("alice", ["encoder"]), ("bob", ["decoder"])] * 8
@@ -203,9 +204,9 @@ def test_other_precisions_train_with_finite_terms(tmp_path, precision):
         {"training": {"precision": precision}, "model": {"options": {"hidden": [8]}}},
         data=examples(), recipe="beta-tcvae", latent=2, epochs=2, out=tmp_path / "run", progress=False,
     )  # fmt: skip
-    state = read_checkpoint(run.folder.checkpoint_file)
+    state = TrainerState.load(run.folder.checkpoint_file)
     wanted = torch.float64 if precision == "64-true" else torch.float32
-    assert {value.dtype for value in state["model"].values()} == {wanted}
+    assert {value.dtype for value in state.model.values()} == {wanted}
     terms = [value for line in run.metrics() if line["split"] != "audit" for value in line["terms"].values()]
     assert all(map(math.isfinite, terms))
     assert len(run.metrics()) == 6
@@ -225,5 +226,5 @@ def test_critics_share_what_the_encoder_says_of_a_batch(tmp_path):
     one = trainer(tmp_path / "run", tw.recipe("factor-vae", hidden=[6], moves=5), model=model, epochs=1)
     one.start()
     asked.clear()
-    one._round(next(one._rest_of_epoch()))
+    one.play(next(one.rest_of_epoch()))
     assert asked == [True] * 3  # for the critics the batch and the one independent of it; then for the autoencoder

@@ -11,7 +11,7 @@ from termwise.models.passes import DataPass, evaluating
 from termwise.terms import Full
 from termwise.terms.link import by_example
 from termwise.training.engine import Engine
-from termwise.training.evaluate import held_out, standard_terms
+from termwise.training.evaluate import evaluate_held_out, standard_terms
 
 
 def lines(path, game, **settings):
@@ -109,7 +109,7 @@ def test_a_limited_look_at_held_out_data_is_at_examples_of_every_kind():
     x = ones.float().view(-1, *[1] * len(model.shape)).expand(-1, *model.shape).contiguous()
     data = tw.load_data(x).subset(torch.arange(300))
     objective = tw.recipe("vae").players[0].objective
-    terms, _ = held_out(model, data, objective, 0, Engine("cpu", "32-true"), limit=40)
+    terms, _ = evaluate_held_out(model, data, objective, 0, Engine("cpu", "32-true"), limit=40)
     pixels = x[0].numel()
     dark = 0.5 * pixels * math.log(2 * math.pi)
     bright = (terms["distortion"] - dark) / (0.5 * pixels)  # the share of ones

@@ -1,7 +1,9 @@
 """A trainer that stops anywhere, and another that goes on from its checkpoint, are one trainer."""
 
+import random
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +13,8 @@ from helpers.short_runs import StopAt, Stopped, examples, trainer
 from termwise.errors import BadData
 from termwise.objectives import distortion, marginal_kl, solo, total_correlation
 from termwise.terms import Bank, Critic, DensityRatio
-from termwise.training.checkpoint import read_checkpoint
+from termwise.training.checkpoint import TrainerState
+from termwise.training.random_state import random_state, restore_random_state
 
 SCHEDULE = {"schedule": "cosine", "start": 0.02, "end": 0.001, "steps": 20}
 BANK = {"name": "bank", "size": 40}
@@ -35,7 +38,7 @@ def outcome(path, stops, recipe, options, build=None, splitting=None, **settings
         except Stopped:
             continue
         return (
-            read_checkpoint(one.folder.checkpoint_file),
+            vars(TrainerState.load(one.folder.checkpoint_file)),
             one.folder.metrics_file.read_bytes(),
             dict(kept.state_dict()),
         )
@@ -115,15 +118,9 @@ def test_a_lattice_is_what_the_bank_reads(tmp_path, monkeypatch):
 
 
 def test_a_checkpoint_holds_all_generators(tmp_path):
-    import random
-
-    import numpy as np
-
-    from termwise.training.checkpoint import random_state, restore_random_state, write_checkpoint
-
-    write_checkpoint(tmp_path / "state.pt", random_state())
+    torch.save(random_state(), tmp_path / "state.pt")
     drawn = [torch.rand(3), np.random.rand(3), random.random()]
-    restore_random_state(read_checkpoint(tmp_path / "state.pt"))
+    restore_random_state(torch.load(tmp_path / "state.pt", weights_only=True))
     again = [torch.rand(3), np.random.rand(3), random.random()]
     assert torch.equal(drawn[0], again[0])
     assert (drawn[1] == again[1]).all()
@@ -146,7 +143,7 @@ def test_a_checkpoint_runs_no_code(tmp_path):
 
     torch.save({"model": Bomb()}, tmp_path / "bomb.pt")
     with pytest.raises(BadData, match="no checkpoint that can be read"):
-        read_checkpoint(tmp_path / "bomb.pt")
+        TrainerState.load(tmp_path / "bomb.pt")
 
 
 def test_metrics_beyond_the_checkpoint_are_forgotten_and_missing_ones_refused(tmp_path):
@@ -160,3 +157,22 @@ def test_metrics_beyond_the_checkpoint_are_forgotten_and_missing_ones_refused(tm
     one.folder.metrics_file.unlink()
     with pytest.raises(BadData, match="--overwrite"):
         trainer(tmp_path / "run", epochs=1).resume()
+
+
+def test_the_file_of_a_checkpoint_is_a_dictionary_with_the_names_of_the_state(tmp_path):
+    """The names are those of runs that were begun by earlier versions, and must stay."""
+    one = trainer(tmp_path / "run")
+    one.start()
+    entries = torch.load(one.folder.checkpoint_file, weights_only=True)
+    names = "model game optimizers average sums random threads epoch step metrics_length waited best best_weights"
+    assert list(entries) == names.split()
+    torch.save(entries | {"of a later version": 1}, one.folder.checkpoint_file)
+    assert list(unlike(entries, vars(TrainerState.load(one.folder.checkpoint_file)))) == []
+
+
+def test_a_file_that_lacks_a_part_of_the_state_says_which(tmp_path):
+    torch.save({"model": {}, "epoch": 1}, tmp_path / "last.pt")
+    with pytest.raises(
+        BadData, match=r"no checkpoint that can be read: it lacks average, best, .*waited\. Train again"
+    ):
+        TrainerState.load(tmp_path / "last.pt")

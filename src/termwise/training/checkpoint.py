@@ -1,62 +1,81 @@
-"""Checkpoints: all that a run needs to go on as if it had never stopped.
+"""Checkpoints: all that a run needs to go on as if it had never stopped, and so what `--resume` restores.
 
-Weights, memories, optimisers, averages, position, running sums, early stopping, random state, the length of the
-metrics and the number of threads. Written whole or not at all; read back without unpickling any code.
+A checkpoint is written whole or not at all, and read back without unpickling any code. Beside it a run to resume needs
+its configuration (run_folder.py), from which the model, the game and the data are made again.
 """
 
 import io
 import pickle
-import random
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from termwise.errors import BadData
 from termwise.training.run_folder import write_atomically
 
-
-def seed_all(seed: int) -> None:
-    """Seed every generator that training draws from; those of users' own networks and data too."""
-    torch.manual_seed(seed)
-    np.random.seed(seed)
-    random.seed(seed)
+State = dict[str, Any]
+"""What a module's, an optimizer's or a memory's `state_dict` gives: tensors and plain containers."""
 
 
-def random_state() -> dict[str, Any]:
-    """The state of every generator that training draws from."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()
-    version, words, python_gauss = random.getstate()
-    return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "numpy": [kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, gauss],
-        "python": [version, list(words), python_gauss],
-    }
+@dataclass(frozen=True, eq=False)
+class TrainerState:
+    """The state of a training between two of its steps. The file is a dictionary with these names.
+
+    Attributes:
+        model: The weights of the model, as they are trained.
+        game: What the memories hold, and the weights of the game's own networks, such as critics.
+        optimizers: The state of each player's optimizer, by the player's name.
+        average: The averaged weights; None where none are kept.
+        sums: Of each player, by name, the moves of the epoch so far, and the sums of its terms and its loss over them.
+        random: The state of all random generators (random_state.py).
+        threads: How many threads torch computed with: on others, sums round otherwise.
+        epoch: How many epochs are done; their order of examples follows from it and the seed.
+        step: How many rounds are done, those of the epoch so far too.
+        metrics_length: The length of metrics.jsonl, in bytes; what stands beyond is written again.
+        waited: Evaluations since the validation loss was lowest.
+        best: The lowest validation loss; None where none was taken, or patience has no end.
+        best_weights: The evaluated model's weights at that loss; None likewise.
+    """
+
+    model: State
+    game: State
+    optimizers: dict[str, State]
+    average: State | None
+    sums: dict[str, tuple[int, Tensor | None]]
+    random: State
+    threads: int
+    epoch: int
+    step: int
+    metrics_length: int
+    waited: int
+    best: float | None
+    best_weights: State | None
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint; whatever happens, there is the old one or the new one, whole."""
+        buffer = io.BytesIO()
+        torch.save({field.name: getattr(self, field.name) for field in fields(self)}, buffer)
+        write_atomically(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device | str = "cpu") -> "TrainerState":
+        """The checkpoint in a file, its tensors on a device: tensors and plain containers only, never code.
+
+        Raises:
+            BadData: The file is torn, or is no checkpoint of a training.
+        """
+        try:
+            entries = torch.load(path, map_location=device, weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            raise _unreadable(path, str(error)) from None
+        expected, got = {field.name for field in fields(cls)}, set(entries) if isinstance(entries, dict) else set()
+        if missing := sorted(expected - got):
+            raise _unreadable(path, f"it lacks {', '.join(missing)}")
+        return cls(**{name: entries[name] for name in expected})
 
 
-def restore_random_state(state: dict[str, Any]) -> None:
-    """Set every generator as `random_state` found it."""
-    torch.set_rng_state(state["torch"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
-    kind, keys, position, has_gauss, gauss = state["numpy"]
-    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
-    version, words, python_gauss = state["python"]
-    random.setstate((version, tuple(words), python_gauss))
-
-
-def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint; whatever happens, there is the old one or the new one, whole."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_atomically(path, buffer.getvalue())
-
-
-def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Read a checkpoint: tensors and plain containers only, never code."""
-    try:
-        return torch.load(path, map_location=device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise BadData(f"{path} is no checkpoint that can be read: {error}. Train again with --overwrite.") from None
+def _unreadable(path: Path, why: str) -> BadData:
+    return BadData(f"{path} is no checkpoint that can be read: {why}. Train again with --overwrite.")

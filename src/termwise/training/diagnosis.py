@@ -1,6 +1,10 @@
-"""Who is at fault where a loss is not finite, and what no loss reaches; and what to do about it."""
+"""What users are told of a training: who is at fault where it diverges, and which weights no loss reaches.
+
+Each function gives sentences, which say what was found and what to do about it.
+"""
 
 import math
+from pathlib import Path
 
 from torch import nn
 
@@ -10,67 +14,86 @@ from termwise.objectives.objective import Breakdown
 from termwise.terms.adversarial.critic import Critic
 
 
-class Untaught(UserWarning):
-    """Weights that are to be trained, and that no term has a gradient for."""
+class NoGradient(UserWarning):
+    """Weights that are to be trained, and that no term of the objective has a gradient for."""
 
 
-def untaught(model: nn.Module, game: Game) -> str | None:
+def diagnose_idle_weights(model: nn.Module, game: Game) -> str | None:
     """What to say of weights without a gradient after a step; None where every player who moved has all of them."""
     everything = nn.ModuleDict({"model": model, **game.networks})
-    names = {id(held): name.removeprefix("model.") for name, held in everything.named_parameters()}
-    found = []
+    names = {id(weight): name.removeprefix("model.") for name, weight in everything.named_parameters()}
+    idle_names = []
     for player in game.players:
-        own = [held for held in game.parameters(player, model) if held.requires_grad]
-        idle = [names[id(held)] for held in own if held.grad is None]
-        found += idle if len(idle) < len(own) else []
-    if not found:
+        own = [weight for weight in game.parameters(player, model) if weight.requires_grad]
+        idle = [names[id(weight)] for weight in own if weight.grad is None]
+        idle_names += idle if len(idle) < len(own) else []
+    if not idle_names:
         return None
-    some = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
+    some = ", ".join(idle_names[:4]) + (f" and {len(idle_names) - 4} more" if len(idle_names) > 4 else "")
     return (
         f"No term of the objective has a gradient for {some}: there they stay as they began. Where that is a "
         "likelihood's sigma, take 'normal:optimal' or a fixed one; else look for layers that are never called."
     )
 
 
-def verdict(game: Game, player: Player, found: Breakdown, draw: Draw, broken: str | None, step: int) -> str:
+def diagnose_weights(game: Game, broken: str, step: int, checkpoint: Path) -> str:
+    """Sentences on weights that are no longer finite after a step.
+
+    Args:
+        game: The game that is played.
+        broken: The first player, in the order of play, whose weights they are.
+        step: How many steps were made.
+        checkpoint: Where the last good checkpoint is.
+    """
+    whose = "The" if len(game.players) == 1 else f"The game diverged, and {broken!r} is at fault: its"
+    return (
+        f"{whose} weights are no longer finite after step {step}; the last good checkpoint is {checkpoint}. "
+        f"{_remedy(game, broken)}"
+    )
+
+
+def diagnose_loss(
+    game: Game, player: Player, breakdown: Breakdown, draw: Draw, broken: str | None, step: int, checkpoint: Path
+) -> str:
     """Sentences on a player's loss that is not finite.
 
     Args:
-        game: Which the player is of.
+        game: The game that is played.
         player: Whose loss it is.
-        found: Its objective.
-        draw: Of this draw.
+        breakdown: The player's objective on the draw.
+        draw: Of a batch.
         broken: The first player, in the order of play, whose weights are no longer finite; None where all are.
-        step: When.
+        step: How many steps were made.
+        checkpoint: Where the last good checkpoint is.
     """
-    values = dict(zip(found.names, found.values.tolist(), strict=True))
+    values = dict(zip(breakdown.names, breakdown.values.tolist(), strict=True))
     guilty = [name for name, value in values.items() if not math.isfinite(value)]
-    said = ", ".join(f"{name} = {values[name]}" for name in guilty) or "no single term, but their weighted sum"
-    sentence = f"The loss of {player.name!r} is not finite at step {step}: {said}. "
-    at_fault, because = (player.name, "") if len(game.players) == 1 else _culprit(game, player, guilty, draw, broken)
+    terms = ", ".join(f"{name} = {values[name]}" for name in guilty) or "no single term, but their weighted sum"
+    sentence = f"The loss of {player.name!r} is not finite at step {step}: {terms}. "
+    at_fault, because = (player.name, "") if len(game.players) == 1 else _at_fault(game, player, guilty, draw, broken)
     if because:
         sentence += f"The game diverged, and {at_fault!r} is at fault: {because}. "
     at_once = f" As early as this, look at the data and at the networks of {at_fault!r}, too." if step == 0 else ""
-    return sentence + remedy(game, at_fault) + at_once
+    return f"{sentence}{_remedy(game, at_fault)}{at_once} The last good checkpoint is {checkpoint}."
 
 
-def _culprit(game: Game, player: Player, guilty: list[str], draw: Draw, broken: str | None) -> tuple[str, str]:
-    """Whose fault it is, and why; no reason where it is the player's own."""
+def _at_fault(game: Game, player: Player, guilty: list[str], draw: Draw, broken: str | None) -> tuple[str, str]:
+    """Whose fault it is that these terms are not finite, and why; no reason where it is the player's own."""
     first = game.players[0]
-    critics = {term: one.name for term, one in adversaries(first.objective)}
+    critics = {term: adversary.name for term, adversary in adversaries(first.objective)}
     if broken is not None:
         return broken, "its weights are not finite"
     if not bool(draw.z.isfinite().all()):
         return first.name, "its weights are finite, and its codes are not"
-    said = "its weights and the codes are finite, and what it says of them is not"
+    because = "its weights and the codes are finite, and what it says of them is not"
     if not game.networks.keys().isdisjoint(player.owns):
-        return player.name, said
+        return player.name, because
     if guilty and all(name in critics for name in guilty):
-        return critics[guilty[0]], said
+        return critics[guilty[0]], because
     return player.name, ""
 
 
-def remedy(game: Game, at_fault: str) -> str:
+def _remedy(game: Game, at_fault: str) -> str:
     """What to do about a player who diverged."""
     if at_fault == game.players[0].name:
         return "Lower the learning rate, warm the weight of that term up, or set training.gradient_clip."

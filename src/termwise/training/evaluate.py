@@ -1,4 +1,4 @@
-"""What a training looks at now and then: every term on held-out data, and how far its own estimators are off.
+"""What a training evaluates now and then: every term on held-out data, and how far its own estimators are off.
 
 Both leave the random state, and the memories, as they were.
 """
@@ -33,7 +33,7 @@ def full_aggregate(batches: DataPass) -> Full | None:
 
 
 def standard_terms(full: Full | None) -> list[Term]:
-    """What every model is looked at by, whatever it was trained on; without densities, its distortion alone."""
+    """The terms that every model is evaluated by, whatever trained it; without densities, the distortion alone."""
     if full is None:
         return [Distortion()]
     kl = MonteCarlo(full)
@@ -41,15 +41,15 @@ def standard_terms(full: Full | None) -> list[Term]:
     return [Distortion(), Link("posterior", "prior", ClosedForm()), *(Link(*ends, kl) for ends in walk)]
 
 
-def exactly(part: Weighted, full: Full | None) -> Term:
-    """The part's term, over the full aggregate where the training estimator remembers less."""
+def with_full_aggregate(part: Weighted, full: Full | None) -> Term:
+    """The part's term, over the full aggregate where the training estimator remembers less of it."""
     term = part.term
     if full is None or not isinstance(term, Link) or term.memory is None:
         return term
     return term.under(MonteCarlo(full))
 
 
-def held_out(
+def evaluate_held_out(
     model: VAE, data: Dataset, objective: Objective, step: int, engine: Engine, limit: int
 ) -> tuple[dict[str, float], float]:
     """Every term's mean on held-out data, with q(z) the aggregate of that data, and the objective there.
@@ -62,7 +62,7 @@ def held_out(
         data = data.subset(order[:limit].sort().values)
     batches = engine.over(model, data)
     full = full_aggregate(batches)
-    exact = [exactly(part, full) for part in objective.parts]
+    exact = [with_full_aggregate(part, full) for part in objective.parts]
     terms = {term.name: term for term in (*standard_terms(full), *exact)}
     sums = dict.fromkeys(terms, 0.0)
     with own_randomness(step), evaluating(model), engine.autocast():
@@ -79,7 +79,7 @@ def held_out(
     return means, loss
 
 
-def on_training_data(
+def evaluate_training(
     model: VAE, data: Dataset, objective: Objective, step: int, engine: Engine, batch_size: int
 ) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
     """Every term on some batches of the training data, and an audit of the training estimators on the same.

@@ -1,0 +1,44 @@
+"""Early stopping: a training ends once its validation loss no longer falls, and the best weights are kept."""
+
+from torch import Tensor, nn
+
+
+class EarlyStopping:
+    """Watches the validation loss.
+
+    Args:
+        patience: How many evaluations without a lower loss are waited for; None for no end, and then nothing is kept.
+
+    Attributes:
+        best: The lowest loss so far.
+        best_weights: The weights at that loss, as a state_dict.
+        waited: How many evaluations there were since.
+
+    Example:
+        >>> stopping, model = EarlyStopping(patience=2), nn.Linear(1, 1)
+        >>> for loss in (3.0, 2.0, 2.5, 2.1):
+        ...     stopping.observe(loss, model)
+        >>> stopping.best, stopping.is_due
+        (2.0, True)
+    """
+
+    def __init__(self, patience: int | None) -> None:
+        self.patience = patience
+        self.best: float | None = None
+        self.best_weights: dict[str, Tensor] | None = None
+        self.waited = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether patience has run out."""
+        return self.patience is not None and self.waited >= self.patience
+
+    def observe(self, loss: float, model: nn.Module) -> None:
+        """Take one more evaluation into account, and keep the weights if they are the best."""
+        if self.patience is None:
+            return
+        if self.best is None or loss < self.best:
+            self.best, self.waited = loss, 0
+            self.best_weights = {name: weight.clone() for name, weight in model.state_dict().items()}
+        else:
+            self.waited += 1

@@ -22,9 +22,9 @@ import termwise as tw
 from termwise.account import Account
 from termwise.api import load_run
 from termwise.data import Dataset
-from termwise.data.annotations import Known
+from termwise.data.annotations import Annotations
 from termwise.data.examples import InMemory
-from termwise.data.sprites import CELLS, load_sprites
+from termwise.data.sprites import GRID_SIZE, load_sprites
 from termwise.measuring.disentanglement import METRICS, disentanglement
 from termwise.models import Drawable
 from termwise.models.passes import Progress
@@ -35,7 +35,7 @@ SIGMA = 0.05
 
 def known_codes(count: int) -> dict[str, Dataset]:
     """Data sets whose x are codes of sprites, with the factors that made them."""
-    sprites = load_sprites(fraction=count / CELLS)
+    sprites = load_sprites(fraction=count / GRID_SIZE)
     factors = sprites.factors
     assert factors is not None
     v = (factors - factors.float().mean(0)) / factors.float().std(0)
@@ -43,8 +43,8 @@ def known_codes(count: int) -> dict[str, Dataset]:
     mixed = v.clone()
     mixed[:, 3], mixed[:, 4] = (v[:, 3] + v[:, 4]) / 2**0.5, (v[:, 3] - v[:, 4]) / 2**0.5
     codes = {"perfect": v, "noisy": v + 0.1 * noise[:, :5], "two factors mixed": mixed, "random": noise[:, :5]}
-    known = Known(factors=factors, factor_names=sprites.factor_names)
-    return {name: Dataset(name, InMemory(x.float()), known) for name, x in codes.items()}
+    annotations = Annotations(factors=factors, factor_names=sprites.factor_names)
+    return {name: Dataset(name, InMemory(x.float()), annotations) for name, x in codes.items()}
 
 
 def reader() -> Drawable:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from termwise.data import Dataset, load_data
-from termwise.data.dataset import Values
+from termwise.data.dataset import ValueRange
 from termwise.errors import BadData, UnknownName
 
 
@@ -217,20 +217,21 @@ def test_tensor_stops_at_its_limit():
 @pytest.mark.parametrize(
     ("x", "values"),
     [
-        ([[0.0, 1.0], [1.0, 1.0]], Values(0.0, 1.0, True, True)),
-        ([[0.0, 3.0], [1.0, 1.0]], Values(0.0, 3.0, True, False)),
-        ([[0.5, 1.0], [1.0, 0.0]], Values(0.0, 1.0, False, False)),
-        ([[-2.5, 1.0], [1.0, 0.0]], Values(-2.5, 1.0, False, False)),
+        ([[0.0, 1.0], [1.0, 1.0]], (0.0, 1.0, True, True)),
+        ([[0.0, 3.0], [1.0, 1.0]], (0.0, 3.0, True, False)),
+        ([[0.5, 1.0], [1.0, 0.0]], (0.0, 1.0, False, False)),
+        ([[-2.5, 1.0], [1.0, 0.0]], (-2.5, 1.0, False, False)),
     ],
 )
 def test_value_range_tells_binary_from_counts_and_reals(x, values):
-    assert everything(torch.tensor(x)).value_range() == values
+    found = everything(torch.tensor(x)).value_range()
+    assert (found.minimum, found.maximum, found.integer, found.binary) == values
 
 
 def test_value_range_in_memory_sees_the_one_example_that_is_different():
     x = torch.zeros(5000, 1)
     x[4322] = 7.5  # not among 2048 evenly spread examples
-    assert everything(x).value_range() == Values(0.0, 7.5, False, False)
+    assert everything(x).value_range() == ValueRange(0.0, 7.5, False)
 
 
 def test_fingerprint_depends_on_content_order_and_shape_but_not_on_storage():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from termwise.data import load_data
-from termwise.data.sprites import CELLS, GRID, factors_of, render
+from termwise.data.sprites import GRID, GRID_SIZE, render_sprites, sprite_factors
 from termwise.errors import BadData, UnknownName
 
 COUNTS = tuple(GRID.values())
@@ -19,10 +19,10 @@ def cells(**fixed: int) -> torch.Tensor:
 
 
 def test_factors_are_the_grid_indices_with_pos_y_fastest():
-    index = torch.randint(0, CELLS, (500,), generator=torch.Generator().manual_seed(0))
+    index = torch.randint(0, GRID_SIZE, (500,), generator=torch.Generator().manual_seed(0))
     expected = np.stack(np.unravel_index(index.numpy(), COUNTS), 1)
-    assert (factors_of(index).numpy() == expected).all()
-    assert CELLS == 737_280
+    assert (sprite_factors(index).numpy() == expected).all()
+    assert GRID_SIZE == 737_280
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_factors_are_the_grid_indices_with_pos_y_fastest():
 @pytest.mark.parametrize("scale", [0, 5])
 def test_the_mean_number_of_lit_pixels_is_the_area(shape, area, scale):
     # Centres fall on 31 x 31 places within a pixel, so that the mean over positions is the area by the midpoint rule.
-    lit = render(cells(shape=shape, scale=scale, orientation=7)).flatten(1).sum(1).double()
+    lit = render_sprites(cells(shape=shape, scale=scale, orientation=7)).flatten(1).sum(1).double()
     assert lit.mean().item() == pytest.approx(area * (0.5 + 0.1 * scale) ** 2, rel=0.004)
 
 
@@ -64,7 +64,7 @@ def test_images_agree_with_a_polygon_tested_over_the_whole_canvas(shape):
     chosen = chosen[torch.randint(0, len(chosen), (12,), generator=generator)]
     row, column = np.mgrid[:64, :64] + 0.5
     differing = 0
-    for cell, image in zip(chosen.tolist(), render(chosen)[:, 0].numpy(), strict=True):
+    for cell, image in zip(chosen.tolist(), render_sprites(chosen)[:, 0].numpy(), strict=True):
         _, scale, orientation, x, y = np.unravel_index(cell, COUNTS)
         s, t = np.linspace(0.5, 1, 6)[scale], np.linspace(0, 2 * np.pi, 40)[orientation]
         dx, dy = column - (16 + 32 * np.linspace(0, 1, 32)[x]), row - (16 + 32 * np.linspace(0, 1, 32)[y])
@@ -84,7 +84,7 @@ def test_the_corners_that_reach_farthest_are_drawn():
     row, column = np.mgrid[:64, :64] + 0.5
     farthest = 0
     for x in (0, 30):  # centres at the left and at the right end of a pixel
-        images = render(cells(shape=0, scale=5, orientation=5, pos_x=x))[:, 0].bool().numpy()
+        images = render_sprites(cells(shape=0, scale=5, orientation=5, pos_x=x))[:, 0].bool().numpy()
         for y, image in enumerate(images):
             dx, dy = column - (16 + 32 * x / 31), row - (16 + 32 * y / 31)
             u, v = np.cos(turn) * dx - np.sin(turn) * dy, np.sin(turn) * dx + np.cos(turn) * dy
@@ -95,7 +95,7 @@ def test_the_corners_that_reach_farthest_are_drawn():
 
 
 def test_a_heart_stands_upright_at_orientation_0():
-    heart = render(cells(shape=2, scale=5, orientation=0, pos_x=0, pos_y=0))[0, 0]  # centred on 16, 16
+    heart = render_sprites(cells(shape=2, scale=5, orientation=0, pos_x=0, pos_y=0))[0, 0]  # centred on 16, 16
     assert torch.equal(heart[:, :16], heart[:, 16:32].flip(1))
     rows = heart.sum(1).nonzero().squeeze(1)
     top, bottom = int(rows[0]), int(rows[-1])
@@ -106,7 +106,7 @@ def test_a_heart_stands_upright_at_orientation_0():
 
 def test_pos_x_moves_right_and_pos_y_moves_down():
     start, right, down = (
-        render(cells(shape=1, scale=2, orientation=0, pos_x=x, pos_y=y))[0, 0].nonzero().double().mean(0)
+        render_sprites(cells(shape=1, scale=2, orientation=0, pos_x=x, pos_y=y))[0, 0].nonzero().double().mean(0)
         for x, y in ((0, 0), (31, 0), (0, 31))
     )
     assert (right - start).tolist() == pytest.approx([0, 32])
@@ -114,26 +114,26 @@ def test_pos_x_moves_right_and_pos_y_moves_down():
 
 
 def test_a_full_turn_is_the_same_picture():
-    first, last = (render(cells(orientation=turn, pos_x=11)) for turn in (0, 39))
+    first, last = (render_sprites(cells(orientation=turn, pos_x=11)) for turn in (0, 39))
     assert torch.equal(first, last)
-    assert not torch.equal(first, render(cells(orientation=1, pos_x=11)))
+    assert not torch.equal(first, render_sprites(cells(orientation=1, pos_x=11)))
 
 
 def test_the_whole_grid_is_listed_but_not_held():
     data = load_data("sprites", test=0.0)
-    assert len(data) == CELLS
+    assert len(data) == GRID_SIZE
     assert data.shape == (1, 64, 64)
     assert not data.in_memory
     assert data.value_range().binary
     assert data.factor_names == ("shape", "scale", "orientation", "pos_x", "pos_y")
-    assert torch.equal(data.factors, factors_of(torch.arange(CELLS)))
-    (batch,) = data.batches(2, torch.tensor([CELLS - 1, 5]))
-    assert torch.equal(batch.x, render(torch.tensor([CELLS - 1, 5])).float())
+    assert torch.equal(data.factors, sprite_factors(torch.arange(GRID_SIZE)))
+    (batch,) = data.batches(2, torch.tensor([GRID_SIZE - 1, 5]))
+    assert torch.equal(batch.x, render_sprites(torch.tensor([GRID_SIZE - 1, 5])).float())
 
 
 def test_a_fraction_is_distinct_seeded_and_as_large_as_asked():
     some, again, other = (load_data("sprites", fraction=0.01, seed=seed) for seed in (0, 0, 1))
-    assert len(some) == round(0.01 * CELLS)
+    assert len(some) == round(0.01 * GRID_SIZE)
     assert len(some.positions.unique()) == len(some)
     assert torch.equal(some.positions, again.positions)
     assert not torch.equal(some.positions, other.positions)
@@ -141,7 +141,7 @@ def test_a_fraction_is_distinct_seeded_and_as_large_as_asked():
 
 def test_factors_restrict_the_grid_by_index_or_name():
     data = load_data("sprites", factors={"shape": ["heart", "square"], "orientation": [0], "pos_y": [31, 3]})
-    shape, _, orientation, _, y = np.unravel_index(np.arange(CELLS), COUNTS)
+    shape, _, orientation, _, y = np.unravel_index(np.arange(GRID_SIZE), COUNTS)
     expected = np.flatnonzero(np.isin(shape, (0, 2)) & (orientation == 0) & np.isin(y, (3, 31)))
     assert data.positions.tolist() == expected.tolist()
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from termwise.data import load_data
-from termwise.data.sprites_colour import ATTRIBUTES, NUISANCES, PAIRS, render, scenes
+from termwise.data.sprites_colour import ATTRIBUTES, CORRELATED_PAIRS, NUISANCES, render_creatures, scenes
 from termwise.errors import BadData
 
 INDEX = torch.arange(64)
@@ -48,7 +48,7 @@ def test_a_body_covers_the_area_of_a_rounded_box(large, round_):
     edges = 4 * (0.8 * half - radius + half - radius)
     reach = radius + 0.5 - 1 / 128  # a pixel is touched that lies half a pixel beyond the edge, less what rounds to 0
     area = core + edges * reach + math.pi * reach**2  # Steiner's formula
-    counted = touched(render(attributes, nuisances, 256)).flatten(1).sum(1)
+    counted = touched(render_creatures(attributes, nuisances, 256)).flatten(1).sum(1)
     assert counted.double().mean().item() == pytest.approx(
         area.mean(), rel=0.004
     )  # 4 errors: edges are off by 0.3 pixels
@@ -58,7 +58,7 @@ def test_a_body_covers_the_area_of_a_rounded_box(large, round_):
 @pytest.mark.parametrize("tilted", [0, 1])
 def test_a_body_lies_and_leans_as_its_scene_says(left, tilted):
     attributes, nuisances = scene(20, left=left, tilted=tilted, large=1)
-    mask = touched(render(attributes, nuisances, 256)).double().numpy()
+    mask = touched(render_creatures(attributes, nuisances, 256)).double().numpy()
     place = (np.arange(256) + 0.5) / 4
     weight = mask.sum((1, 2))
     x, y = (mask.sum(1) @ place) / weight, (mask.sum(2) @ place) / weight
@@ -78,7 +78,7 @@ def test_a_body_lies_and_leans_as_its_scene_says(left, tilted):
 @pytest.mark.parametrize("day", [0, 1])
 def test_hues_are_those_of_another_library(warm, day):
     attributes, nuisances = scene(warm=warm, day=day, large=1)
-    pictures = render(attributes, nuisances).double().numpy() / 255
+    pictures = render_creatures(attributes, nuisances).double().numpy() / 255
     x = (39 + 5 * nuisance(nuisances, "across")).astype(int)
     y = (35 + 8 * nuisance(nuisances, "down")).astype(int)
     skin = [colorsys.rgb_to_hsv(*picture[:, row, column]) for picture, row, column in zip(pictures, y, x, strict=True)]
@@ -94,7 +94,10 @@ def test_hues_are_those_of_another_library(warm, day):
 def test_left_moves_the_picture_by_nineteen_pixels_and_does_nothing_else():
     attributes, nuisances = scenes(0, INDEX, 0.5)
     attributes[:, ATTRIBUTES.index("left")] = 0
-    right, left = render(attributes, nuisances).int(), render(flipped(attributes, "left"), nuisances).int()
+    right, left = (
+        render_creatures(attributes, nuisances).int(),
+        render_creatures(flipped(attributes, "left"), nuisances).int(),
+    )
     assert (right.roll(-19, 3) - left).abs().max() <= 1  # a position that is rounded otherwise
 
 
@@ -106,7 +109,8 @@ def test_what_is_put_on_changes_only_the_rows_where_it_lies(name, above, below):
     attributes, nuisances = scenes(3, INDEX, 0.0)
     attributes[:, [ATTRIBUTES.index("tilted"), ATTRIBUTES.index("large")]] = torch.tensor([0, 1])
     nuisances[:, NUISANCES.index("angle")] = 0.5  # upright
-    changed = (render(attributes, nuisances) != render(flipped(attributes, name), nuisances)).any(1).any(2).numpy()
+    before, after = render_creatures(attributes, nuisances), render_creatures(flipped(attributes, name), nuisances)
+    changed = (before != after).any(1).any(2).numpy()
     v = np.arange(64) + 0.5 - (35 + 8 * nuisance(nuisances, "down"))[:, None]
     half = (14 + 2.5 * nuisance(nuisances, "size"))[:, None]
     outside = (v < above * half - 1) | (v > below * half + 1)
@@ -119,9 +123,9 @@ def test_what_is_put_on_changes_only_the_rows_where_it_lies(name, above, below):
 def test_every_attribute_can_be_seen_in_every_picture():
     for size in (64, 32):
         attributes, nuisances = scenes(1, INDEX, 0.5)
-        pictures = render(attributes, nuisances, size).int()
+        pictures = render_creatures(attributes, nuisances, size).int()
         for name in ATTRIBUTES:
-            difference = (pictures - render(flipped(attributes, name), nuisances, size)).abs().amax(1)
+            difference = (pictures - render_creatures(flipped(attributes, name), nuisances, size)).abs().amax(1)
             assert ((difference > 40).flatten(1).sum(1) >= 5 * (size / 64) ** 2).all(), (name, size)
 
 
@@ -131,7 +135,7 @@ def test_pairs_are_correlated_as_asked_and_all_else_is_independent(correlation):
     attributes, nuisances = scenes(0, torch.arange(n), correlation)
     found = np.corrcoef(np.concatenate([attributes.numpy(), nuisances.numpy()], 1).T)
     wanted = np.eye(len(found))
-    for pair in PAIRS:
+    for pair in CORRELATED_PAIRS:
         i, j = (ATTRIBUTES.index(name) for name in pair)
         wanted[i, j] = wanted[j, i] = correlation
     assert np.abs(found - wanted).max() < 4.5 / n**0.5  # 4.5 standard errors of 120 numbers
@@ -154,8 +158,8 @@ def test_a_picture_depends_on_seed_and_index_alone():
 
 def test_a_smaller_picture_shows_the_same():
     attributes, nuisances = scenes(0, INDEX, 0.5)
-    small = render(attributes, nuisances, 32).float()
-    averaged = torch.nn.functional.avg_pool2d(render(attributes, nuisances, 64).float(), 2)
+    small = render_creatures(attributes, nuisances, 32).float()
+    averaged = torch.nn.functional.avg_pool2d(render_creatures(attributes, nuisances, 64).float(), 2)
     assert (small - averaged).abs().mean() < 2  # of 255 levels
     assert (small - averaged.roll(1, 3)).abs().mean() > 4  # which a shift by one pixel exceeds
 

@@ -1,7 +1,7 @@
 from .dataset import (
     Batch as Batch,
     Dataset as Dataset,
-    Values as Values,
+    ValueRange as ValueRange,
 )
 from .load import load_data as load_data
 from .sources import (

@@ -12,7 +12,7 @@ from termwise.errors import BadData
 
 
 class Rows(Protocol):
-    """A tensor (N, ...), or something that computes its rows when they are asked for."""
+    """N rows that can be had by position: a tensor (N, ...), or what computes them when they are asked for."""
 
     def __len__(self) -> int: ...
 
@@ -20,8 +20,14 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
-    """Rows for every example of a source; None where nothing is known."""
+class Annotations:
+    """What is known of the N examples of a source beside x, each a row an example; None where it is not known.
+
+    Example:
+        >>> import termwise as tw
+        >>> Annotations(labels=torch.tensor([1, 0]), label_names=("cat", "dog")).label_names
+        ('cat', 'dog')
+    """
 
     labels: Rows | None = None  # (N,) int64
     label_names: tuple[str, ...] = ()  # of the codes 0, 1, ..., where labels were words
@@ -38,7 +44,7 @@ class Known:
                 raise BadData(f"{where}: expected {n} rows of {what}, one an example, got {len(rows)}.")
 
 
-def labels_from(values: Any, where: str) -> tuple[Tensor, tuple[str, ...]]:
+def label_codes(values: Any, where: str) -> tuple[Tensor, tuple[str, ...]]:
     """Whole numbers (N,) as they are; anything else as codes of its sorted values, and their names."""
     array = _array(values)
     if array.ndim != 1:
@@ -51,31 +57,32 @@ def labels_from(values: Any, where: str) -> tuple[Tensor, tuple[str, ...]]:
     return torch.from_numpy(codes.astype(np.int64)), tuple(names.tolist())
 
 
-def with_label_names(known: Known, names: Sequence[object], where: str) -> Known:
+def with_label_names(annotations: Annotations, names: Sequence[object], where: str) -> Annotations:
     """The same, with names for the labels 0, 1, ..."""
-    labels = _all_labels(known, where)
+    labels = _all_labels(annotations, where)
     if len(set(names)) < len(names) or int(labels.min()) < 0 or int(labels.max()) >= len(names):
         raise BadData(
             f"{where}: expected a name of its own for each label from 0 on, got {len(names)} names "
             f"and labels from {int(labels.min())} to {int(labels.max())}."
         )
-    return replace(known, label_names=tuple(map(str, names)))
+    return replace(annotations, label_names=tuple(map(str, names)))
 
 
-def with_labels_as_attributes(known: Known, where: str) -> Known:
+def with_labels_as_attributes(annotations: Annotations, where: str) -> Annotations:
     """The same, with an attribute for each label, 1 where an example has it, in place of any other attributes."""
-    labels = _all_labels(known, where)
-    codes = torch.arange(len(known.label_names)) if known.label_names else labels.unique()
+    labels = _all_labels(annotations, where)
+    codes = torch.arange(len(annotations.label_names)) if annotations.label_names else labels.unique()
     attributes = (labels.unsqueeze(1) == codes).to(torch.int64)
-    return replace(known, attributes=attributes, attribute_names=known.label_names or tuple(map(str, codes.tolist())))
+    names = annotations.label_names or tuple(map(str, codes.tolist()))
+    return replace(annotations, attributes=attributes, attribute_names=names)
 
 
-def factors_from(values: Any, where: str) -> Tensor:
+def factor_indices(values: Any, where: str) -> Tensor:
     """Factor indices (N, F), whole numbers."""
     return _whole(_matrix(values, f"{where}: factors"), f"{where}: factors")
 
 
-def attributes_from(values: Any, where: str) -> Tensor:
+def attribute_values(values: Any, where: str) -> Tensor:
     """Attributes (N, A): 0/1 or -1/1 become int64 0/1; other finite numbers stay float32."""
     array = _matrix(values, f"{where}: attributes")
     if np.isin(array, (0, 1)).all() or np.isin(array, (-1, 1)).all():
@@ -85,7 +92,7 @@ def attributes_from(values: Any, where: str) -> Tensor:
     return torch.from_numpy(array.astype(np.float32))
 
 
-def names_for(rows: Tensor | None, names: Any, what: str, where: str) -> tuple[str, ...]:
+def column_names(rows: Tensor | None, names: Any, what: str, where: str) -> tuple[str, ...]:
     """One name a column: those given, or `what 0`, `what 1`, ..."""
     columns = 0 if rows is None else rows.shape[1]
     if names is None:
@@ -96,10 +103,10 @@ def names_for(rows: Tensor | None, names: Any, what: str, where: str) -> tuple[s
     return chosen
 
 
-def _all_labels(known: Known, where: str) -> Tensor:
-    if known.labels is None:
+def _all_labels(annotations: Annotations, where: str) -> Tensor:
+    if annotations.labels is None:
         raise BadData(f"{where}: expected data with labels, got none. Give them with labels=.")
-    return known.labels[torch.arange(len(known.labels))]
+    return annotations.labels[torch.arange(len(annotations.labels))]
 
 
 def _array(values: Any) -> np.ndarray:

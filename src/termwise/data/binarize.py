@@ -19,7 +19,7 @@ Binarization = Literal["threshold", "fixed", "dynamic"]
 
 
 @dataclass(frozen=True, eq=False)
-class Binarized:
+class BinaryExamples:
     """Examples of 0 and 1.
 
     Args:
@@ -73,12 +73,12 @@ class Binarized:
         return levels
 
 
-def binarization(given: str) -> Binarization:
-    """The one that is meant; BadData where none is."""
-    for known in get_args(Binarization):
-        if given == known:
-            return known
-    raise BadData(f"binarize is one of {', '.join(get_args(Binarization))}; got {given!r}.")
+def binarization(name: str) -> Binarization:
+    """The binarization of this name; BadData where there is none."""
+    for choice in get_args(Binarization):
+        if name == choice:
+            return choice
+    raise BadData(f"binarize is one of {', '.join(get_args(Binarization))}; got {name!r}.")
 
 
 def uniform(seed: int, positions: Tensor, size: int) -> Tensor:

@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from termwise.data.annotations import Known
-from termwise.data.arrays import MEMORY_LIMIT, Mapped
-from termwise.data.cache import is_written, write
+from termwise.data.annotations import Annotations
+from termwise.data.array_files import MEMORY_LIMIT, MappedArray
 from termwise.data.dataset import SPLITS, Dataset
 from termwise.data.examples import InMemory
-from termwise.data.images import SUFFIXES, ImageFiles
-from termwise.data.stream import Streamed
+from termwise.data.image_folders import SUFFIXES, ImageFiles
+from termwise.data.pixel_cache import is_written, write
+from termwise.data.stream import StreamedExamples
 from termwise.errors import BadData
 
 FOLDER, TABLE, PARTITION = "img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"
@@ -65,26 +65,26 @@ def load_celeba(
     names, attribute_names, attributes = _table(path / TABLE)
     digest = _digest(path, names)
     splits = _partition(path / PARTITION, names) if (path / PARTITION).exists() else {}
-    known = Known(attributes=attributes, attribute_names=attribute_names)
+    annotations = Annotations(attributes=attributes, attribute_names=attribute_names)
     files = ImageFiles(tuple(path / FOLDER / name for name in names), size, False, box)
     stem = f".{FOLDER}-{size}-{'.'.join(map(str, np.ravel(box)))}-"  # of all caches with these options
     kept = f"{stem}{digest}.npy"
     place = path if cache is None else Path(cache).expanduser()
-    held = len(names) * 3 * size**2 <= memory_limit
+    fits = len(names) * 3 * size**2 <= memory_limit
     if not is_written(place / kept):
         if cache is None and not os.access(place, os.W_OK):
-            if held:
-                return Dataset(path.name, InMemory(files.held((3, size, size)), 255.0), known, splits=splits)
+            if fits:
+                return Dataset(path.name, InMemory(files.pixels((3, size, size)), 255.0), annotations, splits=splits)
             raise BadData(f"{path}: cannot be written, and its pixels are more than memory_limit. Give a cache folder.")
         write(place / kept, (len(names), 3, size, size), (image.numpy() for image in files.decoded()))
         for other in place.glob(f"{stem}*.npy") if cache is None else ():
             if other.name != kept:
                 with suppress(OSError):
                     other.unlink()
-    mapped = Mapped(place / kept)
-    if held:
-        return Dataset(path.name, InMemory(torch.from_numpy(np.array(mapped.array)), 255.0), known, splits=splits)
-    return Dataset(path.name, Streamed(mapped, (3, size, size), 255.0, str(path)), known, splits=splits)
+    mapped = MappedArray(place / kept)
+    if fits:
+        return Dataset(path.name, InMemory(torch.from_numpy(np.array(mapped.array)), 255.0), annotations, splits=splits)
+    return Dataset(path.name, StreamedExamples(mapped, (3, size, size), 255.0, str(path)), annotations, splits=splits)
 
 
 def _is_crop(crop: object) -> bool:
@@ -152,26 +152,26 @@ def _digest(path: Path, names: Sequence[str]) -> str:
     """
     try:
         with os.scandir(path / FOLDER) as entries:
-            found = {
+            files = {
                 entry.name: entry.stat()
                 for entry in entries
                 if Path(entry.name).suffix.lower() in SUFFIXES and not entry.name.startswith(".")
             }
     except OSError as error:
         raise BadData(f"{path / FOLDER}: cannot be read: {error}.") from None
-    _same(found, names, f"{path / FOLDER}: expected an image for every row of {TABLE} and no other")
+    _same(files, names, f"{path / FOLDER}: expected an image for every row of {TABLE} and no other")
     digest = hashlib.blake2b(digest_size=8)
     for name in names:
-        digest.update(f"{name} {found[name].st_size} {found[name].st_mtime_ns}\n".encode())
+        digest.update(f"{name} {files[name].st_size} {files[name].st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
-def _same(found: Mapping[str, object], names: Sequence[str], expected: str) -> None:
-    """Raise BadData unless exactly the images that the table names are found."""
-    listed = set(names)
+def _same(listed: Mapping[str, object], names: Sequence[str], expected: str) -> None:
+    """Raise BadData unless exactly the images that the table names are listed."""
+    of_table = set(names)
     for fault, which in (
-        ("lacks", [name for name in names if name not in found]),
-        ("has beside", sorted(name for name in found if name not in listed)),
+        ("lacks", [name for name in names if name not in listed]),
+        ("has beside", sorted(name for name in listed if name not in of_table)),
     ):
         if which:
             raise BadData(f"{expected}; it {fault} {len(which)}, the first {which[0]}.")

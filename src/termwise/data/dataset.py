@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from termwise.data.annotations import Known, Rows
+from termwise.data.annotations import Annotations, Rows
 from termwise.data.examples import Examples, chunks, spread
 from termwise.errors import BadData, UnknownName
 
@@ -30,13 +30,32 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
-    """The range of the x: the least and largest number, and whether all are whole, or only 0 and 1."""
+class ValueRange:
+    """The range of the numbers in the x of a data set.
+
+    Attributes:
+        minimum: The least number of any example.
+        maximum: The largest number of any example.
+        integer: Whether all numbers are whole.
+
+    Example:
+        >>> ValueRange.of(torch.tensor([[0.0, 1.0], [3.0, 1.0]]))
+        ValueRange(minimum=0.0, maximum=3.0, integer=True)
+    """
 
     minimum: float
     maximum: float
     integer: bool
-    binary: bool
+
+    @classmethod
+    def of(cls, x: Tensor) -> "ValueRange":
+        """The range of the numbers in one tensor."""
+        return cls(float(x.min()), float(x.max()), bool((x == x.round()).all()))
+
+    @property
+    def binary(self) -> bool:
+        """Whether all numbers are 0 or 1."""
+        return self.integer and self.minimum >= 0 and self.maximum <= 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,13 +74,13 @@ class Dataset:
 
     name: str
     examples: Examples
-    known: Known = field(default_factory=Known)
+    annotations: Annotations = field(default_factory=Annotations)
     positions: Tensor | None = None
     splits: Mapping[str, Tensor] = field(default_factory=dict)
     source: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        self.known.check(len(self.examples), self.name)
+        self.annotations.check(len(self.examples), self.name)
 
     def __len__(self) -> int:
         return len(self.examples) if self.positions is None else len(self.positions)
@@ -83,32 +102,32 @@ class Dataset:
     @cached_property
     def labels(self) -> Tensor | None:
         """Labels (N,) int64, or None."""
-        return self._rows(self.known.labels)
+        return self._rows(self.annotations.labels)
 
     @property
     def label_names(self) -> tuple[str, ...]:
         """The words behind labels 0, 1, ..., where they were words."""
-        return self.known.label_names
+        return self.annotations.label_names
 
     @cached_property
     def factors(self) -> Tensor | None:
         """Indices (N, F) int64 of the factors that made each x, or None."""
-        return self._rows(self.known.factors)
+        return self._rows(self.annotations.factors)
 
     @property
     def factor_names(self) -> tuple[str, ...]:
         """The F factors' names."""
-        return self.known.factor_names
+        return self.annotations.factor_names
 
     @cached_property
     def attributes(self) -> Tensor | None:
         """Attributes (N, A), int64 of 0 and 1 or float32, or None."""
-        return self._rows(self.known.attributes)
+        return self._rows(self.annotations.attributes)
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
         """The A attributes' names."""
-        return self.known.attribute_names
+        return self.annotations.attribute_names
 
     @cached_property
     def train(self) -> "Dataset":
@@ -122,7 +141,7 @@ class Dataset:
 
     @cached_property
     def test(self) -> "Dataset":
-        """The test part.
+        """The part that tests what was trained on the training part.
 
         Raises:
             BadData: There is none.
@@ -198,7 +217,7 @@ class Dataset:
         count = len(self) if limit is None else max(0, min(limit, len(self)))
         return self._gather(torch.arange(count))
 
-    def value_range(self) -> Values:
+    def value_range(self) -> ValueRange:
         """The range of the x: of all of them in memory, else of 2048 spread over the data."""
         return self._values
 
@@ -207,14 +226,12 @@ class Dataset:
         return self._digest
 
     @cached_property
-    def _values(self) -> Values:
-        low, high, integer, binary = float("inf"), float("-inf"), True, True
+    def _values(self) -> ValueRange:
         order = spread(len(self), len(self) if self.in_memory else 2048)
-        for batch in self.batches(_READ, order):
-            low, high = min(low, float(batch.x.min())), max(high, float(batch.x.max()))
-            integer = integer and bool((batch.x == batch.x.round()).all())
-            binary = binary and integer and bool(((batch.x == 0) | (batch.x == 1)).all())
-        return Values(low, high, integer, binary)
+        ranges = [ValueRange.of(batch.x) for batch in self.batches(_READ, order)]
+        return ValueRange(
+            min(r.minimum for r in ranges), max(r.maximum for r in ranges), all(r.integer for r in ranges)
+        )
 
     @cached_property
     def _digest(self) -> str:

@@ -76,7 +76,7 @@ def as_float(kept: Tensor, divisor: float) -> Tensor:
     return x if divisor == 1.0 else x.div_(divisor)
 
 
-def hold(array: Any, where: str) -> InMemory:
+def in_memory_examples(array: Any, where: str) -> InMemory:
     """An array (N, ...) of numbers or pixels as examples in memory.
 
     Args:

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from termwise.data.annotations import labels_from, with_label_names, with_labels_as_attributes
-from termwise.data.binarize import Binarized, binarization
+from termwise.data.annotations import label_codes, with_label_names, with_labels_as_attributes
+from termwise.data.binarize import BinaryExamples, binarization
 from termwise.data.dataset import Dataset
 from termwise.data.options import check_options
-from termwise.data.pad import Padded
+from termwise.data.pad import PaddedExamples
 from termwise.data.sources import OBJECTS, SOURCES, format_of
 from termwise.data.splits import divide
 from termwise.errors import BadData, UnknownName
@@ -80,19 +80,19 @@ def load_data(
     if labels is not None and not isinstance(labels, str):
         if data.positions is not None:
             raise BadData(f"{data.name}: labels cannot be given for a source that chooses its examples itself.")
-        codes, names = labels_from(labels, data.name)
-        data = replace(data, known=replace(data.known, labels=codes, label_names=names))
+        codes, names = label_codes(labels, data.name)
+        data = replace(data, annotations=replace(data.annotations, labels=codes, label_names=names))
     if label_names is not None:
-        data = replace(data, known=with_label_names(data.known, label_names, data.name))
+        data = replace(data, annotations=with_label_names(data.annotations, label_names, data.name))
     if attributes is not None:
-        data = replace(data, known=with_labels_as_attributes(data.known, data.name))
+        data = replace(data, annotations=with_labels_as_attributes(data.annotations, data.name))
     splits = divide(len(data), data.splits, validation=validation, test=test, seed=seed, where=data.name)
     record = _record(source, {**always, **({} if labels is None else {"labels": labels}), **options})
     data = replace(data, splits=splits, source=record)
     if binarize is not None:
         data = _binarized(data, binarize, seed)
     if pad is not None:
-        data = replace(data, examples=Padded(data.examples, pad))
+        data = replace(data, examples=PaddedExamples(data.examples, pad))
     return data if split is None else data.split(split)
 
 
@@ -129,7 +129,7 @@ def _binarized(data: Dataset, how: str, seed: int) -> Dataset:
     train = data.splits["train"]
     anew = torch.zeros(len(data.examples), dtype=torch.bool)
     anew[train if data.positions is None else data.positions[train]] = True
-    return replace(data, examples=Binarized(data.examples, binarization(how), seed, anew))
+    return replace(data, examples=BinaryExamples(data.examples, binarization(how), seed, anew))
 
 
 def _names() -> str:

@@ -11,7 +11,7 @@ from termwise.errors import BadData
 
 
 @dataclass(frozen=True, eq=False)
-class Padded:
+class PaddedExamples:
     """Pictures (C, side, side) with those of `inner` in the middle; an odd row or column goes below or right."""
 
     inner: Examples

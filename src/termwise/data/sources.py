@@ -41,7 +41,7 @@ class Source(Row):
         return {name: parameter for name, parameter in super().options.items() if name != "seed"}
 
     def load(self, seed: int, options: dict[str, Any]) -> "Dataset":
-        """The data.
+        """The whole data set of this name, with the splits that it has itself, if any.
 
         Raises:
             UnknownName: There is no such option.
@@ -73,7 +73,7 @@ class Format(Row):
         return bool(fits(thing))
 
     def load(self, thing: Any, options: dict[str, Any]) -> "Dataset":
-        """The data in a file, folder or object.
+        """The whole data set in a file, folder or object, with the splits that it has itself, if any.
 
         Raises:
             UnknownName: There is no such option.
@@ -97,7 +97,7 @@ SOURCES: Registry[Source] = Registry(
     [
         Source(
             "digits",
-            f"{_HERE}.bundled:load_digits",
+            f"{_HERE}.digits:load_digits",
             "1,797 real handwritten digits, 8 x 8, with labels; from scikit-learn",
         ),
         Source(
@@ -112,7 +112,7 @@ SOURCES: Registry[Source] = Registry(
         ),
         Source(
             "four-points",
-            f"{_HERE}.bundled:load_four_points",
+            f"{_HERE}.four_points:load_four_points",
             "the four one-hot vectors of four dimensions, for checks of theory",
         ),
     ],
@@ -125,18 +125,18 @@ FORMATS: Registry[Format] = Registry(
     [
         Format(
             "idx",
-            f"{_HERE}.idx:load_idx",
+            f"{_HERE}.idx_files:load_idx",
             "an IDX file, or a folder with train and t10k files, as of MNIST; plain or .gz",
-            fits=f"{_HERE}.idx:is_idx",
+            fits=f"{_HERE}.idx_files:is_idx",
         ),
-        Format("npy", f"{_HERE}.arrays:load_npy", "one array (N, ...)", fits=_ends_with(".npy")),
+        Format("npy", f"{_HERE}.array_files:load_npy", "one array (N, ...)", fits=_ends_with(".npy")),
         Format(
             "npz",
-            f"{_HERE}.arrays:load_npz",
+            f"{_HERE}.array_files:load_npz",
             "arrays x, labels, factors, attributes; or x_train, x_test, y_train, y_test",
             fits=_ends_with(".npz"),
         ),
-        Format("csv", f"{_HERE}.tables:load_csv", "a table of numbers", fits=_ends_with(".csv", ".tsv")),
+        Format("csv", f"{_HERE}.csv_files:load_csv", "a table of numbers", fits=_ends_with(".csv", ".tsv")),
         Format(
             "celeba",
             f"{_HERE}.celeba:load_celeba",
@@ -145,9 +145,9 @@ FORMATS: Registry[Format] = Registry(
         ),
         Format(
             "images",
-            f"{_HERE}.images:load_images",
+            f"{_HERE}.image_folders:load_images",
             "a folder of images; subfolders are labels, a CSV file in it attributes",
-            fits=f"{_HERE}.images:is_image_folder",
+            fits=f"{_HERE}.image_folders:is_image_folder",
         ),
     ],
 )
@@ -158,13 +158,16 @@ OBJECTS: Registry[Format] = Registry(
     "termwise.objects",
     [
         Format(
-            "array", f"{_HERE}.objects:load_array", "a Tensor or ndarray (N, ...)", fits=f"{_HERE}.objects:is_array"
+            "array",
+            f"{_HERE}.python_objects:load_array",
+            "a Tensor or ndarray (N, ...)",
+            fits=f"{_HERE}.python_objects:is_array",
         ),
         Format(
             "torch dataset",
-            f"{_HERE}.objects:load_torch",
+            f"{_HERE}.python_objects:load_torch",
             "a map-style torch Dataset of x or (x, label)",
-            fits=f"{_HERE}.objects:is_torch_dataset",
+            fits=f"{_HERE}.python_objects:is_torch_dataset",
         ),
     ],
 )

@@ -17,20 +17,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from termwise.data.annotations import Known
+from termwise.data.annotations import Annotations
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory, chunks
 from termwise.errors import BadData, UnknownName
 
 SHAPES = ("square", "ellipse", "heart")
 GRID = {"shape": 3, "scale": 6, "orientation": 40, "pos_x": 32, "pos_y": 32}
-CELLS = math.prod(GRID.values())
+GRID_SIZE = math.prod(GRID.values())
 SIDE = 64
 _REACH = 14  # pixels from the centre's own that a shape can touch: the largest radius is 13.6
 _LARGEST_HELD = 512 * 2**20  # bytes
 
 
-def factors_of(cells: Tensor) -> Tensor:
+def sprite_factors(cells: Tensor) -> Tensor:
     """Factor indices (B, 5) of grid cells (B,)."""
     columns = []
     for count in reversed(GRID.values()):
@@ -39,9 +39,9 @@ def factors_of(cells: Tensor) -> Tensor:
     return torch.stack(columns[::-1], dim=1)
 
 
-def render(cells: Tensor) -> Tensor:
+def render_sprites(cells: Tensor) -> Tensor:
     """The images of grid cells (B,), uint8 0 and 1 of shape (B, 1, 64, 64)."""
-    kind, scale, orientation, x, y = factors_of(cells).unbind(1)
+    kind, scale, orientation, x, y = sprite_factors(cells).unbind(1)
     size = 0.5 + 0.1 * scale
     offsets = torch.arange(-_REACH, _REACH + 1)
     dx = (offsets + 0.5 - (32 * x % 31 / 31).unsqueeze(1)) / size.unsqueeze(1)  # (B, 29)
@@ -91,30 +91,30 @@ _SINE = torch.tensor([math.sin(turn) for turn in _TURNS])
 
 
 @dataclass(frozen=True)
-class Rendered:
+class SpriteExamples:
     """The whole grid, drawn batch by batch."""
 
     shape: tuple[int, ...] = (1, SIDE, SIDE)
     in_memory: bool = False
 
     def __len__(self) -> int:
-        return CELLS
+        return GRID_SIZE
 
     def batches(self, order: Tensor, batch_size: int, drop_last: bool) -> Iterator[Tensor]:
         """The images of the cells of `order`."""
         for cells in chunks(order, batch_size, drop_last):
-            yield render(cells).to(torch.float32)
+            yield render_sprites(cells).to(torch.float32)
 
 
 @dataclass(frozen=True)
-class GridFactors:
+class SpriteFactors:
     """The factors of the whole grid, computed where they are asked for."""
 
     def __len__(self) -> int:
-        return CELLS
+        return GRID_SIZE
 
     def __getitem__(self, cells: Tensor, /) -> Tensor:
-        return factors_of(cells)
+        return sprite_factors(cells)
 
 
 def load_sprites(
@@ -141,8 +141,8 @@ def load_sprites(
         cells = cells[drawn.sort().values]
     names = tuple(GRID)
     if not in_memory:
-        positions = None if len(cells) == CELLS else cells
-        return Dataset("sprites", Rendered(), Known(factors=GridFactors(), factor_names=names), positions)
+        positions = None if len(cells) == GRID_SIZE else cells
+        return Dataset("sprites", SpriteExamples(), Annotations(factors=SpriteFactors(), factor_names=names), positions)
     if len(cells) * SIDE * SIDE > _LARGEST_HELD:
         raise BadData(
             f"sprites: expected at most {_LARGEST_HELD // SIDE**2} images to hold in memory, got {len(cells)}. "
@@ -150,8 +150,8 @@ def load_sprites(
         )
     images = torch.empty(len(cells), 1, SIDE, SIDE, dtype=torch.uint8)
     for kept, part in zip(images.split(1024), cells.split(1024), strict=True):
-        kept.copy_(render(part))
-    return Dataset("sprites", InMemory(images), Known(factors=factors_of(cells), factor_names=names))
+        kept.copy_(render_sprites(part))
+    return Dataset("sprites", InMemory(images), Annotations(factors=sprite_factors(cells), factor_names=names))
 
 
 def _restricted(factors: Mapping[str, Sequence[int | str]]) -> Tensor:

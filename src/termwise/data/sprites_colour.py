@@ -1,7 +1,7 @@
 """Sprites in colour: a creature with a face, whose ten binary attributes are known and can be changed one at a time.
 
 Example i of a seed has attributes a_j in {0, 1}, each 1 with probability 1/2, and continuous nuisances t_k uniform in
-[0, 1), all computed from (seed, i) alone. Two attributes follow another, PAIRS, with correlation rho:
+[0, 1), all computed from (seed, i) alone. Two attributes follow another, CORRELATED_PAIRS, with correlation rho:
 
     a_j = a_i with probability (1 + rho) / 2, else 1 - a_i;   all else is independent.
 
@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from termwise.data.annotations import Known
+from termwise.data.annotations import Annotations
 from termwise.data.binarize import uniform
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory, as_float, chunks
@@ -38,7 +38,7 @@ from termwise.errors import BadData
 
 ATTRIBUTES = ("large", "round", "warm", "day", "outline", "hat", "smile", "stripes", "tilted", "left")
 NUISANCES = ("size", "hue", "background", "angle", "across", "down")
-PAIRS = (("warm", "hat"), ("large", "outline"))  # the second follows the first
+CORRELATED_PAIRS = (("warm", "hat"), ("large", "outline"))  # the second follows the first
 _LARGEST_HELD = 2**30  # bytes
 _TOGETHER = 32  # images painted at once: more would leave the processor's cache
 _INK, _WHITE, _TONGUE = (0.08, 0.08, 0.12), (0.98, 0.98, 0.98), (0.45, 0.06, 0.12)
@@ -49,13 +49,13 @@ def scenes(seed: int, index: Tensor, correlation: float) -> tuple[Tensor, Tensor
     """What the examples at `index` (B,) show: attributes (B, 10) int64 of 0 and 1, and nuisances (B, 6) in [0, 1)."""
     drawn = uniform(seed, index, len(ATTRIBUTES) + len(NUISANCES))
     attributes = (drawn[:, : len(ATTRIBUTES)] < 0.5).to(torch.int64)
-    for first, second in PAIRS:
+    for first, second in CORRELATED_PAIRS:
         i, j = ATTRIBUTES.index(first), ATTRIBUTES.index(second)
         attributes[:, j] = attributes[:, i] ^ (drawn[:, j] >= (1 + correlation) / 2)
     return attributes, drawn[:, len(ATTRIBUTES) :]
 
 
-def render(attributes: Tensor, nuisances: Tensor, size: int = 64) -> Tensor:
+def render_creatures(attributes: Tensor, nuisances: Tensor, size: int = 64) -> Tensor:
     """The pictures of scenes, uint8 of shape (B, 3, size, size); a flipped attribute changes nothing beside."""
     parts = zip(attributes.split(_TOGETHER), nuisances.split(_TOGETHER), strict=True)
     return torch.cat([_painted(some, beside, size) for some, beside in parts])
@@ -124,7 +124,7 @@ def _rgb(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Painted:
+class CreatureExamples:
     """Examples 0 to `count` - 1 of a seed, painted batch by batch."""
 
     count: int
@@ -148,7 +148,7 @@ class Painted:
 
     def pixels(self, index: Tensor) -> Tensor:
         """The pictures at some positions (B,), uint8 of shape (B, 3, size, size)."""
-        return render(*scenes(self.seed, index, self.correlation), self.size)
+        return render_creatures(*scenes(self.seed, index, self.correlation), self.size)
 
 
 def load_sprites_colour(
@@ -168,17 +168,17 @@ def load_sprites_colour(
             "sprites-colour: expected count of 1 or more, size of 32 or more and correlation from -1 to 1, "
             f"got count={count}, size={size}, correlation={correlation}."
         )
-    painted = Painted(count, size, seed, float(correlation))
+    painted = CreatureExamples(count, size, seed, float(correlation))
     everything = torch.arange(count)
-    known = Known(attributes=scenes(seed, everything, correlation)[0], attribute_names=ATTRIBUTES)
+    annotations = Annotations(attributes=scenes(seed, everything, correlation)[0], attribute_names=ATTRIBUTES)
     if not in_memory:
-        return Dataset("sprites-colour", painted, known)
+        return Dataset("sprites-colour", painted, annotations)
     if count * math.prod(painted.shape) > _LARGEST_HELD:
         raise BadData(
             f"sprites-colour: expected at most {_LARGEST_HELD // math.prod(painted.shape)} pictures of this size to "
             f"hold in memory, got {count}. Take fewer, or leave in_memory out."
         )
-    held = torch.empty(count, *painted.shape, dtype=torch.uint8)
-    for kept, index in zip(held.split(1024), everything.split(1024), strict=True):
+    pixels = torch.empty(count, *painted.shape, dtype=torch.uint8)
+    for kept, index in zip(pixels.split(1024), everything.split(1024), strict=True):
         kept.copy_(painted.pixels(index))
-    return Dataset("sprites-colour", InMemory(held, 255.0), known)
+    return Dataset("sprites-colour", InMemory(pixels, 255.0), annotations)

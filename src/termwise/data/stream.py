@@ -26,7 +26,7 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Streamed:
+class StreamedExamples:
     """The examples of a reader, `workers` processes reading ahead (0: none)."""
 
     reader: Reader
@@ -73,12 +73,12 @@ class Streamed:
         return as_float(raw, self.divisor)
 
 
-def stream(reader: Reader, where: str, workers: int) -> Streamed:
+def stream(reader: Reader, where: str, workers: int) -> StreamedExamples:
     """The examples of a reader whose shape and range a few of them tell."""
     if workers < 0:
         raise BadData(f"{where}: expected num_workers of 0 or more, got {workers}.")
     probe = reader.read(spread(len(reader), 64).tolist())
-    return Streamed(reader, tuple(probe.shape[1:]), divisor_of(probe), where, workers)
+    return StreamedExamples(reader, tuple(probe.shape[1:]), divisor_of(probe), where, workers)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ out: a sigma, or a sum over dimensions, does not survive in them.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
+from termwise.data import ValueRange
 from termwise.errors import Refused, TermwiseError
 from termwise.models.draw import Drawable, innermost
 from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples
@@ -101,7 +101,7 @@ class Adapted:
                 f"encode() must give one code per example: {len(x)} went in, codes of {tuple(shape)} came out."
             )
         if self._decode is not None and self._likelihood is not None:
-            self._likelihood.check(_Values.of(x))
+            self._likelihood.check(ValueRange.of(x))
         codes = flat(posterior)
         _check_finite(codes)
         self._code_shape, self._example_shape, self._like = shape[1:], x.shape[1:], _tensor_of(codes, x)
@@ -153,19 +153,6 @@ class Adapted:
             raise Refused("The default prior takes its size from the codes: infer a batch first.")
         zero = self._like.new_zeros(size)
         return Independent(Normal(zero, torch.ones_like(zero), validate_args=False), 1, validate_args=False)
-
-
-@dataclass(frozen=True)
-class _Values:
-    """The values of a batch, as a likelihood asks for them."""
-
-    minimum: float
-    maximum: float
-    integer: bool
-
-    @classmethod
-    def of(cls, x: Tensor) -> "_Values":
-        return cls(float(x.min()), float(x.max()), bool((x == x.round()).all()))
 
 
 def _called(name: str, function: Callable[..., Any], given: Tensor, *context: Any) -> Any:

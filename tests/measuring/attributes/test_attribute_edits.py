@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 import termwise as tw
 from termwise.account.reading import reading_of
-from termwise.data.annotations import Known
+from termwise.data.annotations import Annotations
 from termwise.data.examples import InMemory
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.attributes import attribute_account, joined, vectors_of, with_attributes
@@ -41,7 +41,7 @@ def examples(count: int, seed: int, rho: float = 0.5) -> tw.Dataset:
     second = first ^ (torch.rand(count, generator=generator) >= (1 + rho) / 2)
     has = torch.stack([first, second], 1).long()
     x = has.float() @ EFFECTS + torch.randn(count, 3, generator=generator) / 2
-    return tw.Dataset("made", InMemory(x), Known(attributes=has, attribute_names=NAMES))
+    return tw.Dataset("made", InMemory(x), Annotations(attributes=has, attribute_names=NAMES))
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_a_judge_that_knows_too_little_is_refused(world):
 
 
 def labelled(**known) -> tuple[tw.Dataset, tw.Dataset]:
-    data = tw.Dataset("made", InMemory(torch.rand(8, 3)), Known(**known))
+    data = tw.Dataset("made", InMemory(torch.rand(8, 3)), Annotations(**known))
     return data.subset(torch.arange(5)), data.subset(torch.arange(5, 8))
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 import termwise as tw
-from termwise.data.annotations import Known
+from termwise.data.annotations import Annotations
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
 from termwise.errors import BadData, NonFiniteLoss, Refused, UnknownName
@@ -21,7 +21,7 @@ def images(count=400, shape=(1, 8, 8), split=True, **known):
     x[:, :, : shape[1] // 2] += 0.5 * attributes[:, 1].view(-1, 1, 1, 1)
     half = {"train": torch.arange(count // 2), "test": torch.arange(count // 2, count)} if split else {}
     known = known or {"attributes": attributes, "attribute_names": ("left", "top")}
-    return Dataset("halves", InMemory(x), Known(**known), splits=half)
+    return Dataset("halves", InMemory(x), Annotations(**known), splits=half)
 
 
 def test_attributes_are_learned_each_by_itself():
@@ -79,7 +79,7 @@ def test_a_turned_image_is_the_one_that_numpy_turns():
 
 def test_vectors_have_a_network_too():
     x = torch.randn(500, 3)
-    data = Dataset("signs", InMemory(x), Known(labels=(x[:, 0] > 0).long()))
+    data = Dataset("signs", InMemory(x), Annotations(labels=(x[:, 0] > 0).long()))
     classifier = train_classifier(data, steps=150, batch_size=64)
     assert classifier.accuracy.value > 0.9
     assert classifier.accuracy.n == 100

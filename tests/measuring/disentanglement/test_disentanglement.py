@@ -10,7 +10,7 @@ from torch.distributions import Independent, Laplace, Normal, TanhTransform, Tra
 import termwise as tw
 from helpers.factor_codes import grid
 from termwise.data import Dataset
-from termwise.data.annotations import Known
+from termwise.data.annotations import Annotations
 from termwise.data.examples import InMemory
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.disentanglement import Score, disentanglement, factors_from
@@ -23,7 +23,7 @@ WITHOUT_FACTORS = {"gaussian_tc_of_means", "gaussian_tc_of_aggregate"}
 
 
 def data_of(x, factors=None, names=(), labels=None):
-    return Dataset("known", InMemory(x), Known(labels=labels, factors=factors, factor_names=names))
+    return Dataset("known", InMemory(x), Annotations(labels=labels, factors=factors, factor_names=names))
 
 
 def sized(*sizes, copies):

@@ -8,7 +8,7 @@ import termwise as tw
 from helpers.factor_codes import grid, perfect, random
 from termwise.account.readings import READINGS
 from termwise.data import Dataset
-from termwise.data.annotations import Known
+from termwise.data.annotations import Annotations
 from termwise.data.examples import InMemory
 from termwise.errors import Refused, UnknownName
 from termwise.measuring.disentanglement import METRICS, Encodings, Metric, Scale, Score, disentanglement
@@ -137,7 +137,7 @@ def test_one_row_from_outside_makes_a_metric_known(monkeypatch):
     METRICS.add(Metric.on_parts("correlation", correlation, estimator="Pearson's", bias="sees lines only"))
     factors = grid(2, 3, copies=20)
     x = torch.tensor(factors.index, dtype=torch.float32)
-    data = Dataset("toy", InMemory(x), Known(factors=torch.tensor(factors.index), factor_names=("a", "b")))
+    data = Dataset("toy", InMemory(x), Annotations(factors=torch.tensor(factors.index), factor_names=("a", "b")))
     model = tw.adapt(encode=lambda x: (x, torch.full_like(x, -4.0)))
     reading = disentanglement(model, data, metrics=["correlation"])["correlation"]
     assert reading.value == pytest.approx(1) and reading.unit == "score"

@@ -6,7 +6,7 @@ from torch import nn
 from torch.distributions import Independent, Normal
 
 import termwise as tw
-from termwise.data.annotations import Known
+from termwise.data.annotations import Annotations
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
 from termwise.errors import BadData, Refused
@@ -138,7 +138,7 @@ def striped(count, seed):
     x = 0.2 * torch.rand(count, 1, 8, 8, generator=generator)
     x[labels == 1, :, ::2] += 0.7
     x[labels == 0, :, :, ::2] += 0.7
-    return Dataset("stripes", InMemory(x), Known(labels=labels))
+    return Dataset("stripes", InMemory(x), Annotations(labels=labels))
 
 
 def test_features_are_learned_where_none_are_given_and_blur_costs_precision():

@@ -1,7 +1,6 @@
 """Likelihoods: densities against scipy and scikit-learn, what is learned, and which data each refuses."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import given, strategies as st
 from scipy import stats
 from sklearn.metrics import log_loss
 
+from termwise.data import ValueRange
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.models.likelihoods import (
     Bernoulli,
@@ -20,13 +20,6 @@ from termwise.models.likelihoods import (
 )
 
 SHAPES = [(3, 1, 4, 4), (3, 6)]
-
-
-@dataclass(frozen=True)
-class Values:
-    minimum: float
-    maximum: float
-    integer: bool
 
 
 def doubles(*shape: int) -> torch.Tensor:
@@ -146,11 +139,11 @@ def test_a_perfect_reconstruction_meets_the_floor_of_the_optimal_sigma():
 @pytest.mark.parametrize(
     ("spec", "values", "advice"),
     [
-        ("bernoulli", Values(0, 255, True), "these run 0 to 255.*Rescale the data, or choose likelihood 'normal'"),
-        ("bernoulli", Values(-1, 1, False), "these run -1 to 1"),
-        ("categorical:4", Values(0, 4, True), "whole numbers, 0 to 3; the data has whole.*Say 'categorical:5'"),
-        ("categorical:4", Values(-1, 3, True), "Recode the data as 0, 1, 2"),
-        ("categorical:4", Values(0, 1, False), "the data has fractions.*Recode the data"),
+        ("bernoulli", ValueRange(0, 255, True), "these run 0 to 255.*Rescale the data, or choose likelihood 'normal'"),
+        ("bernoulli", ValueRange(-1, 1, False), "these run -1 to 1"),
+        ("categorical:4", ValueRange(0, 4, True), "whole numbers, 0 to 3; the data has whole.*Say 'categorical:5'"),
+        ("categorical:4", ValueRange(-1, 3, True), "Recode the data as 0, 1, 2"),
+        ("categorical:4", ValueRange(0, 1, False), "the data has fractions.*Recode the data"),
     ],
 )
 def test_data_that_a_likelihood_cannot_take_is_refused_with_what_to_do(spec, values, advice):
@@ -161,10 +154,10 @@ def test_data_that_a_likelihood_cannot_take_is_refused_with_what_to_do(spec, val
 @pytest.mark.parametrize(
     ("spec", "values"),
     [
-        ("bernoulli", Values(0, 1, False)),
-        ("categorical:4", Values(0, 3, True)),
-        ("normal:0.1", Values(-1e6, 1e6, False)),
-        ("laplace", Values(-1e6, 1e6, False)),
+        ("bernoulli", ValueRange(0, 1, False)),
+        ("categorical:4", ValueRange(0, 3, True)),
+        ("normal:0.1", ValueRange(-1e6, 1e6, False)),
+        ("laplace", ValueRange(-1e6, 1e6, False)),
     ],
 )
 def test_data_within_a_likelihoods_range_is_taken(spec, values):

@@ -61,7 +61,7 @@ def with_attributes(
         (('0', '7'), ['No attributes are known of this data; each of its labels was taken as one.'])
     """
     notes = []
-    annotations = train.known
+    annotations = train.annotations
     if annotations.attributes is None and annotations.labels is not None and train.labels is not None:
         classes = train.labels.unique()
         words = tuple(train.label_names[k] if train.label_names else str(k) for k in classes.tolist())
@@ -75,7 +75,7 @@ def with_attributes(
     for name in names or ():
         if name not in annotations.attribute_names:
             raise UnknownName("attribute", name, annotations.attribute_names)
-    parts = [replace(part, known=annotations) for part in (train, held_out)]
+    parts = [replace(part, annotations=annotations) for part in (train, held_out)]
     values = [part.attributes for part in parts]
     wrong = [
         not bool(((column == 0) | (column == 1)).all()) for column in torch.cat([v for v in values if v is not None]).T
@@ -95,7 +95,7 @@ def with_attributes(
         raise BadData(f"None of the attributes differs among the examples of both parts of {train.name}: {notes[-1]}")
     chosen = tuple(annotations.attribute_names[k] for k in kept)
     annotations = replace(annotations, attributes=Columns(annotations.attributes, kept), attribute_names=chosen)
-    return replace(train, known=annotations), replace(held_out, known=annotations), notes
+    return replace(train, annotations=annotations), replace(held_out, annotations=annotations), notes
 
 
 def joined(train: Dataset, held_out: Dataset) -> Dataset:

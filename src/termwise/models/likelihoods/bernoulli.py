@@ -5,8 +5,9 @@ from torch import Tensor
 from torch.distributions import Bernoulli as BernoulliDistribution, Distribution, Independent
 from torch.nn import functional as F
 
+from termwise.data import ValueRange
 from termwise.errors import BadData, UnknownName
-from termwise.models.likelihoods.likelihood import Likelihood, ValueRange
+from termwise.models.likelihoods.likelihood import Likelihood
 
 
 class _IndependentBernoulli(Independent):

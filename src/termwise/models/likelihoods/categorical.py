@@ -3,8 +3,9 @@
 from torch import Tensor
 from torch.distributions import Categorical as CategoricalDistribution, Distribution
 
+from termwise.data import ValueRange
 from termwise.errors import BadData, Refused
-from termwise.models.likelihoods.likelihood import Likelihood, ValueRange, over_examples
+from termwise.models.likelihoods.likelihood import Likelihood, over_examples
 
 
 class Categorical(Likelihood):

@@ -1,28 +1,9 @@
 """What a likelihood is: a module that turns a decoder's output into p(x|z), and says which data it can take."""
 
-from typing import Protocol
-
 from torch import nn
 from torch.distributions import Distribution, Independent
 
-
-class ValueRange(Protocol):
-    """The range of the values that a data set's examples take."""
-
-    @property
-    def minimum(self) -> float:
-        """The smallest value of any example."""
-        ...
-
-    @property
-    def maximum(self) -> float:
-        """The largest value of any example."""
-        ...
-
-    @property
-    def integer(self) -> bool:
-        """Whether all values are whole numbers."""
-        ...
+from termwise.data import ValueRange
 
 
 class Likelihood(nn.Module):

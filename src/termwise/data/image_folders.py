@@ -13,12 +13,12 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from termwise.data.annotations import Known, attributes_from, labels_from
-from termwise.data.arrays import MEMORY_LIMIT
+from termwise.data.annotations import Annotations, attribute_values, label_codes
+from termwise.data.array_files import MEMORY_LIMIT
+from termwise.data.csv_files import read_rows
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
-from termwise.data.stream import Streamed
-from termwise.data.tables import read_rows
+from termwise.data.stream import StreamedExamples
 from termwise.errors import BadData
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"))
@@ -78,8 +78,8 @@ class ImageFiles:
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             yield from pool.map(self.one, range(len(self)))
 
-    def held(self, shape: tuple[int, ...]) -> Tensor:
-        """All of them, which have this shape (C, H, W), as one tensor."""
+    def pixels(self, shape: tuple[int, ...]) -> Tensor:
+        """All images, which have this shape (C, H, W), as one tensor (N, C, H, W)."""
         pixels = torch.empty(len(self), *shape, dtype=torch.uint8)
         for position, image in enumerate(self.decoded()):
             pixels[position] = image
@@ -139,10 +139,11 @@ def load_images(
         grey = _survey(paths, size, grey)
     files = ImageFiles(tuple(paths), size, grey)
     first = files.one(0)
-    known = _known(path, paths)
+    annotations = _annotations(path, paths)
     if len(paths) * first.numel() > memory_limit:
-        return Dataset(path.name, Streamed(files, tuple(first.shape), 255.0, str(path), num_workers), known)
-    return Dataset(path.name, InMemory(files.held(tuple(first.shape)), 255.0), known)
+        streamed = StreamedExamples(files, tuple(first.shape), 255.0, str(path), num_workers)
+        return Dataset(path.name, streamed, annotations)
+    return Dataset(path.name, InMemory(files.pixels(tuple(first.shape)), 255.0), annotations)
 
 
 def _survey(paths: Sequence[Path], size: int | None, grey: bool | None) -> bool:
@@ -160,20 +161,20 @@ def _survey(paths: Sequence[Path], size: int | None, grey: bool | None) -> bool:
     return all_grey if grey is None else grey
 
 
-def _known(folder: Path, paths: Sequence[Path]) -> Known:
+def _annotations(folder: Path, paths: Sequence[Path]) -> Annotations:
     """Labels from subfolders and attributes from a CSV file, where there are any."""
     labels: Tensor | None = None
     names: tuple[str, ...] = ()
     inside = [path.relative_to(folder).parts for path in paths]
     if all(len(parts) > 1 for parts in inside) and len({parts[0] for parts in inside}) > 1:
-        labels, names = labels_from(np.array([parts[0] for parts in inside]), str(folder))
+        labels, names = label_codes(np.array([parts[0] for parts in inside]), str(folder))
     tables = sorted(folder.glob("*.csv"))
     if len(tables) > 1:
         raise BadData(f"{folder}: expected one CSV file of attributes, got {', '.join(t.name for t in tables)}.")
     if not tables:
-        return Known(labels, names)
+        return Annotations(labels, names)
     columns, attributes = _attributes(tables[0], ["/".join(parts) for parts in inside])
-    return Known(labels, names, attributes=attributes, attribute_names=columns)
+    return Annotations(labels, names, attributes=attributes, attribute_names=columns)
 
 
 def _attributes(table: Path, images: Sequence[str]) -> tuple[tuple[str, ...], Tensor]:
@@ -195,7 +196,7 @@ def _attributes(table: Path, images: Sequence[str]) -> tuple[tuple[str, ...], Te
             image[column] = int(cell)
     if (values == 0).any() and (values == -1).any():
         raise BadData(f"{table}: expected 0 and 1, or -1 and 1, throughout, got both 0 and -1.")
-    return tuple(columns[1:]), attributes_from(values, str(table))
+    return tuple(columns[1:]), attribute_values(values, str(table))
 
 
 @contextmanager

@@ -11,15 +11,15 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset, TensorDataset
 
-from termwise.data.annotations import Known, Rows, attributes_from, factors_from, labels_from, names_for
+from termwise.data.annotations import Annotations, Rows, attribute_values, column_names, factor_indices, label_codes
 from termwise.data.dataset import Dataset
-from termwise.data.examples import hold, layout, numbers
+from termwise.data.examples import in_memory_examples, layout, numbers
 from termwise.data.stream import stream
 from termwise.errors import BadData
 
 
 @dataclass(frozen=True, eq=False)
-class Items:
+class ItemReader:
     """The x of a torch dataset whose items are x, or begin with it.
 
     Where an item is made with random numbers, they are seeded by the positions that are read, so that they are the
@@ -93,15 +93,15 @@ def load_array(
         attributes: Attributes (N, A): zeros and ones, or -1 and 1, or other numbers.
         attribute_names: A list of A names.
     """
-    factors = None if factors is None else factors_from(factors, name)
-    attributes = None if attributes is None else attributes_from(attributes, name)
-    known = Known(
+    factors = None if factors is None else factor_indices(factors, name)
+    attributes = None if attributes is None else attribute_values(attributes, name)
+    annotations = Annotations(
         factors=factors,
-        factor_names=names_for(factors, factor_names, "factor", name),
+        factor_names=column_names(factors, factor_names, "factor", name),
         attributes=attributes,
-        attribute_names=names_for(attributes, attribute_names, "attribute", name),
+        attribute_names=column_names(attributes, attribute_names, "attribute", name),
     )
-    return Dataset(name, hold(array, name), known)
+    return Dataset(name, in_memory_examples(array, name), annotations)
 
 
 def load_torch(dataset: TorchDataset, *, name: str | None = None, num_workers: int = 0) -> Dataset:
@@ -116,10 +116,10 @@ def load_torch(dataset: TorchDataset, *, name: str | None = None, num_workers: i
     """
     where = name or type(dataset).__name__
     if isinstance(dataset, TensorDataset):
-        held = load_array(dataset.tensors[0], name=where)
+        examples = in_memory_examples(dataset.tensors[0], where)
         second = dataset.tensors[1] if len(dataset.tensors) > 1 else None
-        known = Known(*labels_from(second, where)) if second is not None and _are_labels(second) else Known()
-        return Dataset(where, held.examples, known)
+        labelled = second is not None and _are_labels(second)
+        return Dataset(where, examples, Annotations(*label_codes(second, where)) if labelled else Annotations())
     try:
         n = len(dataset)  # type: ignore[arg-type]
     except TypeError:
@@ -128,13 +128,13 @@ def load_torch(dataset: TorchDataset, *, name: str | None = None, num_workers: i
         ) from None
     if n == 0:
         raise BadData(f"{where}: expected examples, got an empty dataset.")
-    return Dataset(where, stream(Items(dataset, where), where, num_workers), Known(_labels(dataset, where)))
+    return Dataset(where, stream(ItemReader(dataset, where), where, num_workers), Annotations(_labels(dataset, where)))
 
 
 def _labels(dataset: Any, where: str) -> Rows | None:
     targets = getattr(dataset, "targets", None)
     if targets is not None and _are_labels(targets) and len(targets) == len(dataset):
-        return labels_from(targets, where)[0]
+        return label_codes(targets, where)[0]
     with _seeded_by([0]):
         parts = _parts(dataset[0])
     return ItemLabels(dataset) if len(parts) > 1 and _are_labels([parts[1]]) else None

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from termwise.data.annotations import Known, attributes_from, factors_from, labels_from, names_for
+from termwise.data.annotations import Annotations, attribute_values, column_names, factor_indices, label_codes
 from termwise.data.dataset import Dataset
-from termwise.data.examples import hold, layout, numbers
+from termwise.data.examples import in_memory_examples, layout, numbers
 from termwise.data.stream import stream
 from termwise.errors import BadData
 
@@ -20,7 +20,7 @@ _BESIDE = ("labels", "y", "factors", "factor_names", "attributes", "attribute_na
 
 
 @dataclass(frozen=True)
-class Mapped:
+class MappedArray:
     """A .npy file that stays on disk, one row an example."""
 
     path: Path
@@ -31,7 +31,7 @@ class Mapped:
         return _numpy(self.path, mmap_mode="r")
 
     def __reduce__(self) -> tuple[Any, ...]:  # a worker maps the file again, rather than be sent it
-        return Mapped, (self.path,)
+        return MappedArray, (self.path,)
 
     def __len__(self) -> int:
         return len(self.array)
@@ -49,14 +49,14 @@ def load_npy(path: Path, *, memory_limit: int = MEMORY_LIMIT, num_workers: int =
         memory_limit: The bytes above which a file stays on disk, and is read batch by batch.
         num_workers: The number of processes that read ahead where it does.
     """
-    mapped = Mapped(path)
+    mapped = MappedArray(path)
     if not isinstance(mapped.array, np.ndarray):
         raise BadData(f"{path}: expected one array, got a .npz file. Call it .npz.")
     if mapped.array.ndim < 2 or mapped.array.size == 0:
         layout(torch.empty(mapped.array.shape), str(path))  # says what is wrong with the shape
     if path.stat().st_size > memory_limit:
         return Dataset(path.stem, stream(mapped, str(path), num_workers))
-    return Dataset(path.stem, hold(_numpy(path), str(path)))
+    return Dataset(path.stem, in_memory_examples(_numpy(path), str(path)))
 
 
 def load_npz(path: Path) -> Dataset:
@@ -74,18 +74,18 @@ def load_npz(path: Path) -> Dataset:
             raise BadData(f"{where}: expected an array named x, got {', '.join(sorted(arrays)) or 'none'}.")
         arrays["x"] = arrays[others[0]]
     y = arrays.get("labels", arrays.get("y"))
-    labels, label_names = (None, ()) if y is None else labels_from(y, where)
-    factors = factors_from(arrays["factors"], where) if "factors" in arrays else None
-    attributes = attributes_from(arrays["attributes"], where) if "attributes" in arrays else None
-    known = Known(
+    labels, label_names = (None, ()) if y is None else label_codes(y, where)
+    factors = factor_indices(arrays["factors"], where) if "factors" in arrays else None
+    attributes = attribute_values(arrays["attributes"], where) if "attributes" in arrays else None
+    annotations = Annotations(
         labels,
         label_names,
         factors,
-        names_for(factors, arrays.get("factor_names"), "factor", where),
+        column_names(factors, arrays.get("factor_names"), "factor", where),
         attributes,
-        names_for(attributes, arrays.get("attribute_names"), "attribute", where),
+        column_names(attributes, arrays.get("attribute_names"), "attribute", where),
     )
-    return Dataset(path.stem, hold(arrays["x"], where), known, splits=splits)
+    return Dataset(path.stem, in_memory_examples(arrays["x"], where), annotations, splits=splits)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

@@ -7,14 +7,14 @@ from uuid import uuid4
 
 import numpy as np
 
-from termwise.data.arrays import Mapped
+from termwise.data.array_files import MappedArray
 from termwise.errors import BadData
 
 
 def is_written(path: Path) -> bool:
     """Whether a file is there and can be mapped whole."""
     try:
-        return isinstance(Mapped(path).array, np.ndarray)
+        return isinstance(MappedArray(path).array, np.ndarray)
     except BadData:
         return False
 

@@ -1,4 +1,4 @@
-"""IDX, the format of MNIST and its kin: a big-endian header, then numbers; plain or gzipped.
+"""IDX files, the format of MNIST and of its likes: a big-endian header, then numbers; plain or gzipped.
 
 The header is two zero bytes, a type code, the number of dimensions, and each dimension in four bytes.
 """
@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from termwise.data.annotations import Known
+from termwise.data.annotations import Annotations
 from termwise.data.dataset import Dataset
-from termwise.data.examples import hold
+from termwise.data.examples import in_memory_examples
 from termwise.errors import BadData
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -38,11 +38,11 @@ def is_idx(path: Path) -> bool:
 
 def usual_files(folder: Path) -> dict[str, Path]:
     """The image files with the usual names, as "train" and "test"."""
-    found = {}
+    files = {}
     for path in sorted(folder.iterdir(), reverse=True):  # a plain file is preferred to its gzipped twin
         if (match := _USUAL.search(path.name)) and path.is_file():
-            found["train" if match[1] == "train" else "test"] = path
-    return found
+            files["train" if match[1] == "train" else "test"] = path
+    return files
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -80,14 +80,15 @@ def load_idx(path: Path) -> Dataset:
                 "Pass the file of images; its labels are found beside it."
             )
     labels = [_labels_beside(file, len(arrays[name])) for name, file in files.items()]
-    known = [part for part in labels if part is not None]
-    whole = hold(np.concatenate(list(arrays.values())), str(path))
+    present = [part for part in labels if part is not None]
+    annotations = Annotations(torch.cat(present) if len(present) == len(labels) else None)
+    whole = in_memory_examples(np.concatenate(list(arrays.values())), str(path))
     splits = {}
     if len(arrays) == 2:
         positions = torch.arange(len(whole)).split([len(array) for array in arrays.values()])
         splits = dict(zip(arrays, positions, strict=True))
     name = path.name if path.is_dir() else path.name.removesuffix(".gz")
-    return Dataset(name, whole, Known(torch.cat(known) if len(known) == len(labels) else None), splits=splits)
+    return Dataset(name, whole, annotations, splits=splits)
 
 
 def _labels_beside(images: Path, n: int) -> torch.Tensor | None:

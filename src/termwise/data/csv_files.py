@@ -1,4 +1,4 @@
-"""Tables of numbers: CSV and its kin."""
+"""Tables of numbers in files: values parted by commas, semicolons or tabs."""
 
 import csv
 import math
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from termwise.data.annotations import Known, labels_from
+from termwise.data.annotations import Annotations, label_codes
 from termwise.data.dataset import Dataset
-from termwise.data.examples import hold
+from termwise.data.examples import in_memory_examples
 from termwise.errors import BadData, UnknownName
 
 
@@ -46,12 +46,12 @@ def load_csv(path: Path, *, labels: str | None = None) -> Dataset:
             f"{path}, line {number}, column {rest[fault]!r}: expected a finite number, got {cells[fault]!r}. "
             "Fill or remove it; a column of labels is taken off with labels=."
         )
-    known = Known()
+    annotations = Annotations()
     if column is not None:
         words = [cells[column].strip() for _, cells in lines]
         whole = all(_is_whole(word) for word in words)
-        known = Known(*labels_from(np.array([int(word) for word in words] if whole else words), str(path)))
-    return Dataset(path.stem, hold(x, str(path)), known)
+        annotations = Annotations(*label_codes(np.array([int(word) for word in words] if whole else words), str(path)))
+    return Dataset(path.stem, in_memory_examples(x, str(path)), annotations)
 
 
 def read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

@@ -10,8 +10,8 @@ from termwise.data.annotations import Annotations
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
 from termwise.errors import BadData, Refused
-from termwise.measuring.quality import frechet_distance, kernel_distance, overlap, sample_quality
-from termwise.measuring.quality.comparison import compared
+from termwise.measuring.quality import FeatureClouds, frechet_distance, kernel_distance, overlap, sample_quality
+from termwise.measuring.quality.measures import measure_clouds
 from termwise.worlds import LinearGaussian
 
 NAMES = (
@@ -45,7 +45,10 @@ def test_readings_are_the_measures_of_all_samples_and_all_real_examples():
 def test_errors_of_the_overlap_are_those_of_many_draws():
     """Over 60 draws, whose standard deviation is itself known to a tenth."""
     draws = [
-        {reading.name: reading for reading in compared(clouds(400, i, 1.3), clouds(400, 1000 + i), "x", 3)}
+        {
+            reading.name: reading
+            for reading in measure_clouds(FeatureClouds(clouds(400, i, 1.3), clouds(400, 1000 + i), "x", 3))
+        }
         for i in range(60)
     ]
     for name in ("precision", "recall", "density", "coverage"):

@@ -1,4 +1,4 @@
-"""What is judged, in batches: samples of a model, its reconstructions, or anything of the right shape."""
+"""Examples to be judged, in batches: samples of a model, its reconstructions, or anything of the right shape."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,7 +12,7 @@ from termwise.models.draw import Drawable, expected_example
 from termwise.models.passes import DataPass
 
 
-def checked(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Iterator[Tensor]:
+def checked_batches(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Iterator[Tensor]:
     """The same batches, float32, once each has shown to be of examples of this shape.
 
     Raises:
@@ -27,17 +27,19 @@ def checked(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Iterator[Tenso
         yield x.detach().float()
 
 
-def sampled(model: Drawable, count: int, noise: bool, batch_size: int, device: torch.device | str) -> Iterator[Tensor]:
-    """`count` examples at codes from the prior."""
+def sample_batches(
+    model: Drawable, count: int, noise: bool, batch_size: int, device: torch.device | str
+) -> Iterator[Tensor]:
+    """Samples, `count` in all, at codes from the prior."""
     for start in range(0, count, batch_size):
         z = model.prior_law().sample(torch.Size([min(batch_size, count - start)])).to(device)
         yield _example(model.generate(z, None), noise)
 
 
-def reconstructed(
+def reconstruction_batches(
     model: Drawable, data: Dataset, noise: bool, batch_size: int, device: torch.device | str
 ) -> Iterator[Tensor]:
-    """Every example at a code from its posterior."""
+    """Reconstructions of every example, at a code from its posterior."""
     for draw in DataPass(model, data, batch_size, device)():
         yield _example(draw.likelihood, noise)
 

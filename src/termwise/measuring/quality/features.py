@@ -17,37 +17,37 @@ FeatureFunction = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """N examples, float64, on the CPU.
+class Features:
+    """The features and the sharpness of N examples, float64, on the CPU.
 
     Attributes:
-        features: Shape (N, F).
-        sharpness: Shape (N,); None where they are no images.
+        values: The features, shape (N, F).
+        sharpness: Each image's, shape (N,); None where they are no images.
     """
 
-    features: Tensor
+    values: Tensor
     sharpness: Tensor | None
 
     def __len__(self) -> int:
-        return len(self.features)
+        return len(self.values)
 
-    def and_also(self, other: "Seen") -> "Seen":
+    def and_also(self, other: "Features") -> "Features":
         """These, and then the others."""
         sharpness = None
         if self.sharpness is not None and other.sharpness is not None:
             sharpness = torch.cat([self.sharpness, other.sharpness])
-        return Seen(torch.cat([self.features, other.features]), sharpness)
+        return Features(torch.cat([self.values, other.values]), sharpness)
 
-    def rows(self, rows: Tensor) -> "Seen":
+    def rows(self, rows: Tensor) -> "Features":
         """Some of them, or all in another order."""
-        return Seen(self.features[rows], None if self.sharpness is None else self.sharpness[rows])
+        return Features(self.values[rows], None if self.sharpness is None else self.sharpness[rows])
 
 
-def seen_by(features: FeatureFunction, batches: Iterable[Tensor], device: torch.device | str) -> Seen:
-    """All examples, in order; a network is left as it was.
+def extract_features(network: FeatureFunction, batches: Iterable[Tensor], device: torch.device | str) -> Features:
+    """The features of all examples, in order; a network is left as it was.
 
     Args:
-        features: A classifier, whose own features are taken, or any network or function.
+        network: A classifier, whose own features are taken, or any network or function.
         batches: The examples, shape (B, *shape) each.
         device: Where the network is.
 
@@ -55,25 +55,25 @@ def seen_by(features: FeatureFunction, batches: Iterable[Tensor], device: torch.
         Refused: It gives something else.
         BadData: Some features are not finite.
     """
-    function = features.features if isinstance(features, Classifier) else features
+    function = network.features if isinstance(network, Classifier) else network
     rows, sharp = [], []
-    with evaluating(features) if isinstance(features, nn.Module) else nullcontext(), torch.no_grad():
+    with evaluating(network) if isinstance(network, nn.Module) else nullcontext(), torch.no_grad():
         for x in batches:
-            found = function(x.to(device))
-            if not isinstance(found, Tensor) or found.dim() < 2 or len(found) != len(x):
-                got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+            values = function(x.to(device))
+            if not isinstance(values, Tensor) or values.dim() < 2 or len(values) != len(x):
+                got = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else f"a {type(values).__name__}"
                 raise Refused(f"Features must be (B, F) for examples of shape {tuple(x.shape)}; got {got}.")
-            rows.append(found.flatten(1).double().cpu())
+            rows.append(values.flatten(1).double().cpu())
             if x.dim() == 4 and min(x.shape[-2:]) >= 3:
                 sharp.append(sharpness(x).double().cpu())
     gathered = torch.cat(rows)
     if not bool(gathered.isfinite().all()):
         raise BadData("Some features are not finite: look for such numbers in the samples, or in the network.")
-    return Seen(gathered, torch.cat(sharp) if sharp else None)
+    return Features(gathered, torch.cat(sharp) if sharp else None)
 
 
-def name_of(features: FeatureFunction) -> str:
-    """What to call the features, in words."""
-    if isinstance(features, Classifier):
-        return f"features of {features}"
-    return f"features by {getattr(features, '__name__', type(features).__name__)}"
+def describe_features(network: FeatureFunction) -> str:
+    """What to call the features of a network, in words."""
+    if isinstance(network, Classifier):
+        return f"features of {network}"
+    return f"features by {getattr(network, '__name__', type(network).__name__)}"

@@ -22,12 +22,18 @@ GROUPS = 20
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
-    """FD of features a, shape (M, F), and b, shape (N, F), in squared units of the features; biased upwards."""
-    return between(Moments.of(a), Moments.of(b))
+    """FD of features a, shape (M, F), and b, shape (N, F), in squared units of the features; biased upwards.
+
+    Example:
+        >>> a = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]])
+        >>> round(frechet_distance(a, a + 1), 6)  # one covariance, means apart by (1, 1)
+        2.0
+    """
+    return between(MomentSums.of(a), MomentSums.of(b))
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class MomentSums:
     """Sums over examples, float64, about some origin: count, sum, shape (F,), and sum of squares, (F, F)."""
 
     count: int
@@ -35,29 +41,29 @@ class Moments:
     squares: Tensor
 
     @classmethod
-    def of(cls, x: Tensor, origin: Tensor | float = 0.0) -> "Moments":
+    def of(cls, x: Tensor, origin: Tensor | float = 0.0) -> "MomentSums":
         """The sums of features x, shape (N, F)."""
         x = x.double() - origin
         return cls(len(x), x.sum(0), x.T @ x)
 
-    def __add__(self, other: "Moments") -> "Moments":
-        return Moments(self.count + other.count, self.total + other.total, self.squares + other.squares)
+    def __add__(self, other: "MomentSums") -> "MomentSums":
+        return MomentSums(self.count + other.count, self.total + other.total, self.squares + other.squares)
 
-    def __sub__(self, other: "Moments") -> "Moments":
-        return Moments(self.count - other.count, self.total - other.total, self.squares - other.squares)
+    def __sub__(self, other: "MomentSums") -> "MomentSums":
+        return MomentSums(self.count - other.count, self.total - other.total, self.squares - other.squares)
 
     @property
     def mean(self) -> Tensor:
-        """m, shape (F,)."""
+        """The mean of the features, m, shape (F,)."""
         return self.total / self.count
 
     @property
     def covariance(self) -> Tensor:
-        """C, shape (F, F), unbiased."""
+        """The covariance of the features, C, shape (F, F), unbiased."""
         return (self.squares - torch.outer(self.mean, self.total)) / (self.count - 1)
 
 
-def between(a: Moments, b: Moments) -> float:
+def between(a: MomentSums, b: MomentSums) -> float:
     """FD of two sets of moments about the same origin.
 
     The root's trace is taken from the eigenvalues of a symmetric product, which are real and not below zero, where the
@@ -91,7 +97,7 @@ def jackknifed(a: Tensor, b: Tensor, groups: int = GROUPS) -> Frechet:
     if min(len(a), len(b)) < 2 * groups:
         raise BadData(f"A Fréchet distance needs {2 * groups} examples or more on either side, got {len(a)}, {len(b)}.")
     origin = b.double().mean(0)
-    parts = [[Moments.of(part, origin) for part in x.tensor_split(groups)] for x in (a, b)]
+    parts = [[MomentSums.of(part, origin) for part in x.tensor_split(groups)] for x in (a, b)]
     whole_a, whole_b = (sum(some[1:], some[0]) for some in parts)
     value = between(whole_a, whole_b)
     without = [between(whole_a - part_a, whole_b - part_b) for part_a, part_b in zip(*parts, strict=True)]

@@ -35,6 +35,11 @@ def kernel_distance(x: Tensor, y: Tensor) -> KernelDistance:
 
     Raises:
         BadData: Fewer than two examples on either side.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [0.0]])
+        >>> kernel_distance(x, x + 1).value  # 1 + 8 - 2, the cubes of 1, 2 and 1 among them and across
+        7.0
     """
     x, y, m, n = x.double(), y.double(), len(x), len(y)
     if min(m, n) < 2:

@@ -17,13 +17,25 @@ from torch import Tensor
 from termwise.errors import BadData
 
 NAMES = ("precision", "recall", "density", "coverage")
+"""The names of the four, as `Overlap` and the readings have them."""
+
 BLOCK = 128
-ROUNDING = 1e-12  # of the squared sizes: within it two points are one, so that a copy is in a ball of radius 0
+"""How many samples are compared with all real examples at a time."""
+
+ROUNDING = 1e-12
+"""A share of the squared sizes within which two points are one, so that a copy is in a ball of radius 0."""
 
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
-    """The four by example: precision and density of samples, shape (M,), recall and coverage of real ones, (N,)."""
+    """Precision, recall, density and coverage by example: of samples, shape (M,), or of real ones, (N,).
+
+    Attributes:
+        precision: Whether a sample lies in a real neighbourhood, shape (M,).
+        recall: Whether a real example lies in a neighbourhood of the samples, shape (N,).
+        density: In how many real neighbourhoods a sample lies, over k, shape (M,).
+        coverage: Whether a real example's neighbourhood holds a sample, shape (N,).
+    """
 
     precision: Tensor
     recall: Tensor
@@ -41,6 +53,11 @@ def overlap(samples: Tensor, real: Tensor, neighbours: int = 5) -> Overlap:
 
     Raises:
         BadData: A cloud has not more examples than neighbours.
+
+    Example:
+        >>> real = torch.arange(10.0).view(-1, 1)
+        >>> overlap(torch.tensor([[0.2], [5.2], [90.0]]), real, neighbours=2).precision.tolist()
+        [1.0, 1.0, 0.0]
     """
     if not 0 < neighbours < min(len(samples), len(real)):
         raise BadData(
@@ -55,10 +72,10 @@ def overlap(samples: Tensor, real: Tensor, neighbours: int = 5) -> Overlap:
     recall, coverage = (torch.zeros(len(real), dtype=torch.bool, device=real.device) for _ in range(2))
     for some, radii in zip(samples.split(BLOCK), around_samples.split(BLOCK), strict=True):
         squared = _squared_distances(some, real)  # (B, N)
-        held = squared <= around_real
-        precision.append(held.any(1))
-        density.append(held.sum(1).double() / neighbours)
-        coverage |= held.any(0)
+        inside = squared <= around_real
+        precision.append(inside.any(1))
+        density.append(inside.sum(1).double() / neighbours)
+        coverage |= inside.any(0)
         recall |= (squared <= radii[:, None]).any(0)
     return Overlap(torch.cat(precision).double(), recall.double(), torch.cat(density), coverage.double())
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,20 +9,16 @@ from termwise.account.reading import Account, Reading, reading_of
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.classifier.classifier import Classifier, train_classifier
-from termwise.measuring.quality.comparison import LEAST, compared
-from termwise.measuring.quality.examples import checked, reconstructed, sampled
-from termwise.measuring.quality.features import FeatureFunction, Seen, name_of, seen_by
+from termwise.measuring.quality.diagnosis import diagnose
+from termwise.measuring.quality.examples import checked_batches, reconstruction_batches, sample_batches
+from termwise.measuring.quality.features import FeatureFunction, Features, describe_features, extract_features
 from termwise.measuring.quality.frechet import GROUPS
+from termwise.measuring.quality.measures import LEAST, FeatureClouds, measure_clouds
 from termwise.models.draw import Drawable
 from termwise.models.passes import Progress, apart, evaluating, own_randomness
 
 LIMIT = 10_000
-FEW = 10  # examples a feature, below which covariances are poorly known
-SHORT = 0.1  # of what real examples reach, before it is worth a sentence
-MEANINGS = {
-    "precision": "some of what is made is like no real example",
-    "recall": "some real examples are like nothing that is made",
-}
+"""How many real examples are used at most, where nothing else is asked for."""
 
 
 def sample_quality(
@@ -70,6 +65,14 @@ def sample_quality(
     Raises:
         BadData: Too few examples, or samples of another shape than the data's or not finite.
         Refused: Features of no such shape; or reconstructions of a tensor.
+
+    Example:
+        >>> import termwise as tw
+        >>> real = torch.randn(400, 2, generator=torch.Generator().manual_seed(0))
+        >>> samples = torch.randn(400, 2, generator=torch.Generator().manual_seed(1))
+        >>> account = sample_quality(samples, tw.load_data(real), features=torch.nn.Identity())
+        >>> account["density"].value > 0.8, account["density_of_real"].n
+        (True, 200)
     """
     if isinstance(samples, Tensor) and (reconstructions or noise or count is not None):
         raise Refused("A tensor of samples is judged as it is: leave reconstructions, noise and count to models.")
@@ -82,39 +85,42 @@ def sample_quality(
             f"{data.name}: quality at {neighbours} neighbours is measured against halves of the real data, {least} "
             f"examples or more each; got {min(there, limit or there)} in all. Give more, or ask for fewer neighbours."
         )
-    said: list[str] = []
+    notes: list[str] = []
     readings: list[Reading] = []
     if features is None:
         if train is None:
             data, train = _halves(data, apart(seed, "learning"))
-            said.append(f"Half of {data.name} taught the features and was left out, for want of other examples.")
+            notes.append(f"Half of {data.name} taught the features and was left out, for want of other examples.")
         features = train_classifier(train, steps=steps, seed=seed, device=device, progress=progress)
     if isinstance(features, Classifier):
         readings += [features.accuracy, features.majority]
     data = data.random_subset(limit, seed)
     halves = _halves(data, seed)
-    first, second = (seen_by(features, (batch.x for batch in half.batches(batch_size)), device) for half in halves)
+    first, second = (
+        extract_features(features, (batch.x for batch in half.batches(batch_size)), device) for half in halves
+    )
     with own_randomness(seed):
         if isinstance(samples, Tensor):
-            made = seen_by(features, checked(samples.split(batch_size), data.shape), device)
-            made = made.rows(torch.randperm(len(made)))
+            judged = extract_features(features, checked_batches(samples.split(batch_size), data.shape), device)
+            judged = judged.rows(torch.randperm(len(judged)))
         else:
             if reconstructions:
-                batches = reconstructed(samples, halves[0], noise, batch_size, device)
+                batches = reconstruction_batches(samples, halves[0], noise, batch_size, device)
             else:
-                batches = sampled(samples, count or len(data), noise, batch_size, device)
+                batches = sample_batches(samples, count or len(data), noise, batch_size, device)
             with evaluating(samples):
-                made = seen_by(features, checked(batches, data.shape), device)
+                judged = extract_features(features, checked_batches(batches, data.shape), device)
     real = second if reconstructions else first.and_also(second)
-    seen = name_of(features)
-    readings += _readings(made, real, seen, neighbours)
+    description = describe_features(features)
+    readings += _readings(judged, real, description, neighbours)
     readings += [
-        replace(reading, name=f"{reading.name}_of_real") for reading in _readings(first, second, seen, neighbours)
+        replace(reading, name=f"{reading.name}_of_real")
+        for reading in _readings(first, second, description, neighbours)
     ]
     what = "reconstructions" if reconstructions else "samples"
     about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint(), "made": what}
     account = Account({reading.name: reading for reading in readings}, data=about)
-    return replace(account, diagnosis=(*said, *_diagnosis(account, made.features.shape[1])))
+    return replace(account, diagnosis=(*notes, *diagnose(account, judged.values.shape[1])))
 
 
 def _halves(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
@@ -123,32 +129,9 @@ def _halves(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     return data.subset(order[: len(data) // 2]), data.subset(order[len(data) // 2 :])
 
 
-def _readings(made: Seen, real: Seen, seen: str, neighbours: int) -> list[Reading]:
-    readings = compared(made.features, real.features, seen, neighbours)
-    if made.sharpness is not None:
-        estimator = f"mean over {len(made)} images of the variance of their Laplacian"
-        readings += [reading_of(made.sharpness, "sharpness", estimator=estimator, bias="unbiased")]
+def _readings(judged: Features, real: Features, description: str, neighbours: int) -> list[Reading]:
+    readings = measure_clouds(FeatureClouds(judged.values, real.values, description, neighbours))
+    if judged.sharpness is not None:
+        estimator = f"mean over {len(judged)} images of the variance of their Laplacian"
+        readings += [reading_of(judged.sharpness, "sharpness", estimator=estimator, bias="unbiased")]
     return readings
-
-
-def _diagnosis(account: Account, features: int) -> list[str]:
-    """What a reader must know before these readings are believed, and what they say."""
-    said = []
-    least = min(account[f"frechet_distance{suffix}"].n for suffix in ("", "_of_real"))
-    if least < FEW * features:
-        said.append(
-            f"{least} examples are few for the covariances of {features} features: trust kernel_distance over "
-            "frechet_distance, or give more examples."
-        )
-    if "classifier_accuracy" in account:
-        right, usual = (float(np.mean(account[f"classifier_{name}"].value)) for name in ("accuracy", "majority"))
-        if right <= usual:
-            said.append(
-                f"The network of the features is right on {right:.3f} of new examples, the most frequent answer on "
-                f"{usual:.3f}: it learned nothing. Give features of your own."
-            )
-    for name, meaning in MEANINGS.items():
-        here, beside = (float(np.mean(account[f"{name}{suffix}"].value)) for suffix in ("", "_of_real"))
-        if here < beside - SHORT:
-            said.append(f"{name} is {here:.3f}, and {beside:.3f} of real examples: {meaning}.")
-    return said

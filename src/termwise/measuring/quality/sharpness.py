@@ -13,10 +13,15 @@ from termwise.errors import BadData
 
 
 def sharpness(x: Tensor) -> Tensor:
-    """Of images x, shape (B, C, H, W), sides of 3 or more: shape (B,), in squared units of the pixels.
+    """The sharpness of images x, shape (B, C, H, W), sides of 3 or more: shape (B,), in squared units of the pixels.
 
     Raises:
         BadData: These are no such images.
+
+    Example:
+        >>> checks = (torch.arange(6)[:, None] + torch.arange(6)) % 2.0
+        >>> sharpness(torch.stack([checks, torch.full((6, 6), 0.5)]).unsqueeze(1)).tolist()
+        [16.0, 0.0]
     """
     if x.dim() != 4 or min(x.shape[-2:]) < 3:
         raise BadData(f"Expected images of shape (B, C, H, W), H and W of 3 or more, got {tuple(x.shape)}.")

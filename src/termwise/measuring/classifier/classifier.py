@@ -27,7 +27,7 @@ from termwise.models.networks import PadTo
 from termwise.models.passes import Progress, own_randomness
 
 CHANNELS = (16, 32, 64, 128)
-"""Of the convolutions, each of which halves the sides; further ones have as many as the last."""
+"""The channels of the convolutions, each of which halves the sides; further ones have as many as the last."""
 
 HELD_OUT = 0.2
 """The part of the examples on which the accuracy is read, where the data set has no other part for it."""
@@ -47,6 +47,12 @@ class Classifier(nn.Module):
             number where the names exclude one another.
         majority: What always giving the most frequent answer would reach there, likewise.
         learned_from: The name of the data.
+
+    Example:
+        >>> import termwise as tw
+        >>> classifier = train_classifier(tw.load_data("digits", test=0.2), target="turns", hidden=16, steps=2)
+        >>> classifier.probabilities(torch.rand(3, 1, 8, 8)).shape  # upright, a quarter turn, ...
+        torch.Size([3, 4])
     """
 
     accuracy: Reading
@@ -61,7 +67,7 @@ class Classifier(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """What the layers see of examples x, shape (B, *shape): shape (B, F), in standard deviations of real ones."""
-        return (self._seen(x) - self.centre) / self.scale
+        return (self._layer_means(x) - self.centre) / self.scale
 
     def logits(self, x: Tensor) -> Tensor:
         """One logit a name, shape (B, A): an attribute is judged present where its logit is above 0."""
@@ -70,19 +76,19 @@ class Classifier(nn.Module):
     def standardise(self, x: Tensor) -> None:
         """Let the features have mean 0 and variance 1 on examples x, shape (N, *shape), where they vary there."""
         with torch.no_grad():
-            seen = torch.cat([self._seen(some) for some in x.split(512)])
-        spread = seen.std(0)
-        self.centre, self.scale = seen.mean(0), torch.where(spread > 0, spread, 1.0)
+            means = torch.cat([self._layer_means(some) for some in x.split(512)])
+        spread = means.std(0)
+        self.centre, self.scale = means.mean(0), torch.where(spread > 0, spread, 1.0)
 
-    def _seen(self, x: Tensor) -> Tensor:
-        seen = []
+    def _layer_means(self, x: Tensor) -> Tensor:
+        means = []
         for layer in self.body:
             x = layer(x)
-            seen.append(x.mean((2, 3)) if x.dim() == 4 else x)
-        return torch.cat(seen, 1)
+            means.append(x.mean((2, 3)) if x.dim() == 4 else x)
+        return torch.cat(means, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The logits."""
+        """The logits, one a name, of examples x, as `logits` gives them."""
         return self.logits(x)
 
     def probabilities(self, x: Tensor) -> Tensor:
@@ -140,6 +146,15 @@ def train_classifier(
         UnknownName: No such target.
         BadData: The data do not have it, or not in a form that can be learned.
         NonFiniteLoss: It diverged.
+
+    Example:
+        >>> import termwise as tw
+        >>> digits = tw.load_data("digits", test=0.2)
+        >>> classifier = train_classifier(digits, hidden=16, steps=20)
+        >>> classifier.target, len(classifier.names)
+        ('labels', 10)
+        >>> classifier.accuracy.value > classifier.majority.value
+        True
     """
     if min(hidden, steps) < 1 or batch_size < 2:
         raise Refused(
@@ -149,7 +164,7 @@ def train_classifier(
     target = target_of(data) if target is None else target
     if target not in TARGETS:
         raise UnknownName("target of a classifier", target, TARGETS)
-    train, held_out = _parts(data, seed)
+    train, held_out = _learning_parts(data, seed)
     task, asked = TARGETS[target](train, train), TARGETS[target](held_out, train)
     with own_randomness(seed), torch.enable_grad():
         head = nn.Linear(hidden, len(task.names))
@@ -169,7 +184,7 @@ def train_classifier(
                 progress("classifier", (step + 1) / steps)
         classifier.eval().requires_grad_(False)
         classifier.standardise(train.subset(spread(len(train), STANDARD)).tensor().to(device))
-        right, usual = _judged(classifier, held_out, asked, task.usual, device)
+        right, usual = _answers_right(classifier, held_out, asked, task.usual, device)
     estimator = f"share of right answers on {held_out.name}, {len(held_out)} examples that it did not learn from"
     about = {"estimator": estimator, "bias": "unbiased"}
     classifier.accuracy = reading_of(right, "classifier_accuracy", **about)
@@ -177,7 +192,7 @@ def train_classifier(
     return classifier
 
 
-def _parts(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+def _learning_parts(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     """What to learn from, and what to be judged on."""
     other = next((name for name in ("test", "validation") if name in data.splits), None)
     if other is not None and "train" in data.splits:
@@ -199,7 +214,7 @@ def _order(count: int, visits: int) -> Tensor:
     return torch.cat([torch.randperm(count) for _ in range(-(-visits // count))])[:visits]
 
 
-def _judged(
+def _answers_right(
     classifier: Classifier, data: Dataset, task: Task, usual: Tensor, device: torch.device | str
 ) -> tuple[Tensor, Tensor]:
     """Where the classifier is right, (N, A) or (N,), and where the most frequent answer is."""

@@ -17,7 +17,7 @@ class Task(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """One a logit."""
+        """The names of the answers, one a logit."""
 
     @property
     def exclusive(self) -> bool:
@@ -32,7 +32,7 @@ class Task(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class GivenAnswers:
     """Answers that are known of every example: (N, A) zeros and ones, or (N,) classes."""
 
     answers: Tensor
@@ -45,7 +45,7 @@ class Known:
 
     @property
     def usual(self) -> Tensor:
-        """The most frequent answer."""
+        """The most frequent answer, by attribute or of the classes."""
         return self.answers.mode(0).values
 
     def pose(self, x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,7 +91,7 @@ def _attributes(part: Dataset, train: Dataset) -> Task:
         raise BadData(
             f"All {len(train)} examples to learn from agree in {', '.join(never)}: leave these attributes out."
         )
-    return Known(answers, part.attribute_names)
+    return GivenAnswers(answers, part.attribute_names)
 
 
 def _labels(part: Dataset, train: Dataset) -> Task:
@@ -105,7 +105,7 @@ def _labels(part: Dataset, train: Dataset) -> Task:
     if strange:
         raise BadData(f"No example of {train.name} to learn from has label {', '.join(map(str, strange))}.")
     names = part.label_names
-    return Known(answers, tuple(names[k] if names else str(k) for k in classes.tolist()))
+    return GivenAnswers(answers, tuple(names[k] if names else str(k) for k in classes.tolist()))
 
 
 def _turns(part: Dataset, train: Dataset) -> Task:

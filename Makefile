@@ -1,13 +1,15 @@
 # make demo: train, measure and report on real digits.   make test: the tests.   make check: linters and types.
-# make test-adapters: pythae, scvi-tools and diffusers, in an environment of their own.
+# make docs: the documentation, in build/docs.   make test-adapters: pythae, scvi-tools and diffusers.
+# The last two make an environment of their own.
 PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?= dev
 ADAPTERS = .venv-adapters
+DOCS = .venv-docs
 BIN = $(VENV)/bin
 DEMO = runs/demo
 
-.PHONY: demo test test-adapters check wheel clean
+.PHONY: demo test test-adapters check docs wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/termwise train --config demo.toml --out $(DEMO) --overwrite
@@ -21,9 +23,14 @@ test-adapters:
 	OMP_NUM_THREADS=1 $(ADAPTERS)/bin/pytest tests/ready tests/models
 
 check: $(VENV)/ready
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/mypy
+
+docs:
+	$(MAKE) VENV=$(DOCS) EXTRAS=docs $(DOCS)/ready
+	$(DOCS)/bin/python docs/draw_architecture.py
+	$(DOCS)/bin/python -m sphinx -W --keep-going -q -c docs . build/docs
 
 wheel: $(VENV)/ready
 	$(BIN)/python -m build --wheel --no-isolation
@@ -41,4 +48,4 @@ $(VENV)/ready: pyproject.toml constraints/cpu.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(ADAPTERS) dist build runs/demo
+	rm -rf $(VENV) $(ADAPTERS) $(DOCS) dist build runs/demo

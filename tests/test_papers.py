@@ -1,12 +1,18 @@
 """What the papers beside the code say is so."""
 
+import importlib.util
+import inspect
 import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import termwise
+from termwise.models.likelihoods import LIKELIHOODS
 
 ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "termwise"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -35,3 +41,71 @@ def test_every_python_that_the_package_names_is_tested():
     (tested,) = re.findall(r"python: \[(.*)\]", (ROOT / ".github" / "workflows" / "test.yml").read_text())
     assert re.findall(r"[\d.]+", tested) == named
     assert named[0] == PROJECT["requires-python"].removeprefix(">=")
+
+
+def script(name: str):
+    """A script of docs/, imported."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return script("reference_pages")
+
+
+PAPERS = ["CONTRIBUTING.md", "docs/architecture.md"]
+
+
+def paths_named(text: str) -> list[str]:
+    """What stands in a text as code and is a path of a file or a folder; YOURS is a file that a reader is to write."""
+    named = re.findall(r"`([\w./-]+)`", text)
+    return [
+        name
+        for name in named
+        if re.search(r"\.(py|pyi|md|toml|txt|svg|yml|cff)$|^\w.*/$", name) and "YOURS" not in name
+    ]
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_every_path_that_a_paper_names_is_there(paper):
+    named = paths_named((ROOT / paper).read_text())
+    assert [name for name in named if not ((ROOT / name).exists() or (SOURCE / name).exists())] == []
+
+
+def test_paths_are_found_in_a_text():
+    text = "`terms/laws.py` and `worlds/`, but `Kernel`, `gap(2.0)`, `models/YOURS.py`, `1.5`; `a b/c.py`"
+    assert paths_named(text) == ["terms/laws.py", "worlds/"]
+
+
+def test_every_public_name_is_in_the_reference_once(reference):
+    names = [name for names in reference.exported().values() for name in names if name.count(".") == 1]
+    public = [name for name in termwise.__all__ if not inspect.ismodule(getattr(termwise, name))]
+    assert sorted(names) == sorted(f"termwise.{name}" for name in public)
+
+
+def test_every_name_of_a_room_is_in_the_reference(reference):
+    written = {name.rpartition(".")[2] for names in reference.exported().values() for name in names}
+    for room in reference.ROOMS:
+        assert set(getattr(getattr(termwise, room), "__all__", ())) <= written
+
+
+def test_the_groups_that_contributors_are_told_of_are_those_of_tables(reference):
+    named = re.findall(r"[`\"](termwise\.[a-z_]+)[`\"]", (ROOT / "CONTRIBUTING.md").read_text())
+    groups = [table.group for table in reference.registries().values()]
+    assert len(named) > 5 and set(named) <= set(groups)
+    assert len(groups) == len(set(groups)) and all(group.startswith("termwise.") for group in groups)
+
+
+def test_the_addition_from_outside_is_one(tmp_path, monkeypatch):
+    tables = re.findall(r"^(\w+)\.add\(", text := (ROOT / "CONTRIBUTING.md").read_text(), flags=re.MULTILINE)
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(LIKELIHOODS, "_rows", dict(LIKELIHOODS._rows))
+    assert tables == ["LIKELIHOODS"] and "cauchy" not in LIKELIHOODS
+    names = {}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), names)
+    assert names["run"].model.likelihood.spec == "cauchy:0.5"
+    assert dict(termwise.load_run("runs/cauchy").account) == dict(names["run"].account)

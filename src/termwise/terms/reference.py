@@ -66,12 +66,13 @@ class Reference(DistributionLaw):
             return draw.once(key, lambda: moment_matched_normal(draw.posterior, self.noises, self.full))
 
         def compute() -> Distribution:
+            points, which = draw.x.unique(dim=0, return_inverse=True)
+            repeated = 2 * len(points) <= len(draw)  # few examples: the moments of each are taken once
+            posterior = None if repeated else draw.posterior  # with its gradient, which other links ask for next
             with torch.no_grad():
-                points, which = draw.x.unique(dim=0, return_inverse=True)
-                if 2 * len(points) > len(draw):
-                    return _at(moment_matched_normal(draw.posterior, self.noises, self.full), slice(None))
-                alike = draw.model.infer(points)[0]  # few examples, repeated: the moments of each are taken once
-                return _at(moment_matched_normal(alike, self.noises, self.full), which)
+                law = draw.model.infer(points)[0] if posterior is None else posterior
+                moments = moment_matched_normal(law, self.noises, self.full)
+            return _at(moments, which if repeated else slice(None))
 
         return draw.standing(key, compute)
 

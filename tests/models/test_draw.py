@@ -150,17 +150,6 @@ def test_the_second_batch_of_another_draw_is_the_same_with_other_codes(model):
     assert not other.independent.z.equal(first.independent.z)
 
 
-@pytest.mark.parametrize("spec", ["bernoulli", "bernoulli-probabilities", "normal:0.3", "laplace:2", "categorical:4"])
-def test_the_law_of_some_rows_is_that_of_their_parameters(spec):
-    likelihood = likelihood_from(spec)
-    decoded = torch.rand(6, *likelihood.decoded_shape((3, 2))).clamp(0.1, 0.9)
-    x = torch.randint(2, (4, 3, 2)).float()
-    some, alone = rows(likelihood(decoded), slice(1, 5)), likelihood(decoded[1:5])
-    assert (some.batch_shape, some.event_shape) == (alone.batch_shape, alone.event_shape)
-    torch.testing.assert_close(some.log_prob(x), alone.log_prob(x))
-    torch.testing.assert_close(expected_example(some), expected_example(alone))
-
-
 def test_the_optimal_sigma_is_learnt_from_the_rows_alone():
     likelihood, alone = likelihood_from("normal:optimal").train(), likelihood_from("normal:optimal").train()
     decoded, x = torch.randn(6, 4), torch.randn(2, 4)

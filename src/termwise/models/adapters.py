@@ -222,9 +222,10 @@ def _likelihood(spec: str) -> Likelihood:
         return Bernoulli(given="probabilities")
     if spec == "bernoulli-logits":
         return Bernoulli(given="logits")
-    if spec in ("normal", "normal:learned", "normal:optimal"):
-        raise Refused(f"{spec!r} names no sigma, and only you know your model's. Say it: 'normal:0.1'.")
-    return likelihood_from(spec).eval()
+    likelihood = likelihood_from(spec)
+    if likelihood.state_dict():
+        raise Refused(f"{spec!r} names no sigma or scale, and only you know your model's. Say it, as in 'normal:0.1'.")
+    return likelihood.eval()
 
 
 def flat(distribution: Distribution, batch: int = 1) -> Distribution:

@@ -9,6 +9,7 @@ from termwise.models.networks import NETWORKS, build_bodies
 
 NAMES = list(NETWORKS)
 SHAPES = [(1, 8, 8), (3, 10, 13)]
+SHAPE = (1, 16, 16)
 
 
 def small(name: str) -> dict:
@@ -32,23 +33,23 @@ def test_bodies_are_of_the_shapes_that_are_asked_for(name, shape, classes):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_gradient_reaches_every_weight(name):
-    encoder, decoder = build_bodies(name, (1, 8, 8), 7, 2, (1, 8, 8), small(name))
-    (encoder(torch.rand(16, 1, 8, 8)).square().sum() + decoder(torch.randn(16, 2)).square().sum()).backward()
+    encoder, decoder = build_bodies(name, SHAPE, 7, 2, SHAPE, small(name))
+    (encoder(torch.rand(16, *SHAPE)).square().sum() + decoder(torch.randn(16, 2)).square().sum()).backward()
     for parameter in (*encoder.parameters(), *decoder.parameters()):
         assert parameter.grad is not None and parameter.grad.isfinite().all() and (parameter.grad != 0).any()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_examples_do_not_see_each_other_in_evaluation(name):
-    encoder, decoder = (body.eval() for body in build_bodies(name, (1, 8, 8), 7, 2, (1, 8, 8), small(name)))
-    x, z = torch.rand(5, 1, 8, 8), torch.randn(5, 2)
+    encoder, decoder = (body.eval() for body in build_bodies(name, SHAPE, 7, 2, SHAPE, small(name)))
+    x, z = torch.rand(5, *SHAPE), torch.randn(5, 2)
     torch.testing.assert_close(encoder(x)[2:3], encoder(x[2:3]))
     torch.testing.assert_close(decoder(z)[2:3], decoder(z[2:3]))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_with_it_is_loaded_as_it_was_saved(tmp_path, name):
-    model, x = VAE.build((1, 8, 8), 2, name, options=small(name)).eval(), torch.rand(3, 1, 8, 8)
+    model, x = VAE.build(SHAPE, 2, name, options=small(name)).eval(), torch.rand(3, *SHAPE)
     model.save_pretrained(tmp_path)
     loaded = VAE.from_pretrained(tmp_path)
     assert loaded.config() == model.config() and model.config()["network"] == {"name": name, "options": small(name)}
@@ -58,6 +59,6 @@ def test_a_model_with_it_is_loaded_as_it_was_saved(tmp_path, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_options_are_checked_before_anything_is_built(name):
     with pytest.raises(UnknownName, match=f"option of network '{name}' 'hiden'. Did you mean 'hidden'"):
-        build_bodies(name, (1, 8, 8), 7, 2, (1, 8, 8), {"hiden": 3})
+        build_bodies(name, SHAPE, 7, 2, SHAPE, {"hiden": 3})
     with pytest.raises(Refused, match=f"Network '{name}': hidden = 'wide' cannot be"):
-        build_bodies(name, (1, 8, 8), 7, 2, (1, 8, 8), {"hidden": "wide"})
+        build_bodies(name, SHAPE, 7, 2, SHAPE, {"hidden": "wide"})

@@ -67,10 +67,9 @@ def timed(measure: Callable[[Progress], Account]) -> tuple[Account, dict[str, fl
 
 
 def scalars(account: Account) -> dict[str, str]:
-    found = {name: reading for name, reading in account.items() if isinstance(reading.value, float)}
     return {
         name: f"{reading.value:.4f}" + ("" if reading.stderr is None else f" ± {reading.stderr:.4f}")
-        for name, reading in found.items()
+        for name, reading in account.overall.items()
     }
 
 
@@ -82,9 +81,8 @@ def metric_of(reading: str) -> str:
 def print_run(account: Account, seconds: Mapping[str, float]) -> None:
     rows = [(name, said, f"{seconds[metric_of(name)]:.1f}") for name, said in scalars(account).items()]
     print(table(("", "score", "seconds"), rows))
-    for name, reading in account.items():
-        if isinstance(reading.value, list):
-            print(f"{name}: {', '.join(f'{value:.3f}' for value in reading.value)}")
+    for name, reading in account.by_dimension.items():
+        print(f"{name}: {', '.join(f'{value:.3f}' for value in reading.value)}")
     print("\n".join(account.diagnosis))
 
 

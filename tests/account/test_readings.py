@@ -9,7 +9,8 @@ from rich.console import Console
 
 import termwise as tw
 from termwise.account import READINGS, ReadingRow, glossary
-from termwise.account.reading import Account, reading_of, reading_without_error
+from termwise.account.account import Account
+from termwise.account.reading import reading_of, reading_without_error
 from termwise.errors import UnknownName
 from termwise.report.card import model_card
 from termwise.report.curves import charts

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from termwise.account.reading import Account
+from termwise.account.account import Account
 from termwise.errors import Refused
 
 
@@ -41,16 +41,16 @@ def compare(accounts: Sequence[Account]) -> list[Comparison]:
     """Every scalar reading that any account has; differences where there are two."""
     if len(accounts) < 2:
         raise Refused(f"A comparison needs two accounts or more; got {len(accounts)}.")
-    names = dict.fromkeys(name for account in accounts for name in account)
-    scalar = [name for name in names if not any(isinstance(a[name].value, list) for a in accounts if name in a)]
-    return [_compared(name, accounts) for name in scalar]
+    return [
+        _compared(name, accounts) for name in dict.fromkeys(name for account in accounts for name in account.overall)
+    ]
 
 
 def _compared(name: str, accounts: Sequence[Account]) -> Comparison:
-    readings = [account.readings.get(name) for account in accounts]
-    values = tuple(None if r is None or isinstance(r.value, list) else r.value for r in readings)
-    stderrs = tuple(None if r is None or isinstance(r.stderr, list) else r.stderr for r in readings)
-    unit = next(r.unit for r in readings if r is not None)
+    readings = [account.overall.get(name) for account in accounts]
+    values = tuple(None if reading is None else reading.value for reading in readings)
+    stderrs = tuple(None if reading is None else reading.stderr for reading in readings)
+    unit = next(reading.unit for reading in readings if reading is not None)
     if len(accounts) != 2 or values[0] is None or values[1] is None:
         return Comparison(name, unit, values, stderrs)
     difference = values[1] - values[0]

@@ -1,19 +1,13 @@
-"""An account: readings of a model, each with its estimator, its bias and its error; and the values per example."""
+"""A reading: a number, or one by dimension, and all that must be known to use it."""
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from termwise.account import glossary
-from termwise.errors import BadData, UnknownName
 
 NORMAL_95 = 1.959964
+"""The standard errors to either side of a mean that hold 95% of a normal law."""
 
 
 @dataclass(frozen=True)
@@ -22,21 +16,30 @@ class Reading:
 
     Attributes:
         name: The term.
-        value: Its value; a list, one by dimension, for what is by dimension.
-        stderr: The standard error over examples, likewise; None where there is none.
-        interval: 95% for the value, by the normal approximation.
+        value: Its value.
+        stderr: The standard error over examples; None where there is none.
+        interval: 95% for the value, from and to, by the normal approximation; None where there is no error.
         lower: A lower bound of the population's value, rigorous in expectation; or None.
         upper: Likewise an upper one.
         unit: "nats", "MMD^2", "units".
         estimator: How it was estimated.
         bias: In which way the estimate is off.
         n: From how many examples.
+
+    Example:
+        >>> import termwise as tw
+        >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2)
+        >>> rate = tw.measure(world, world.data(500))["rate"]
+        >>> print(rate)
+        rate = 6.572 ± 0.233 nats (closed form; exact for every x)
+        >>> rate.interval[0] < rate.value < rate.interval[1]
+        True
     """
 
     name: str
-    value: float | list[float]
-    stderr: float | list[float] | None
-    interval: list[float] | list[list[float]] | None
+    value: float
+    stderr: float | None
+    interval: list[float] | None
     lower: float | None
     upper: float | None
     unit: str
@@ -45,37 +48,114 @@ class Reading:
     n: int
 
     def __str__(self) -> str:
-        if isinstance(self.value, list):
-            return f"{self.name} = [{', '.join(f'{v:.3f}' for v in self.value)}] {self.unit}"
         error = "" if self.stderr is None else f" ± {self.stderr:.3f}"
         return f"{self.name} = {self.value:.3f}{error} {self.unit} ({self.estimator}; {self.bias})"
 
 
-def reading_of(values: Tensor, name: str, *, unit: str | None = None, estimator: str, bias: str) -> Reading:
-    """The reading of values by example, shape (N,), or by example and dimension, shape (N, D).
+@dataclass(frozen=True)
+class ReadingByDimension:
+    """One number for each latent dimension, or for each factor or attribute of the data; else as a `Reading`.
 
-    Its unit is that of its row in `READINGS` unless another is given.
+    Attributes:
+        name: The term, and by what: "rate_by_dimension".
+        value: Its values, in the order of the dimensions; of factors or attributes the estimator names the order.
+        stderr: Their standard errors over examples; None where there are none.
+        interval: 95% for each value, from and to; None where there are none.
+        lower: A lower bound for each, rigorous in expectation; or None.
+        upper: Likewise an upper one.
+        unit: Of every value.
+        estimator: How they were estimated.
+        bias: In which way the estimates are off.
+        n: From how many examples.
+
+    Example:
+        >>> import termwise as tw
+        >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2)
+        >>> print(tw.measure(world, world.data(500)).by_dimension["rate_by_dimension"])
+        rate_by_dimension = [1.457, 5.115] nats
     """
-    values = values.double()
-    count = len(values)
-    mean = values.mean(0)
-    stderr = values.std(0) / count**0.5 if count > 1 else None
-    interval = None
-    if values.dim() == 1 and stderr is not None:
-        half = NORMAL_95 * float(stderr)
-        interval = [float(mean) - half, float(mean) + half]
+
+    name: str
+    value: list[float]
+    stderr: list[float] | None
+    interval: list[list[float]] | None
+    lower: list[float] | None
+    upper: list[float] | None
+    unit: str
+    estimator: str
+    bias: str
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.name} = [{', '.join(f'{value:.3f}' for value in self.value)}] {self.unit}"
+
+
+AnyReading = Reading | ReadingByDimension
+"""What an account holds: a reading of one number, or of one by dimension."""
+
+
+def reading_of(values: Tensor, name: str, *, unit: str | None = None, estimator: str, bias: str) -> Reading:
+    """The reading whose value is the mean of values by example, shape (N,).
+
+    Args:
+        values: By example.
+        name: The reading's.
+        unit: That of the name's row in `READINGS` where left out.
+        estimator: How they were estimated.
+        bias: In which way they are off.
+
+    Example:
+        >>> import torch
+        >>> values = torch.tensor([2.0, 3.0, 4.0, 3.0])
+        >>> print(reading_of(values, "rate", estimator="by hand", bias="unbiased"))
+        rate = 3.000 ± 0.408 nats (by hand; unbiased)
+    """
+    mean, stderr = _mean_with_error(values)
+    half = None if stderr is None else NORMAL_95 * float(stderr)
     return Reading(
         name=name,
-        value=mean.tolist(),
-        stderr=None if stderr is None else stderr.tolist(),
-        interval=interval,
+        value=float(mean),
+        stderr=None if stderr is None else float(stderr),
+        interval=None if half is None else [float(mean) - half, float(mean) + half],
         lower=None,
         upper=None,
         unit=glossary.reading(name).unit if unit is None else unit,
         estimator=estimator,
         bias=bias,
-        n=count,
+        n=len(values),
     )
+
+
+def reading_by_dimension(
+    values: Tensor, name: str, *, unit: str | None = None, estimator: str, bias: str
+) -> ReadingByDimension:
+    """The reading whose values are the means over examples of values by dimension, shape (N, D); else as `reading_of`.
+
+    Example:
+        >>> import torch
+        >>> values = torch.tensor([[2.0, 0.0], [4.0, 1.0]])
+        >>> print(reading_by_dimension(values, "rate_by_dimension", estimator="by hand", bias="unbiased"))
+        rate_by_dimension = [3.000, 0.500] nats
+    """
+    mean, stderr = _mean_with_error(values)
+    return ReadingByDimension(
+        name=name,
+        value=mean.tolist(),
+        stderr=None if stderr is None else stderr.tolist(),
+        interval=None,
+        lower=None,
+        upper=None,
+        unit=glossary.reading(name).unit if unit is None else unit,
+        estimator=estimator,
+        bias=bias,
+        n=len(values),
+    )
+
+
+def reading_of_each(values: Tensor, name: str, *, estimator: str, bias: str) -> AnyReading:
+    """The reading of values by example, shape (N,), or by example and dimension, shape (N, D), whichever they are."""
+    make = reading_by_dimension if values.dim() == 2 else reading_of
+    return make(values, name, estimator=estimator, bias=bias)
 
 
 def reading_without_error(name: str, value: float, *, estimator: str, bias: str, n: int) -> Reading:
@@ -83,93 +163,7 @@ def reading_without_error(name: str, value: float, *, estimator: str, bias: str,
     return Reading(name, value, None, None, None, None, glossary.reading(name).unit, estimator, bias, n)
 
 
-@dataclass(frozen=True)
-class Account(Mapping[str, Reading]):
-    """Readings by name, a diagnosis in words, and the values per example.
-
-    Attributes:
-        readings: By name.
-        diagnosis: Sentences.
-        per_example: The values that a reading is the mean of, shape (N,), by name.
-        data: Which data was measured: its name, how many examples, and its fingerprint.
-    """
-
-    readings: Mapping[str, Reading]
-    diagnosis: tuple[str, ...] = ()
-    per_example: Mapping[str, Tensor] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> Reading:
-        try:
-            return self.readings[name]
-        except KeyError:
-            raise UnknownReading(name, self.readings) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.readings)
-
-    def __len__(self) -> int:
-        return len(self.readings)
-
-    def __str__(self) -> str:
-        return "\n".join([*(str(reading) for reading in self.readings.values()), *self.diagnosis])
-
-    def and_also(self, other: "Account") -> "Account":
-        """These readings and another account's of the same model; where both have one, it is this account's."""
-        return Account(
-            {**self.readings, **{name: reading for name, reading in other.readings.items() if name not in self}},
-            (*self.diagnosis, *other.diagnosis),
-            self.per_example,
-            self.data,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Readings, diagnosis and data as plain JSON; what is not finite becomes null."""
-        readings = {}
-        for name, reading in self.readings.items():
-            entry = asdict(reading)
-            del entry["name"]
-            readings[name] = _finite(entry)
-        return {"readings": readings, "diagnosis": list(self.diagnosis), "data": dict(self.data)}
-
-    def save(self, json_file: str | Path, values_file: str | Path | None = None) -> None:
-        """Write the account and, where a file is named for them, the values per example."""
-        Path(json_file).write_text(json.dumps(self.to_json(), indent=2) + "\n")
-        if values_file is None:
-            return
-        arrays: dict[str, Any] = {name: values.numpy() for name, values in self.per_example.items()}
-        np.savez_compressed(values_file, **arrays)
-
-    @classmethod
-    def load(cls, json_file: str | Path, values_file: str | Path | None = None) -> "Account":
-        """Read what `save` wrote; without the values where their file is not there."""
-        try:
-            content = json.loads(Path(json_file).read_text())
-            readings = {name: Reading(name=name, **entry) for name, entry in content["readings"].items()}
-        except FileNotFoundError:
-            raise BadData(f"There is no account at {json_file}. `termwise measure RUN` makes one.") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadData(f"{json_file} is no account that can be read: {error}.") from None
-        values = {}
-        if values_file is not None and Path(values_file).exists():
-            with np.load(values_file, allow_pickle=False) as held:
-                values = {name: torch.from_numpy(held[name]) for name in held.files}
-        return cls(readings, tuple(content["diagnosis"]), values, content.get("data", {}))
-
-
-class UnknownReading(UnknownName, KeyError):
-    """A reading that an account does not hold."""
-
-    def __init__(self, name: str, known: Mapping[str, Reading]) -> None:
-        super().__init__("reading", name, known)
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+def _mean_with_error(values: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The mean over examples, float64, and its standard error; None for a single example."""
+    values = values.double()
+    return values.mean(0), values.std(0) / len(values) ** 0.5 if len(values) > 1 else None

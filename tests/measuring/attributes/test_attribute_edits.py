@@ -8,7 +8,7 @@ import torch
 from scipy.stats import norm
 
 import termwise as tw
-from termwise.account.reading import reading_of
+from termwise.account.reading import reading_by_dimension
 from termwise.data.annotations import Annotations
 from termwise.data.examples import InMemory
 from termwise.errors import BadData, Refused, UnknownName
@@ -24,8 +24,8 @@ class Line:
     """Judges attribute j by a line; its features are the example itself."""
 
     names = NAMES
-    accuracy = reading_of(torch.tensor([[1, 1], [1, 0]] * 10), "accuracy", estimator="", bias="", unit="")
-    majority = reading_of(torch.tensor([[1, 0], [0, 1]] * 10), "majority", estimator="", bias="", unit="")
+    accuracy = reading_by_dimension(torch.tensor([[1, 1], [1, 0]] * 10), "accuracy", estimator="", bias="", unit="")
+    majority = reading_by_dimension(torch.tensor([[1, 0], [0, 1]] * 10), "majority", estimator="", bias="", unit="")
 
     def features(self, x):
         return x

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 import termwise as tw
-from termwise.account.reading import Reading
+from termwise.account import Account
+from termwise.account.reading import Reading, ReadingByDimension
 from termwise.measuring.elbo.diagnosis import diagnose
 
 
@@ -14,7 +15,8 @@ def readings(n=10_000, **values):
     plain = {"rate": 10.0, "index_code_mi": 6.0, "marginal_kl": 0.5, "total_correlation": 0.2, "dimension_wise_kl": 0.3}
     plain["rate_by_dimension"] = [5.0, 5.0]
     taken = {**plain, **values}
-    return {name: Reading(name, value, None, None, None, None, "nats", "", "", n) for name, value in taken.items()}
+    kinds = {name: ReadingByDimension if name.endswith("_by_dimension") else Reading for name in taken}
+    return {name: kinds[name](name, value, None, None, None, None, "nats", "", "", n) for name, value in taken.items()}
 
 
 @pytest.mark.parametrize(
@@ -30,15 +32,18 @@ def readings(n=10_000, **values):
     ],
 )
 def test_each_fault_is_named_with_its_evidence_and_alone(values, expected):
-    sentences = diagnose(readings(**values))
+    sentences = diagnose(Account(readings(**values)))
     assert len(sentences) == 1 and expected in sentences[0]
 
 
 def test_what_only_may_be_a_fault_is_not_said_to_be_one_nor_to_be_none():
-    (said,) = diagnose(readings(), possible=readings(marginal_kl=4.0))
+    (said,) = diagnose(Account(readings()), possible=Account(readings(marginal_kl=4.0)))
     assert "No fault is sure" in said and "leave room" in said
-    assert "No fault shows" in diagnose(readings(), possible=readings())[0]
-    assert "entangled" in diagnose(readings(total_correlation=3.0), possible=readings(marginal_kl=4.0))[0]
+    assert "No fault shows" in diagnose(Account(readings()), possible=Account(readings()))[0]
+    assert (
+        "entangled"
+        in diagnose(Account(readings(total_correlation=3.0)), possible=Account(readings(marginal_kl=4.0)))[0]
+    )
 
 
 def population(name, value, bracket, interval, stderr=0.01):
@@ -50,22 +55,22 @@ def test_what_points_miss_of_the_population_is_said_and_the_population_is_diagno
     taken |= population("population_mi", 8.0, [7.4, 8.6], [7.9, 8.1])
     taken |= population("population_marginal_kl", 0.5, [0.4, 4.1], [0.4, 0.6])
     taken |= population("population_total_correlation", 0.1, [0.0, 3.0], [0.1, 0.2])
-    (sentence,) = diagnose(taken)
+    (sentence,) = diagnose(Account(taken))
     assert "falls 0.50 short of the population's, 8.00 (95%: [7.90, 8.10])" in sentence
 
 
 def test_a_population_out_of_sight_has_its_bracket_said_and_nothing_concluded_from_the_rest():
     taken = readings(index_code_mi=9.2, marginal_kl=4.0, total_correlation=3.0)
     taken |= population("population_mi", 9.5, [9.1, 14.0], [9.1, 14.0], stderr=None)
-    (sentence,) = diagnose(taken)
+    (sentence,) = diagnose(Account(taken))
     assert "ceiling" in sentence and "[9.10, 14.00]" in sentence
 
 
 def test_a_decoder_that_uses_its_code_and_one_with_too_few_examples_to_tell_are_left_in_peace():
-    assert "No fault" in diagnose(readings(code_use=5.0))[0]
+    assert "No fault" in diagnose(Account(readings(code_use=5.0)))[0]
     taken = readings(code_use=0.1)
     taken["code_use"] = replace(taken["code_use"], stderr=3.0)
-    assert "No fault" in diagnose(taken)[0]
+    assert "No fault" in diagnose(Account(taken))[0]
 
 
 def test_a_real_decoder_that_ignores_its_code_is_found():

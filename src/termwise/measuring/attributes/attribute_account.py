@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from termwise.account.reading import Account, Reading, reading_of
+from termwise.account.account import Account
+from termwise.account.reading import AnyReading, ReadingByDimension, reading_of
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.attributes.diagnosis import diagnose
@@ -100,7 +101,7 @@ class _Collected:
 
     def __init__(self, order: str) -> None:
         self.order = order
-        self.readings: dict[str, Reading] = {}
+        self.readings: dict[str, AnyReading] = {}
         self.values: dict[str, Tensor] = {}
 
     def add_baseline(self, before: BaselineJudgements, seed: int) -> None:
@@ -161,9 +162,9 @@ class _Collected:
         self.values[name] = values.double()
 
 
-def _columns(reading: Reading, name: str, columns: list[int], order: str) -> Reading:
+def _columns(reading: AnyReading, name: str, columns: list[int], order: str) -> ReadingByDimension:
     """A reading by attribute, of some attributes."""
-    if not isinstance(reading.value, list) or not isinstance(reading.stderr, list):
+    if not isinstance(reading, ReadingByDimension) or reading.stderr is None:
         raise Refused("The classifier must judge each attribute by itself, and read its accuracy by attribute.")
     return replace(
         reading,

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from termwise.account.reading import Reading
+from termwise.account.reading import AnyReading
 
 LOST = 0.75
 """Where the reconstructions are judged right in less than this share, the code is said not to hold an attribute."""
 
 
-def diagnose(readings: Mapping[str, Reading], names: tuple[str, ...]) -> list[str]:
+def diagnose(readings: Mapping[str, AnyReading], names: tuple[str, ...]) -> list[str]:
     """The attributes that the classifier cannot judge, and those that the code loses: a sentence each, if any.
 
     Args:

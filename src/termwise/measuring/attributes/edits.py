@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from termwise.account.reading import Reading
+from termwise.account.reading import AnyReading
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, NoDensity, Refused
 from termwise.measuring.attributes.vectors import AttributeVectors, find_vectors
@@ -46,8 +46,8 @@ class Judge(Protocol):
     """
 
     names: tuple[str, ...]
-    accuracy: Reading  # on real images, by attribute
-    majority: Reading  # of the most frequent answers, likewise
+    accuracy: AnyReading  # on real images, by attribute
+    majority: AnyReading  # of the most frequent answers, likewise
 
     def features(self, x: Tensor) -> Tensor:
         """What the layers see of examples, (B, *shape): shape (B, F)."""

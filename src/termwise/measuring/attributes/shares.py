@@ -18,7 +18,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from termwise.account.reading import NORMAL_95, Reading, reading_of
+from termwise.account.reading import NORMAL_95, AnyReading, ReadingByDimension, reading_of
 
 
 def wilson(share: Tensor, count: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def wilson(share: Tensor, count: Tensor) -> Tensor:
 
 def share_readings(
     name: str, right: Tensor, cells: Sequence[Tensor], *, estimator: str, bias: str, order: str
-) -> tuple[dict[str, Reading], Tensor]:
+) -> tuple[dict[str, AnyReading], Tensor]:
     """The share as `name`, and by attribute as `name_by_attribute`, whose interval is a list of intervals.
 
     Args:
@@ -55,7 +55,7 @@ def share_readings(
     whole = reading_of(values, name, estimator=f"{estimator}; mean over attributes", bias=bias)
     error = torch.tensor(float("nan") if whole.stderr is None else whole.stderr, dtype=torch.float64)
     interval = _interval(shares.mean(), error.square(), torch.tensor(float(count))).tolist()
-    by_attribute = Reading(
+    by_attribute = ReadingByDimension(
         name=f"{name}_by_attribute",
         value=shares.tolist(),
         stderr=variances.sqrt().tolist(),

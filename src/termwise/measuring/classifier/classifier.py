@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from termwise.account.reading import Reading, reading_of
+from termwise.account.reading import AnyReading, reading_of_each
 from termwise.data.dataset import Dataset
 from termwise.data.examples import spread
 from termwise.errors import BadData, NonFiniteLoss, Refused, UnknownName
@@ -55,8 +55,8 @@ class Classifier(nn.Module):
         torch.Size([3, 4])
     """
 
-    accuracy: Reading
-    majority: Reading
+    accuracy: AnyReading
+    majority: AnyReading
 
     def __init__(self, body: nn.Sequential, head: nn.Module, target: str, task: Task, learned_from: str) -> None:
         super().__init__()
@@ -187,8 +187,8 @@ def train_classifier(
         right, usual = _answers_right(classifier, held_out, asked, task.usual, device)
     estimator = f"share of right answers on {held_out.name}, {len(held_out)} examples that it did not learn from"
     about = {"estimator": estimator, "bias": "unbiased"}
-    classifier.accuracy = reading_of(right, "classifier_accuracy", **about)
-    classifier.majority = reading_of(usual, "classifier_majority", **about)
+    classifier.accuracy = reading_of_each(right, "classifier_accuracy", **about)
+    classifier.majority = reading_of_each(usual, "classifier_majority", **about)
     return classifier
 
 

@@ -22,8 +22,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from termwise.account.account import Account
 from termwise.account.bracket import allowance
-from termwise.account.reading import Account, Reading, reading_of
+from termwise.account.reading import Reading, reading_of
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.critic_bounds.fixed_reference import Moments

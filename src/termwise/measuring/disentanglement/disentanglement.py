@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
-from termwise.account.reading import Account, Reading
+from termwise.account.account import Account
+from termwise.account.reading import AnyReading
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused, TermwiseError
 from termwise.measuring.disentanglement.encodings import encode_dataset, factors_of
@@ -65,7 +66,7 @@ def disentanglement(
         raise BadData(f"A standard error needs two examples or more; got {len(some)}.")
     factors, sentences = factors_of(some)
     encodings = encode_dataset(model, some, factors, seed, batch_size, device)
-    readings: dict[str, Reading] = {}
+    readings: dict[str, AnyReading] = {}
     for number, metric in enumerate(rows):
         if factors is None and metric.needs_factors:
             if metrics is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from termwise.account.reading import Reading
+from termwise.account.reading import AnyReading, Reading, ReadingByDimension
 from termwise.account.readings import READINGS
 from termwise.measuring.disentanglement.encodings import Encodings
 from termwise.measuring.disentanglement.factors import Factors
@@ -138,11 +138,11 @@ class Metric:
         error = f"standard error by a bootstrap over examples, {RESAMPLES} resamples"
         return cls(name, estimates, scales or {name: Scale()}, estimator, error, bias, needs_factors)
 
-    def readings(self, encodings: Encodings, repeats: int, seed: int) -> dict[str, Reading]:
+    def readings(self, encodings: Encodings, repeats: int, seed: int) -> dict[str, AnyReading]:
         """The readings by name, with the factors' own where the score is a mean over them."""
         error = self.error.format(repeats=repeats, part=f"{len(encodings) // repeats:,}")
         about = {"bias": self.bias, "n": len(encodings)}
-        readings = {}
+        readings: dict[str, AnyReading] = {}
         for name, estimate in self.estimates(encodings, repeats, seed).items():
             estimator = f"{self.estimator}; {error}"
             readings[name] = _reading(name, estimate, estimator, about)
@@ -161,9 +161,10 @@ def _reading(name: str, estimate: Estimate, estimator: str, about: Mapping[str, 
     return Reading(name, value, stderr, interval, None, None, _unit(name), estimator, **about)
 
 
-def _by_factor(name: str, estimate: Estimate, estimator: str, about: Mapping[str, Any]) -> Reading:
+def _by_factor(name: str, estimate: Estimate, estimator: str, about: Mapping[str, Any]) -> ReadingByDimension:
     values, stderrs = list(estimate.score.by_factor), list(estimate.stderr.by_factor)
-    return Reading(name, values, stderrs, None, None, None, _unit(name.removesuffix("_by_factor")), estimator, **about)
+    unit = _unit(name.removesuffix("_by_factor"))
+    return ReadingByDimension(name, values, stderrs, None, None, None, unit, estimator, **about)
 
 
 def _unit(name: str) -> str:

@@ -1,10 +1,11 @@
 """What an account says in plain words: each sentence with its evidence, and what to try."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from termwise.account import glossary
+from termwise.account.account import Account
 from termwise.account.reading import Reading
 from termwise.measuring.elbo.population import in_sight
 
@@ -15,44 +16,36 @@ SATURATED = math.log(10)  # nats below log N: a code's own component is then abo
 SHORT = 0.1  # nats by which N points may fall short of the population before it is said
 
 
-def diagnose(
-    readings: Mapping[str, Reading], unmeasured: str | None = None, possible: Mapping[str, Reading] | None = None
-) -> tuple[str, ...]:
+def diagnose(account: Account, unmeasured: str | None = None, possible: Account | None = None) -> tuple[str, ...]:
     """The sentences that these readings support, worst first.
 
     Args:
-        readings: By name; those of links at the least that they can be, where that is all that is known.
+        account: The readings; those of links at the least that they can be, where that is all that is known.
         unmeasured: Why q(z) could not be measured, if it could not.
         possible: The same at the most that they can be, where that is another thing.
     """
-    found = _faults(readings)
+    sentences = _faults(account)
     if unmeasured is not None:
-        found.append(f"The terms of q(z) were not measured. {unmeasured}")
-    if not found and possible is not None and _faults(possible):
-        found.append(
+        sentences.append(f"The terms of q(z) were not measured. {unmeasured}")
+    if not sentences and possible is not None and _faults(possible):
+        sentences.append(
             "No fault is sure, but the bounds of marginal KL and total correlation leave room for one: they do not say "
             "that q(z) is near the prior, nor that its dimensions are near independence. More noises bring them "
             "together; a critic asks for none."
         )
-    return tuple(found) or (
+    return tuple(sentences) or (
         "No fault shows in these terms: no dimension is collapsed, q(z) is near the prior, and its dimensions are "
         "near independence.",
     )
 
 
-def _faults(readings: Mapping[str, Reading]) -> list[str]:
+def _faults(account: Account) -> list[str]:
     faults = (_collapse, _ignored_code, _saturation, _holes, _entanglement, _grey, _sigma)
-    return [sentence for fault in faults for sentence in fault(readings)]
+    return [sentence for fault in faults for sentence in fault(account)]
 
 
-def _value(readings: Mapping[str, Reading], name: str) -> float:
-    value = readings[name].value
-    assert isinstance(value, float)
-    return value
-
-
-def _collapse(readings: Mapping[str, Reading]) -> Iterator[str]:
-    rate = _value(readings, "rate")
+def _collapse(account: Account) -> Iterator[str]:
+    rate = account["rate"].value
     if rate < COLLAPSED_WHOLE:
         yield (
             f"The posterior has collapsed whole: the rate is {rate:.3f} nats, so the code says next to nothing about x "
@@ -60,24 +53,23 @@ def _collapse(readings: Mapping[str, Reading]) -> Iterator[str]:
             "the mi-floor recipe."
         )
         return
-    by_dimension = readings["rate_by_dimension"].value if "rate_by_dimension" in readings else None
-    all_of_them = by_dimension if isinstance(by_dimension, list) else []
-    collapsed = [j for j, nats in enumerate(all_of_them) if nats < COLLAPSED]
-    others = len(all_of_them) - len(collapsed)
+    by_dimension = account.by_dimension["rate_by_dimension"].value if "rate_by_dimension" in account else []
+    collapsed = [j for j, nats in enumerate(by_dimension) if nats < COLLAPSED]
+    others = len(by_dimension) - len(collapsed)
     if collapsed and others:
         yield (
-            f"{len(collapsed)} of {len(all_of_them)} dimensions {'is' if len(collapsed) == 1 else 'are'} collapsed "
+            f"{len(collapsed)} of {len(by_dimension)} dimensions {'is' if len(collapsed) == 1 else 'are'} collapsed "
             f"(rate under {COLLAPSED} nats): {', '.join(map(str, collapsed))}. The other {others} carry the rate of "
             f"{rate:.2f} nats; fewer latent dimensions would do, or a lower weight on the rate would wake them."
         )
 
 
-def _ignored_code(readings: Mapping[str, Reading]) -> Iterator[str]:
-    if not {"code_use", "index_code_mi"} <= set(readings) or _value(readings, "rate") < COLLAPSED_WHOLE:
+def _ignored_code(account: Account) -> Iterator[str]:
+    if not {"code_use", "index_code_mi"} <= set(account) or account["rate"].value < COLLAPSED_WHOLE:
         return
-    gain, nats = _value(readings, "code_use"), _value(readings, "index_code_mi")
-    error = readings["code_use"].stderr
-    if gain + 2 * (error if isinstance(error, float) else 0.0) < IGNORED * nats:
+    gain, nats = account["code_use"].value, account["index_code_mi"].value
+    error = account["code_use"].stderr
+    if gain + 2 * (error or 0.0) < IGNORED * nats:
         yield (
             f"The decoder ignores the code: it carries {nats:.2f} nats about x (index-code MI), yet an example is "
             f"worth only {gain:.3f} nats more under its own code than under another example's. A decoder that sees x "
@@ -85,30 +77,30 @@ def _ignored_code(readings: Mapping[str, Reading]) -> Iterator[str]:
         )
 
 
-def saturated(readings: Mapping[str, Reading]) -> bool:
+def saturated(account: Account) -> bool:
     """Whether MI, marginal KL and total correlation measure the number of points, the population out of sight."""
-    if "population_mi" in readings:
-        return not in_sight(readings["population_mi"])
-    if "index_code_mi" not in readings:
+    if "population_mi" in account:
+        return not in_sight(account["population_mi"])
+    if "index_code_mi" not in account:
         return False
-    return _value(readings, "index_code_mi") > math.log(readings["index_code_mi"].n) - SATURATED
+    return account["index_code_mi"].value > math.log(account["index_code_mi"].n) - SATURATED
 
 
-def _saturation(readings: Mapping[str, Reading]) -> Iterator[str]:
-    if "index_code_mi" not in readings:
+def _saturation(account: Account) -> Iterator[str]:
+    if "index_code_mi" not in account:
         return
-    n, nats = readings["index_code_mi"].n, _value(readings, "index_code_mi")
-    if saturated(readings):
-        population = readings.get("population_mi")
+    n, nats = account["index_code_mi"].n, account["index_code_mi"].value
+    if saturated(account):
+        population = account.overall.get("population_mi")
         bracket = "" if population is None else f" For the population all that is sure is MI in {_bracket(population)}."
         yield (
             f"Index-code MI is at its ceiling: {nats:.2f} of at most log N = {math.log(n):.2f} nats, with a rate of "
-            f"{_value(readings, 'rate'):.2f}. Every code's own example makes up about {math.exp(nats) / n:.0%} of "
+            f"{account['rate'].value:.2f}. Every code's own example makes up about {math.exp(nats) / n:.0%} of "
             f"q(z), so MI, marginal KL and total correlation measure these {n:,} points as much as the model; measure "
             f"on more.{bracket}"
         )
-    elif "population_mi" in readings and _value(readings, "population_mi") - nats > SHORT:
-        whole, interval = _value(readings, "population_mi"), _range(readings["population_mi"].interval)
+    elif "population_mi" in account and account["population_mi"].value - nats > SHORT:
+        whole, interval = account["population_mi"].value, _range(account["population_mi"].interval)
         yield (
             f"{n:,} points are few for this code: their own index-code MI, {nats:.2f} nats, falls {whole - nats:.2f} "
             f"short of the population's, {whole:.2f} (95%: {interval}), and marginal KL and total correlation gain by "
@@ -125,16 +117,16 @@ def _range(ends: Sequence[Any] | None) -> str:
     return f"[{low:.2f}, {high:.2f}]" if low is not None and high is not None else "an unknown range"
 
 
-def _of_model(readings: Mapping[str, Reading], name: str) -> float | None:
+def _of_model(account: Account, name: str) -> float | None:
     """A link for the population where that is in sight, else of the points; None where neither says it of the model."""
-    population = readings.get(glossary.of_population(name))
+    population = account.overall.get(glossary.of_population(name))
     if population is not None and in_sight(population):
-        return _value(readings, population.name)
-    return None if name not in readings or saturated(readings) else _value(readings, name)
+        return population.value
+    return None if name not in account or saturated(account) else account[name].value
 
 
-def _holes(readings: Mapping[str, Reading]) -> Iterator[str]:
-    marginal, rate = _of_model(readings, "marginal_kl"), _value(readings, "rate")
+def _holes(account: Account) -> Iterator[str]:
+    marginal, rate = _of_model(account, "marginal_kl"), account["rate"].value
     if marginal is not None and marginal > 1 and marginal > 0.2 * rate:
         yield (
             f"q(z) is far from the prior: marginal KL is {marginal:.2f} of the rate's {rate:.2f} nats. Samples from "
@@ -143,28 +135,28 @@ def _holes(readings: Mapping[str, Reading]) -> Iterator[str]:
         )
 
 
-def _entanglement(readings: Mapping[str, Reading]) -> Iterator[str]:
-    tc = _of_model(readings, "total_correlation")
-    if tc is not None and tc > 0.5 and tc > 0.1 * _value(readings, "rate"):
+def _entanglement(account: Account) -> Iterator[str]:
+    tc = _of_model(account, "total_correlation")
+    if tc is not None and tc > 0.5 and tc > 0.1 * account["rate"].value:
         yield (
             f"The code is entangled: its dimensions share {tc:.2f} nats (total correlation). Weigh total correlation "
             "up (beta-tcvae) if they should mean things apart."
         )
 
 
-def _grey(readings: Mapping[str, Reading]) -> Iterator[str]:
-    if "distortion" in readings and "cross-entropy" in readings["distortion"].bias:
+def _grey(account: Account) -> Iterator[str]:
+    if "distortion" in account and "cross-entropy" in account["distortion"].bias:
         yield (
             "The data is grey and the likelihood Bernoulli: distortion and ELBO are cross-entropies, fit to compare "
             "with their like, but no log-likelihood. Binarise the data, or choose a normal or categorical likelihood."
         )
 
 
-def _sigma(readings: Mapping[str, Reading]) -> Iterator[str]:
-    if "sigma" not in readings or "floor" not in readings["sigma"].bias:
+def _sigma(account: Account) -> Iterator[str]:
+    if "sigma" not in account or "floor" not in account["sigma"].bias:
         return
     yield (
-        f"The likelihood's sigma, {_value(readings, 'sigma'):.2g}, is {readings['sigma'].bias}: the density rewards "
+        f"The likelihood's sigma, {account['sigma'].value:.2g}, is {account['sigma'].bias}: the density rewards "
         "ever smaller residuals, as it does where some entries of x hardly vary. Distortion and ELBO then measure the "
         "floor. Leave such entries out, add noise of the data's resolution, or fix sigma (normal:0.1)."
     )

@@ -15,14 +15,16 @@ wider than the way there: critics bound that (`critic.py`).
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from termwise.account.account import Account
 from termwise.account.bracket import Bracket, allowance
-from termwise.account.reading import Reading, reading_of
+from termwise.account.reading import AnyReading, Reading, reading_by_dimension, reading_of
 from termwise.errors import NoDensity
 from termwise.measuring.elbo.codes import factorises, under_others
 from termwise.measuring.elbo.sandwich import last_layer, sandwich
@@ -55,7 +57,7 @@ class Measured:
         unmeasured: Why q(z) was not, where it was not.
     """
 
-    readings: dict[str, Reading]
+    readings: dict[str, AnyReading]
     values: dict[str, Tensor]
     means: tuple[Tensor, Tensor] | None = None
     said: tuple[str, ...] = ()
@@ -101,7 +103,8 @@ def measured(batches: DataPass, samples: int, noises: int, progress: Progress | 
     if factorises(first.prior):
         brackets["dimension_wise_kl"] = marginal - prior
     how = f"SIVI sandwich, {noises:,} noises" + (", smoothed" if smooth else "")
-    readings = {name: _link(name, bracket, how, rounds[0].mixed) for name, bracket in brackets.items()}
+    readings: dict[str, AnyReading] = {}
+    readings |= {name: _link(name, bracket, how, rounds[0].mixed) for name, bracket in brackets.items()}
     values = {name: bracket.value for name, bracket in brackets.items()}
     loose = f"upper bound; loose where a code tells more than {math.log(noises + 1):.1f} nats, log(K + 1), of its noise"
     readings["rate"] = brackets["rate"].reading("rate", estimator=how, bias=loose, least=0.0)
@@ -119,8 +122,8 @@ def measured(batches: DataPass, samples: int, noises: int, progress: Progress | 
         }
         for name, (left, right, bias) in by_dimension.items():
             values[name] = exact[left] - exact[right]
-            readings[name] = reading_of(values[name], name, estimator=how, bias=bias)
-    said = (_smoothed(exact, q, readings) if smooth else LAST_LAYER, *_width(brackets["rate"], noises))
+            readings[name] = reading_by_dimension(values[name], name, estimator=how, bias=bias)
+    said = (_smoothed(exact, q) if smooth else LAST_LAYER, *_width(brackets["rate"], noises))
     return Measured(readings, values, rounds[0].means, said)
 
 
@@ -137,14 +140,11 @@ def _with_decoder(distortion: Tensor, elbo: Bracket, use: Tensor, how: str, smoo
     }
 
 
-def at_bounds(readings: Mapping[str, Reading], side: str) -> dict[str, Reading]:
-    """The readings for a diagnosis, their links at the "lower" bounds, where what they say is sure, or the "upper"."""
-    return {
-        name: reading
-        if name in ("rate", "elbo") or (end := getattr(reading, side)) is None
-        else replace(reading, value=end)
-        for name, reading in readings.items()
-    }
+def at_bounds(account: Account, side: Literal["lower", "upper"]) -> Account:
+    """The account with its links at their "lower" bounds, where what they say is sure, or at the "upper"."""
+    ends = {name: getattr(one, side) for name, one in account.overall.items() if name not in ("rate", "elbo")}
+    moved = {name: replace(account[name], value=end) for name, end in ends.items() if end is not None}
+    return replace(account, readings={**account.readings, **moved})
 
 
 class _Round:
@@ -223,14 +223,14 @@ def _link(name: str, bracket: Bracket, how: str, mixed: int) -> Reading:
     return bracket.reading(name, estimator=how, bias=f"{bias}; at most log N = {ceiling:.2f}", least=0.0, most=ceiling)
 
 
-def _smoothed(exact: dict[str, Tensor], q: Bracket, readings: dict[str, Reading]) -> str:
+def _smoothed(exact: dict[str, Tensor], q: Bracket) -> str:
     ceiling = exact["unsmoothed log p(x, z)"] - q.lower
     return (
         "The posterior has no density, and no last Gaussian layer. Distortion, rate, ELBO and links are those of the "
         "posterior smoothed by a normal, as far as other examples chose: a posterior as valid, whose ELBO is under "
         "log p(x) too, and has bounds. "
         f"Of the posterior itself: its distortion is {float(exact['unsmoothed distortion'].mean()):.3f} nats, where "
-        f"the smoothed one's is {readings['distortion'].value:.3f}, and its ELBO at most "
+        f"the smoothed one's is {float(exact['distortion'].mean()):.3f}, and its ELBO at most "
         f"{float(ceiling.mean()) + allowance(ceiling):.3f}."
     )
 

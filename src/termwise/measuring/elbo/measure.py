@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.distributions import Bernoulli
 
 from termwise.account import glossary
-from termwise.account.reading import Account, Reading, reading_of, reading_without_error
+from termwise.account.account import Account
+from termwise.account.reading import AnyReading, Reading, reading_of_each, reading_without_error
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.elbo.codes import Aggregate, AtCodes, under_others
@@ -106,10 +107,11 @@ def measure(
             readings[name] = replace(readings[name], bias=readings[name].bias + note)
     about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint()}
     ordered = {name: readings[name] for name in glossary.in_order(readings)}
-    sure, possible = (at_bounds(ordered, "lower"), at_bounds(ordered, "upper")) if rate is None else (ordered, None)
+    account = Account(ordered, (), {n: v for n, v in values.items() if v.dim() == 1}, about)
+    sure, possible = (at_bounds(account, "lower"), at_bounds(account, "upper")) if rate is None else (account, None)
     blank = data.value_range().minimum == data.value_range().maximum
     told = (BLANK,) if blank else diagnose(sure, found.unmeasured, possible)
-    return Account(ordered, (*found.said, *told), {n: v for n, v in values.items() if v.dim() == 1}, about)
+    return replace(account, diagnosis=(*found.said, *told))
 
 
 def _with_density(batches: DataPass, first: Draw, rate: Link, samples: int, progress: Progress | None) -> Measured:
@@ -194,13 +196,13 @@ def _links(values: dict[str, Tensor], at: AtCodes) -> dict[str, Tensor]:
     return links
 
 
-def _of_points(name: str, values: Tensor) -> Reading:
+def _of_points(name: str, values: Tensor) -> AnyReading:
     n = len(values)
     ceiling = f"; at most log N = {math.log(n):.2f}" if name == "index_code_mi" else ""
-    return reading_of(values, name, estimator=ESTIMATOR, bias=f"exact aggregate of the {n:,} points{ceiling}")
+    return reading_of_each(values, name, estimator=ESTIMATOR, bias=f"exact aggregate of the {n:,} points{ceiling}")
 
 
-def _of_population(rate: Tensor, at: AtCodes, of_points: dict[str, Reading]) -> dict[str, Reading]:
+def _of_population(rate: Tensor, at: AtCodes, of_points: dict[str, AnyReading]) -> dict[str, AnyReading]:
     """What the links are for the population: each a sum of what is known, log q(z) and sum_j log q(z_j)."""
     joint = at.joint.controlled(at.controls)
     marginal = at.marginal.controlled(at.controls_by_dimension.sum(1))
@@ -212,13 +214,13 @@ def _of_population(rate: Tensor, at: AtCodes, of_points: dict[str, Reading]) -> 
         "dimension_wise_kl": Term(rest, marginal=1),
     }
     return {
-        glossary.of_population(name): population_reading(term, joint, marginal, of_points[name])
+        glossary.of_population(name): population_reading(term, joint, marginal, points)
         for name, term in terms.items()
-        if name in of_points
+        if isinstance(points := of_points.get(name), Reading)
     }
 
 
-def _readings_without_aggregate(values: dict[str, Tensor], rate: Link) -> dict[str, Reading]:
+def _readings_without_aggregate(values: dict[str, Tensor], rate: Link) -> dict[str, AnyReading]:
     """Distortion, rate and ELBO."""
     labels = {
         "distortion": (Distortion.label, Distortion.bias),
@@ -228,7 +230,8 @@ def _readings_without_aggregate(values: dict[str, Tensor], rate: Link) -> dict[s
         "code_use": (f"{Distortion.label}, codes of other examples less an example's own", Distortion.bias),
     }
     return {
-        name: reading_of(found, name, estimator=labels[name][0], bias=labels[name][1]) for name, found in values.items()
+        name: reading_of_each(found, name, estimator=labels[name][0], bias=labels[name][1])
+        for name, found in values.items()
     }
 
 

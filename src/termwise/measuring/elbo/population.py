@@ -144,7 +144,6 @@ def population_reading(term: Term, joint: Known, marginal: Known, of_points: Rea
     values = term.known + sum(sign * end.influence for (sign, _), end in zip(used, ends, strict=True))
     lower, upper = _bound(term.known, used, side=-1), _bound(term.known, used, side=1)
     value = min(max(float(values.mean()), lower), upper)
-    assert isinstance(of_points.value, float)
     off = f"the {of_points.n:,} points themselves are {of_points.value - value:+.3f} off"
     error = float(values.std()) / math.sqrt(len(values))
     stderr: float | None = error

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from termwise.account.reading import Account, Reading, reading_of
+from termwise.account.account import Account
+from termwise.account.reading import Reading, reading_of
 from termwise.measuring.log_likelihood.bdmc import Certificate
 
 COLLAPSED = 5.0  # effective samples; or half of all, where that is fewer

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from termwise.account.reading import Account
+from termwise.account.account import Account
 
 FEW = 10
 """Examples a feature, below which covariances are poorly known."""

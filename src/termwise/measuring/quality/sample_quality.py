@@ -5,7 +5,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from termwise.account.reading import Account, Reading, reading_of
+from termwise.account.account import Account
+from termwise.account.reading import AnyReading, Reading, reading_of
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.classifier.classifier import Classifier, train_classifier
@@ -86,7 +87,7 @@ def sample_quality(
             f"examples or more each; got {min(there, limit or there)} in all. Give more, or ask for fewer neighbours."
         )
     notes: list[str] = []
-    readings: list[Reading] = []
+    readings: list[AnyReading] = []
     if features is None:
         if train is None:
             data, train = _halves(data, apart(seed, "learning"))

@@ -1,0 +1,136 @@
+"""An account: readings of a model, each with its estimator, its bias and its error; and the values per example."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from termwise.account.reading import AnyReading, Reading, ReadingByDimension
+from termwise.errors import BadData, UnknownName
+
+
+@dataclass(frozen=True)
+class Account(Mapping[str, Reading]):
+    """Readings by name, a diagnosis in words, and the values per example.
+
+    `account[name]` is the reading of that name. Nearly all are of one number, so for a type checker it is a `Reading`,
+    whose value is a float; of a `ReadingByDimension` it is told by `by_dimension`.
+
+    Attributes:
+        readings: By name, of one number or by dimension.
+        diagnosis: Sentences.
+        per_example: The values that a reading is the mean of, shape (N,), by name.
+        data: Which data was measured: its name, how many examples, and its fingerprint.
+
+    Example:
+        >>> import termwise as tw
+        >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2)
+        >>> account = tw.measure(world, world.data(500))
+        >>> account["elbo"].value == -account["distortion"].value - account["rate"].value
+        True
+        >>> list(account.by_dimension)
+        ['rate_by_dimension', 'index_code_mi_by_dimension', 'dimension_wise_kl_by_dimension']
+        >>> account["ratte"]
+        Traceback (most recent call last):
+        termwise.account.account.UnknownReading: Unknown reading 'ratte'. Did you mean 'rate'? ...
+    """
+
+    readings: Mapping[str, AnyReading]
+    diagnosis: tuple[str, ...] = ()
+    per_example: Mapping[str, Tensor] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Reading:
+        try:
+            return cast(Reading, self.readings[name])  # as the class says
+        except KeyError:
+            raise UnknownReading(name, self.readings) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.readings)
+
+    def __len__(self) -> int:
+        return len(self.readings)
+
+    def __str__(self) -> str:
+        return "\n".join([*(str(reading) for reading in self.readings.values()), *self.diagnosis])
+
+    @property
+    def overall(self) -> dict[str, Reading]:
+        """The readings of one number, by name."""
+        return {name: one for name, one in self.readings.items() if isinstance(one, Reading)}
+
+    @property
+    def by_dimension(self) -> dict[str, ReadingByDimension]:
+        """The readings of a number for each dimension, factor or attribute, by name."""
+        return {name: one for name, one in self.readings.items() if isinstance(one, ReadingByDimension)}
+
+    def and_also(self, other: "Account") -> "Account":
+        """These readings and another account's of the same model; where both have one, it is this account's."""
+        return Account(
+            {**self.readings, **{name: reading for name, reading in other.readings.items() if name not in self}},
+            (*self.diagnosis, *other.diagnosis),
+            self.per_example,
+            self.data,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Readings, diagnosis and data as plain JSON; what is not finite becomes null."""
+        readings = {}
+        for name, reading in self.readings.items():
+            entry = asdict(reading)
+            del entry["name"]
+            readings[name] = _finite(entry)
+        return {"readings": readings, "diagnosis": list(self.diagnosis), "data": dict(self.data)}
+
+    def save(self, json_file: str | Path, values_file: str | Path | None = None) -> None:
+        """Write the account and, where a file is named for them, the values per example."""
+        Path(json_file).write_text(json.dumps(self.to_json(), indent=2) + "\n")
+        if values_file is None:
+            return
+        arrays: dict[str, Any] = {name: values.numpy() for name, values in self.per_example.items()}
+        np.savez_compressed(values_file, **arrays)
+
+    @classmethod
+    def load(cls, json_file: str | Path, values_file: str | Path | None = None) -> "Account":
+        """Read what `save` wrote; without the values where their file is not there."""
+        try:
+            content = json.loads(Path(json_file).read_text())
+            readings = {name: _from_json(name, entry) for name, entry in content["readings"].items()}
+        except FileNotFoundError:
+            raise BadData(f"There is no account at {json_file}. `termwise measure RUN` makes one.") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadData(f"{json_file} is no account that can be read: {error}.") from None
+        values = {}
+        if values_file is not None and Path(values_file).exists():
+            with np.load(values_file, allow_pickle=False) as arrays:
+                values = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+        return cls(readings, tuple(content["diagnosis"]), values, content.get("data", {}))
+
+
+class UnknownReading(UnknownName, KeyError):
+    """An account has no reading of this name."""
+
+    def __init__(self, name: str, readings: Iterable[str]) -> None:
+        super().__init__("reading", name, readings)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def _from_json(name: str, entry: Mapping[str, Any]) -> AnyReading:
+    kind = ReadingByDimension if isinstance(entry["value"], list) else Reading
+    return kind(name=name, **entry)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

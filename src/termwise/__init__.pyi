@@ -12,11 +12,8 @@ from . import (
     verify as verify,
     worlds as worlds,
 )
-from .account import (
-    Account as Account,
-    Comparison as Comparison,
-    Reading as Reading,
-)
+from .account import Account as Account, Comparison as Comparison, Reading as Reading
+from .account.readings import READINGS as READINGS, ReadingRow as ReadingRow
 from .api import (
     Run as Run,
     attribute_vectors as attribute_vectors,
@@ -30,30 +27,38 @@ from .api import (
     train as train,
     write_report as write_report,
 )
-from .data import (
-    FORMATS as FORMATS,
-    SOURCES as SOURCES,
-    Dataset as Dataset,
-    load_data as load_data,
-)
-from .errors import (
-    TermwiseError as TermwiseError,
-)
+from .data import Dataset as Dataset, load_data as load_data
+from .data.sources import FORMATS as FORMATS, OBJECTS as OBJECTS, SOURCES as SOURCES
+from .errors import TermwiseError as TermwiseError
+from .measuring.attributes.vectors import METHODS as METHODS
+from .measuring.disentanglement.metrics import METRICS as METRICS
 from .models import (
     VAE as VAE,
     Draw as Draw,
+    Drawable as Drawable,
     adapt as adapt,
     bayes as bayes,
     export_latents as export_latents,
 )
-from .objectives import (
-    RECIPES as RECIPES,
-    recipe as recipe,
-)
-from .registry import (
-    Makers as Makers,
-    Registry as Registry,
-    Row as Row,
-)
+from .models.likelihoods.likelihood import Likelihood as Likelihood
+from .models.likelihoods.table import LIKELIHOODS as LIKELIHOODS
+from .models.networks.table import NETWORKS as NETWORKS
+from .models.posteriors.family import PosteriorFamily as PosteriorFamily
+from .models.posteriors.table import POSTERIORS as POSTERIORS
+from .models.priors.prior import Prior as Prior
+from .models.priors.table import PRIORS as PRIORS
+from .objectives import RECIPES as RECIPES, recipe as recipe
+from .objectives.optimizers import OPTIMIZERS as OPTIMIZERS
+from .objectives.recipes import Recipe as Recipe
+from .registry import Makers as Makers, Registry as Registry, Row as Row
+from .terms.adversarial.divergences import DIVERGENCES as DIVERGENCES
+from .terms.aggregate.aggregates import AGGREGATES as AGGREGATES
+from .terms.aggregate.memory import Memory as Memory
+from .terms.estimators import ESTIMATORS as ESTIMATORS
+from .terms.kernel import KERNELS as KERNELS
+from .terms.laws import Law as Law
+from .terms.link import Estimator as Estimator, Term as Term
+from .terms.references import REFERENCES as REFERENCES
+from .training.watchers import Watcher as Watcher
 
 __version__: str

@@ -1,0 +1,164 @@
+"""Another package brings a thing of every kind with one file, and by its entry points alone it is known everywhere."""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import termwise
+
+ONE_FILE = Path(__file__).parent / "helpers" / "outside_package.py"
+KINDS = {
+    "likelihoods": ("LIKELIHOOD", "shifted:0.3"),
+    "posteriors": ("POSTERIOR", "wide"),
+    "priors": ("PRIOR", "double"),
+    "estimators": ("ESTIMATOR", "halved"),
+    "recipes": ("RECIPE", "two-rates"),
+    "readings": ("READING", "code_length"),
+    "sources": ("SOURCE", "ramp"),
+}
+TRAINING = {
+    "data": {"source": "ramp", "n": 40},
+    "model": {
+        "latent": 2,
+        "likelihood": "shifted:0.2",
+        "posterior": "wide",
+        "posterior_options": {"times": 3.0},
+        "prior": "double",
+        "options": {"hidden": [4]},
+    },
+    "objective": {"recipe": "two-rates", "weight": 0.5},
+    "training": {"epochs": 1, "batch_size": 8},
+}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder with the package, as an installer leaves it: one module, and what says which rows it brings."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copy(ONE_FILE, folder / "outside_package.py")
+    about = folder / "outside_package-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: outside-package\nVersion: 1.0\n")
+    groups = [f"[termwise.{group}]\nrow = outside_package:{row}\n" for group, (row, _) in KINDS.items()]
+    (about / "entry_points.txt").write_text("\n".join(groups))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def python(installed, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work")
+
+    def run(code, *arguments):
+        path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def command(python, *arguments):
+    return python("import sys; from termwise.cli import main; sys.exit(main())", *arguments)
+
+
+@pytest.fixture(scope="module")
+def trained(python):
+    """A run whose data, network's ends and objective are all the package's, read back from its folder."""
+    code = f"""
+import json, termwise as tw
+tw.train({TRAINING!r}, out="run", progress=False)
+run = tw.load_run("run")
+import outside_package
+more = run.account.and_also(outside_package.code_length(run.model, run.data.test))
+more.save("run/account.json", "run/account.npz")
+tw.write_report(tw.load_run("run"))
+print(json.dumps({{
+    "config": run.config.to_json(),
+    "terms": run.metrics()[0]["terms"],
+    "model": run.model.config(),
+    "prior": run.model.prior_law().stddev.tolist(),
+    "rate": run.account["rate"].value,
+    "code_length": more["code_length"].value,
+}}))"""
+    return json.loads(python(code).splitlines()[-1])
+
+
+def test_one_file_is_all_that_the_package_has(installed):
+    assert sorted(path.name for path in installed.rglob("*.py")) == ["outside_package.py"]
+
+
+def test_every_registry_has_the_row_and_shows_it_last(python):
+    code = """
+import json, termwise as tw
+print(json.dumps({n: getattr(tw, n).shown() for n in tw.__all__ if isinstance(getattr(tw, n), tw.Registry)}))"""
+    shown = json.loads(python(code))
+    for group, (_, form) in KINDS.items():
+        assert shown[group.upper()][-1] == form
+    assert all(form not in getattr(termwise, group.upper()).shown() for group, (_, form) in KINDS.items())
+
+
+def test_it_trains_is_measured_saved_and_read_back(trained):
+    model, settings = trained["model"], trained["config"]["model"]
+    assert (model["likelihood"], model["posterior"], model["prior"]) == ("shifted:0.2", "wide", "double")
+    assert model["posterior_options"] == settings["posterior_options"] == {"times": 3.0}
+    assert trained["prior"] == [2.0, 2.0]
+    assert "rate_half_kl" in trained["terms"]
+    assert trained["code_length"] == pytest.approx(trained["rate"] / math.log(2))
+
+
+def test_its_estimator_and_its_memory_go_by_name_in_a_walk(python):
+    walk = {
+        "data": {"source": "ramp"},
+        "model": {"latent": 2, "likelihood": "shifted:0.2", "options": {"hidden": [4]}},
+        "objective": {"links": [{"from": "posterior", "to": "prior", "estimator": {"name": "halved"}}]},
+        "training": {"epochs": 1, "batch_size": 8},
+    }
+    code = f"import termwise as tw; print(tw.train({walk!r}, out='walk', progress=False).metrics()[0]['weights'])"
+    assert "'rate_half_kl': 1.0" in python(code)
+
+
+@pytest.mark.usefixtures("trained")
+def test_commands_know_it(python):
+    assert "numbers from 0 to 1" in command(python, "data")
+    recipes = command(python, "recipes")
+    assert "two-rates" in recipes and "Nothing New (Nobody, 2026, eq. 1)." in recipes and "weight=1.0" in recipes
+    command(python, "report", "run")
+
+
+@pytest.mark.usefixtures("trained")
+def test_its_reading_has_its_title_unit_and_meaning_wherever_readings_are_shown(python):
+    code = """
+from pathlib import Path
+from rich.console import Console
+import termwise as tw
+from termwise.report.tables import account_table
+account = tw.load_run("run").account
+console = Console(width=120); console.print(account_table(account.to_json()))
+page = Path("run/report.html").read_text()
+assert "code length" in page and "what the code costs, in bits" in page and "bits" in page
+"""
+    table = python(code)
+    row = next(line for line in table.splitlines() if line.strip().startswith("code length"))
+    assert "bits" in row
+    order = [name for name in ("distortion", "sigma", "active units", "code length") if name in table]
+    assert [table.index(name) for name in order] == sorted(table.index(name) for name in order)
+
+
+def test_what_is_near_is_said_of_it_too(python):
+    code = """
+import termwise as tw
+for table, name in ((tw.LIKELIHOODS, "shiftd:0.3"), (tw.POSTERIORS, "wid"), (tw.SOURCES, "rampp")):
+    try:
+        table.from_spec(name) if table is tw.LIKELIHOODS else table[name]
+    except tw.TermwiseError as error:
+        print(error)"""
+    said = python(code)
+    assert all(f"Did you mean '{form}'" in said for form in ("shifted:0.3", "wide", "ramp"))

@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
-from typing import Any, Generic, Protocol, TypeVar
-
-from pydantic import ConfigDict, ValidationError, create_model
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from termwise.errors import Refused, UnknownName
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError  # at run time where it is needed: a list of names need not wait for it
 
 
 class Named(Protocol):
@@ -218,6 +219,8 @@ class Makers(Registry[MadeR]):
             UnknownName: There is no such row, or no such option.
             Refused: An option cannot have this value; every such option is named.
         """
+        from pydantic import ValidationError
+
         row, own = self[name], _own(self[name], given)
         options = {option.rstrip("_"): value for option, value in options.items()}
         open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values())
@@ -241,6 +244,8 @@ class Makers(Registry[MadeR]):
             UnknownRow: No row is written so; the message says which are near.
             Refused: The argument is of the right kind, and cannot be.
         """
+        from pydantic import ValidationError
+
         name, colon, argument = spec.partition(":")
         if name not in self:
             raise UnknownRow(self.what, spec, self.shown())
@@ -288,10 +293,16 @@ class UnknownRow(UnknownName, KeyError):
         return str(self.args[0])
 
 
-@cache
 def _entry_points(group: str) -> EntryPoints:
-    """Those of all packages in a group, read once."""
-    return entry_points(group=group)
+    """Those of all packages in a group."""
+    found: EntryPoints = _every_entry_point().select(group=group)
+    return found
+
+
+@cache
+def _every_entry_point() -> Any:
+    """Those of all packages, read once for all registries: each reading costs tens of milliseconds."""
+    return entry_points()
 
 
 def _own(row: Row, given: int) -> dict[str, inspect.Parameter]:
@@ -312,6 +323,8 @@ def _parameter(own: Mapping[str, inspect.Parameter], option: str) -> str:
 
 def _checked(maker: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """The options, each as its annotation has it; ValidationError where one cannot be."""
+    from pydantic import ConfigDict, create_model
+
     parameters = inspect.signature(maker, eval_str=True).parameters
     fields: dict[str, Any] = {
         name: (Any if parameters[name].annotation is inspect.Parameter.empty else parameters[name].annotation, ...)
@@ -324,7 +337,7 @@ def _checked(maker: Callable[..., Any], options: Mapping[str, Any]) -> dict[str,
     return {name: getattr(checked, name) for name in options}
 
 
-def _mistakes(error: ValidationError, given: Mapping[str, Any]) -> Iterator[str]:
+def _mistakes(error: "ValidationError", given: Mapping[str, Any]) -> Iterator[str]:
     """One for every option: of the ways in which it might have been meant, what the nearest misses."""
     for option, value in given.items():
         misses = [mistake for mistake in error.errors() if str(mistake["loc"][0]).rstrip("_") == option]

@@ -32,6 +32,7 @@ def train(
     latent: int | None = None,
     posterior: str | None = None,
     likelihood: str | None = None,
+    prior: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
@@ -50,13 +51,13 @@ def train(
         data: A source's name, a path, a tensor or array, or a Dataset.
         recipe: A named objective; its options, such as `beta=6`, are given beside it.
         objective: An objective or game of your own, in place of a recipe.
-        model: A VAE of your own networks, in place of `network`, `latent`, `posterior` and `likelihood`.
-        network: "mlp", "conv" or "module:function".
+        model: A VAE of your own, in place of `network`, `latent`, `posterior`, `likelihood` and `prior`.
+        network: A network by name, such as "mlp", or a builder of your own as "module:function".
         latent: The number of the code's dimensions.
-        posterior: "diagonal-normal", "full-normal", or one without a density: "noise-basis", "noise-input", and with a
-            last Gaussian layer "noise-basis+normal", "noise-input+normal"; its options stand in the configuration, as
-            model.posterior_options.
-        likelihood: "bernoulli", "normal:0.1", "normal:learned", "normal:optimal", "laplace:1", "categorical:17".
+        posterior: q(z|x) by name, such as "full-normal"; its options stand in the configuration, as
+            model.posterior_options. (`termwise train --help` lists all networks, posteriors, likelihoods and priors.)
+        likelihood: p(x|z) by name, such as "bernoulli" or "normal:0.1".
+        prior: p(z) by name, such as "standard-normal"; its options stand in model.prior_options.
         epochs, batch_size, learning_rate, seed, device: Of the training.
         out: The run folder; runs/DATA-RECIPE-seedS where left out.
         resume: Go on with the run in `out`; with more `epochs` than it was given, beyond its end.
@@ -71,7 +72,13 @@ def train(
     training = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device, "optimizer": optimizer}
     keywords = {
         "data": {"source": str(data) if isinstance(data, str | Path) else None},
-        "model": {"network": network, "latent": latent, "posterior": posterior, "likelihood": likelihood},
+        "model": {
+            "network": network,
+            "latent": latent,
+            "posterior": posterior,
+            "likelihood": likelihood,
+            "prior": prior,
+        },
         "objective": {"recipe": recipe, **options},
         "training": training,
     }

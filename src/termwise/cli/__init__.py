@@ -1,4 +1,4 @@
-"""The commands, over `termwise.api`.
+"""The commands, over `termwise.api`; one file each.
 
 Nothing heavy is imported before a command runs, so that `--help` answers at once. An error that a user can mend is
 printed without a traceback, and the status is 2.
@@ -8,18 +8,11 @@ import sys
 import warnings
 from typing import Any
 
-from termwise.cli import generation, listing, measuring, training
-from termwise.cli.app import app
 from termwise.errors import TermwiseError
-
-ROOMS = (training, measuring, generation, listing)
-"""Where the commands are, in the order in which they are listed."""
-
-app.registered_commands.sort(key=lambda command: [room.__name__ for room in ROOMS].index(command.callback.__module__))
 
 
 def _warn_in_one_line() -> None:
-    """A warning of ours is a line on standard error, without the place in the code."""
+    """Make each warning of ours a line on standard error, without the place in the code."""
     usual = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
@@ -34,6 +27,10 @@ def _warn_in_one_line() -> None:
 def main() -> None:
     """Run a command; an error that a user can mend ends with status 2 and no traceback."""
     _warn_in_one_line()
+    from termwise.cli.commands import (
+        app,
+    )  # now, as help is printed from tables, which may warn of another package's row
+
     try:
         app(prog_name="termwise")
     except TermwiseError as error:

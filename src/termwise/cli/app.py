@@ -2,12 +2,14 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from termwise.registry import Registry
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,35 +26,48 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")]
-Runs = Annotated[list[Path], typer.Argument(help="Run folders.", metavar="RUN RUN ...")]
+RunFolders = Annotated[list[Path], typer.Argument(help="Run folders.", metavar="RUN RUN ...")]
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
+DataOption = Annotated[str | None, typer.Option(help="A name, or a path; the run's own where left out.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps.")]
+
+
+def choices(table: Registry[Any], *more: str) -> str:
+    """What an option takes, for its help: the rows of a table as a configuration writes them, and what else there is.
+
+    Example:
+        >>> from termwise.models.networks.table import NETWORKS
+        >>> choices(NETWORKS, "or your own as module:function")
+        'mlp, conv, conv-bn, or your own as module:function.'
+    """
+    return ", ".join([*table.shown(), *more]) + "."
 
 
 @contextmanager
-def telling() -> Iterator["Progress"]:
+def progress_bar() -> Iterator["Progress"]:
     """A bar on standard error, where all else that is printed goes: it is no part of the account."""
     from contextlib import redirect_stdout
 
     from termwise.report.progress import shown
 
-    with redirect_stdout(sys.stderr), shown() as told:
-        yield told
+    with redirect_stdout(sys.stderr), shown() as progress:
+        yield progress
 
 
-def print_json(account: "Account") -> None:
-    """The account as one JSON object."""
-    print(json.dumps(account.to_json(), allow_nan=False))
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print what a command has to say as one JSON object."""
+    print(json.dumps(content, allow_nan=False))
 
 
 def show_table(table: "RenderableType") -> None:
-    """A table on the terminal."""
+    """Print a table on the terminal."""
     from rich.console import Console
 
     Console().print(table)
 
 
 def show_account(account: "Account") -> None:
-    """The account as a table."""
+    """Print an account as a table on the terminal."""
     from termwise.report.tables import account_table
 
     show_table(account_table(account.to_json()))

@@ -1,4 +1,4 @@
-"""train."""
+"""`termwise train`: from a configuration to a run folder with a report."""
 
 import sys
 from pathlib import Path
@@ -6,21 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
-from termwise.cli.app import app, show_account
+from termwise.cli.app import app, choices, show_account
+from termwise.models.likelihoods.table import LIKELIHOODS
+from termwise.models.networks.table import NETWORKS
+from termwise.models.posteriors.table import POSTERIORS
+from termwise.models.priors.table import PRIORS
 
 
 @app.command()
 def train(
     data: Annotated[str | None, typer.Option(help="A source's name (`termwise data`), or a path.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A named objective (`termwise recipes`).")] = None,
-    network: Annotated[str | None, typer.Option(help="mlp, conv, conv-bn, or your own as module:function.")] = None,
+    network: Annotated[str | None, typer.Option(help=choices(NETWORKS, "or your own as module:function"))] = None,
     latent: Annotated[int | None, typer.Option(help="Dimensions of the code.")] = None,
-    likelihood: Annotated[
-        str | None, typer.Option(help="bernoulli, normal:optimal, normal:0.1, laplace:1, categorical:17 ...")
-    ] = None,
-    posterior: Annotated[
-        str | None, typer.Option(help="diagonal-normal, full-normal, noise-basis, noise-input, or either+normal.")
-    ] = None,
+    likelihood: Annotated[str | None, typer.Option(help=f"p(x|z): {choices(LIKELIHOODS)}")] = None,
+    posterior: Annotated[str | None, typer.Option(help=f"q(z|x): {choices(POSTERIORS)}")] = None,
+    prior: Annotated[str | None, typer.Option(help=f"p(z): {choices(PRIORS)}")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the weights, the order and the noise.")] = None,
@@ -52,6 +53,7 @@ def train(
             latent=latent,
             likelihood=likelihood,
             posterior=posterior,
+            prior=prior,
             epochs=epochs,
             batch_size=batch_size,
             seed=seed,

@@ -1,0 +1,13 @@
+"""The program with all its commands, in the order in which `termwise --help` lists them."""
+
+from termwise.cli import attributes, compare, data, measure, quality, recipes, report, train, verify
+from termwise.cli.app import app
+
+__all__ = ["COMMANDS", "app"]
+
+COMMANDS = (train, measure, compare, report, attributes, quality, recipes, data, verify)
+"""The files of the commands, each named for its own, in the order of the help."""
+
+app.registered_commands.sort(
+    key=lambda command: [file.__name__ for file in COMMANDS].index(command.callback.__module__)
+)

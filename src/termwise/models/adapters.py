@@ -17,7 +17,7 @@ from termwise.errors import Refused, TermwiseError
 from termwise.models.draw import Drawable, innermost
 from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples
 from termwise.models.reachable_modules import modules_of
-from termwise.models.ready import KNOWN, parts_of
+from termwise.models.ready import SUPPORTED, parts_of
 
 HALF = (torch.float16, torch.bfloat16)
 
@@ -31,8 +31,8 @@ def adapt(
     """Make a model that termwise can measure, out of two functions, or out of a model that `models.ready` knows.
 
     The modules that a function is, is a method of, holds in its closure, its defaults or a partial, or names as a
-    global (`models.reach`), are measured in evaluation mode, without gradients, on the device asked for, and left as
-    they were. One that a function makes or loads while it runs must be put there by you (`.eval()`).
+    global (`models.reachable_modules`), are measured in evaluation mode, without gradients, on the device asked for,
+    and left as they were. One that a function makes or loads while it runs must be put there by you (`.eval()`).
 
     Args:
         encode: x, shape (B, *shape), float32 -> (mean, log_var), a torch Distribution, or either with a context last:
@@ -47,6 +47,13 @@ def adapt(
 
     Raises:
         Refused: This is no function, or a model whose terms would be wrong; the message says what would do.
+
+    Example:
+        >>> encoder, decoder = nn.Linear(6, 4), nn.Linear(2, 6)  # trained anywhere
+        >>> model = adapt(lambda x: encoder(x).chunk(2, dim=1), decoder, likelihood="normal:0.3")
+        >>> posterior, context = model.infer(torch.zeros(5, 6))
+        >>> posterior.mean.shape, model.generate(posterior.mean, context).event_shape
+        (torch.Size([5, 2]), torch.Size([6]))
     """
     parts = parts_of(encode, likelihood, prior is not None) if decode is None else None
     if parts is not None:
@@ -56,14 +63,14 @@ def adapt(
     whole = decode is None and isinstance(encode, nn.Module) and hasattr(encode, "encode")
     if whole or not callable(encode):
         raise Refused(
-            f"Expected a function encode(x), or one of {KNOWN}; got a {type(encode).__name__}. Pass two functions: "
+            f"Expected a function encode(x), or one of {SUPPORTED}; got a {type(encode).__name__}. Pass two functions: "
             "adapt(encode=model.encode, decode=model.decode, likelihood=...), where encode gives (mean, log_var)."
         )
     return Adapted(encode, decode, likelihood, prior)
 
 
 class Adapted:
-    """Two functions, seen as a model. Codes of any shape are flattened to (B, D)."""
+    """A model made of two functions, or of one; its codes, of any shape, are flattened to (B, D). `adapt` makes it."""
 
     def __init__(
         self,
@@ -108,7 +115,7 @@ class Adapted:
         return codes, context
 
     def generate(self, z: Tensor, context: Any) -> Distribution:
-        """p(x|z)."""
+        """The likelihood p(x|z) of flat codes z, shape (B, D), with the context that `encode` gave."""
         if self._decode is None:
             raise Refused("This model has no decoder: pass adapt(decode=...) to measure its distortion.")
         codes = z.reshape(len(z), *self._code_shape) if self._code_shape is not None else z
@@ -136,7 +143,7 @@ class Adapted:
         return self._likelihood(_wide(decoded))
 
     def prior_law(self) -> Distribution:
-        """p(z), over flat codes; the standard normal where none was given."""
+        """The prior p(z), over flat codes: the standard normal where none was given."""
         size = None if self._code_shape is None else math.prod(self._code_shape)
         if self._prior is not None:
             prior = flat(self._prior, batch=0)

@@ -57,10 +57,6 @@ def bayes(
 ) -> VAE:
     """A model whose posterior is that of the unknowns z, given what was observed; train it with vae, avb or avb-ac.
 
-        model = bayes(lambda z: Normal(z[:, :1], 2.0).log_prob(y).sum(1), latent=1)
-        run = train(model=model, data=torch.zeros(25_600, 1), recipe="avb-ac")
-        model.encode(torch.zeros(1, 1)).sample((1000,))
-
     Args:
         log_likelihood: f: unknowns z, shape (B, D), to log p(y|z), shape (B,), nats, by torch operations; it holds y.
         latent: D.
@@ -70,6 +66,14 @@ def bayes(
 
     Raises:
         Refused: f fails, gives another shape, or has no gradient in z; the prior is over something else.
+
+    Example:
+        >>> from torch.distributions import Normal
+        >>> y = torch.tensor([1.2, 0.4, 2.3])
+        >>> model = bayes(lambda z: Normal(z, 2.0).log_prob(y).sum(1), latent=1)
+        >>> # run = tw.train(model=model, data=torch.zeros(25_600, 1), recipe="avb-ac")
+        >>> model.encode(torch.zeros(1, 1)).sample((1000,)).shape  # the posterior, whatever the blank example says
+        torch.Size([1000, 1, 1])
     """
     family = posterior_family(posterior, latent, posterior_options)
     model = VAE(

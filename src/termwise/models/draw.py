@@ -71,6 +71,15 @@ class Draw:
         independent: Makes the draw of a second batch, independent of this one; None where there is none.
         together: Whether codes of the posterior and of the prior are decoded in one pass, so that batch normalisation
             treats them alike, as it will once the model is trained. The model has no contexts.
+
+    Example:
+        >>> import termwise as tw
+        >>> model = tw.VAE.build((1, 8, 8), latent=3, options={"hidden": [16]})
+        >>> draw = Draw(model, torch.zeros(5, 1, 8, 8))
+        >>> draw.z.shape, draw.likelihood.log_prob(draw.x).shape
+        (torch.Size([5, 3]), torch.Size([5]))
+        >>> draw.posterior is draw.posterior  # the model is asked once
+        True
     """
 
     def __init__(
@@ -116,7 +125,7 @@ class Draw:
 
     @property
     def likelihood(self) -> Distribution:
-        """p(x|z) at `z`."""
+        """The likelihood p(x|z) of the codes `z`: batch shape (B,), the event an example."""
         return self._both[0] if self.together else self._likelihood
 
     @cached_property
@@ -125,7 +134,7 @@ class Draw:
 
     @cached_property
     def prior(self) -> Distribution:
-        """p(z)."""
+        """The prior p(z): batch shape (), event shape (D,)."""
         return self.model.prior_law()
 
     @cached_property
@@ -135,7 +144,7 @@ class Draw:
 
     @property
     def generated(self) -> Distribution:
-        """p(x|z) at `prior_codes`."""
+        """The likelihood p(x|z) of `prior_codes`: batch shape (B,), the event an example."""
         return self._both[1] if self.together else self._generated
 
     @cached_property
@@ -183,31 +192,55 @@ def _remembered(memory: dict[Hashable, Any], key: Hashable, compute: Callable[[]
 
 
 def samples(law: Distribution, *shape: int) -> Tensor:
-    """Samples, shape (*shape, *batch_shape, *event_shape), with their pathwise gradient where the law has one."""
+    """Samples, shape (*shape, *batch_shape, *event_shape), with their pathwise gradient where the law has one.
+
+    Example:
+        >>> mean = torch.zeros(3, requires_grad=True)
+        >>> samples(torch.distributions.Normal(mean, 1.0), 5).requires_grad
+        True
+    """
     return law.rsample(torch.Size(shape)) if law.has_rsample else law.sample(torch.Size(shape))
 
 
 def rows(law: Distribution, part: slice) -> Distribution:
-    """The law of some of a batch's examples, which are the first dimension of every tensor that it holds."""
+    """The law of some of a batch's examples, which are the first dimension of every tensor that it holds.
+
+    Example:
+        >>> law = torch.distributions.Normal(torch.tensor([0.0, 1.0, 2.0]), 1.0)
+        >>> rows(law, slice(1, 3)).mean
+        tensor([1., 2.])
+    """
     size, some = law.batch_shape[0], copy(law)
-    for name, held in vars(law).items():
-        if isinstance(held, Distribution):
-            setattr(some, name, rows(held, part))
-        elif isinstance(held, Tensor) and held.shape[:1] == (size,):
-            setattr(some, name, held[part])
+    for name, value in vars(law).items():
+        if isinstance(value, Distribution):
+            setattr(some, name, rows(value, part))
+        elif isinstance(value, Tensor) and value.shape[:1] == (size,):
+            setattr(some, name, value[part])
     some._batch_shape = torch.Size([len(range(size)[part]), *law.batch_shape[1:]])
     return some
 
 
 def innermost(law: Distribution) -> Distribution:
-    """The law whose product a distribution is; itself where it is none."""
+    """The law whose product over dimensions a distribution is; itself where it is none.
+
+    Example:
+        >>> innermost(torch.distributions.Independent(torch.distributions.Normal(torch.zeros(3), 1.0), 1))
+        Normal(loc: torch.Size([3]), scale: torch.Size([3]))
+    """
     while isinstance(law, torch.distributions.Independent):
         law = law.base_dist
     return law
 
 
 def expected_example(likelihood: Distribution) -> Tensor:
-    """What p(x|z) looks like: its mean, or its most probable category; shape (B, *shape), float32."""
+    """What p(x|z) looks like: its mean, or its most probable category; shape (B, *shape), float32.
+
+    Example:
+        >>> logits = torch.tensor([[[0.0, 2.0, 1.0], [3.0, 0.0, 0.0]]])  # one example of two pixels, three classes
+        >>> law = torch.distributions.Independent(torch.distributions.Categorical(logits=logits), 1)
+        >>> expected_example(law)
+        tensor([[1., 0.]])
+    """
     base = innermost(likelihood)
     if isinstance(base, torch.distributions.Categorical):
         return base.logits.argmax(-1).float()

@@ -16,6 +16,19 @@ def export_latents(model: VAE, data: Dataset, path: str | Path, batch_size: int 
     """Write the codes' means and standard deviations (and labels, where known) to an .npz or a .csv file.
 
     The .npz holds `mean` and `stddev`, shape (N, D), and `label`; the .csv a row an example.
+
+    Raises:
+        Refused: The file's name ends in neither.
+
+    Example:
+        >>> import tempfile
+        >>> import termwise as tw
+        >>> data = tw.load_data(torch.rand(10, 6))
+        >>> model = tw.VAE.build((6,), latent=2, options={"hidden": [8]})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     codes = np.load(export_latents(model, data, Path(folder) / "codes.npz"))["mean"]
+        >>> codes.shape
+        (10, 2)
     """
     path = Path(path)
     if path.suffix not in (".npz", ".csv"):

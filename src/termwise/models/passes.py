@@ -1,4 +1,7 @@
-"""Data sets through a model: a batch as a draw, and one pass over every example, in order, without gradients."""
+"""A data set through a model: in evaluation mode, without gradients, and with random numbers of its own.
+
+The model, and the generators of random numbers, are left as they were.
+"""
 
 import zlib
 from collections.abc import Callable, Iterator
@@ -11,12 +14,21 @@ from termwise.data.dataset import Batch, Dataset
 from termwise.models.draw import Draw, Drawable, networks_of
 
 Progress = Callable[[str, float], None]
-"""Told the name of what is being done, and how much of it is, 0 to 1."""
+"""What is told how far a measurement has come: the name of what is being done, and how much of it is, 0 to 1."""
 
 
 @contextmanager
 def evaluating(model: Drawable | nn.Module) -> Iterator[None]:
-    """The model in evaluation mode, and every part of it left as it was."""
+    """The model in evaluation mode and without gradients, and afterwards every part of it as it was.
+
+    Example:
+        >>> model = nn.Dropout()
+        >>> with evaluating(model):
+        ...     model.training
+        False
+        >>> model.training
+        True
+    """
     networks = networks_of(model)
     modes = {part: part.training for network in networks for part in network.modules()}
     for network in networks:
@@ -34,6 +46,13 @@ def own_randomness(seed: int) -> Iterator[None]:
     """Random numbers from `seed`, and the generators as they were afterwards.
 
     They are not those of torch.manual_seed(seed): examples made with the same seed would share their noise with codes.
+
+    Example:
+        >>> def number():
+        ...     with own_randomness(seed=0):
+        ...         return float(torch.rand(()))
+        >>> number() == number()
+        True
     """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(apart(seed, "codes"))
@@ -41,7 +60,12 @@ def own_randomness(seed: int) -> Iterator[None]:
 
 
 def apart(seed: int, use: str) -> int:
-    """A seed for one use, so that what has the same seed and another use does not get the same random numbers."""
+    """A seed for one use, so that what has the same seed and another use does not get the same random numbers.
+
+    Example:
+        >>> apart(0, "codes"), apart(0, "examples")
+        (3853369677, 2077273413)
+    """
     return (seed * 0x9E3779B1 + zlib.crc32(use.encode())) % 2**32  # one to one on the 32 bits that a seed has
 
 
@@ -54,6 +78,13 @@ class DataPass:
         batch_size: How many at a time.
         device: Where the model is.
         dtype: The type of its numbers.
+
+    Example:
+        >>> import termwise as tw
+        >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2)
+        >>> draws = DataPass(world, tw.load_data(world.data(25), test=0.0), batch_size=10)
+        >>> [len(draw) for draw in draws()]
+        [10, 10, 5]
     """
 
     def __init__(

@@ -15,32 +15,39 @@ from weakref import ProxyTypes
 from torch import Tensor, nn
 
 STEPS = 4
+"""How many steps from a function a module may be."""
 LONGEST = 1000
 """Lists and tables of more than this hold data, not modules."""
 
 
 def modules_of(functions: Iterable[Callable | None]) -> list[nn.Module]:
-    """The modules that these functions are, hold or name; each once, those fewest steps away first."""
-    found: list[nn.Module] = []
-    seen: dict[int, Any] = {}
+    """The modules that these functions are, hold or name; each once, those fewest steps away first.
+
+    Example:
+        >>> network = nn.Linear(2, 3)
+        >>> modules_of([lambda x: network(x).relu()])
+        [Linear(in_features=2, out_features=3, bias=True)]
+    """
+    modules: list[nn.Module] = []
+    visited: dict[int, Any] = {}
     layer: list[Any] = list(functions)
     for _ in range(STEPS + 1):
         further: list[Any] = []
         for thing in layer:
-            if id(thing) in seen:
+            if id(thing) in visited:
                 continue
-            seen[id(thing)] = thing
+            visited[id(thing)] = thing
             if type(thing) in ProxyTypes:  # it says that it is what it stands for, and may have lost it
                 continue
             if isinstance(thing, nn.Module):
-                found.append(thing)
+                modules.append(thing)
             else:
-                further += _held(thing)
+                further += _within(thing)
         layer = further
-    return found
+    return modules
 
 
-def _held(thing: Any) -> list[Any]:
+def _within(thing: Any) -> list[Any]:
     """What is one step away from `thing`."""
     if thing is None or isinstance(thing, str | bytes | int | float | Tensor | type | ModuleType):
         return []
@@ -49,7 +56,7 @@ def _held(thing: Any) -> list[Any]:
     if isinstance(thing, MethodType):
         return [thing.__self__, thing.__func__]
     if isinstance(thing, FunctionType):
-        return _held_by_function(thing)
+        return _within_function(thing)
     if isinstance(thing, Mapping):
         return list(thing.values()) if len(thing) <= LONGEST else []
     if isinstance(thing, list | tuple | set | frozenset):
@@ -57,17 +64,17 @@ def _held(thing: Any) -> list[Any]:
     return [*getattr(thing, "__dict__", {}).values(), getattr_static(type(thing), "__call__", None)]
 
 
-def _held_by_function(function: FunctionType) -> list[Any]:
+def _within_function(function: FunctionType) -> list[Any]:
     if (function.__module__ or "").partition(".")[0] == "torch":
         return []
-    held = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
-    held += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values(), *vars(function).values()]
+    values = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
+    values += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values(), *vars(function).values()]
     names = _names(function.__code__)
     for value in (function.__globals__[name] for name in names if name in function.__globals__):
-        held.append(value)
+        values.append(value)
         if isinstance(value, ModuleType):  # nets.encoder, where `nets` was imported
-            held += [vars(value)[name] for name in names if isinstance(vars(value).get(name), nn.Module)]
-    return held
+            values += [vars(value)[name] for name in names if isinstance(vars(value).get(name), nn.Module)]
+    return values
 
 
 def _filled(cell: Any) -> bool:

@@ -23,8 +23,11 @@ from termwise.errors import Refused
 from termwise.models.networks import perceptron
 
 BOUND = 5.0
-LEAST = 1e-3  # of a bin's share of the whole, and of a slope
-UNIT_SLOPE = math.log(math.expm1(1 - LEAST))  # softplus of it, and LEAST, are 1: at first every spline is the identity
+"""Splines bend values from -BOUND to BOUND, and are the identity beyond."""
+LEAST = 1e-3
+"""The least share of the whole that a bin has, and the least slope."""
+UNIT_SLOPE = math.log(math.expm1(1 - LEAST))
+"""The raw number of a slope of 1: softplus of it, and LEAST, are 1, so that at first every spline is the identity."""
 
 
 def spline(values: Tensor, raw: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
@@ -34,6 +37,11 @@ def spline(values: Tensor, raw: Tensor, inverse: bool = False) -> tuple[Tensor, 
         values: Any shape.
         raw: Of each value the logits of K widths and of K heights, and K - 1 slopes: (*values.shape, 3 K - 1).
         inverse: Undo the spline; the log-slope is the inverse's.
+
+    Example:
+        >>> values, raw = torch.tensor([-1.0, 0.5]), torch.zeros(2, 11)  # four bins
+        >>> spline(values, raw)[0]  # the identity, where all raw numbers are 0
+        tensor([-1.0000,  0.5000])
     """
     bins = (raw.shape[-1] + 1) // 3
     widths, heights, slopes = raw.split([bins, bins, bins - 1], dim=-1)
@@ -113,6 +121,12 @@ class SplineFlow(nn.Module):
         layers: How many times all dimensions are bent.
         bins: K, of every spline.
         hidden: The width of its networks, and how many numbers tell of x.
+
+    Example:
+        >>> flow = SplineFlow(2, hidden=8)
+        >>> law = flow(torch.zeros(5, flow.features))
+        >>> law.log_prob(law.rsample()).shape
+        torch.Size([5])
     """
 
     name = "flow"
@@ -129,7 +143,7 @@ class SplineFlow(nn.Module):
 
     @property
     def features(self) -> int:
-        """2 D + hidden."""
+        """How many numbers it needs of an example: 2 D + hidden."""
         return 2 * self.latent + self.context
 
     def forward(self, features: Tensor) -> "FlowLaw":

@@ -40,6 +40,12 @@ class VAE(nn.Module):
     Raises:
         Refused: A body's output has another shape than the posterior or the likelihood asks for; the prior is over
             something else.
+
+    Example:
+        >>> encoder, decoder = nn.Linear(6, 4), nn.Linear(2, 6)
+        >>> model = VAE(encoder, decoder, shape=(6,), latent=2, likelihood="normal:0.1")
+        >>> model.encode(torch.zeros(5, 6)).mean.shape, model.sample(3).shape
+        (torch.Size([5, 2]), torch.Size([3, 6]))
     """
 
     def __init__(
@@ -116,19 +122,19 @@ class VAE(nn.Module):
         return self.likelihood(at_least_single(self.decoder(z)))
 
     def infer(self, x: Tensor) -> tuple[Distribution, None]:
-        """q(z|x), and no context."""
+        """The posterior q(z|x) of examples x, shape (B, *shape); and no context."""
         return self.encode(x), None
 
     def generate(self, z: Tensor, context: None = None) -> Distribution:
-        """p(x|z)."""
+        """The likelihood p(x|z) of codes z, shape (B, D); there is no context."""
         return self.decode(z)
 
     def prior_law(self) -> Distribution:
-        """p(z)."""
+        """The prior p(z): batch shape (), event shape (D,)."""
         return self.prior()
 
     def draw(self, x: Tensor, index: Tensor | None = None, dataset_size: int | None = None) -> Draw:
-        """What a batch becomes."""
+        """The draw of a batch of examples x, shape (B, *shape): what it becomes through this model."""
         return Draw(self, x, index, dataset_size)
 
     @torch.no_grad()
@@ -184,7 +190,16 @@ class VAE(nn.Module):
 
         Args:
             encoder: Where the model was made of modules of your own: the same module, its weights of no matter.
-            decoder: Likewise.
+            decoder: The same for the decoder.
+
+        Example:
+            >>> import tempfile
+            >>> model = VAE.build((6,), latent=2, options={"hidden": [16]}).eval()
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     again = VAE.from_pretrained(model.save_pretrained(folder))
+            >>> x = torch.zeros(1, 6)
+            >>> torch.equal(again.reconstruct(x), model.reconstruct(x))
+            True
         """
         folder = Path(folder)
         missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).exists()]
@@ -194,7 +209,7 @@ class VAE(nn.Module):
             config = json.loads((folder / "config.json").read_text())
             load_file(folder / "model.safetensors")  # says whether it is whole, before anything is built
             shape, latent, network = tuple(config["shape"]), int(config["latent"]), config["network"]
-            posterior, asked = config["posterior"], dict(config.get("posterior_options", {}))
+            posterior, posterior_options = config["posterior"], dict(config.get("posterior_options", {}))
             likelihood, prior = config["likelihood"], config.get("prior", "standard-normal")
             prior_options = dict(config.get("prior_options", {}))
             builder = None if network is None else (network["name"], dict(network["options"]))
@@ -208,7 +223,7 @@ class VAE(nn.Module):
                 "again, and load its weights: safetensors.torch.load_model(model, folder / 'model.safetensors')."
             )
         if encoder is not None and decoder is not None:
-            family = posterior_family(posterior, latent, asked)
+            family = posterior_family(posterior, latent, posterior_options)
             law = prior_from(prior, latent, prior_options)
             parts = {"shape": shape, "latent": latent, "posterior": family, "likelihood": likelihood, "prior": law}
             model = cls(encoder, decoder, **parts)
@@ -219,7 +234,9 @@ class VAE(nn.Module):
             )
         else:
             network, options = builder
-            model = cls.build(shape, latent, network, posterior, likelihood, options, asked, prior, prior_options)
+            model = cls.build(
+                shape, latent, network, posterior, likelihood, options, posterior_options, prior, prior_options
+            )
         try:
             load_model(model, folder / "model.safetensors")
         except RuntimeError as error:

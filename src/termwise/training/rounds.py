@@ -66,9 +66,7 @@ class Rounds:
 
     def draw(self, batch: Batch) -> Draw:
         """A fresh draw of a batch."""
-        draw = self.passes.draw(batch)
-        draw.together = self.game.together
-        return draw
+        return self.passes.draw(batch, together=self.game.together)
 
     def in_turn(self, batch: Batch, step: int) -> None:
         """A move, or several, of every player, on fresh draws."""

@@ -14,13 +14,25 @@ from termwise.errors import Refused
 from termwise.models.passes import evaluating
 
 Bodies = tuple[nn.Module, nn.Module]
-"""An encoder and a decoder."""
+"""A pair of modules: an encoder and a decoder."""
 
 
 def checked_bodies(
     bodies: Bodies, shape: tuple[int, ...], features: int, latent: int, decoded: tuple[int, ...]
 ) -> Bodies:
-    """The same bodies, once both have shown on a batch of two that their shapes fit."""
+    """The same bodies, once both have shown on a batch of two that their shapes fit.
+
+    Raises:
+        Refused: A body fails, or gives another shape than it should.
+
+    Example:
+        >>> bodies = nn.Linear(6, 4), nn.Linear(2, 6)
+        >>> checked_bodies(bodies, (6,), features=4, latent=2, decoded=(6,)) is bodies
+        True
+        >>> checked_bodies(bodies, (6,), features=5, latent=2, decoded=(6,))
+        Traceback (most recent call last):
+        termwise.errors.Refused: The encoder must turn (2, 6) into (2, 5); it gave (2, 4).
+    """
     encoder, decoder = bodies
     trials = (("encoder", encoder, shape, (features,)), ("decoder", decoder, (latent,), decoded))
     for name, body, given, wanted in trials:

@@ -29,6 +29,11 @@ def convolutional(
     Args:
         channels: Of every convolution.
         hidden: The width of the linear layers.
+
+    Example:
+        >>> encoder, decoder = convolutional((3, 37, 50), features=6, latent=3, decoded=(3, 37, 50), channels=4)
+        >>> decoder(torch.zeros(2, 3)).shape
+        torch.Size([2, 3, 37, 50])
     """
     _need_images(shape)
     height, width = shape[1:]
@@ -68,6 +73,11 @@ def normalised(
         channels: Of the encoder's convolutions; each halves the sides.
         hidden: The width of the encoder's linear layer.
         bounded: Whether the decoder ends in a sigmoid: pixels between 0 and 1, for a normal likelihood.
+
+    Example:
+        >>> encoder, _ = normalised((1, 16, 16), 6, 3, (1, 16, 16), channels=[4, 8], hidden=16)
+        >>> encoder(torch.zeros(2, 1, 16, 16)).shape
+        torch.Size([2, 6])
     """
     _need_images(shape)
     padded, small = _halved(shape, channels[-1], len(channels))

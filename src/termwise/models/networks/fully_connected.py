@@ -33,6 +33,11 @@ def mlp(
 
     Args:
         hidden: Sizes of the encoder's hidden layers; the decoder has them reversed.
+
+    Example:
+        >>> encoder, decoder = mlp((1, 4, 4), features=6, latent=3, decoded=(1, 4, 4), hidden=[20, 10])
+        >>> [layer.out_features for layer in decoder if isinstance(layer, nn.Linear)]
+        [10, 20, 16]
     """
     encoder = nn.Sequential(nn.Flatten(), *perceptron([math.prod(shape), *hidden, features]))
     decoder = nn.Sequential(

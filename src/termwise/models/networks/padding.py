@@ -5,7 +5,13 @@ from torch.nn import functional as F
 
 
 class PadTo(nn.Module):
-    """Pad images with zeros to `size`, (height, width), centred."""
+    """Pad images with zeros to `size`, (height, width), centred.
+
+    Example:
+        >>> import torch
+        >>> PadTo((1, 4))(torch.ones(1, 1, 1, 2))
+        tensor([[[[0., 1., 1., 0.]]]])
+    """
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
@@ -18,7 +24,13 @@ class PadTo(nn.Module):
 
 
 class CropTo(nn.Module):
-    """Crop images to `size`, (height, width), centred."""
+    """Crop images to `size`, (height, width), centred.
+
+    Example:
+        >>> import torch
+        >>> CropTo((1, 2))(torch.arange(4.0).view(1, 1, 1, 4))
+        tensor([[[[1., 2.]]]])
+    """
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()

@@ -63,6 +63,11 @@ def build_bodies(
     Raises:
         UnknownName: There is no such network, or it has no such option.
         Refused: It cannot be built so.
+
+    Example:
+        >>> encoder, decoder = build_bodies("mlp", (1, 8, 8), features=6, latent=3, decoded=(1, 8, 8))
+        >>> len(decoder)
+        4
     """
     from torch import nn
 

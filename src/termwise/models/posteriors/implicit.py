@@ -42,6 +42,13 @@ class ImplicitPosterior(Distribution):
     Args:
         push: f(x, .).
         last_scale: sigma(x) of the last Gaussian layer, shape (B, D); None where there is none.
+
+    Example:
+        >>> from termwise.models.posteriors import posterior_family
+        >>> family = posterior_family("noise-input", 2, {"hidden": [16]})
+        >>> posterior = family(torch.zeros(5, family.features))
+        >>> posterior.rsample((100,)).shape, posterior.mean.shape
+        (torch.Size([100, 5, 2]), torch.Size([5, 2]))
     """
 
     arg_constraints = {}  # noqa: RUF012

@@ -17,7 +17,8 @@ READY = {
 }
 """(package, class) -> the file here that knows it; a subclass counts as its class."""
 
-KNOWN = "pythae's models with a normal posterior, scvi.model.SCVI and diffusers.AutoencoderKL"
+SUPPORTED = "pythae's models with a normal posterior, scvi.model.SCVI and diffusers.AutoencoderKL"
+"""The models that need no functions, as an error lists them."""
 
 
 class Parts(NamedTuple):

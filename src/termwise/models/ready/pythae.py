@@ -12,7 +12,8 @@ from torch import Tensor
 from termwise.errors import Refused
 from termwise.models.ready import Parts, like_parameters
 
-LIKELIHOODS = {"mse": "normal:1", "bce": "bernoulli"}
+OF_RECONSTRUCTION_LOSS = {"mse": "normal:1", "bce": "bernoulli"}
+"""The likelihood of which each of pythae's reconstruction losses is the negative log, but for a constant."""
 
 NO_LIKELIHOOD = ("MSSSIM_VAE", "VAEGAN")
 """Trained on a distance that is no likelihood: the user's word, or the rate alone."""
@@ -25,6 +26,7 @@ NOT_NORMAL = {
     "SVAE": "its codes lie on a sphere",
     "PoincareVAE": "its codes lie in a Poincaré ball",
 }
+"""Why a model of pythae's has no normal posterior, by its class."""
 
 
 def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
@@ -33,11 +35,11 @@ def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
     _check(model, names, own_prior)
     if likelihood is None and not set(NO_LIKELIHOOD) & set(names):
         loss = model.model_config.reconstruction_loss
-        if loss not in LIKELIHOODS:
+        if loss not in OF_RECONSTRUCTION_LOSS:
             raise Refused(
                 f"Expected pythae's reconstruction_loss to be 'mse' or 'bce'; got {loss!r}. Pass adapt(likelihood=...)."
             )
-        likelihood = LIKELIHOODS[loss]
+        likelihood = OF_RECONSTRUCTION_LOSS[loss]
 
     def encode(x: Tensor) -> tuple[Tensor, Tensor, torch.Size]:
         law = model.encoder(x.to(**like_parameters(model)))

@@ -26,23 +26,28 @@ CATEGORICAL = ("batch", "labels", "extra_categorical_covs")
 
 
 class Counts(Distribution):
-    """p(x|z) of a row's first G numbers, given the rest."""
+    """p(x|z) of a row's first G numbers, given the rest of the row.
+
+    Args:
+        genes: The law of the counts, batch shape (B, G) or event shape (G,).
+        covariates: The rest of each row, shape (B, C), which is known and not generated.
+    """
 
     arg_constraints = {}  # noqa: RUF012
 
-    def __init__(self, genes: Distribution, known: Tensor) -> None:
-        self.genes, self.known = genes, known
+    def __init__(self, genes: Distribution, covariates: Tensor) -> None:
+        self.genes, self.covariates = genes, covariates
         self.count = genes.mean.shape[-1]
-        super().__init__(known.shape[:1], torch.Size([self.count + known.shape[1]]), validate_args=False)
+        super().__init__(covariates.shape[:1], torch.Size([self.count + covariates.shape[1]]), validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Summed over genes, shape (B,); nats."""
         return self.genes.log_prob(value[..., : self.count]).sum(-1)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        """Rows of new counts, each with the known numbers that it was asked with."""
+        """Rows of new counts, each with the covariates that it was asked with."""
         x = self.genes.sample(torch.Size(sample_shape))
-        return torch.cat([x, self.known.expand(*x.shape[:-1], -1)], dim=-1)
+        return torch.cat([x, self.covariates.expand(*x.shape[:-1], -1)], dim=-1)
 
 
 def counts(model: Any, adata: Any = None) -> Dataset:
@@ -74,7 +79,7 @@ def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
     _check(model)
     module, widths = model.module, _widths(model)
 
-    def told(rows: Tensor) -> dict[str, Tensor]:
+    def columns_of(rows: Tensor) -> dict[str, Tensor]:
         split = dict(zip(widths, rows.split(list(widths.values()), dim=1), strict=True))
         split = {key: column.long() if key in CATEGORICAL else column for key, column in split.items()}
         alone = torch.zeros(len(rows), 1, dtype=torch.long, device=rows.device)
@@ -88,13 +93,13 @@ def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
                 f"{tuple(rows.shape[1:])}. termwise.models.ready.scvi.counts(model) makes them."
             )
         _check_rows(module, rows)
-        inferred = module.inference(**module._get_inference_input(told(rows), full_forward_pass=True))
+        inferred = module.inference(**module._get_inference_input(columns_of(rows), full_forward_pass=True))
         return inferred["qz"], torch.cat([rows, inferred["library"]], dim=1)
 
-    def decode(z: Tensor, known: Tensor) -> Distribution:
-        rows, library = known[:, :-1], known[:, -1:]
+    def decode(z: Tensor, context: Tensor) -> Distribution:
+        rows, library = context[:, :-1], context[:, -1:]
         inferred = {"z": module.z_encoder.z_transformation(z), "library": library}
-        generated = module.generative(**module._get_generative_input(told(rows), inferred))
+        generated = module.generative(**module._get_generative_input(columns_of(rows), inferred))
         return Counts(generated["px"], rows[:, widths["X"] :])
 
     return Parts(encode, decode, None)
@@ -146,5 +151,5 @@ def _check_rows(module: Any, rows: Tensor) -> None:
         raise BadData(f"{empty} of {len(x)} cells have no counts, so no size. Leave them out.")
 
 
-def _dense(held: Any) -> Any:
-    return held.toarray() if issparse(held) else held
+def _dense(table: Any) -> Any:
+    return table.toarray() if issparse(table) else table

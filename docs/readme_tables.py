@@ -36,7 +36,7 @@ def recipes() -> str:
     for recipe in tw.RECIPES.values():
         formula = _greek(recipe.formula)
         defaults = [
-            f"{_greek(name)} = {option.default:g}"
+            f"{_greek(name)} = {option.default:g}".replace("e-0", "e-")
             for name, option in recipe.options.items()
             if isinstance(option.default, int | float) and re.search(rf"\b{_greek(name)}\b", formula)
         ]

@@ -10,13 +10,10 @@ from pathlib import Path
 import pytest
 
 import termwise
+from helpers.floors import ORDER
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "termwise"
-ORDER = (
-    "errors", "registry", "account", "data", "models", "terms", "objectives", "training", "worlds", "measuring",
-    "verify", "report", "api", "cli",
-)  # fmt: skip
 OF_WORLDS = ("errors", "registry", "account", "data", "models", "worlds")
 LONGEST = 400
 PRIVATE = re.compile(r"/wor[k]\b|/tmp/bas[h]")  # paths of a builder's machine; brackets keep this line from matching

@@ -1,14 +1,16 @@
 """What the README shows is what happens."""
 
+import importlib
 import re
 import tomllib
 from pathlib import Path
 
-from termwise.data import SOURCES
-from termwise.objectives import RECIPES
+import termwise as tw
+from helpers.floors import ORDER
 from termwise.training import config_from
 
 ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "termwise"
 README = (ROOT / "README.md").read_text()
 
 
@@ -30,12 +32,24 @@ def test_the_toml_is_a_configuration_that_builds():
         assert game.players[0].objective.names == ("distortion", "index_code_mi", "marginal_mmd2")
 
 
-def test_the_table_of_recipes_is_the_table_of_recipes():
-    assert re.findall(r"^\| `([a-z-]+)` \| .* \| .*\d{4} \||^\| `(mi-floor)`", README, flags=re.MULTILINE)
-    assert all(f"| `{name}` |" in README for name in RECIPES)
-    assert all(f"`{name}`" in README for name in SOURCES)
+def test_the_tables_are_what_the_registries_say(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    tables = importlib.import_module("readme_tables")
+    assert tables.written(README) == README  # python docs/readme_tables.py writes them
+    missing = {name: table for name, table in registries().items() if name not in tables.LISTS.values()}
+    assert all(f"`{row}`" in README for name in ("SOURCES", "RECIPES") for row in missing.pop(name))
+    assert set(missing) <= {"FORMATS", "OBJECTS", "READINGS", "METHODS", "OPTIMIZERS", "KERNELS"}  # told in prose
 
 
-def test_the_map_names_every_room():
-    rooms = [p.name for p in (ROOT / "src/termwise").iterdir() if p.is_dir() and not p.name.startswith("__")]
-    assert all(f"  {room}/" in README for room in rooms)
+def registries():
+    return {name: getattr(tw, name) for name in tw.__all__ if isinstance(getattr(tw, name), tw.Registry)}
+
+
+def test_the_map_names_every_room_from_the_first_floor_to_the_last():
+    packages = [path.parent for path in SOURCE.rglob("__init__.py")]
+    rooms = [str(path.relative_to(SOURCE)) for path in packages if path != SOURCE]
+    drawn = README[README.index("src/termwise/\n") : README.index("tests/  ")]
+    floors = re.findall(r"^  (\w+)(?:/|\.py) ", drawn, flags=re.MULTILINE)
+    assert floors == [*ORDER]
+    inner = {name for line in drawn.splitlines() if line.startswith("    ") for name in re.findall(r"(\w+)/", line)}
+    assert inner == {room.rpartition("/")[2] for room in rooms if "/" in room}

@@ -242,14 +242,14 @@ RECIPES: Makers[Recipe] = Makers(
     [
         Recipe("vae", vae, "rate"),
         Recipe("beta-vae", beta_vae, "beta rate"),
-        Recipe("capacity", capacity, "gamma |rate - C(t)|"),
+        Recipe("capacity", capacity, "gamma |rate - C(t)|, C from 0 to 25 nats"),
         Recipe("mi-floor", mi_floor, "rate + gamma max(0, C - index_code_mi)"),
         Recipe("beta-tcvae", beta_tcvae, "alpha index_code_mi + beta total_correlation + gamma dimension_wise_kl"),
         Recipe("info-vae", info_vae, "(1 - alpha) rate + (alpha + lambda - 1) marginal MMD^2, RBF"),
         Recipe("wae-mmd", wae_mmd, "lambda marginal MMD^2, IMQ"),
         Recipe("factor-vae", factor_vae, "rate + gamma total_correlation, by a critic"),
         Recipe("aae", aae, "lambda marginal GAN divergence, by a critic"),
-        Recipe("avb", avb, "rate, by a critic of x and z"),
+        Recipe("avb", avb, "rate, by a critic of x and z, telescoped where asked"),
         Recipe("avb-ac", avb_ac, "reference KL, by a critic, + reference to prior"),
         Recipe("f-vae", f_vae, "lambda marginal f-divergence, by a critic"),
         Recipe(

@@ -95,17 +95,24 @@ def registries() -> dict[str, Registry[Any]]:
     return found
 
 
+SUMMARIES = ("summary", "meaning", "estimator", "title")
+"""Where a row says what it is, in one line; the first that it has."""
+
+
 def _tables() -> str:
     parts = [_heading("What goes by a name", "=")]
     for what, table in sorted(registries().items()):
         rows = "\n".join(
-            f"   * - ``{'``, ``'.join(getattr(row, 'shown', (name,)))}``\n     - {_plain(getattr(row, 'summary', ''))}"
+            f"   * - ``{'``, ``'.join(getattr(row, 'shown', (name,)))}``\n     - {_plain(_summary(row))}"
             for name, row in table.items()
         )
-        parts.append(
-            f"{_heading(what.capitalize(), '-')}\nEntry points: ``{table.group}``.\n\n.. list-table::\n\n{rows}\n"
-        )
+        parts += [_heading(what.capitalize(), "-"), f"Entry points: ``{table.group}``.\n"]
+        parts.append(f".. list-table::\n   :align: left\n   :widths: 35 65\n   :width: 100%\n\n{rows}\n")
     return "\n".join(parts)
+
+
+def _summary(row: Any) -> str:
+    return next((str(getattr(row, name)) for name in SUMMARIES if getattr(row, name, "")), "")
 
 
 def _heading(text: str, line: str) -> str:

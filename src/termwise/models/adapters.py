@@ -1,7 +1,6 @@
 """Anyone's trained VAE, made of two functions or known to `ready`, as something that can be drawn from.
 
-The user's model is called as it is, and left as it was. Numbers of half precision are widened as soon as they come
-out: a sigma, or a sum over dimensions, does not survive in them.
+The user's model is called as it is, and left as it was.
 """
 
 import math
@@ -10,16 +9,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions import Distribution, Independent, Normal
 
 from termwise.data import ValueRange
 from termwise.errors import Refused, TermwiseError
-from termwise.models.draw import Drawable, innermost
+from termwise.models.draw import Drawable
+from termwise.models.flat_codes import check_finite, flat, split_encoded, tensor_like, widened
 from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples
 from termwise.models.reachable_modules import modules_of
 from termwise.models.ready import SUPPORTED, parts_of
-
-HALF = (torch.float16, torch.bfloat16)
 
 
 def adapt(
@@ -98,9 +96,9 @@ class Adapted:
 
     def infer(self, x: Tensor) -> tuple[Distribution, Any]:
         """q(z|x) with flat codes, and the context that `encode` gave, or None."""
-        posterior, context = _split(_called("encode", self._encode, x))
+        posterior, context = split_encoded(_called("encode", self._encode, x))
         if not isinstance(posterior, Distribution):
-            mean, log_variance = (_wide(part) for part in posterior)
+            mean, log_variance = (widened(part) for part in posterior)
             posterior = Normal(mean, (0.5 * log_variance).exp(), validate_args=False)
         shape = posterior.batch_shape + posterior.event_shape
         if shape[:1] != (len(x),):
@@ -110,8 +108,8 @@ class Adapted:
         if self._decode is not None and self._likelihood is not None:
             self._likelihood.check(ValueRange.of(x))
         codes = flat(posterior)
-        _check_finite(codes)
-        self._code_shape, self._example_shape, self._like = shape[1:], x.shape[1:], _tensor_of(codes, x)
+        check_finite(codes)
+        self._code_shape, self._example_shape, self._like = shape[1:], x.shape[1:], tensor_like(codes, x)
         return codes, context
 
     def generate(self, z: Tensor, context: Any) -> Distribution:
@@ -140,7 +138,7 @@ class Adapted:
                 "decode() gave a tensor, and nothing says of which law it is a parameter. Pass adapt(likelihood=...): "
                 "'bernoulli' for probabilities, 'bernoulli-logits', or 'normal:0.1' for a mean."
             )
-        return self._likelihood(_wide(decoded))
+        return self._likelihood(widened(decoded))
 
     def prior_law(self) -> Distribution:
         """The prior p(z), over flat codes: the standard normal where none was given."""
@@ -151,7 +149,7 @@ class Adapted:
                 raise Refused(
                     f"The codes have {size} dimensions, and the prior {tuple(prior.event_shape)}; match them."
                 )
-            if self._like is not None and _tensor_of(prior, self._like).device != self._like.device:
+            if self._like is not None and tensor_like(prior, self._like).device != self._like.device:
                 raise Refused(
                     f"The codes are on {self._like.device}, and the prior is not. Make it there: adapt(prior=...)."
                 )
@@ -182,48 +180,6 @@ def _called(name: str, function: Callable[..., Any], given: Tensor, *context: An
         ) from error
 
 
-def _wide(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.dtype in HALF else tensor
-
-
-def _check_finite(codes: Distribution) -> None:
-    """Raise Refused where a normal's mean or sigma is no number, or its sigma nothing."""
-    base = codes.base_dist if isinstance(codes, Independent) else codes
-    if not isinstance(base, Normal):
-        return
-    wrong = ~(base.loc.isfinite() & base.scale.isfinite() & (base.scale > 0)).all(1)
-    if wrong.any():
-        raise Refused(
-            f"encode() must give finite means and a sigma above 0; {int(wrong.sum())} of {len(wrong)} codes have not."
-        )
-
-
-def _tensor_of(posterior: Distribution, x: Tensor) -> Tensor:
-    """A tensor of the codes' type, on their device; the example's where the posterior cannot say its mean."""
-    try:
-        return posterior.mean
-    except NotImplementedError:
-        return x
-
-
-def _split(encoded: Any) -> tuple[Any, Any]:
-    """What `encode` gave, as (posterior or (mean, log_var), context or None)."""
-    if isinstance(encoded, Distribution):
-        return encoded, None
-    parts = tuple(encoded) if isinstance(encoded, tuple | list) else ()
-    if parts and isinstance(parts[0], Distribution) and len(parts) == 2:
-        return parts
-    if len(parts) in (2, 3) and all(isinstance(part, Tensor) for part in parts[:2]):
-        if parts[0].shape != parts[1].shape:
-            raise Refused(
-                f"encode() gave a mean of shape {tuple(parts[0].shape)} and a log variance of shape "
-                f"{tuple(parts[1].shape)}; they must be the same."
-            )
-        return parts[:2], parts[2] if len(parts) == 3 else None
-    got = f"a {type(encoded).__name__}" + (f" of {len(parts)}" if parts else "")
-    raise Refused(f"encode() must give (mean, log_var) or a torch Distribution, and a context last; got {got}.")
-
-
 def _likelihood(spec: str) -> Likelihood:
     if spec == "bernoulli":
         return Bernoulli(given="probabilities")
@@ -233,25 +189,3 @@ def _likelihood(spec: str) -> Likelihood:
     if likelihood.state_dict():
         raise Refused(f"{spec!r} names no sigma or scale, and only you know your model's. Say it, as in 'normal:0.1'.")
     return likelihood.eval()
-
-
-def flat(distribution: Distribution, batch: int = 1) -> Distribution:
-    """The same law over flat codes: batch shape (B,) (or () where `batch` is 0), event shape (D,).
-
-    Normals of any batch and event shape are understood; another law must have flat codes already, as (B, D).
-    """
-    base = innermost(distribution)
-    if isinstance(base, Normal):
-        parts = torch.broadcast_tensors(_wide(base.loc), _wide(base.scale))
-        mean, scale = (part.reshape(*part.shape[:batch], -1) for part in parts)
-        return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
-    if len(distribution.batch_shape) == batch + 1 and not distribution.event_shape:
-        return Independent(distribution, 1, validate_args=False)
-    if len(distribution.batch_shape) != batch or len(distribution.event_shape) != 1:
-        raise Refused(
-            f"A {type(base).__name__} must have batch shape {'(B,)' if batch else '()'} and event shape (D,); "
-            f"got {tuple(distribution.batch_shape)} and {tuple(distribution.event_shape)}."
-        )
-    if isinstance(distribution, torch.distributions.LowRankMultivariateNormal):
-        return MultivariateNormal(distribution.mean, scale_tril=distribution.scale_tril, validate_args=False)
-    return distribution

@@ -1,13 +1,13 @@
 """Every likelihood of the table: a density or a mass over examples, saved and loaded, that says what it can take."""
 
 import math
-from dataclasses import dataclass
 
 import pytest
 import torch
 from torch.distributions import Categorical, Distribution, constraints
 
 import termwise as tw
+from termwise.data import ValueRange
 from termwise.errors import BadData, Refused
 from termwise.models import VAE, expected_example
 from termwise.models.draw import innermost, rows
@@ -15,17 +15,6 @@ from termwise.models.likelihoods import LIKELIHOODS, Likelihood, likelihood_from
 
 SPECS = LIKELIHOODS.shown()
 SHAPE = (1, 3, 4)
-
-
-@dataclass(frozen=True)
-class Values:
-    minimum: float
-    maximum: float
-    integer: bool
-
-    @classmethod
-    def of(cls, x: torch.Tensor) -> "Values":
-        return cls(float(x.min()), float(x.max()), bool((x == x.round()).all()))
 
 
 def decoded_for(likelihood: Likelihood, batch: int, shape: tuple[int, ...] = SHAPE) -> torch.Tensor:
@@ -128,10 +117,10 @@ def test_the_expected_example_is_the_mean_of_many_or_the_most_frequent(spec):
 def test_it_takes_what_it_makes_and_refuses_what_it_cannot_make(spec):
     likelihood = evaluated(spec)
     law = likelihood(decoded_for(likelihood, 20))
-    likelihood.check(Values.of(example_of(law)))
+    likelihood.check(ValueRange.of(example_of(law)))
     support = getattr(innermost(law), "support", constraints.real)
     for extreme in (-1e6, -1.0, 0.0, 1.0, 2.0, 16.0, 17.0, 18.0, 1e6):
-        values = Values(min(extreme, 0.0), max(extreme, 0.0), integer=True)
+        values = ValueRange(min(extreme, 0.0), max(extreme, 0.0), integer=True)
         if bool(support.check(torch.tensor(extreme, dtype=torch.float64)).all()):
             likelihood.check(values)
         else:

@@ -18,9 +18,10 @@ from termwise.terms import IMQ, RBF, AdaptiveContrast, ClosedForm, Critic, Densi
 from termwise.terms.adversarial.adversary import Adversarial
 from termwise.terms.adversarial.telescoping import Telescoping
 from termwise.terms.aggregate.aggregates import AGGREGATES
+from termwise.terms.decomposition import LINK_NAMES
 from termwise.terms.distribution_law import DistributionLaw
 from termwise.terms.estimators import ESTIMATORS
-from termwise.terms.link import LINK_NAMES, Estimator, WithReference
+from termwise.terms.link import Estimator, WithReference
 from termwise.terms.reference import standardised
 
 WALK = {name: ends for ends, name in LINK_NAMES.items()}

@@ -3,7 +3,7 @@ import torch
 
 from termwise.errors import NoDensity
 from termwise.models.draw import Draw
-from termwise.terms.laws import Aggregate, Marginals, Prior
+from termwise.terms.laws import AggregateLaw, MarginalsLaw, PriorLaw
 from termwise.worlds import LinearGaussian
 
 
@@ -15,7 +15,7 @@ def draws():
 
 def test_marginals_are_an_independent_batch_with_every_dimension_permuted_on_its_own():
     draw, other = draws()
-    z = Marginals().sample(draw)
+    z = MarginalsLaw().sample(draw)
     for j in range(z.shape[1]):
         assert torch.equal(z[:, j].sort().values, other.z[:, j].sort().values)
     assert not torch.equal(z, other.z) and torch.corrcoef(z.T).fill_diagonal_(0).abs().max() < 0.2
@@ -24,10 +24,10 @@ def test_marginals_are_an_independent_batch_with_every_dimension_permuted_on_its
 
 def test_the_prior_gives_as_many_codes_as_there_are_examples():
     draw, _ = draws()
-    assert Prior().sample(draw).shape == draw.z.shape
+    assert PriorLaw().sample(draw).shape == draw.z.shape
 
 
-@pytest.mark.parametrize("law", [Aggregate(), Marginals()])
+@pytest.mark.parametrize("law", [AggregateLaw(), MarginalsLaw()])
 def test_a_law_of_q_without_a_memory_has_no_density(law):
     draw, _ = draws()
     with pytest.raises(NoDensity, match="memory"):

@@ -16,8 +16,9 @@ from termwise.objectives.schedules import Weight, as_schedule
 from termwise.terms.aggregate.aggregates import aggregate_from
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.closed_form import ClosedForm
+from termwise.terms.decomposition import LINK_NAMES
 from termwise.terms.estimators import ESTIMATORS
-from termwise.terms.link import LINK_NAMES, Estimator, Link, WithReference
+from termwise.terms.link import Estimator, Link, WithReference
 
 PLAIN = str | int | float | tuple
 """The types of options whose defaults are written down, so that a run's file says what it was trained under."""
@@ -112,7 +113,7 @@ class ObjectiveSpec(BaseModel):
         return dict(self.model_extra or {})
 
     def build(self) -> Game:
-        """A fresh game."""
+        """A fresh game of the players that the recipe, or the walk, asks for."""
         if (self.recipe is None) == (self.links is None):
             got = "neither" if self.recipe is None else "both"
             raise Refused(f"An objective needs a recipe or links, one of the two; got {got}.")
@@ -123,10 +124,10 @@ class ObjectiveSpec(BaseModel):
             return recipe(self.recipe, **self.options)
         if self.options:
             raise UnknownName("key of [objective]", next(iter(self.options)), ("recipe", "links", "distortion"))
-        return solo(walk(self.links, self.distortion))
+        return solo(walk_objective(self.links, self.distortion))
 
 
-def walk(links: tuple[LinkSpec, ...], distortion_weight: Weight | None = None) -> Objective:
+def walk_objective(links: tuple[LinkSpec, ...], distortion_weight: Weight | None = None) -> Objective:
     """The objective of a walk written link by link; the distortion weighs 1 where nothing is said.
 
     Links that name one memory of q(z) share it, and all stop at the reference that one of their estimators brings.

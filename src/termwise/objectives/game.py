@@ -35,13 +35,13 @@ class Player:
 
     def parameters(self, model: nn.Module, networks: Mapping[str, nn.Module] | None = None) -> list[nn.Parameter]:
         """The parameters of what it owns: of the game's `networks`, else of the model's."""
-        held = networks or {}
-        owned = [held[name] if name in held else model.get_submodule(name) for name in self.owns]
+        games = networks or {}
+        owned = [games[name] if name in games else model.get_submodule(name) for name in self.owns]
         return [parameter for network in owned for parameter in network.parameters()]
 
 
 Moves = Mapping[str, Breakdown]
-"""What each player, by name, found its objective to be."""
+"""The objective of each player, by the player's name, as its move began."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Game:
             raise Refused("Players who move at once make one move a round. Leave moves out, or let them move in turn.")
         if self.sits_out is not None and not self.at_once:
             raise Refused("Only players who move at once can be told to sit a round out. Set at_once=True.")
-        found = {id(memory): memory for player in self.players for memory in player.objective.memories}
-        object.__setattr__(self, "memories", tuple(found.values()))
+        memories = {id(memory): memory for player in self.players for memory in player.objective.memories}
+        object.__setattr__(self, "memories", tuple(memories.values()))
 
     @property
     def turns(self) -> tuple[Player, ...]:
@@ -89,21 +89,21 @@ class Game:
         return player.parameters(model, self.networks)
 
     def build(self, draw: Draw) -> None:
-        """Make what waits for a draw's shapes."""
+        """Make the layers of the game's networks, which wait for a draw's shapes."""
         for builder in self.builders.values():
             builder(draw)
 
     def state_dict(self) -> dict[str, Any]:
-        """What the memories hold, and the game's networks."""
+        """The state of the memories and of the game's networks, for a checkpoint."""
         return {
             "memories": [memory.state_dict() for memory in self.memories],
             "networks": {name: network.state_dict() for name, network in self.networks.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what the memories held, and the networks, which must have been built."""
-        for memory, held in zip(self.memories, state["memories"], strict=True):
-            memory.load_state_dict(held)
+        """Take over a saved state of the memories, and of the networks, which must have been built."""
+        for memory, saved in zip(self.memories, state["memories"], strict=True):
+            memory.load_state_dict(saved)
         for name, network in self.networks.items():
             network.load_state_dict(state["networks"][name])
 
@@ -121,15 +121,25 @@ def solo(objective: Objective, optimizer: OptimizerSettings | None = None) -> Ga
 
     Raises:
         Refused: Two links share a critic.
+
+    Example:
+        >>> from termwise.objectives import distortion, rate
+        >>> from termwise.terms import ClosedForm
+        >>> [player.name for player in solo(distortion() + 4.0 * rate(ClosedForm())).players]
+        ['autoencoder']
     """
-    found = [one for _, one in adversaries(objective)]
-    if len({id(one.network) for one in found}) < len(found):
+    brought = [one for _, one in adversaries(objective)]
+    if len({id(one.network) for one in brought}) < len(brought):
         raise Refused("Two links share a critic, and each has a ratio of its own to learn. Give each its estimator.")
     players = [Player("autoencoder", AUTOENCODER, objective, optimizer=optimizer)]
-    for one in found:
+    for one in brought:
         parts = tuple(Weighted(term, Constant(value=weight)) for weight, term in one.terms)
         players.append(Player(one.name, (one.name,), Objective(parts), one.moves, _settings(one.optimizer)))
-    return Game(tuple(players), {one.name: one.network for one in found}, {one.name: one.build for one in found})
+    return Game(
+        tuple(players),
+        {one.name: one.network for one in brought},
+        {one.name: one.build for one in brought},
+    )
 
 
 def adversaries(objective: Objective) -> Iterator[tuple[str, Adversary]]:

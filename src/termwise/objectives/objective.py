@@ -29,7 +29,7 @@ class Gap(BaseModel):
     target: Weight
 
     def __call__(self, value: Tensor, step: int) -> Tensor:
-        """|value - target(step)|."""
+        """|value - target(step)|, shape ()."""
         return (value - as_schedule(self.target)(step)).abs()
 
 
@@ -41,7 +41,7 @@ class Floor(BaseModel):
     target: Weight
 
     def __call__(self, value: Tensor, step: int) -> Tensor:
-        """max(0, target(step) - value)."""
+        """max(0, target(step) - value), shape ()."""
         return (as_schedule(self.target)(step) - value).clamp(min=0)
 
 
@@ -52,7 +52,7 @@ class Opposed(BaseModel):
     name: Literal["opposed"] = "opposed"
 
     def __call__(self, value: Tensor, step: int) -> Tensor:
-        """-value."""
+        """The batch mean's negative, shape ()."""
         return -value
 
 
@@ -61,18 +61,34 @@ Shaping = Annotated[Gap | Floor, Field(discriminator="name")]
 
 
 def gap(target: Weight) -> Gap:
-    """|value - target|."""
+    """The shape |value - target|: a batch mean is pinned to a target, a number or a schedule.
+
+    Example:
+        >>> gap(25.0)(torch.tensor(22.0), step=0)
+        tensor(3.)
+    """
     return Gap(target=target)
 
 
 def floor(target: Weight) -> Floor:
-    """max(0, target - value)."""
+    """The shape max(0, target - value): a batch mean is pushed up to a target, and left alone above.
+
+    Example:
+        >>> floor({"schedule": "linear", "end": 3.0, "steps": 10})(torch.tensor(1.0), step=5)
+        tensor(0.5000)
+    """
     return Floor(target=target)
 
 
 @dataclass(frozen=True)
 class Weighted:
-    """A term, how much it weighs, and how its batch mean is shaped."""
+    """A part of an objective: a term, how much it weighs, and how its batch mean is shaped.
+
+    Example:
+        >>> part = 4.0 * Weighted(Distortion())
+        >>> part.weighs(step=0)
+        4.0
+    """
 
     term: Term
     weight: Schedule = field(default_factory=lambda: Constant(value=1.0))
@@ -94,11 +110,11 @@ class Weighted:
         return Objective((self,)) + other
 
     def weighs(self, step: int) -> float:
-        """What it weighs at a training step; less than 0 where it is opposed."""
+        """The weight at a training step; less than 0 where the term is opposed."""
         return -self.weight(step) if isinstance(self.shape, Opposed) else self.weight(step)
 
     def shaped(self, shape: Gap | Floor | Opposed | None) -> "Weighted":
-        """The same, its batch mean shaped."""
+        """The same part, its batch mean shaped."""
         return replace(self, shape=shape)
 
 
@@ -129,6 +145,11 @@ class Objective:
 
     Raises:
         Refused: Two terms have one name, so that their curves could not be told apart.
+
+    Example:
+        >>> from termwise.terms import ClosedForm
+        >>> (distortion() + 4.0 * rate(ClosedForm())).names
+        ('distortion', 'rate')
     """
 
     def __init__(self, parts: tuple[Weighted, ...]) -> None:
@@ -143,9 +164,9 @@ class Objective:
 
     @property
     def memories(self) -> list[Memory]:
-        """What the terms remember of q(z), each once."""
-        found = {id(part.term.memory): part.term.memory for part in self.parts}
-        return [memory for memory in found.values() if memory is not None]
+        """The memories of q(z) that the terms read, each once."""
+        by_identity = {id(part.term.memory): part.term.memory for part in self.parts}
+        return [memory for memory in by_identity.values() if memory is not None]
 
     def __call__(self, draw: Draw, step: int = 0) -> Breakdown:
         """The objective on a draw, at a training step; a term that others share is asked once a draw."""
@@ -166,35 +187,52 @@ def _mean(term: Term, draw: Draw) -> Tensor:
 
 
 def distortion() -> Weighted:
-    """E_q[-log p(x|z)]."""
+    """The distortion E_q[-log p(x|z)], nats, weighing 1."""
     return Weighted(Distortion())
 
 
 def link(left: str | Law, right: str | Law, estimator: Estimator) -> Weighted:
-    """A link between two stops of the walk."""
+    """A link between two stops of the walk, weighing 1.
+
+    Args:
+        left: The law nearer to the posterior, or its name.
+        right: The law nearer to the prior, or its name.
+        estimator: How the two are compared.
+
+    Example:
+        >>> from termwise.terms import Kernel
+        >>> (10.0 * link("aggregate", "prior", Kernel("imq"))).term.name
+        'marginal_mmd2'
+    """
     return Weighted(Link(left, right, estimator))
 
 
 def rate(estimator: Estimator) -> Weighted:
-    """KL(q(z|x) || p(z))."""
+    """The rate KL(q(z|x) || p(z)), weighing 1."""
     return link("posterior", "prior", estimator)
 
 
 def index_code_mi(estimator: Estimator) -> Weighted:
-    """KL(q(z|x) || q(z)), the mutual information of code and index."""
+    """The mutual information of code and index, KL(q(z|x) || q(z)), weighing 1."""
     return link("posterior", "aggregate", estimator)
 
 
 def marginal_kl(estimator: Estimator) -> Weighted:
-    """KL(q(z) || p(z))."""
+    """The marginal KL(q(z) || p(z)), weighing 1."""
     return link("aggregate", "prior", estimator)
 
 
 def total_correlation(estimator: Estimator) -> Weighted:
-    """KL(q(z) || prod_j q(z_j))."""
+    """The total correlation KL(q(z) || prod_j q(z_j)), weighing 1.
+
+    Example:
+        >>> from termwise.terms import MonteCarlo
+        >>> (6.0 * total_correlation(MonteCarlo(aggregate="full"))).term.label
+        'Monte Carlo, full aggregate'
+    """
     return link("aggregate", "marginals", estimator)
 
 
 def dimension_wise_kl(estimator: Estimator) -> Weighted:
-    """sum_j KL(q(z_j) || p(z_j))."""
+    """The dimension-wise KL, sum_j KL(q(z_j) || p(z_j)), weighing 1."""
     return link("marginals", "prior", estimator)

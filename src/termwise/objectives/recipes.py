@@ -34,7 +34,7 @@ from termwise.objectives.schedules import Linear, Weight
 from termwise.registry import Makers, Row
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.adversarial.critic import Critic, Widths
-from termwise.terms.adversarial.data_laws import Data, made
+from termwise.terms.adversarial.data_laws import RealExamples, decoded_law
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.discriminator import Discriminator
 from termwise.terms.adversarial.divergences import Divergence
@@ -189,19 +189,19 @@ def vae_gan(
     if not (encode or deceive):
         raise Refused("Without encode the decoder learns by deceiving alone; got encode=False and deceive=False.")
     fakes = ("reconstruction", "generated") if reconstructions and encode else ("generated",)
-    seen_by_judge = ("reconstruction", "generated") if features and encode else fakes
-    judge = Discriminator(channels, hidden, layer, (Data(), *map(made, seen_by_judge)), body=body)
+    of_features = ("reconstruction", "generated") if features and encode else fakes
+    judge = Discriminator(channels, hidden, layer, (RealExamples(), *map(decoded_law, of_features)), body=body)
     likeness = Weighted(FeatureDistortion(judge)) if features else distortion()
     gan = Weighted(GanLoss(judge, fakes))
     deception = gan.shaped(Opposed()) if saturating else Weighted(NonSaturating(judge, fakes))
-    seen = [0.0 * distortion()] if features else []  # logged, and what an optimal sigma is learnt from
+    pixels = [0.0 * distortion()] if features else []  # logged, and what an optimal sigma is learnt from
     looks: tuple[Term, ...] = (*(LossOn(judge, law) for law in ("data", *fakes)), DiscriminatorAccuracy(judge, fakes))
     watched = (0.0 * Weighted(look) for look in looks)
     making = (gamma * likeness, deception) if encode and deceive else (likeness,) if encode else (deception,)
     optimizer = OptimizerSettings(name="rmsprop", learning_rate=learning_rate)
     players = [Player("decoder", DECODER, Objective(making), optimizer=optimizer)]
     if encode:
-        parts = (likeness, beta * rate(ClosedForm()), *seen)
+        parts = (likeness, beta * rate(ClosedForm()), *pixels)
         players.insert(0, Player("encoder", ENCODER, Objective(parts), optimizer=optimizer))
     if not (features or deceive):
         return Game(tuple(players), at_once=at_once)

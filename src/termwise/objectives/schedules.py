@@ -25,22 +25,32 @@ class _Schedule(BaseModel):
 
 
 class Constant(_Schedule):
-    """Always `value`."""
+    """The same number, `value`, at every step.
+
+    Example:
+        >>> Constant(value=4.0)(step=1000)
+        4.0
+    """
 
     schedule: Literal["constant"] = "constant"
     value: FiniteFloat
 
     def __call__(self, step: Step) -> float:
-        """The value."""
+        """The number, whatever the step."""
         return self.value
 
     def least(self) -> float:
-        """The value."""
+        """The smallest that it ever is: the value."""
         return self.value
 
 
 class Linear(_Schedule):
-    """From `start` to `end` over `steps` steps, and `end` from then on."""
+    """From `start` to `end` over `steps` steps, and `end` from then on.
+
+    Example:
+        >>> Linear(end=2.0, steps=100)(step=25)
+        0.5
+    """
 
     schedule: Literal["linear"] = "linear"
     start: FiniteFloat = 0.0
@@ -52,12 +62,18 @@ class Linear(_Schedule):
         return self.start + (self.end - self.start) * min(1.0, step / self.steps)
 
     def least(self) -> float:
-        """At one of its ends."""
+        """The smallest that it ever is, at one of its ends."""
         return min(self.start, self.end)
 
 
 class WarmUp(_Schedule):
-    """0 for `wait` steps, then up to `value` over `steps` (Sonderby et al., 2016, section 2.3)."""
+    """0 for `wait` steps, then up to `value` over `steps` (Sonderby et al., 2016, section 2.3).
+
+    Example:
+        >>> warm_up = WarmUp(steps=100, wait=50)
+        >>> [warm_up(step) for step in (0, 100, 1000)]
+        [0.0, 0.5, 1.0]
+    """
 
     schedule: Literal["warm-up"] = "warm-up"
     value: FiniteFloat = 1.0
@@ -69,7 +85,7 @@ class WarmUp(_Schedule):
         return self.value * min(1.0, max(0.0, (step - self.wait) / self.steps))
 
     def least(self) -> float:
-        """Zero, where the value is not below."""
+        """The smallest that it ever is: 0, or a value below it."""
         return min(0.0, self.value)
 
 
@@ -77,6 +93,11 @@ class Cyclical(_Schedule):
     """Cycles of `period` steps: up from `low` to `high` over the first `ramp` of each, then `high` (Fu et al., 2019).
 
     After `cycles` of them, `high`; without a number, for ever.
+
+    Example:
+        >>> cyclical = Cyclical(period=100, cycles=2)
+        >>> [cyclical(step) for step in (25, 75, 125, 225)]
+        [0.5, 1.0, 0.5, 1.0]
     """
 
     schedule: Literal["cyclical"] = "cyclical"
@@ -94,12 +115,17 @@ class Cyclical(_Schedule):
         return self.low + (self.high - self.low) * min(1.0, phase)
 
     def least(self) -> float:
-        """At one of its ends."""
+        """The smallest that it ever is, at one of its ends."""
         return min(self.low, self.high)
 
 
 class Cosine(_Schedule):
-    """From `start` to `end` along half a cosine over `steps` steps (Loshchilov and Hutter, 2017, eq. 5)."""
+    """From `start` to `end` along half a cosine over `steps` steps (Loshchilov and Hutter, 2017, eq. 5).
+
+    Example:
+        >>> Cosine(start=1e-3, steps=100)(step=50)
+        0.0005
+    """
 
     schedule: Literal["cosine"] = "cosine"
     start: FiniteFloat
@@ -111,18 +137,18 @@ class Cosine(_Schedule):
         return self.end + (self.start - self.end) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
 
     def least(self) -> float:
-        """At one of its ends."""
+        """The smallest that it ever is, at one of its ends."""
         return min(self.start, self.end)
 
 
 AnySchedule = Constant | Linear | WarmUp | Cyclical | Cosine
 Schedule = Annotated[AnySchedule, Field(discriminator="schedule")]
 Weight = FiniteFloat | Schedule
-"""A number, or a schedule of one."""
+"""A number, or a schedule of one: what a recipe's weights and targets may be."""
 
 
 def as_schedule(weight: Weight) -> AnySchedule:
-    """The same, as a schedule."""
+    """A weight as a schedule: a number stays the same at every step."""
     if isinstance(weight, _Schedule):
         return weight
     if not isinstance(weight, int | float) or not math.isfinite(weight):

@@ -24,7 +24,7 @@ from termwise.report.curves import (
     under,
 )
 from termwise.report.readings import Account, Reading
-from termwise.terms.link import LINK_NAMES
+from termwise.terms.decomposition import LINK_NAMES
 
 WALKS = (
     ("rate",),

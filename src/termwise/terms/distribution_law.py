@@ -18,11 +18,11 @@ class DistributionLaw:
         raise NotImplementedError
 
     def sample(self, draw: Draw) -> Tensor:
-        """One code per example, shape (B, D)."""
+        """One code for every example, shape (B, D)."""
         raise NotImplementedError
 
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
-        """Shape (B,)."""
+        """The log-density of codes z, shape (B, D): shape (B,), nats."""
         return self.distribution(draw).log_prob(z)
 
     def factorises(self, draw: Draw) -> bool:
@@ -31,7 +31,7 @@ class DistributionLaw:
         return isinstance(law, Independent) and not law.base_dist.event_shape
 
     def log_prob_by_dimension(self, z: Tensor, draw: Draw) -> Tensor:
-        """Shape (B, D)."""
+        """The log-density of each dimension of codes z, shape (B, D), nats; Refused where it is no product."""
         law = self.distribution(draw)
         if not isinstance(law, Independent):
             raise Refused(f"A {type(law).__name__} does not factorise over dimensions, as this link needs.")

@@ -14,6 +14,7 @@ from termwise.registry import Makers, Row
 from termwise.terms.laws import Law
 
 KernelFunction = Callable[[Tensor, Tensor], Tensor]
+"""A kernel k: of codes (M, D) and (N, D), the values of all pairs, (M, N)."""
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -36,7 +37,7 @@ class RBF:
     bandwidth: PositiveFloat | None = None
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
-        """Shape (M, N)."""
+        """k of all pairs of codes a, shape (M, D), and b, shape (N, D): shape (M, N)."""
         square = a.shape[1] if self.bandwidth is None else self.bandwidth**2
         return (-squared_distances(a, b) / (2 * square)).exp()
 
@@ -56,7 +57,7 @@ class IMQ:
     scales: tuple[PositiveFloat, ...] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
-        """Shape (M, N)."""
+        """k of all pairs of codes a, shape (M, D), and b, shape (N, D): shape (M, N)."""
         squares = squared_distances(a, b)
         constants = [2.0 * a.shape[1] * scale for scale in self.scales]
         return torch.stack([c / (c + squares) for c in constants]).sum(0)
@@ -120,7 +121,7 @@ class Kernel:
                 )
 
     def bias(self, link: str) -> str:
-        """None."""
+        """No bias; a squared discrepancy that is small may be estimated below 0."""
         return "unbiased; may be negative"
 
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:

@@ -1,9 +1,15 @@
 """Laws: who is compared. Each can be sampled, or has a log-density, or both, given a draw.
 
-posterior q(z|x)    aggregate q(z) = 1/N sum_n q(z|x_n)    marginals prod_j q(z_j)    prior p(z)
-reference r(z|x), the normal with the moments of q(z|x)
+    posterior   q(z|x)
+    reference   r(z|x), such as the normal with the moments of q(z|x)
+    aggregate   q(z) = 1/N sum_n q(z|x_n)
+    marginals   prod_j q(z_j)
+    prior       p(z)
+
+These are the stops of a walk from the posterior to the prior, in this order.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -19,10 +25,32 @@ from termwise.terms.reference import Reference
 
 @runtime_checkable
 class Law(Protocol):
-    """A law over codes, given a draw."""
+    """A law over codes, given a draw: anything that can be sampled, with a log-density or without.
+
+    A law of your own stands in a link under the name of the stop that it takes the place of.
+
+    Attributes:
+        name: Its stop, one of `STOPS`.
+        given_x: Whether it is another law for every example.
+
+    Example:
+        >>> class ShrunkPosterior(DistributionLaw):
+        ...     "A reference of half the posterior's standard deviations."
+        ...     name, given_x = "reference", True
+        ...     def distribution(self, draw):
+        ...         normal = draw.posterior.base_dist
+        ...         return torch.distributions.Independent(torch.distributions.Normal(normal.loc, normal.scale / 2), 1)
+        ...     def sample(self, draw):
+        ...         return self.distribution(draw).rsample()
+        >>> from termwise.models import VAE
+        >>> from termwise.terms import ClosedForm, Link
+        >>> link = Link("posterior", ShrunkPosterior(), ClosedForm())
+        >>> link(Draw(VAE.build((4,), 3), torch.rand(5, 4))).mean(0)  # 3/2 - log 2 nats in each dimension
+        tensor([0.8069, 0.8069, 0.8069], grad_fn=<MeanBackward1>)
+    """
 
     name: str
-    given_x: bool  # whether it is another law for every example
+    given_x: bool
 
     def sample(self, draw: Draw) -> Tensor:
         """One code per example, shape (B, D)."""
@@ -51,12 +79,12 @@ class Closed(Protocol):
     """A law that is a torch Distribution, so that a divergence may have a closed form."""
 
     def distribution(self, draw: Draw) -> Distribution:
-        """The law itself."""
+        """The law as a torch Distribution, batch shape (B,) or ()."""
         ...
 
 
-class Posterior(DistributionLaw):
-    """q(z|x)."""
+class PosteriorLaw(DistributionLaw):
+    """The posterior q(z|x): what the encoder says of the codes of each example."""
 
     name = "posterior"
     given_x = True
@@ -70,8 +98,8 @@ class Posterior(DistributionLaw):
         return draw.z
 
 
-class Prior(DistributionLaw):
-    """p(z)."""
+class PriorLaw(DistributionLaw):
+    """The prior p(z): the same law for every example."""
 
     name = "prior"
     given_x = False
@@ -85,7 +113,7 @@ class Prior(DistributionLaw):
         return samples(draw.prior, len(draw))
 
 
-class Aggregate:
+class AggregateLaw:
     """q(z), from what `memory` holds of it; without one it can be sampled only."""
 
     name = "aggregate"
@@ -99,18 +127,18 @@ class Aggregate:
         return draw.z
 
     def factorises(self, draw: Draw) -> bool:
-        """Never: its dimensions depend on each other through x."""
+        """Always False: its dimensions depend on each other through x."""
         return False
 
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
-        """Shape (B,)."""
+        """log q(z) of codes z, shape (B, D): shape (B,), nats."""
         memory = _memory(self)
         if z is not draw.z:
             return memory.log_density(z, draw)
         return draw.once(("log q(z)", memory), lambda: memory.log_density(z, draw))
 
 
-class Marginals:
+class MarginalsLaw:
     """prod_j q(z_j), from what `memory` holds of q(z)."""
 
     name = "marginals"
@@ -126,22 +154,22 @@ class Marginals:
         return z.gather(0, order)
 
     def factorises(self, draw: Draw) -> bool:
-        """Always."""
+        """Always True: it is the product of q(z)'s own margins."""
         return True
 
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
-        """Shape (B,)."""
+        """sum_j log q(z_j) of codes z, shape (B, D): shape (B,), nats."""
         return self.log_prob_by_dimension(z, draw).sum(1)
 
     def log_prob_by_dimension(self, z: Tensor, draw: Draw) -> Tensor:
-        """Shape (B, D)."""
+        """log q(z_j) of codes z, shape (B, D): shape (B, D), nats."""
         memory = _memory(self)
         if z is not draw.z:
             return memory.marginal_log_density(z, draw)
         return draw.once(("log q(z_j)", memory), lambda: memory.marginal_log_density(z, draw))
 
 
-def _memory(law: Aggregate | Marginals) -> Memory:
+def _memory(law: AggregateLaw | MarginalsLaw) -> Memory:
     if law.memory is None:
         raise NoDensity(
             f"The {law.name} law has no density without a memory of the posteriors. "
@@ -150,16 +178,21 @@ def _memory(law: Aggregate | Marginals) -> Memory:
     return law.memory
 
 
-STOPS = ("posterior", "reference", "aggregate", "marginals", "prior")
-"""The laws of a walk, in their order."""
+STOPS: Mapping[str, Callable[[Memory | None], Law]] = {
+    "posterior": lambda memory: PosteriorLaw(),
+    "reference": lambda memory: Reference(),
+    "aggregate": AggregateLaw,
+    "marginals": MarginalsLaw,
+    "prior": lambda memory: PriorLaw(),
+}
+"""The laws of a walk in their order: by name, what makes each from a memory of q(z)."""
 
 
 def law(name: str, memory: Memory | None = None) -> Law:
-    """The law called `name`, one of `STOPS`; `memory` is what its q(z) comes from."""
-    if name == "aggregate":
-        return Aggregate(memory)
-    if name == "marginals":
-        return Marginals(memory)
-    if name == "reference":
-        return Reference()
-    return Posterior() if name == "posterior" else Prior()
+    """The law called `name`, one of `STOPS`; `memory` is what its q(z) comes from.
+
+    Example:
+        >>> law("marginals").given_x
+        False
+    """
+    return STOPS[name](memory)

@@ -1,6 +1,8 @@
-"""A link: two laws and how they are compared; and the distortion. These are the terms of which objectives are made."""
+"""A link: two laws and how they are compared; and the distortion. These are the terms of which objectives are made.
 
-import re
+`decomposition.py` says which links there are, and where each is computed.
+"""
+
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -9,31 +11,41 @@ from torch import Tensor
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.memory import Memory
+from termwise.terms.decomposition import LINK_NAMES, link_name
 from termwise.terms.laws import STOPS, Law, law
 from termwise.terms.reference import ReferenceLaw
 
-LINK_NAMES = {
-    ("posterior", "prior"): "rate",
-    ("posterior", "aggregate"): "index_code_mi",
-    ("aggregate", "prior"): "marginal_kl",
-    ("aggregate", "marginals"): "total_correlation",
-    ("marginals", "prior"): "dimension_wise_kl",
-    ("posterior", "reference"): "reference_kl",
-    ("reference", "prior"): "reference_to_prior",
-}
-"""What the field calls the links between the stops of a walk."""
-
-
-def link_name(left: str, right: str, quantity: str) -> str:
-    """What a quantity of this link is called: the field's name where it is the KL, such as marginal_mmd2 else."""
-    name = LINK_NAMES[left, right]
-    if quantity == "KL":
-        return name
-    return f"{name.removesuffix('_kl')}_{re.sub(r'[^a-z0-9]+', '_', quantity.lower().replace('^', ''))}"
-
 
 class Estimator(Protocol):
-    """How a link is estimated."""
+    """How the two laws of a link are compared. An estimator of yours is a class with these members, and needs no base.
+
+    It is given to `Link` as it is; a row in `ESTIMATORS` makes it known to configurations too. One that remembers q(z)
+    keeps its memory as `aggregate`, and the laws of its links read it; one that needs a critic says so by a method
+    `adversaries` (`Adversarial`).
+
+    Attributes:
+        name: What a configuration calls it, such as "monte-carlo".
+        quantity: What it is an estimate of, "KL" for instance: the links' names say so where it is another.
+        unit: Of its values, such as "nats".
+
+    Example:
+        >>> class Jeffreys:
+        ...     "Half of KL(left || right) + KL(right || left), in closed form."
+        ...     name, label, quantity, unit = "jeffreys", "closed form", "Jeffreys", "nats"
+        ...     def check(self, left, right):
+        ...         if "aggregate" in (left.name, right.name) or "marginals" in (left.name, right.name):
+        ...             raise Refused(f"No closed form for {left.name} -> {right.name}. Use MonteCarlo.")
+        ...     def bias(self, link):
+        ...         return "exact for every x"
+        ...     def __call__(self, left, right, draw):
+        ...         p, q = left.distribution(draw), right.distribution(draw)
+        ...         return (kl_divergence(p, q) + kl_divergence(q, p)) / 2
+        >>> from torch.distributions import kl_divergence
+        >>> from termwise.models import VAE
+        >>> link = Link("posterior", "prior", Jeffreys())
+        >>> link.name, link(Draw(VAE.build((4,), 3), torch.rand(5, 4))).shape
+        ('rate_jeffreys', torch.Size([5]))
+    """
 
     name: str
     quantity: str
@@ -41,19 +53,19 @@ class Estimator(Protocol):
 
     @property
     def label(self) -> str:
-        """What readings call it."""
+        """What readings call it, such as "Monte Carlo, full aggregate"."""
         ...
 
     def check(self, left: Law, right: Law) -> None:
-        """Raise Refused where this pair cannot be estimated in this way, naming what would do."""
+        """Raise Refused where this pair of laws cannot be compared in this way, naming what would do."""
         ...
 
     def bias(self, link: str) -> str:
-        """In which way a link of this name is off."""
+        """In which way the values are off on a link of this name: "unbiased", "exact for every x", or how."""
         ...
 
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
-        """Values by example (B,), by example and dimension (B, D), or for the batch ()."""
+        """The values on a draw: by example (B,), by example and dimension (B, D), or for the batch ()."""
         ...
 
 
@@ -65,28 +77,46 @@ class WithReference(Protocol):
 
 
 class Term(Protocol):
-    """Anything that a draw has a value of, to be minimised."""
+    """Anything that a draw has a value of, to be minimised: a link, the distortion, or a term of yours.
+
+    `Weighted(term)` makes a part of an objective of it.
+
+    Attributes:
+        name: What it is called in logs and readings, once in an objective.
+
+    Example:
+        >>> class CodeNorm:
+        ...     "1/2 |z|^2: minus log of a standard normal prior, up to a constant."
+        ...     name, unit, label, bias, memory = "code_norm", "nats", "Monte Carlo", "unbiased", None
+        ...     def __call__(self, draw):
+        ...         return 0.5 * draw.z.square()
+        >>> from termwise.models import VAE
+        >>> from termwise.objectives import Weighted, distortion
+        >>> objective = distortion() + 2.0 * Weighted(CodeNorm())
+        >>> objective(Draw(VAE.build((4,), 3), torch.rand(5, 4))).names
+        ('distortion', 'code_norm')
+    """
 
     name: str
 
     @property
     def unit(self) -> str:
-        """Nats, where it is one of the ELBO's."""
+        """The unit of its values: "nats" where it is a term of the ELBO."""
         ...
 
     @property
     def label(self) -> str:
-        """How it is estimated."""
+        """How it is estimated, as readings say it."""
         ...
 
     @property
     def bias(self) -> str:
-        """In which way the estimate is off."""
+        """In which way the estimate is off, such as "unbiased"."""
         ...
 
     @property
     def memory(self) -> Memory | None:
-        """What it remembers of q(z), if anything."""
+        """What it remembers of q(z), which is saved and shared; None if nothing."""
         ...
 
     def __call__(self, draw: Draw) -> Tensor:
@@ -95,12 +125,21 @@ class Term(Protocol):
 
 
 class Link:
-    """One step of a walk: log left/right, in expectation.
+    """One step of the walk from the posterior to the prior: two laws, and how they are compared.
 
     Args:
         left: The law nearer to the posterior, or its name, one of `STOPS`.
         right: The law nearer to the prior, or its name.
         estimator: How the two are compared; it brings the memory of q(z), where it has one.
+
+    Raises:
+        Refused: There is no such link, or the estimator cannot compare this pair.
+
+    Example:
+        >>> from termwise.terms import Full, MonteCarlo
+        >>> link = Link("aggregate", "marginals", MonteCarlo(Full()))
+        >>> link.name, link.unit, link.label
+        ('total_correlation', 'nats', 'Monte Carlo, full aggregate')
     """
 
     def __init__(self, left: str | Law, right: str | Law, estimator: Estimator) -> None:
@@ -109,8 +148,8 @@ class Link:
             if name not in STOPS:
                 raise Refused(f"A walk stops at {', '.join(STOPS)}; got {name!r}.")
         if (start, end) not in LINK_NAMES:
-            known = "; ".join(f"{a} -> {b}" for a, b in LINK_NAMES)
-            raise Refused(f"There is no link {start} -> {end}. The links are: {known}.")
+            pairs = "; ".join(f"{a} -> {b}" for a, b in LINK_NAMES)
+            raise Refused(f"There is no link {start} -> {end}. The links are: {pairs}.")
         self.name = link_name(start, end, estimator.quantity)
         remembers = "aggregate" in (start, end) or "marginals" in (start, end)
         self.memory: Memory | None = getattr(estimator, "aggregate", None) if remembers else None
@@ -120,42 +159,48 @@ class Link:
 
     @property
     def unit(self) -> str:
-        """The estimator's."""
+        """The unit of the values, which is the estimator's: "nats" of a KL."""
         return self.estimator.unit
 
     @property
     def label(self) -> str:
-        """The estimator's."""
+        """How it is estimated, as readings say it."""
         if self.memory is None and self.estimator.name == "monte-carlo":
             return "Monte Carlo"
         return self.estimator.label
 
     @property
     def bias(self) -> str:
-        """That of the estimator on this link."""
+        """In which way the estimator is off on this link."""
         return self.estimator.bias(self.name)
 
     def __call__(self, draw: Draw) -> Tensor:
-        """The link's values on a draw."""
+        """The link's values on a draw, by example (B,), by example and dimension (B, D), or for the batch ()."""
         return self.estimator(self.left, self.right, draw)
 
     def under(self, estimator: Estimator) -> "Link":
-        """The same link, estimated in another way."""
+        """The same link, estimated in another way; a reference stays what it is."""
         left, right = (one if one.name == "reference" else one.name for one in (self.left, self.right))
         return Link(left, right, estimator)
 
 
 class Distortion:
-    """E_q[-log p(x|z)], at one code for every example: unbiased."""
+    """The distortion E_q[-log p(x|z)], at one code for every example: unbiased.
+
+    Example:
+        >>> from termwise.models import VAE
+        >>> Distortion()(Draw(VAE.build((4,), 3), torch.rand(5, 4).round())).shape
+        torch.Size([5])
+    """
 
     name, unit, label, bias = "distortion", "nats", "Monte Carlo", "unbiased"
     memory = None
 
     def __call__(self, draw: Draw) -> Tensor:
-        """Shape (B,), nats."""
+        """-log p(x|z) at the draw's codes, shape (B,), nats."""
         return -draw.likelihood.log_prob(draw.x)
 
 
 def by_example(values: Tensor) -> Tensor:
-    """Summed over dimensions, where there are any: shape (B,), or ()."""
+    """A term's values summed over dimensions, where there are any: shape (B,), or () for the batch."""
     return torch.sum(values, dim=1) if values.dim() == 2 else values

@@ -34,7 +34,7 @@ class MonteCarlo:
 
     @property
     def label(self) -> str:
-        """What readings call it."""
+        """What readings call it: Monte Carlo, and what q(z) comes from."""
         return f"Monte Carlo, {self.aggregate.label}"
 
     def check(self, left: Law, right: Law) -> None:
@@ -43,7 +43,7 @@ class MonteCarlo:
             raise Refused(f"A link from {left.name} to itself is zero; leave it out.")
 
     def bias(self, link: str) -> str:
-        """None where both laws are known; else the memory's."""
+        """No bias where neither law is made of q(z); else the memory's."""
         return "unbiased" if link in ("rate", "reference_kl", "reference_to_prior") else self.aggregate.bias(link)
 
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:

@@ -50,6 +50,12 @@ class Reference(DistributionLaw):
         full: Whether r has the covariances too, and not the variances alone.
         fixed: Whether the moments are constants under the gradient. Both are right: as constants, r is a coordinate
             system; with their gradient, log r gives the terms that a moving one asks for.
+
+    Example:
+        >>> from termwise.models import VAE
+        >>> draw = Draw(VAE.build((4,), 3), torch.rand(5, 4))
+        >>> Reference().standardised(draw.posterior.mean, draw).abs().max().item()
+        0.0
     """
 
     name = "reference"
@@ -86,12 +92,12 @@ class Reference(DistributionLaw):
         return standardised(_at(law, slice(None)) if z.is_leaf else law, z)  # a critic's loss never reaches the encoder
 
 
-def moments(noises: PositiveInt | None = None, fixed: bool = True) -> Reference:
+def diagonal_reference(noises: PositiveInt | None = None, fixed: bool = True) -> Reference:
     """The normal with the means and variances of q(z|x); its options are those of `Reference`."""
     return Reference(noises, full=False, fixed=fixed)
 
 
-def full_moments(noises: PositiveInt | None = None, fixed: bool = True) -> Reference:
+def full_reference(noises: PositiveInt | None = None, fixed: bool = True) -> Reference:
     """The normal with the means and covariances of q(z|x); its options are those of `Reference`."""
     return Reference(noises, full=True, fixed=fixed)
 

@@ -11,8 +11,12 @@ REFERENCES: Makers[Row] = Makers(
     "reference",
     "termwise.references",
     [
-        Row("moments", "termwise.terms.reference:moments", "the normal with the posterior's means and variances"),
-        Row("full", "termwise.terms.reference:full_moments", "the normal with the posterior's means and covariances"),
+        Row(
+            "moments",
+            "termwise.terms.reference:diagonal_reference",
+            "the normal with the posterior's means and variances",
+        ),
+        Row("full", "termwise.terms.reference:full_reference", "the normal with the posterior's means and covariances"),
         Row("learned", f"{_LEARNED}:learned_normal", "a normal of variances, which a network of x learns"),
         Row("learned-full", f"{_LEARNED}:learned_full_normal", "a normal of covariances, which a network learns"),
         Row("mixture", f"{_LEARNED}:learned_mixture", "a mixture of normals, which a network learns"),

@@ -20,7 +20,7 @@ from termwise.objectives.game import Game, Player
 from termwise.objectives.objective import Breakdown
 from termwise.objectives.optimizers import OptimizerSettings, optimizer_for
 from termwise.objectives.schedules import as_schedule
-from termwise.terms.adversarial.critic import constant
+from termwise.terms.adversarial.critic import as_constants
 from termwise.training.config import TrainingSection
 from termwise.training.diagnosis import diagnose_loss
 from termwise.training.engine import Engine
@@ -75,7 +75,7 @@ class Rounds:
             stands_still = self.game.networks.keys() >= set(player.owns)
             for _ in range(player.moves):
                 shared = shared or self.draw(batch)
-                with constant(self._others[player.name]):
+                with as_constants(self._others[player.name]):
                     self.move(player, shared.again(inferred=stands_still), step)
                 shared = shared if stands_still else None
 

@@ -7,7 +7,7 @@ from torch import nn
 from termwise.errors import Refused, UnknownName
 from termwise.models import VAE
 from termwise.terms import Critic
-from termwise.terms.adversarial.critic import constant
+from termwise.terms.adversarial.critic import as_constants
 
 
 def draw():
@@ -73,7 +73,7 @@ def test_a_body_of_ones_own_is_called_with_x_and_z_and_checked():
 def test_constant_lets_gradients_through_to_the_input_alone_and_undoes_itself():
     critic, z = built(), draw().z.detach().requires_grad_()
     critic.body[0].bias.requires_grad_(False)
-    with constant(critic.parameters()):
+    with as_constants(critic.parameters()):
         total = critic(z).sum()
     total.backward()
     assert z.grad.abs().min() > 0

@@ -13,8 +13,8 @@ from termwise.models.draw import Draw
 from termwise.objectives import distortion, link, solo
 from termwise.terms import Critic, Link, MonteCarlo
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
-from termwise.terms.adversarial.learned_reference import FAMILIES, LearnedReference, MixtureOfNormals
-from termwise.terms.laws import Posterior
+from termwise.terms.adversarial.learned_reference import REFERENCE_FAMILIES, LearnedReference, MixtureOfNormals
+from termwise.terms.laws import PosteriorLaw
 from termwise.terms.link import by_example
 from termwise.worlds import implicit_world
 
@@ -72,7 +72,7 @@ class Seated:
         return {name: [parameter.grad for parameter in part.parameters()] for name, part in parts.items()}
 
 
-@pytest.fixture(params=FAMILIES)
+@pytest.fixture(params=REFERENCE_FAMILIES)
 def family(request):
     return request.param
 
@@ -135,7 +135,7 @@ def test_the_reference_is_seated_by_its_name_and_moves_before_the_critic():
     assert [player.name for player in seated.game.turns] == names
     assert [part.term.name for part in seated.players[PLAYER].objective.parts] == ["reference_cross_entropy"]
     near = AdaptiveContrast(LearnedReference(moves=3), optimizer={"learning_rate": 0.02})
-    first, critic = near.adversaries("reference_kl", Posterior(), near.reference)
+    first, critic = near.adversaries("reference_kl", PosteriorLaw(), near.reference)
     assert (first.moves, first.optimizer, critic.moves) == (3, {"learning_rate": 0.02}, 1)
     own = LearnedReference(optimizer={"learning_rate": 0.5}).adversary({"learning_rate": 0.02})
     assert own.optimizer == {"learning_rate": 0.5}
@@ -171,7 +171,7 @@ STEPS = 300
 def gaps():
     """KL(q || r) averaged over x, by codes of q and its hidden density, of each reference after it has learned."""
     found, x = {}, WORLD.examples.double()
-    for name in FAMILIES:
+    for name in REFERENCE_FAMILIES:
         torch.manual_seed(0)
         learner = LearnedReference(name, (32,)).adversary()
         learner.build(Draw(WORLD, x))

@@ -57,7 +57,7 @@ def test_what_the_points_give_is_off_by_no_more_than_the_bound_that_is_stated():
         assert not len(convolved.narrow[0])
         z = width * torch.linspace(-12, 12, 241).double()
         density = 0.5 * component_log_prob(z.view(-1, 1), mean.view(-1, 1), scale.view(-1, 1)).exp().sum((1, 2))
-        found, _ = convolved.found(z)
+        found, _ = convolved.density_and_slope(z)
         assert (found - density <= 1e-8 * density).all()
         assert (density - found <= DEVIATION * density + convolved.missed).all()
         within = z.abs() < 7.9 * width

@@ -37,7 +37,8 @@ from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.adversarial.critic_loss import accuracy, cross_entropy, separation
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.ratio_bounds import donsker_varadhan, nwj
-from termwise.terms.link import LINK_NAMES, Link, link_name
+from termwise.terms.decomposition import LINK_NAMES, link_name
+from termwise.terms.link import Link
 
 READABLE = ("rate", "index_code_mi", "marginal_kl", "total_correlation")
 """The links that a critic can be asked for."""

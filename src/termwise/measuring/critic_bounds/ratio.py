@@ -23,7 +23,8 @@ from termwise.terms.adversarial.critic_loss import PerfectSeparation, accuracy, 
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.divergences import DIVERGENCES
 from termwise.terms.adversarial.ratio_bounds import donsker_varadhan, nwj
-from termwise.terms.link import Link, link_name
+from termwise.terms.decomposition import link_name
+from termwise.terms.link import Link
 
 HEAVY = "a lower bound on the KL in expectation; heavy tails, so its standard error is not to be trusted at large KL"
 ASYMPTOTIC = "a lower bound on the KL only as samples grow: on few it overshoots"

@@ -33,6 +33,13 @@ class AdaptiveContrast(DensityRatio):
         critic: Of x and z_bar; two layers of 256 where left out.
         moves: How often the critic moves for every move of the autoencoder.
         optimizer: How it moves.
+
+    Example:
+        >>> from termwise.terms import Link, MonteCarlo, Reference
+        >>> r = Reference()
+        >>> near, far = Link("posterior", r, AdaptiveContrast(r)), Link(r, "prior", MonteCarlo())
+        >>> near.name, far.name
+        ('reference_kl_by_critic', 'reference_to_prior')
     """
 
     name = "adaptive-contrast"
@@ -44,7 +51,7 @@ class AdaptiveContrast(DensityRatio):
         self.reference = reference
 
     def check(self, left: Law, right: Law) -> None:
-        """From the posterior to this reference."""
+        """Refuse any pair but the posterior and this very reference."""
         if left.name != "posterior" or right is not self.reference:
             raise Refused(
                 f"Adaptive contrast goes from the posterior to the reference that it is given; got {left.name} -> "

@@ -13,7 +13,7 @@ from termwise.terms.link import Term
 
 @dataclass(frozen=True)
 class Adversary:
-    """A player who learns something that an estimator needs.
+    """A player who learns something that an estimator needs, such as a critic.
 
     Attributes:
         name: Of the player, and of its network in the game, such as "critic of total correlation".

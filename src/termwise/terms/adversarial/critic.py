@@ -26,6 +26,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "silu": nn.SiLU,
     "tanh": nn.Tanh,
 }
+"""What may stand between a critic's layers, by name."""
 
 Widths = tuple[PositiveInt, ...]
 """The widths of a network's hidden layers."""
@@ -44,6 +45,14 @@ class Critic(nn.Module):
         quadratic: Add 1/2 |z|^2 to T. Against a standard normal prior the layers then learn log q alone.
         heads: How many logits it gives, of which T is the sum; more than one bridges two laws in steps (Telescoping).
         body: A network of your own in place of the layers: z, shape (B, D), or x and z, to (B,) or (B, heads).
+
+    Example:
+        >>> from termwise.models import VAE
+        >>> critic = Critic(hidden=(8,))
+        >>> draw = Draw(VAE.build((4,), 3), torch.rand(5, 4))
+        >>> critic.build(draw, given_x=True)
+        >>> critic(draw.z, draw.x).shape
+        torch.Size([5])
     """
 
     def __init__(
@@ -105,7 +114,7 @@ class Critic(nn.Module):
             raise Refused("This critic has no layers yet: call build(draw, given_x) with any draw of the model first.")
         examples = (x,) if self.given_x and x is not None else ()
         if self._own:
-            logit = self._said_by_body(*examples, z)
+            logit = self._by_own_body(*examples, z)
         else:
             logit = self.body(torch.cat([*(one.flatten(1) for one in examples), z], dim=1))
         logit = logit.unsqueeze(1) if logit.dim() == 1 else logit
@@ -114,7 +123,7 @@ class Critic(nn.Module):
             raise Refused(f"A critic must give {wanted} for each of {len(z)} codes; got shape {tuple(logit.shape)}.")
         return logit.to(z.dtype)  # mixed precision gives less
 
-    def _said_by_body(self, *inputs: Tensor) -> Tensor:
+    def _by_own_body(self, *inputs: Tensor) -> Tensor:
         assert self.body is not None
         try:
             return self.body(*inputs)
@@ -124,8 +133,8 @@ class Critic(nn.Module):
 
 
 @contextmanager
-def constant(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
-    """Within, these are constants: what they are a part of depends on its input alone."""
+def as_constants(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    """A context in which these parameters are constants: what they are part of depends on its input alone."""
     learning = [parameter for parameter in parameters if parameter.requires_grad]
     for parameter in learning:
         parameter.requires_grad_(False)

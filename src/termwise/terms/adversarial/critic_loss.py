@@ -16,7 +16,7 @@ from torch.nn.functional import softplus
 from termwise.models.draw import Draw
 
 Pairs = Callable[[Draw], tuple[Tensor, Tensor]]
-"""Of a draw, something of the left law and the same of the right one."""
+"""A function of a draw that gives something of the left law and the same of the right one."""
 
 SEPARATED = 0.995
 """The accuracy from which on a critic is said to tell its laws apart without fail."""
@@ -27,7 +27,7 @@ class PerfectSeparation(UserWarning):
 
 
 def cross_entropy(left: Tensor, right: Tensor) -> Tensor:
-    """By pair of samples, nats.
+    """The critic's loss by pair of samples, nats: 2 log 2 where it tells nothing.
 
     Args:
         left: T at samples of the left law, shape (B,), or (B, K) of K contests.
@@ -37,7 +37,7 @@ def cross_entropy(left: Tensor, right: Tensor) -> Tensor:
 
 
 def accuracy(left: Tensor, right: Tensor) -> Tensor:
-    """0, 1/2 or 1 by pair of samples, of shapes as above."""
+    """The share of each pair of samples that the sign of T tells rightly, 0, 1/2 or 1; shapes as of `cross_entropy`."""
     return 0.5 * ((left > 0).to(left.dtype) + (right < 0).to(right.dtype))
 
 
@@ -86,8 +86,8 @@ class Accuracy:
 
     def __call__(self, draw: Draw) -> Tensor:
         """Shape (B,), between 0 and 1."""
-        found = accuracy(*self.contests(draw))  # comparisons, which have no gradient
-        return found if found.dim() == 1 else found.mean(1)
+        shares = accuracy(*self.contests(draw))  # comparisons, which have no gradient
+        return shares if shares.dim() == 1 else shares.mean(1)
 
 
 class MeanLogit:

@@ -2,8 +2,8 @@
 
 data p_hat(x)    reconstruction p(x|z), z ~ q(z|x)    generated p(x|z), z ~ p(z)
 
-Made examples are what the decoder expects, E[x|z], with their gradient, as the field has it: a sample's own noise would
-tell them from real ones.
+Decoded examples are what the decoder expects, E[x|z], with their gradient, as the field has it: a sample's own noise
+would tell them from real ones.
 """
 
 from typing import Protocol
@@ -15,8 +15,12 @@ from termwise.errors import Refused, UnknownName
 from termwise.models.draw import Draw, expected_example, innermost
 
 
-class DataLaw(Protocol):
-    """A law over examples, given a draw."""
+class ExampleLaw(Protocol):
+    """A law over examples, not codes, given a draw: what a discriminator tells apart.
+
+    Attributes:
+        name: What losses by law are called after, such as "data".
+    """
 
     name: str
 
@@ -25,33 +29,33 @@ class DataLaw(Protocol):
         ...
 
 
-class Data:
-    """The draw's own examples."""
+class RealExamples:
+    """The law of the data: its samples are the draw's own examples."""
 
     name = "data"
 
     def sample(self, draw: Draw) -> Tensor:
-        """x."""
+        """The draw's examples x, shape (B, *shape)."""
         return draw.x
 
 
-class Reconstruction:
-    """What the decoder expects at the draw's codes."""
+class ReconstructedExamples:
+    """The law of reconstructions: what the decoder expects at the draw's codes."""
 
     name = "reconstruction"
 
     def sample(self, draw: Draw) -> Tensor:
-        """E[x|z], z ~ q(z|x)."""
+        """E[x|z] at z ~ q(z|x), shape (B, *shape)."""
         return draw.once(self.name, lambda: _expected(draw.likelihood))
 
 
-class Generated:
-    """What the decoder expects at codes of the prior."""
+class GeneratedExamples:
+    """The law of generated examples: what the decoder expects at codes of the prior."""
 
     name = "generated"
 
     def sample(self, draw: Draw) -> Tensor:
-        """E[x|z], z ~ p(z)."""
+        """E[x|z] at z ~ p(z), shape (B, *shape)."""
         return draw.once(self.name, lambda: _expected(draw.generated))
 
 
@@ -64,12 +68,15 @@ def _expected(likelihood: torch.distributions.Distribution) -> Tensor:
     return expected_example(likelihood)
 
 
-MADE: dict[str, type[Reconstruction] | type[Generated]] = {"reconstruction": Reconstruction, "generated": Generated}
-"""The laws that a decoder makes."""
+DECODED: dict[str, type[ReconstructedExamples] | type[GeneratedExamples]] = {
+    "reconstruction": ReconstructedExamples,
+    "generated": GeneratedExamples,
+}
+"""The laws of examples that the decoder makes, by name."""
 
 
-def made(name: str) -> DataLaw:
-    """The law called `name`, one of `MADE`."""
-    if name not in MADE:
-        raise UnknownName("law of made examples", name, MADE)
-    return MADE[name]()
+def decoded_law(name: str) -> ExampleLaw:
+    """The law of decoded examples called `name`, one of `DECODED`."""
+    if name not in DECODED:
+        raise UnknownName("law of decoded examples", name, DECODED)
+    return DECODED[name]()

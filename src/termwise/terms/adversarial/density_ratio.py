@@ -17,14 +17,15 @@ from torch import Tensor
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.terms.adversarial.adversary import Adversary
-from termwise.terms.adversarial.critic import Critic, constant
+from termwise.terms.adversarial.critic import Critic, as_constants
 from termwise.terms.adversarial.critic_loss import Accuracy, CrossEntropy, GradientPenalty, MeanLogit
 from termwise.terms.adversarial.divergences import Divergence, Function, divergence_from
+from termwise.terms.decomposition import LINK_NAMES
 from termwise.terms.laws import Law
-from termwise.terms.link import LINK_NAMES, Term
+from termwise.terms.link import Term
 
 MARGINS = ("aggregate", "marginals")
-"""The laws that the autoencoder always moves when they stand on the right: margins of the law on the left."""
+"""The laws that move with the autoencoder when they stand on the right: margins of the law on the left."""
 
 
 class DensityRatio:
@@ -41,6 +42,12 @@ class DensityRatio:
 
     Raises:
         Refused: The divergence has no pathwise gradient, as total variation has none.
+
+    Example:
+        >>> from termwise.objectives import distortion, link, solo
+        >>> tc = link("aggregate", "marginals", DensityRatio("kl", Critic(hidden=(64,)), moves=2))
+        >>> [player.name for player in solo(distortion() + 6.0 * tc).players]
+        ['autoencoder', 'critic of total correlation']
     """
 
     name = "density-ratio"
@@ -76,7 +83,7 @@ class DensityRatio:
             raise Refused(f"A quadratic critic needs the prior on the right; got {left.name} -> {right.name}.")
 
     def bias(self, link: str) -> str:
-        """A plug-in's."""
+        """Neither bound: the value is the plug-in of a trained critic, on whichever link."""
         return "plug-in of a trained critic: NEITHER bound"
 
     def samples(self, left: Law, right: Law, draw: Draw) -> tuple[Tensor, Tensor]:
@@ -106,7 +113,7 @@ class DensityRatio:
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """Shape (B,): the plug-in's values, with the gradient of the divergence."""
         f = self.divergence
-        with constant(self.critic.parameters()):
+        with as_constants(self.critic.parameters()):
             t = self.logit(self._sample(left, draw), left, draw)
             objective = f.pathwise(t)
             if (moved := self._of_the_right(left, right, draw)) is not None:

@@ -1,4 +1,4 @@
-"""Discriminators: networks that tell real examples from made ones, and whose inner layers see what is alike.
+"""Discriminators: networks that tell real examples from decoded ones, and whose inner layers see what is alike.
 
 T(x) is the logit that x is real, D = sigma(T) (Goodfellow et al., 2014). The layers are those of Larsen et al. (2016,
 table 1), in numbers that fit the images at hand:
@@ -6,8 +6,8 @@ table 1), in numbers that fit the images at hand:
     conv1, relu1    5x5                         conv2 ... conv4, norm, relu    5x5, stride 2, batch normalisation
     hidden, norm, relu, logit                   linear
 
-Real and made examples pass through in one batch: were each normalised by a batch of its own, what sets them apart as a
-whole, such as a paler colour, would be out of sight of logits and features alike.
+Real and decoded examples pass through in one batch: were each normalised by a batch of its own, what sets them apart
+as a whole, such as a paler colour, would be out of sight of logits and features alike.
 """
 
 from collections import OrderedDict
@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from termwise.errors import Refused, UnknownName
 from termwise.models.draw import Draw
 from termwise.models.networks import channels_last
-from termwise.terms.adversarial.data_laws import Data, DataLaw, Generated, Reconstruction
+from termwise.terms.adversarial.data_laws import ExampleLaw, GeneratedExamples, RealExamples, ReconstructedExamples
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a discriminator makes of examples.
+    """A discriminator's output on examples: its logit, and the features of one of its layers.
 
     Attributes:
         logit: T, shape (B,).
@@ -52,7 +52,7 @@ class Discriminator(nn.Module):
         channels: Sequence[int] = (32, 128, 256, 256),
         hidden: int = 512,
         layer: str = "conv4",
-        laws: Sequence[DataLaw] = (Data(), Reconstruction(), Generated()),
+        laws: Sequence[ExampleLaw] = (RealExamples(), ReconstructedExamples(), GeneratedExamples()),
         *,
         body: nn.Module | None = None,
     ) -> None:
@@ -82,28 +82,28 @@ class Discriminator(nn.Module):
         """T and the features of examples x, shape (B, *shape)."""
         if self.body is None:
             raise Refused("This discriminator has no layers yet: call build(draw) with any draw of the model first.")
-        seen: list[Tensor] = []
-        hook = self.body.get_submodule(self.layer).register_forward_hook(lambda *called: seen.append(called[-1]))
+        outputs: list[Tensor] = []
+        hook = self.body.get_submodule(self.layer).register_forward_hook(lambda *call: outputs.append(call[-1]))
         try:
             logit = self.body(x)
         finally:
             hook.remove()
-        if logit.shape not in ((len(x),), (len(x), 1)) or not seen:
+        if logit.shape not in ((len(x),), (len(x), 1)) or not outputs:
             raise Refused(
                 f"A discriminator gives one logit for each of {len(x)} examples, and calls its layer {self.layer!r}; "
-                f"got shape {tuple(logit.shape)}, and {len(seen)} calls."
+                f"got shape {tuple(logit.shape)}, and {len(outputs)} calls."
             )
-        return Look(logit.view(-1), seen[-1].flatten(1))
+        return Look(logit.view(-1), outputs[-1].flatten(1))
 
-    def at(self, law: DataLaw, draw: Draw) -> Look:
+    def at(self, law: ExampleLaw, draw: Draw) -> Look:
         """A look at a law's examples, once a draw, however many terms ask; in training, at all laws' at once."""
         if not self.training:
             return draw.once(("look", self, law.name), lambda: self(law.sample(draw)))
         return draw.once(("look", self), lambda: self._together(draw))[law.name]
 
     def _together(self, draw: Draw) -> dict[str, Look]:
-        seen = self(torch.cat([law.sample(draw) for law in self.laws]))
-        parts = zip(seen.logit.split(len(draw)), seen.features.split(len(draw)), strict=True)
+        look = self(torch.cat([law.sample(draw) for law in self.laws]))
+        parts = zip(look.logit.split(len(draw)), look.features.split(len(draw)), strict=True)
         return {law.name: Look(*part) for law, part in zip(self.laws, parts, strict=True)}
 
     def _check_layer(self) -> None:

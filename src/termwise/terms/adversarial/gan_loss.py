@@ -16,12 +16,12 @@ from torch.nn.functional import softplus
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.terms.adversarial.critic_loss import accuracy
-from termwise.terms.adversarial.data_laws import Data, DataLaw, Reconstruction, made
+from termwise.terms.adversarial.data_laws import ExampleLaw, RealExamples, ReconstructedExamples, decoded_law
 from termwise.terms.adversarial.discriminator import Discriminator
 
 
 class _OfDiscriminator:
-    """A term that a discriminator has a say in."""
+    """A term that is taken from a discriminator's logits. Abstract."""
 
     unit, bias, memory = "nats", "unbiased", None
 
@@ -29,22 +29,22 @@ class _OfDiscriminator:
         if not fakes or len(set(fakes)) < len(fakes):
             raise Refused(f"A discriminator has one real law against one fake or more, each once; got {list(fakes)}.")
         self.discriminator = discriminator
-        self.real: DataLaw = Data()
-        self.fakes = tuple(made(name) for name in fakes)
+        self.real: ExampleLaw = RealExamples()
+        self.fakes = tuple(decoded_law(name) for name in fakes)
         self.label = f"logits of data against {' and '.join(fakes)}"
 
     def logits(self, draw: Draw) -> tuple[Tensor, Tensor]:
-        """T of real examples, shape (B,), and of made ones, (B, fakes)."""
+        """T of real examples, shape (B,), and of decoded ones, (B, fakes)."""
         real = self.discriminator.at(self.real, draw).logit
         return real, torch.stack([self.discriminator.at(law, draw).logit for law in self.fakes], 1)
 
 
 class GanLoss(_OfDiscriminator):
-    """L_GAN, which the discriminator minimises, and the decoder maximises.
+    """The loss L_GAN, which the discriminator minimises and the decoder maximises.
 
     Args:
         discriminator: Who tells them apart.
-        fakes: The laws of made examples, of "reconstruction" and "generated".
+        fakes: The laws of decoded examples, of "reconstruction" and "generated".
     """
 
     name = "gan_loss"
@@ -69,11 +69,11 @@ class NonSaturating(_OfDiscriminator):
 
 
 class LossOn(_OfDiscriminator):
-    """-log D of real examples, or -log(1 - D) of one made law's, without gradient: log 2 where D tells nothing.
+    """-log D of real examples, or -log(1 - D) of one decoded law's, without gradient: log 2 where D tells nothing.
 
     Args:
         discriminator: Who tells them apart.
-        law: "data", or one of the made laws.
+        law: "data", or one of the laws of decoded examples.
     """
 
     def __init__(self, discriminator: Discriminator, law: str) -> None:
@@ -87,7 +87,7 @@ class LossOn(_OfDiscriminator):
 
 
 class DiscriminatorAccuracy(_OfDiscriminator):
-    """How well the discriminator does, real and made examples weighing alike."""
+    """How well the discriminator does, real and decoded examples weighing alike."""
 
     name, unit = "accuracy", "share"
 
@@ -113,5 +113,5 @@ class FeatureDistortion:
 
     def __call__(self, draw: Draw) -> Tensor:
         """Shape (B,), in squared units of the features."""
-        target = self.discriminator.at(Data(), draw).features.detach()
-        return 0.5 * (target - self.discriminator.at(Reconstruction(), draw).features).square().sum(1)
+        target = self.discriminator.at(RealExamples(), draw).features.detach()
+        return 0.5 * (target - self.discriminator.at(ReconstructedExamples(), draw).features).square().sum(1)

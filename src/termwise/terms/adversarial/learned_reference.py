@@ -20,7 +20,7 @@ from termwise.models.networks import perceptron
 from termwise.models.posteriors import DiagonalNormal, FullNormal
 from termwise.models.spline_flow import SplineFlow
 from termwise.terms.adversarial.adversary import Adversary
-from termwise.terms.adversarial.critic import Widths, constant
+from termwise.terms.adversarial.critic import Widths, as_constants
 from termwise.terms.distribution_law import DistributionLaw
 from termwise.terms.reference import standardised
 
@@ -44,7 +44,7 @@ class MixtureOfNormals(nn.Module):
 
     @property
     def features(self) -> int:
-        """K (1 + 2 D)."""
+        """How many numbers a network gives for an example: K (1 + 2 D)."""
         return self.components * (1 + 2 * self.latent)
 
     def forward(self, features: Tensor) -> Distribution:
@@ -65,12 +65,13 @@ class Family(Protocol):
         ...
 
 
-FAMILIES: dict[str, Callable[..., Any]] = {
+REFERENCE_FAMILIES: dict[str, Callable[..., Any]] = {
     "normal": DiagonalNormal,
     "full-normal": FullNormal,
     "mixture": MixtureOfNormals,
     "flow": SplineFlow,
 }
+"""The families of a learned reference: by name, what makes one of codes of D dimensions."""
 
 
 class ReferenceNetwork(nn.Module):
@@ -124,11 +125,19 @@ class LearnedReference(DistributionLaw):
     """r(z|x), learned by a player of its own.
 
     Args:
-        family: One of `FAMILIES`: a normal with variances alone, or the whole covariance; a mixture; a flow.
+        family: One of `REFERENCE_FAMILIES`: a normal with variances alone, or the whole covariance; a mixture; a flow.
         hidden: The widths of its network.
         moves: How often it moves in a round.
         optimizer: How it moves: OptimizerSettings, or a table of them; as the critic does where left out.
         options: The family's own, such as components=8.
+
+    Example:
+        >>> from termwise.objectives import solo, distortion, link
+        >>> from termwise.terms import AdaptiveContrast, MonteCarlo
+        >>> r = LearnedReference("mixture", components=3)
+        >>> walk = link("posterior", r, AdaptiveContrast(r)) + link(r, "prior", MonteCarlo())
+        >>> [player.name for player in solo(distortion() + walk).players]
+        ['autoencoder', 'reference of posterior', 'critic of reference kl']
     """
 
     name = "reference"
@@ -143,13 +152,13 @@ class LearnedReference(DistributionLaw):
         optimizer: Any = None,
         **options: Any,
     ) -> None:
-        if family not in FAMILIES:
-            raise UnknownName("reference family", family, FAMILIES)
+        if family not in REFERENCE_FAMILIES:
+            raise UnknownName("reference family", family, REFERENCE_FAMILIES)
         if moves < 1:
             raise Refused(f"A learned reference must move once a round or more; got moves={moves}.")
 
         def make(latent: int) -> Any:
-            return FAMILIES[family](latent, **options)
+            return REFERENCE_FAMILIES[family](latent, **options)
 
         try:
             make(1)
@@ -162,7 +171,7 @@ class LearnedReference(DistributionLaw):
         """r(z|x), batch shape (B,), its parameters constants; once a draw."""
 
         def compute() -> Distribution:
-            with constant(self.network.parameters()):
+            with as_constants(self.network.parameters()):
                 return self.network(draw.x)
 
         return draw.once(("reference", self), compute)
@@ -173,19 +182,19 @@ class LearnedReference(DistributionLaw):
 
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
         """Shape (B,); its gradient is that of z alone."""
-        with constant(self.network.parameters()):  # a flow asks its layers again
+        with as_constants(self.network.parameters()):  # a flow asks its layers again
             return self.distribution(draw).log_prob(z)
 
     def standardised(self, z: Tensor, draw: Draw) -> Tensor:
         """Codes z, shape (B, D), in coordinates in which r is N(0, I); of a mixture, its mean 0 and its variances 1."""
-        with constant(self.network.parameters()):
+        with as_constants(self.network.parameters()):
             return standardised(self.distribution(draw), z)
 
     def adversary(self, optimizer: Any = None) -> Adversary:
-        """Its player.
+        """The player who learns it, by maximum likelihood on the posterior's codes.
 
         Args:
-            optimizer: How it moves, where it was not told.
+            optimizer: How it moves, where it has no settings of its own.
         """
         chosen = optimizer if self.optimizer is None else self.optimizer
         terms = ((1.0, Fit(self.network)),)

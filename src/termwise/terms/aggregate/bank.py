@@ -59,7 +59,7 @@ class Bank(Memory):
         if refresh < 0:
             raise Refused(f"A bank cannot refresh fewer than no batches; got refresh={refresh}.")
         self.size, self.refresh = size, refresh
-        self._held: _Held | None = None
+        self._slots: _Slots | None = None
         self._batches: Batches | None = None
 
     @property
@@ -68,34 +68,34 @@ class Bank(Memory):
         return "bank of all posteriors" if self._whole() else f"bank of {self.size:,} posteriors"
 
     def prepare(self, batches: Batches) -> None:
-        """Fill from one pass of the encoder; where the bank is smaller than the data, from its first examples."""
+        """Fill the bank from one pass of the encoder; one smaller than the data holds its first examples."""
         self._batches = batches
-        means, spreads, held = [], [], 0
+        means, spreads, filled = [], [], 0
         count = min(self.size or len(batches), len(batches))
         with torch.no_grad():
             for draw in batches():
                 part = gaussians(draw.posterior)
                 means.append(part.mean)
                 spreads.append(part.spread)
-                held += len(draw)
-                if held >= count:
+                filled += len(draw)
+                if filled >= count:
                     break
         mean, spread = torch.cat(means)[:count], torch.cat(spreads)[:count]
         example = torch.arange(count, device=mean.device)
-        self._held = _Held(mean, spread, example, torch.zeros_like(example), 0, len(batches))
+        self._slots = _Slots(mean, spread, example, torch.zeros_like(example), 0, len(batches))
 
     def state_dict(self) -> dict[str, Any]:
         """The posteriors held, whose they are and when they were written."""
-        held = self._full("saved")
+        slots = self._full("saved")
         names = ("mean", "spread", "example", "written", "clock", "dataset_size")
-        extent = None if held.lattice is None else vars(held.lattice.layout.extent)
-        return {**{name: getattr(held, name) for name in names}, "extent": extent}
+        extent = None if slots.lattice is None else vars(slots.lattice.layout.extent)
+        return {**{name: getattr(slots, name) for name in names}, "extent": extent}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over a saved bank, whatever this one holds."""
         copied: dict[str, Any] = {name: x.clone() if isinstance(x, Tensor) else x for name, x in state.items()}
         extent = copied.pop("extent")
-        self._held = _Held(**copied, extent=None if extent is None else Extent(**extent))
+        self._slots = _Slots(**copied, extent=None if extent is None else Extent(**extent))
 
     def attach(self, batches: Batches) -> None:
         """Know the data set again, to refresh from."""
@@ -104,34 +104,34 @@ class Bank(Memory):
     def snapshot(self) -> "Bank":
         """The same posteriors, apart from the data: it is not refreshed."""
         copy = Bank(self.size, refresh=0)
-        copy._held = deepcopy(self._held)
+        copy._slots = deepcopy(self._slots)
         return copy
 
     def observe(self, draw: Draw) -> None:
         """Write the batch's posteriors over their former selves, or, in a bank that is full, over the oldest."""
-        held = self._full("written")
+        slots = self._full("written")
         index, new = _index(draw), batch_components(draw)
-        held.touch(index)
-        count = min(round(self.refresh * len(draw)), len(held.example) - len(draw))
+        slots.touch(index)
+        count = min(round(self.refresh * len(draw)), len(slots.example) - len(draw))
         if count > 0 and self._batches is not None:
-            stalest = held.stalest(count)
-            held.touch(stalest)
+            stalest = slots.stalest(count)
+            slots.touch(stalest)
             index, new = torch.cat([index, stalest]), new.and_also(gaussians(self._batches.at(stalest).posterior))
-        held.write(index, new)
+        slots.write(index, new)
 
     def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
         """All posteriors held; the draw's own must have been observed."""
-        held = self._full("read")
-        own = held.slot_of[_index(draw)]
-        return held.components, LogWeights.stratified(own, len(held.components), held.dataset_size)
+        slots = self._full("read")
+        own = slots.slot_of[_index(draw)]
+        return slots.components, LogWeights.stratified(own, len(slots.components), slots.dataset_size)
 
     def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z_j), shape (B, D); by the lattice where there are many components."""
-        held = self._full("read")
-        if held.lattice is None or not held.lattice.fits:
+        slots = self._full("read")
+        if slots.lattice is None or not slots.lattice.fits:
             return super().marginal_log_density(z, draw)
         components, weights = self.components(draw)
-        return _LatticeLogDensity.apply(z, held.lattice, components, weights, held.slot_of[_index(draw)])
+        return _LatticeLogDensity.apply(z, slots.lattice, components, weights, slots.slot_of[_index(draw)])
 
     def bias(self, link: str) -> str:
         """Staleness, and, of a smaller bank, Jensen's."""
@@ -141,13 +141,13 @@ class Bank(Memory):
 
     def _whole(self) -> bool:
         """Whether every example of the data set has its place."""
-        held = self._held
-        return self.size is None or (held is not None and len(held.example) == held.dataset_size)
+        slots = self._slots
+        return self.size is None or (slots is not None and len(slots.example) == slots.dataset_size)
 
-    def _full(self, what: str) -> "_Held":
-        if self._held is None:
+    def _full(self, what: str) -> "_Slots":
+        if self._slots is None:
             raise Refused(f"A bank must be filled before it is {what}; call prepare(batches) first.")
-        return self._held
+        return self._slots
 
 
 def _index(draw: Draw) -> Tensor:
@@ -156,8 +156,8 @@ def _index(draw: Draw) -> Tensor:
     return draw.index
 
 
-class _Held:
-    """What a bank holds: K slots, each with a posterior, the example that it is of, and when it was written.
+class _Slots:
+    """A bank's K slots, each with a posterior, the example that it is of, and when it was written.
 
     Beside this state stands what is made of it: the components' features, the lattice, and each example's slot. The
     lattice's extent is part of the state, so that sums over it are taken in the same order, whenever it was laid out.

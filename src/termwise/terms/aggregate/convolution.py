@@ -16,8 +16,8 @@ is narrow enough for it; then, from the coarsest to the finest, a level's weight
 What is left out: windows of points hold 5.4 standard deviations tau of the integrand for every z_j within REACH of the
 component, in its sigmas, which costs q(z_j) less than DEVIATION of it. Of components further away they may miss
 anything, which takes at most exp(-REACH^2 / 2) mean_n(1 / sigma_n) / sqrt(2 pi) from q(z_j). Where that is more than
-TOLERANCE of what was found, the code is held against every component by itself. Components too narrow for the points
-that one is ready to hold are sorted by their means, and every code is held against those within REACH of it.
+TOLERANCE of what the points give, the code's density under every component is taken by itself. Components too narrow
+for the points that one is ready to hold are sorted by their means, and every code meets those within REACH of it.
 """
 
 import math
@@ -29,11 +29,13 @@ import torch
 from torch import Tensor
 
 from termwise.terms.aggregate.gaussians import LOG_2PI, Gaussians, LogWeights
-from termwise.terms.aggregate.mixture import Progress, fitting_block, marginal_and_slope, marginal_log_density
+from termwise.terms.aggregate.mixture import CodesDone, fitting_block, marginal_and_slope, marginal_log_density
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
 
 REACH = 8.0
-SPACING = 0.7  # h / s
+"""How far from a component codes are that its points account for, in its standard deviations."""
+SPACING = 0.7
+"""The distance h of neighbouring points, in standard deviations s of their level."""
 SPREAD = 37  # points on either side of a component: (7/8 sqrt(8) REACH + 5.4) s and half a point
 STEP = 24  # on either side of a coarser level's point: (3/sqrt(8) REACH + 1.4 * 5.4) s
 READ = 15  # on either side of a code: (REACH + 5.4) / sqrt(2) s and half a point
@@ -43,9 +45,9 @@ TOLERANCE = 1e-6
 DEVIATION = 3e-7
 
 CELLS = 2**24
-"""Points that the finest levels of all dimensions may have: 128 MiB."""
+"""The most points that the finest levels of all dimensions may have together: 128 MiB."""
 CELLS_A_COMPONENT = 64
-"""More would cost more than they save."""
+"""The most points that a dimension may have for each of its components: more would cost more than they save."""
 
 
 CONVOLVED_FROM = 1024
@@ -76,14 +78,14 @@ class Convolution:
         threads = threads_for(components.mean.numel() * (2 * SPREAD + 1), components.mean.device)
         self.dimensions = list(one_by_one(tasks, threads))
 
-    def log_density(self, z: Tensor, progress: Progress | None = None) -> Tensor:
+    def log_density(self, z: Tensor, progress: CodesDone | None = None) -> Tensor:
         """log q(z_j) of codes z, shape (S, D): shape (S, D), in nats; `progress` is told of dimensions."""
         return _LogDensity.apply(z, self, progress)
 
 
 class _LogDensity(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, z: Tensor, convolution: Convolution, progress: Progress | None) -> Tensor:
+    def forward(ctx: Any, z: Tensor, convolution: Convolution, progress: CodesDone | None) -> Tensor:
         """log q(z_j), and its gradient beside it."""
         pairs = zip(convolution.dimensions, z.detach().T, strict=True)
         tasks = [partial(dimension.log_density, codes) for dimension, codes in pairs]
@@ -104,7 +106,7 @@ class _LogDensity(torch.autograd.Function):
 
 
 class Convolved:
-    """One dimension: q(z) = 1/N sum_n N(z; mu_n, sigma_n^2).
+    """q(z) = 1/N sum_n N(z; mu_n, sigma_n^2) of one dimension, spread over points.
 
     Args:
         mean: (N,).
@@ -140,15 +142,15 @@ class Convolved:
         """log q(z) of codes z, shape (S,), and its derivative in z; float64, of that shape."""
         if not self.sound:
             return self._one_by_one(z)
-        density, slope = self.found(z.double())
+        density, slope = self.density_and_slope(z.double())
         value, derivative = density.log(), slope / density
         lost = ~(density * TOLERANCE > self.missed)  # true for nan, too
         if lost.any():
             value[lost], derivative[lost] = self._one_by_one(z[lost])
         return value, derivative
 
-    def found(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """q(z) of codes z, float64, shape (S,), and its derivative.
+    def density_and_slope(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """q(z) of codes z, from the points around them, and its derivative; float64, shape (S,) each.
 
         q(z) is too small by at most DEVIATION of it and `missed` together; too large by 1e-8 of it.
         """

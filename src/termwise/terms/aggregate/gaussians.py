@@ -15,8 +15,9 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 from termwise.errors import Refused
 
 LOG_2PI = math.log(2 * math.pi)
+"""log 2 pi, nats."""
 BITS = 1 / math.log(2)
-"""In a nat."""
+"""The bits in a nat."""
 
 
 class Gaussians:
@@ -40,8 +41,8 @@ class Gaussians:
     def write(self, rows: Tensor, new: "Gaussians") -> None:
         """Replace the components at `rows`, shape (B,), by others, in place."""
         for name in ("mean", "spread", "scale", "slope", "intercept", "slope32"):
-            held = getattr(self, name)
-            held[rows] = getattr(new, name).to(held.device)
+            rows_of = getattr(self, name)
+            rows_of[rows] = getattr(new, name).to(rows_of.device)
         self._steepest = None
 
     def and_also(self, others: "Gaussians") -> "Gaussians":
@@ -136,7 +137,7 @@ class LogWeights:
 
     @classmethod
     def uniform(cls, count: int) -> "LogWeights":
-        """1/N each."""
+        """The log weights of N components that weigh 1/N each."""
         return cls(-math.log(count))
 
     @classmethod

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 
 LEVEL = 0.2  # spacing in log sigma
-SPACING = 1 / 3  # of the points, in sigmas
+POINT_SPACING = 1 / 3  # of the points, in sigmas
 NEIGHBOURS = 6  # of a member, on either axis
 EDGE = NEIGHBOURS // 2
 UNIT = 2.0**36  # of the fixed point
-REACH = 17  # points on either side of z that are summed: 5.7 sigmas
-WINDOW = 2 * REACH + 1
+POINT_REACH = 17  # points on either side of z that are summed: 5.7 sigmas
+WINDOW = 2 * POINT_REACH + 1
 MOST_CELLS = 2**26  # 512 MiB
 
 
@@ -58,7 +58,7 @@ def neighbours(position: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def width(level: Tensor) -> Tensor:
-    """s_l, float64."""
+    """The standard deviation s_l of a level's points, float64, of the levels' shape."""
     return (level.double() * LEVEL).exp()
 
 
@@ -84,11 +84,11 @@ class Extent:
         return bool((inside & (self.bottom >= other.bottom) & (self.top <= other.top)).all())
 
     def with_room(self) -> "Extent":
-        """Wider, so that members may move."""
+        """The same extent made wider, so that members may move."""
         return Extent(self.low - 0.5, self.high + 0.5, self.bottom - 2, self.top + 2)
 
     def union(self, other: "Extent") -> "Extent":
-        """What holds both."""
+        """The smallest extent that holds this one and another."""
         return Extent(
             torch.minimum(self.low, other.low),
             torch.maximum(self.high, other.high),
@@ -111,7 +111,7 @@ class Layout:
         self.extent = extent
         self.levels = int((extent.top - extent.bottom).max()) + 1
         steps = torch.arange(self.levels, device=extent.low.device)
-        spacing = width(extent.bottom.unsqueeze(1) + steps) * SPACING  # (D, L)
+        spacing = width(extent.bottom.unsqueeze(1) + steps) * POINT_SPACING  # (D, L)
         first = (extent.low.unsqueeze(1) / spacing).floor() - NEIGHBOURS
         count = (extent.high.unsqueeze(1) / spacing).ceil() + NEIGHBOURS - first + 1
         self.size = float((count + 2 * WINDOW).sum())
@@ -162,13 +162,13 @@ class Lattice:
         """S_j(z) and its derivative at codes z, shape (B, D); both of that shape, float64."""
         layout = self.layout
         sigma = width(layout.extent.bottom.unsqueeze(1) + torch.arange(layout.levels, device=z.device))  # (D, L)
-        position = z.double().unsqueeze(-1) / (sigma * SPACING)  # (B, D, L)
+        position = z.double().unsqueeze(-1) / (sigma * POINT_SPACING)  # (B, D, L)
         nearest = position.round()
-        start = nearest.long() - REACH - layout.first  # (B, D, L)
+        start = nearest.long() - POINT_REACH - layout.first  # (B, D, L)
         start = start.clamp(min=-WINDOW).minimum(layout.count).add_(layout.offset)
         windows = self.cells.unfold(0, WINDOW, 1).index_select(0, start.flatten())
-        steps = torch.arange(-REACH, REACH + 1, device=z.device)
-        standard = ((position - nearest).float().unsqueeze(-1) - steps) * SPACING  # (B, D, L, WINDOW)
+        steps = torch.arange(-POINT_REACH, POINT_REACH + 1, device=z.device)
+        standard = ((position - nearest).float().unsqueeze(-1) - steps) * POINT_SPACING  # (B, D, L, WINDOW)
         mass = standard.square().mul_(-0.5).exp_().mul_(windows.view_as(standard))
         peak = 1 / (sigma * (math.sqrt(2 * math.pi) * UNIT))
         value = mass.sum(-1) * peak  # (B, D, L)
@@ -179,7 +179,9 @@ class Lattice:
         """Put members in; or, where their sign is -1, take them out."""
         layout = self.layout
         levels, level_weights = neighbours(scale.double().log() / LEVEL)  # (B, D, 6)
-        points, point_weights = neighbours(mean.double().unsqueeze(-1) / (width(levels) * SPACING))  # (B, D, 6, 6)
+        points, point_weights = neighbours(
+            mean.double().unsqueeze(-1) / (width(levels) * POINT_SPACING)
+        )  # (B, D, 6, 6)
         dimension = torch.arange(mean.shape[1], device=mean.device).view(1, -1, 1)
         place = levels - layout.extent.bottom.view(1, -1, 1)
         start = (layout.offset - layout.first)[dimension, place]
@@ -188,10 +190,10 @@ class Lattice:
 
     def _grow(self, extent: Extent) -> None:
         """Lay the cells out anew, with room for `extent`, keeping what they hold."""
-        old, held = self.layout, self.cells
+        old, cells = self.layout, self.cells
         self.layout = new = Layout(extent.union(old.extent))
         self.fits = new.size <= MOST_CELLS
-        self.cells = torch.zeros(int(new.size) if self.fits else 0, dtype=torch.int64, device=held.device)
+        self.cells = torch.zeros(int(new.size) if self.fits else 0, dtype=torch.int64, device=cells.device)
         if not self.fits:
             return
         shift = (old.extent.bottom - new.extent.bottom).tolist()
@@ -201,4 +203,4 @@ class Lattice:
                     break  # beyond this dimension's own levels: empty
                 move = old.first[d, level] - new.first[d, by + level] + new.offset[d, by + level]
                 start, length = old.offset[d, level], old.count[d, level]
-                self.cells[int(move) : int(move + length)] = held[int(start) : int(start + length)]
+                self.cells[int(move) : int(move + length)] = cells[int(start) : int(start + length)]

@@ -25,12 +25,15 @@ BIAS_OF_JENSEN = {
     "total_correlation": "biased, either way (Jensen)",
     "dimension_wise_kl": "biased down (Jensen)",
 }
+"""The side to which each link is off where log q(z) is the log of an unbiased estimate (Jensen's inequality)."""
 
 
 class Batches(Protocol):
-    """The training data, as a memory sees it."""
+    """The training data as draws of a model: what a memory is filled, and refreshed, from."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """N, the number of examples."""
+        ...
 
     def __call__(self) -> Iterator[Draw]:
         """Draws of the whole data set in order of their index, each with its posterior, without gradients."""
@@ -42,50 +45,74 @@ class Batches(Protocol):
 
 
 class Memory:
-    """Components of q(z). Abstract: a memory says which it holds for a draw."""
+    """What q(z) is remembered from, as a mixture of normal components. Abstract.
+
+    To add one, subclass it, give it a `name` and a `label`, say in `components` which normals stand for q(z) on a draw
+    and in `bias` how that is off, and give it a row in `AGGREGATES`. A memory that outlives a batch also fills itself
+    in `prepare`, follows the encoder in `observe`, and saves itself in `state_dict`. What is no mixture of normals
+    overrides `log_density` and `marginal_log_density` in the place of `components`.
+
+    Attributes:
+        name: What a configuration calls it.
+        label: What readings call it.
+
+    Example:
+        >>> class Pairs(Memory):
+        ...     "The first two posteriors of the batch."
+        ...     name, label = "pairs", "two posteriors"
+        ...     def components(self, draw):
+        ...         both = batch_components(draw)
+        ...         return Gaussians(both.mean[:2], both.spread[:2]), LogWeights.uniform(2)
+        ...     def bias(self, link):
+        ...         return "biased: of two examples alone"
+        >>> from termwise.models import VAE
+        >>> draw = Draw(VAE.build((4,), 3), torch.rand(5, 4))
+        >>> Pairs().log_density(draw.z, draw).shape
+        torch.Size([5])
+    """
 
     name: str
     label: str
 
     def prepare(self, batches: Batches) -> None:
-        """Fill from the whole data set, before training."""
+        """Fill the memory from the whole data set, before training or measuring."""
 
     def attach(self, batches: Batches) -> None:
-        """Know the data set again, after `load_state_dict`, without a pass."""
+        """Be given the data set again after `load_state_dict`, without a pass over it."""
 
     def observe(self, draw: Draw) -> None:
-        """See a training batch, once a step, before anything is read."""
+        """Take in a training batch, once a step, before the objective reads anything."""
 
     def snapshot(self) -> "Memory":
-        """The same as it is now, on its own: what one observes the other does not."""
+        """A copy as it is now, on its own: what one observes the other does not."""
         return deepcopy(self)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold of it."""
+        """What a checkpoint must hold, so that `load_state_dict` restores the memory."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what a checkpoint held."""
+        """Become what the memory was when its `state_dict` was taken."""
 
     def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
-        """The components that codes of this draw are held against, and their weights."""
+        """The normal components that stand for q(z) at codes of this draw, and their log weights."""
         raise NotImplementedError
 
     def bias(self, link: str) -> str:
-        """In which way a Monte Carlo link of this name is off under this memory."""
+        """In which way a Monte Carlo link of this name, such as "total_correlation", is off under this memory."""
         raise NotImplementedError
 
     def log_density(self, z: Tensor, draw: Draw) -> Tensor:
-        """log q(z), shape (B,)."""
+        """log q(z) of codes z, shape (B, D): shape (B,), nats."""
         return log_density(z, *self.components(draw))
 
     def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
-        """log q(z_j), shape (B, D)."""
+        """log q(z_j) of codes z, shape (B, D): shape (B, D), nats."""
         return marginal_log_density(z, *self.components(draw))
 
 
 def dataset_size(draw: Draw) -> int:
-    """N of a draw's data set."""
+    """The number N of examples in a draw's data set; Refused where the draw has none."""
     if draw.dataset_size is None:
         raise Refused(
             "The aggregate q(z) is an average over a data set, and this draw does not know of how many examples. "
@@ -95,7 +122,7 @@ def dataset_size(draw: Draw) -> int:
 
 
 def batch_components(draw: Draw) -> Gaussians:
-    """The draw's own posteriors as components, once."""
+    """The draw's own posteriors as components, made once however many terms ask."""
     return draw.once("components", lambda: gaussians(draw.posterior))
 
 
@@ -106,11 +133,11 @@ class MinibatchWeighted(Memory):
     label = "minibatch weighted"
 
     def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
-        """The batch's own M posteriors, each 1/(N M)."""
+        """The batch's own M posteriors, which weigh 1/(N M) each."""
         return batch_components(draw), LogWeights(-math.log(dataset_size(draw) * len(draw)))
 
     def bias(self, link: str) -> str:
-        """Off by the log of the data set's size, per factor."""
+        """The link is off by as much as log N for every factor of q(z) in it."""
         return "biased by up to log N a factor: a gradient, not a value"
 
 
@@ -124,7 +151,7 @@ class MinibatchStratified(Memory):
     label = "minibatch stratified"
 
     def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
-        """The batch's own M posteriors."""
+        """The batch's own M posteriors, weighted by whether a code was drawn from them."""
         count, size = len(draw), dataset_size(draw)
         if count < 2 <= size:
             raise Refused("Stratified weights need a batch of two examples or more; got one. Raise batch_size.")
@@ -132,7 +159,7 @@ class MinibatchStratified(Memory):
         return batch_components(draw), LogWeights.stratified(own, count, size)
 
     def bias(self, link: str) -> str:
-        """Jensen's."""
+        """The side to which the log of an unbiased q(z) is off, by Jensen's inequality."""
         return BIAS_OF_JENSEN.get(link, "biased")
 
 
@@ -181,13 +208,13 @@ class Full(Memory):
         self.refresh()
 
     def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
-        """All N posteriors, 1/N each."""
+        """All N posteriors, which weigh 1/N each."""
         if self._components is None:
             raise Refused("The full aggregate is empty; call prepare(batches) first.")
         return self._components, LogWeights.uniform(len(self._components))
 
     def log_density(self, z: Tensor, draw: Draw) -> Tensor:
-        """log q(z), shape (B,)."""
+        """log q(z) of codes z, shape (B, D): shape (B,), nats."""
         return log_density(z, *self.components(draw), block=self.block)
 
     def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
@@ -200,7 +227,7 @@ class Full(Memory):
         return self._marginals(z)
 
     def bias(self, link: str) -> str:
-        """None, for the empirical aggregate."""
+        """No bias, for the aggregate of these points; and the ceiling of the mutual information."""
         n = f"{len(self._components):,}" if self._components is not None else "N"
         ceiling = f"; at most log N = {math.log(len(self._components)):.2f}" if self._components is not None else ""
         return f"exact aggregate of the {n} points" + (ceiling if link == "index_code_mi" else "")

@@ -1,6 +1,6 @@
 """log q(z) over N Gaussians, joint and by dimension, with its gradient in z: exact, in bounded memory.
 
-q(z) = sum_n w_n N(z; mu_n, Sigma_n). Every log-component is phi(z) . a_n + c_n (`components.py`), so that the joint
+q(z) = sum_n w_n N(z; mu_n, Sigma_n). Every log-component is phi(z) . a_n + c_n (`gaussians.py`), so that the joint
 over B codes and N components is one matrix product and a streaming logsumexp. The product is taken in float64, because
 z^2 / sigma^2 cancels (in float32 it is off by 0.4 nats at sigma = 1e-3); the exponentials, once the maximum is
 subtracted, in float32, and to base 2, which costs a third. Codes for which even float64 may cancel too much (sigma
@@ -9,7 +9,7 @@ dimension's marginal, in float32, whose rounding is then relative and so harmles
 tensor: `block` bounds what is held, and blocks of rows run side by side on the threads that there are.
 
 The components are constants: the gradient flows through z alone, where it is the responsibility-weighted mean of
-the components' own, and is found in the same pass.
+the components' own, and comes from the same pass.
 """
 
 import math
@@ -23,38 +23,47 @@ from torch import Tensor
 from termwise.terms.aggregate.gaussians import BITS, LOG_2PI, Gaussians, LogWeights, gaussians
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
 
-__all__ = ["Gaussians", "LogWeights", "Progress", "gaussians", "log_density", "marginal_log_density"]
+__all__ = ["CodesDone", "Gaussians", "LogWeights", "gaussians", "log_density", "marginal_log_density"]
 
-BLOCK = 2**18
+CPU_BLOCK = 2**18
+"""The (code, component, dimension) triples that a thread holds at a time by default: more do not fit a core's cache."""
 GPU_BLOCK = 2**26
-"""How many (code, component, dimension) triples a thread, or a GPU, holds at a time where one does not say: more no
-longer fit a core's cache; fewer leave a GPU idle."""
+"""The (code, component, dimension) triples that a GPU holds at a time by default: fewer leave it idle."""
 
 FLOOR = -115.0
-"""Bits of mass, below the largest component's, under which a component cannot count; exp2 is slow where it
-underflows."""
+"""The mass, in bits below the largest component's, under which a component cannot count: exp2 is slow to underflow."""
 
 CANCELLATION = 1e-5
-"""Nats that the product's rounding may cost a code, by a bound that is seldom nearly reached."""
+"""The nats that the product's rounding may cost a code, by a bound that is seldom nearly reached."""
 
-Progress = Callable[[int, int], None]
-"""Told how many codes are done, and of how many."""
+CodesDone = Callable[[int, int], None]
+"""A callback that is given how many codes are done, and of how many."""
 
 
 def fitting_block(device: torch.device) -> int:
-    """The default block there."""
-    return BLOCK if device.type == "cpu" else GPU_BLOCK
+    """The default `block` on a device: what suits a core's cache, or keeps a GPU busy."""
+    return CPU_BLOCK if device.type == "cpu" else GPU_BLOCK
 
 
 def log_density(
-    z: Tensor, components: Gaussians, weights: LogWeights, *, block: int | None = None, progress: Progress | None = None
+    z: Tensor,
+    components: Gaussians,
+    weights: LogWeights,
+    *,
+    block: int | None = None,
+    progress: CodesDone | None = None,
 ) -> Tensor:
     """log q(z) of codes z, shape (B, D): shape (B,), in nats; at most `block` triples a thread are held at a time."""
     return _LogDensity.apply(z, components, weights, block, progress)
 
 
 def marginal_log_density(
-    z: Tensor, components: Gaussians, weights: LogWeights, *, block: int | None = None, progress: Progress | None = None
+    z: Tensor,
+    components: Gaussians,
+    weights: LogWeights,
+    *,
+    block: int | None = None,
+    progress: CodesDone | None = None,
 ) -> Tensor:
     """log q(z_j) of codes z, shape (B, D): shape (B, D), in nats, every component by itself; `block` as above."""
     return _MarginalLogDensity.apply(z, components, weights, block, progress)
@@ -63,9 +72,9 @@ def marginal_log_density(
 class _LogDensity(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, z: Tensor, components: Gaussians, weights: LogWeights, block: int | None, progress: Progress | None
+        ctx: Any, z: Tensor, components: Gaussians, weights: LogWeights, block: int | None, progress: CodesDone | None
     ) -> Tensor:
-        """log q(z); its gradient is found at once, where it is wanted."""
+        """log q(z), and with it the gradient, where it is wanted."""
         return _in_blocks(_joint_rows, ctx, z, components, weights, block, progress, factors=1)
 
     @staticmethod
@@ -78,9 +87,9 @@ class _LogDensity(torch.autograd.Function):
 class _MarginalLogDensity(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, z: Tensor, components: Gaussians, weights: LogWeights, block: int | None, progress: Progress | None
+        ctx: Any, z: Tensor, components: Gaussians, weights: LogWeights, block: int | None, progress: CodesDone | None
     ) -> Tensor:
-        """log q(z_j); its gradient is found at once, where it is wanted."""
+        """log q(z_j), and with it the gradient, where it is wanted."""
         return _in_blocks(marginal_and_slope, ctx, z, components, weights, block, progress, factors=z.shape[1])
 
     @staticmethod
@@ -90,17 +99,18 @@ class _MarginalLogDensity(torch.autograd.Function):
         return upward * gradient, None, None, None, None
 
 
-Rows = Callable[[Tensor, Gaussians, LogWeights, bool, int], tuple[Tensor, Tensor]]
+RowsDensity = Callable[[Tensor, Gaussians, LogWeights, bool, int], tuple[Tensor, Tensor]]
+"""A function of codes, components, weights, whether a gradient is wanted, and a block: log densities and gradients."""
 
 
 def _in_blocks(
-    density: Rows,
+    density: RowsDensity,
     ctx: Any,
     z: Tensor,
     components: Gaussians,
     weights: LogWeights,
     block: int | None,
-    progress: Progress | None,
+    progress: CodesDone | None,
     factors: int,
 ) -> Tensor:
     """`density` over so many rows of z that 512 components fit at a time; saves the gradient for the backward pass."""
@@ -130,13 +140,13 @@ class _Product:
 
     def __init__(self, z: Tensor, components: Gaussians, step: int) -> None:
         self.z, self.components, self.features = z, components, components.features(z)
-        self.held = self.features.new_empty(len(z), step)  # written over, block after block
+        self.buffer = self.features.new_empty(len(z), step)  # written over, block after block
 
     def bits(self, part: slice) -> Tensor:
         """log2 N(z; mu_n, Sigma_n) of the components in `part`, float64, shape (B, n)."""
         intercept, slope = self.components.intercept[part], self.components.slope[part]
-        held = self.held[:, : len(intercept)]
-        return torch.addmm(intercept, self.features, slope.T, beta=BITS, alpha=BITS, out=held)
+        out = self.buffer[:, : len(intercept)]
+        return torch.addmm(intercept, self.features, slope.T, beta=BITS, alpha=BITS, out=out)
 
     def empty(self) -> Tensor:
         """What is gathered before anything is."""
@@ -166,18 +176,18 @@ class _Direct:
         return torch.linalg.solve_triangular(spread, offset, upper=False), spread
 
     def bits(self, part: slice) -> Tensor:
-        """As of a product."""
+        """The same as of a product."""
         standard, root = self._standard(part)
         diagonal = root if root.shape[2] == 1 else root.diagonal(dim1=1, dim2=2).unsqueeze(2)
         constant = diagonal.log().sum((1, 2)) + 0.5 * self.z.shape[1] * LOG_2PI  # (n,)
         return standard.square().sum(1).mul_(-0.5).sub_(constant.unsqueeze(1)).mul_(BITS).T.contiguous()
 
     def empty(self) -> Tensor:
-        """As of a product."""
+        """The same as of a product."""
         return self.z.new_zeros(self.z.shape)
 
     def gather(self, gathered: Tensor, mass: Tensor, part: slice) -> None:
-        """As of a product; here the gradient itself."""
+        """The same as of a product; what is gathered is the gradient itself."""
         standard, root = self._standard(part)
         if root.shape[2] == 1:
             pull = standard.div_(root)
@@ -186,7 +196,7 @@ class _Direct:
         gathered.sub_(torch.einsum("bn,ndb->bd", mass.double(), pull).to(gathered.dtype))
 
     def gradient(self, mean: Tensor) -> Tensor:
-        """As of a product."""
+        """The same as of a product."""
         return mean
 
 
@@ -203,13 +213,13 @@ def _joint_rows(
     peak = z.new_full((len(z),), -math.inf, dtype=torch.float64)
     total = torch.zeros_like(peak)
     gathered = pairs.empty()
-    held = z.new_empty(len(z), min(step, len(components)))  # written over, block after block
+    buffer = z.new_empty(len(z), min(step, len(components)))  # written over, block after block
     for start in range(0, len(components), step):
         part = slice(start, start + step)
         bits = pairs.bits(part)
         weights.lift(bits, start)
         higher = torch.maximum(peak, bits.amax(1))
-        mass = held[:, : bits.shape[1]].copy_(bits.sub_(higher.unsqueeze(1))).clamp_(min=FLOOR).exp2_()
+        mass = buffer[:, : bits.shape[1]].copy_(bits.sub_(higher.unsqueeze(1))).clamp_(min=FLOOR).exp2_()
         shrink = (peak - higher).exp2()
         total = total * shrink + mass.sum(1)
         if wants_gradient:
@@ -235,7 +245,7 @@ def marginal_and_slope(
     for start in range(0, len(components), step):
         part = slice(start, start + step)
         shape = (dimension, count, min(step, len(components) - start))
-        standard, mass = (held[: math.prod(shape)].view(shape) for held in (first, second))
+        standard, mass = (buffer[: math.prod(shape)].view(shape) for buffer in (first, second))
         mean = components.mean[part].T.contiguous().unsqueeze(1)  # (D, 1, n); laid out as it is read
         inverse = components.scale[part].T.contiguous().reciprocal().unsqueeze(1)
         torch.sub(by_dimension, mean, out=standard).mul_(inverse)

@@ -1,0 +1,41 @@
+"""The decomposition of the rate: which links there are between the laws of a walk, and what the field calls them.
+
+    rate                 posterior -> prior       KL(q(z|x) || p(z))
+    index_code_mi        posterior -> aggregate   KL(q(z|x) || q(z)), the mutual information of index and code
+    marginal_kl          aggregate -> prior       KL(q(z) || p(z))
+    total_correlation    aggregate -> marginals   KL(q(z) || prod_j q(z_j))
+    dimension_wise_kl    marginals -> prior       sum_j KL(q(z_j) || p(z_j))
+    reference_kl         posterior -> reference   KL(q(z|x) || r(z|x))
+    reference_to_prior   reference -> prior       E_q[log r(z|x) - log p(z)]
+
+The rate is the sum of the links of any walk from posterior to prior (Hoffman and Johnson, 2016; Chen et al., 2018, eq.
+2). From a batch, each is computed by an estimator: the total correlation, for instance, in `monte_carlo.py`, from log
+q(z) and log q(z_j) of a memory in `aggregate/`; in `adversarial/density_ratio.py`, from a critic; and as an MMD^2 in
+`kernel.py`. The rate and the links of a reference also have `closed_form.py`.
+"""
+
+import re
+
+LINK_NAMES = {
+    ("posterior", "prior"): "rate",
+    ("posterior", "aggregate"): "index_code_mi",
+    ("aggregate", "prior"): "marginal_kl",
+    ("aggregate", "marginals"): "total_correlation",
+    ("marginals", "prior"): "dimension_wise_kl",
+    ("posterior", "reference"): "reference_kl",
+    ("reference", "prior"): "reference_to_prior",
+}
+"""The links, by the stops between which they go: what the field calls each where it is a KL."""
+
+
+def link_name(left: str, right: str, quantity: str) -> str:
+    """What a quantity of a link is called: the field's name where it is the KL, such as marginal_mmd2 else.
+
+    Example:
+        >>> link_name("aggregate", "prior", "KL"), link_name("aggregate", "prior", "MMD^2")
+        ('marginal_kl', 'marginal_mmd2')
+    """
+    name = LINK_NAMES[left, right]
+    if quantity == "KL":
+        return name
+    return f"{name.removesuffix('_kl')}_{re.sub(r'[^a-z0-9]+', '_', quantity.lower().replace('^', ''))}"

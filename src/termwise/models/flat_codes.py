@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from termwise.errors import Refused
-from termwise.models.draw import innermost
+from termwise.models.distributions import innermost
 
 HALF = (torch.float16, torch.bfloat16)
 """The types of half precision."""

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from termwise.errors import BadData, Refused
-from termwise.models.draw import Draw, expected_example
+from termwise.models.distributions import expected_example
+from termwise.models.draw import Draw
 from termwise.models.likelihoods import Likelihood, LogDensity, likelihood_from
 from termwise.models.networks import build_bodies, checked_bodies
 from termwise.models.posteriors import PosteriorFamily, posterior_family

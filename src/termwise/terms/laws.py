@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import NoDensity
-from termwise.models.draw import Draw, samples
+from termwise.models.distributions import samples
+from termwise.models.draw import Draw
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.distribution_law import DistributionLaw
 from termwise.terms.reference import Reference

@@ -10,7 +10,7 @@ import termwise as tw
 from termwise.data import ValueRange
 from termwise.errors import BadData, Refused
 from termwise.models import VAE, expected_example
-from termwise.models.draw import innermost, rows
+from termwise.models.distributions import innermost, rows
 from termwise.models.likelihoods import LIKELIHOODS, Likelihood, likelihood_from
 
 SPECS = LIKELIHOODS.shown()

@@ -21,7 +21,8 @@ from termwise.account.reading import AnyReading
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, NoDensity, Refused
 from termwise.measuring.attributes.vectors import AttributeVectors, find_vectors
-from termwise.models.draw import Draw, Drawable, expected_example
+from termwise.models.distributions import expected_example
+from termwise.models.draw import Draw, Drawable
 from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
 
 

@@ -31,7 +31,8 @@ from termwise.measuring.elbo.implicit_account import Measured, at_bounds, measur
 from termwise.measuring.elbo.mixture_posteriors import Components
 from termwise.measuring.elbo.population import LEAST, Term, population_reading
 from termwise.measuring.log_likelihood.densities import has_density
-from termwise.models.draw import Draw, Drawable, generates, innermost
+from termwise.models.distributions import innermost
+from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.likelihoods import NormalLikelihood
 from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
 from termwise.terms.aggregate.memory import Full

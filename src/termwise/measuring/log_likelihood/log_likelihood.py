@@ -18,7 +18,8 @@ from termwise.measuring.log_likelihood.densities import Joint, has_density
 from termwise.measuring.log_likelihood.gaps import adaptable, best_normal
 from termwise.measuring.log_likelihood.importance import effective_sample_size, jackknife, log_mean_exp, log_weights
 from termwise.measuring.log_likelihood.result import BASES, LogLikelihood, Made, readings_of, warnings_of
-from termwise.models.draw import Draw, Drawable, generates, innermost
+from termwise.models.distributions import innermost
+from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
 
 

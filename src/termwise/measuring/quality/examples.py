@@ -8,7 +8,8 @@ from torch.distributions import Distribution
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData
-from termwise.models.draw import Drawable, expected_example
+from termwise.models.distributions import expected_example
+from termwise.models.draw import Drawable
 from termwise.models.passes import DataPass
 
 

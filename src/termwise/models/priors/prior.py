@@ -10,7 +10,8 @@ class Prior(Protocol):
     """p(z): the protocol that every prior has, most often an `nn.Module` with a `forward`.
 
     It is built by its maker as `maker(latent, **options)`, and called at every draw. Its parameters, if it has any,
-    learn with the decoder, whoever owns that, and are saved with the model.
+    learn with the decoder, whoever owns that, and are saved with the model. Numbers that stand still are buffers, so
+    that they follow the model to another device and another precision.
 
     Attributes:
         name: What a configuration calls it: the name of its row in the table.

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from termwise.errors import Refused, UnknownName
-from termwise.models.draw import Draw, expected_example, innermost
+from termwise.models.distributions import expected_example, innermost
+from termwise.models.draw import Draw
 
 
 class ExampleLaw(Protocol):

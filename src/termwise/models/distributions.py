@@ -1,0 +1,63 @@
+"""What is asked of any torch Distribution: samples, some of its rows, what a product is of, an example of it."""
+
+from copy import copy
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+
+def samples(law: Distribution, *shape: int) -> Tensor:
+    """Samples, shape (*shape, *batch_shape, *event_shape), with their pathwise gradient where the law has one.
+
+    Example:
+        >>> mean = torch.zeros(3, requires_grad=True)
+        >>> samples(torch.distributions.Normal(mean, 1.0), 5).requires_grad
+        True
+    """
+    return law.rsample(torch.Size(shape)) if law.has_rsample else law.sample(torch.Size(shape))
+
+
+def rows(law: Distribution, part: slice) -> Distribution:
+    """The law of some of a batch's examples, which are the first dimension of every tensor that it holds.
+
+    Example:
+        >>> law = torch.distributions.Normal(torch.tensor([0.0, 1.0, 2.0]), 1.0)
+        >>> rows(law, slice(1, 3)).mean
+        tensor([1., 2.])
+    """
+    size, some = law.batch_shape[0], copy(law)
+    for name, value in vars(law).items():
+        if isinstance(value, Distribution):
+            setattr(some, name, rows(value, part))
+        elif isinstance(value, Tensor) and value.shape[:1] == (size,):
+            setattr(some, name, value[part])
+    some._batch_shape = torch.Size([len(range(size)[part]), *law.batch_shape[1:]])
+    return some
+
+
+def innermost(law: Distribution) -> Distribution:
+    """The law whose product over dimensions a distribution is; itself where it is none.
+
+    Example:
+        >>> innermost(torch.distributions.Independent(torch.distributions.Normal(torch.zeros(3), 1.0), 1))
+        Normal(loc: torch.Size([3]), scale: torch.Size([3]))
+    """
+    while isinstance(law, torch.distributions.Independent):
+        law = law.base_dist
+    return law
+
+
+def expected_example(likelihood: Distribution) -> Tensor:
+    """What p(x|z) looks like: its mean, or its most probable category; shape (B, *shape), float32.
+
+    Example:
+        >>> logits = torch.tensor([[[0.0, 2.0, 1.0], [3.0, 0.0, 0.0]]])  # one example of two pixels, three classes
+        >>> law = torch.distributions.Independent(torch.distributions.Categorical(logits=logits), 1)
+        >>> expected_example(law)
+        tensor([[1., 0.]])
+    """
+    base = innermost(likelihood)
+    if isinstance(base, torch.distributions.Categorical):
+        return base.logits.argmax(-1).float()
+    return likelihood.mean

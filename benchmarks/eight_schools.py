@@ -53,9 +53,9 @@ from termwise.worlds.eight_schools import (
     LATENT,
     SCALE,
     SchoolsPrior,
+    effects_log_prob,
     exact_posterior,
     log_evidence,
-    log_likelihood,
 )
 
 TOLD, MEAN = 0.55, 0.1
@@ -111,7 +111,7 @@ def learned(
     """What a posterior family comes to."""
     torch.manual_seed(seed)
     options = {"noise": 16, "hidden": [64, 64]} if posterior.startswith("noise") else {}
-    model = bayes(log_likelihood, LATENT, posterior=posterior, posterior_options=options, prior=SchoolsPrior())
+    model = bayes(effects_log_prob, LATENT, posterior=posterior, posterior_options=options, prior=SchoolsPrior())
     epochs = max(1, rounds // STEPS)
     training = {
         "batch_size": BATCH,
@@ -149,7 +149,7 @@ def approximation(model: VAE, seconds: float, seed: int) -> Approximation:
         return Approximation(z.squeeze(1).double(), None, seconds)
     log_q = posterior.log_prob(z).squeeze(1).double()
     z = z.squeeze(1)
-    joint = log_likelihood(z) + model.prior_law().log_prob(z).double()
+    joint = effects_log_prob(z) + model.prior_law().log_prob(z).double()
     return Approximation(z.double(), float((log_q - joint).mean()) + log_evidence(), seconds)
 
 

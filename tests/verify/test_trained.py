@@ -7,9 +7,9 @@ from torch.distributions.kl import kl_divergence
 
 from termwise.models import VAE
 from termwise.verify import trained_critic
-from termwise.verify.trained_game import LINE, NOISES, distance, distance_of_best_normal, log_posterior, two_sided
+from termwise.verify.trained_game import CODE_LINE, NOISES, distance, distance_of_best_normal, log_posterior, two_sided
 from termwise.worlds import DiscreteWorld, implicit_world, random_world
-from termwise.worlds.smooth import bernoulli
+from termwise.worlds.random_worlds import bernoulli
 
 
 def best(world):
@@ -36,7 +36,7 @@ def test_the_critic_s_statistics_are_perfect_for_the_best_critic_and_fail_for_wr
     log_q_alone = residuals(lambda z, x: right(z, x) + world.prior_law().log_prob(z.double()))
     without_x = residuals(lambda z, x: right(z, x.roll(1, 0)))
     for wrong in (log_q_alone, without_x):
-        assert wrong[0] > trained_critic.CORRELATION and wrong[2] > trained_critic.RESIDUAL
+        assert wrong[0] > trained_critic.CORRELATION_ERROR and wrong[2] > trained_critic.RESIDUAL_ERROR
     assert residuals(lambda z, x: 1.1 * right(z, x))[1] == pytest.approx(0.1, abs=1e-3)
     assert residuals(lambda z, x: right(z, x) + 0.2)[2] == pytest.approx(0.2, abs=1e-3)
 
@@ -62,7 +62,7 @@ def still(mean, scale, slope):
         examples=torch.tensor([[0.0], [1.0]]),
         encode=lambda x: Independent(Normal(mean.expand(len(x), 1), scale.expand(len(x), 1)), 1),
         decode=lambda z: bernoulli(slope * z),
-        grid=LINE,
+        grid=CODE_LINE,
     )
 
 
@@ -78,7 +78,7 @@ def test_the_best_normal_finds_a_normal_posterior_and_misses_two_modes():
     world = two_sided(5)
     means, scales = torch.linspace(-2, 2, 41).double(), torch.linspace(0.3, 1.5, 25).double()
     tried = torch.stack(
-        [distance(world, Normal(m, s).log_prob(LINE.axis).expand(8, -1)) for m in means for s in scales]
+        [distance(world, Normal(m, s).log_prob(CODE_LINE.axis).expand(8, -1)) for m in means for s in scales]
     ).amin(0)
     found = distance_of_best_normal(world)
     assert (found <= tried + 1e-9).all() and (found > tried - 0.01).all() and found.max() > 0.25
@@ -98,8 +98,8 @@ def test_the_density_of_an_implicit_posterior_integrates_to_one_and_has_its_mome
     with torch.no_grad():
         law = model.encode(world.examples)
         exact, spread = law.mean.squeeze(1), law.variance.squeeze(1)
-    mean = world.grid.mean(LINE.axis, log_q)
-    variance = world.grid.mean(LINE.axis.square(), log_q) - mean.square()
+    mean = world.grid.mean(CODE_LINE.axis, log_q)
+    variance = world.grid.mean(CODE_LINE.axis.square(), log_q) - mean.square()
     assert ((mean - exact).abs() < 4.5 * (spread / NOISES).sqrt()).all()
     assert ((variance / spread).log().abs() < 4.5 * (2 / NOISES) ** 0.5 * 1.5).all()  # tails no heavier than a normal's
 

@@ -13,9 +13,9 @@ from termwise.worlds.eight_schools import (
     ERRORS,
     LATENT,
     SchoolsPrior,
+    effects_log_prob,
     exact_posterior,
     log_evidence,
-    log_likelihood,
     population,
 )
 
@@ -45,7 +45,7 @@ def test_the_likelihood_is_scipy_s():
     mu, tau = population(z)
     theta = mu[:, None] + tau[:, None] * z[:, 2:]
     expected = stats.norm(theta.numpy(), SIGMA).logpdf(Y).sum(1)
-    assert np.allclose(log_likelihood(z).numpy(), expected)
+    assert np.allclose(effects_log_prob(z).numpy(), expected)
 
 
 def test_the_prior_is_normal_and_half_cauchy():

@@ -6,7 +6,7 @@ import torch
 
 from termwise.worlds import Grid, best_four_points, four_points
 from termwise.worlds.four_points import SUPREMUM, best_logits
-from termwise.worlds.smooth import bernoulli
+from termwise.worlds.random_worlds import bernoulli
 
 
 def test_the_best_normal_posteriors_are_known_and_below_the_supremum():

@@ -46,7 +46,7 @@ def test_marginals_of_a_correlated_normal_are_its_own_and_their_product_is_sprea
         exact = Normal(law.mean[j], scale[j]).log_prob(grid.axis)
         assert torch.allclose(marginal[near], exact[near], atol=1e-6)
     product = sum(marginals[j][_positions(grid, j)] for j in range(dimension))
-    assert torch.equal(grid.spread(marginals), product)
+    assert torch.equal(grid.product(marginals), product)
 
 
 def _positions(grid: Grid, j: int) -> torch.Tensor:

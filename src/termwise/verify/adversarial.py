@@ -39,7 +39,7 @@ def implicit_law(world: DiscreteWorld) -> TriangularMap:
 
 
 def fixed_law(world: DiscreteWorld) -> TriangularMap:
-    """The same, as a constant: what the best critic knows."""
+    """q(z|x_n) of every example as a constant, which no gradient reaches: what the best critic knows."""
     return TriangularMap(*(part.detach() for part in implicit_law(world).parameters))
 
 
@@ -76,13 +76,13 @@ def optimum(rises: Tensor, falls: Tensor, second_of_critic: bool = False) -> Ten
 def critic(world: DiscreteWorld) -> Check:
     """(7), (8), (A.1): the best critic at every node, found without knowing what it should be."""
     truth = world.log_posterior - world.log_prior
-    seen = truth.abs() < WIDEST / 2
-    q, p = world.log_posterior[seen].exp(), world.log_prior.expand_as(truth)[seen].exp()
+    within = truth.abs() < WIDEST / 2
+    q, p = world.log_posterior[within].exp(), world.log_prior.expand_as(truth)[within].exp()
     return check(
         "critic-optimum",
         "(7), (8), (A.1)",
         "the best T is log q(z|x) - log p(z), for every x and z; printed: (A.1) has log sigma(T) twice",
-        truth[seen],
+        truth[within],
         optimum(q, p),
         printed=optimum(q, p, second_of_critic=True),
         note="allowed: quadrature's, though this is a bisection; as printed T runs off without bound",

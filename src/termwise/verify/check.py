@@ -17,7 +17,10 @@ CLEARLY = 100.0
 """A form that fails must miss by this many times what is allowed."""
 
 CLEARLY_SAMPLED = 3.0
-"""The same, where samples or a training decide, and not quadrature alone."""
+"""How many times that is where samples or a training decide, and not quadrature alone."""
+
+MOST_POINTS = 1000
+"""Points of a picture at most."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Scatter:
         x: What should be.
         y: What is.
         x_label: What x is, and its unit.
-        y_label: Likewise.
+        y_label: What y is, and its unit.
     """
 
     x: tuple[float, ...]
@@ -39,7 +42,12 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Check:
-    """One experiment.
+    """The result of one experiment: two sides of a statement, how far they are apart, and how far they may be.
+
+    Example:
+        >>> one = check("sum-of-cubes", "(0)", "1 + 8 + 27 = (1 + 2 + 3)^2", left=36.0, right=36.0, printed=30.0)
+        >>> one.passed, one.residual, one.as_printed
+        (True, 0.0, 6.0)
 
     Attributes:
         name: Of the check.
@@ -81,7 +89,7 @@ class Check:
         return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in entries.items()}
 
 
-def apart(left: Tensor | float, right: Tensor | float) -> float:
+def largest_distance(left: Tensor | float, right: Tensor | float) -> float:
     """The largest distance of two sides."""
     return float((_tensor(left) - _tensor(right)).abs().max())
 
@@ -119,10 +127,10 @@ def check(
         statement=statement,
         left=float(_tensor(left).mean()),
         right=float(_tensor(right).mean()),
-        residual=apart(left, right),
+        residual=largest_distance(left, right),
         allowed=allowed,
         note=note,
-        as_printed=None if printed is None else apart(left, printed),
+        as_printed=None if printed is None else largest_distance(left, printed),
         sampled=sampled,
         scatter=scatter,
     )

@@ -8,7 +8,8 @@ from termwise.verify import noise
 from termwise.verify.check import CLOSED_FORM, Check, check
 from termwise.worlds import DiscreteWorld, Grid, LinearGaussian, bimodal_world, random_world
 
-CORRELATION = 0.6
+PRIOR_CORRELATION = 0.6
+"""Of the two dimensions of a prior that is no product."""
 
 
 def checks(seed: int) -> list[Check]:
@@ -26,14 +27,14 @@ def checks(seed: int) -> list[Check]:
 
 def evidence(seed: int, smooth: DiscreteWorld) -> list[Check]:
     """(1), for every x: the ELBO by the noise and a closed form, the gap by the true posterior on the grid."""
-    found = []
+    checks_of_worlds = []
     for name, world in (("evidence", smooth), ("evidence-bimodal", bimodal_world(seed))):
-        elbo = -(noise.distortion(world) + noise.closed_rate(world))
+        elbo = -(noise.distortion_by_noise(world) + noise.closed_rate(world))
         q = world.log_posterior
         gap = world.grid.mean(q - world.log_true_posterior, q)
         statement = "-log p(x) = L(x) - KL(q(z|x) || p(z|x)), for every x"
-        found.append(check(name, "(1)", statement, -world.log_evidence, -elbo - gap))
-    return found
+        checks_of_worlds.append(check(name, "(1)", statement, -world.log_evidence, -elbo - gap))
+    return checks_of_worlds
 
 
 def closed_forms(seed: int) -> list[Check]:
@@ -75,13 +76,13 @@ def gap_in_closed_form(world: LinearGaussian) -> float:
 
 
 def elbo_by_terms(world: DiscreteWorld) -> Check:
-    """(2)."""
+    """(2): the negative ELBO is the distortion and the rate, for every x."""
     return check(
         "elbo",
         "(2)",
         "-E_q[log p(x,z) - log q(z|x)] = distortion + rate, for every x",
         -world.elbo(),
-        noise.distortion(world) + noise.closed_rate(world),
+        noise.distortion_by_noise(world) + noise.closed_rate(world),
     )
 
 
@@ -112,7 +113,7 @@ def disentangled(world: DiscreteWorld) -> Check:
         "(4)",
         "KL(q(z) || p(z)) = TC + sum_j KL(q(z_j) || p(z_j)), the prior a product",
         grid.mean(q - world.log_prior, q),
-        grid.mean(q - grid.spread(marginals), q) + dimension_wise(grid, marginals),
+        grid.mean(q - grid.product(marginals), q) + dimension_wise(grid, marginals),
     )
 
 
@@ -125,12 +126,12 @@ def dimension_wise(grid: Grid, marginals: list[Tensor]) -> Tensor:
 
 def dependent_prior(seed: int) -> Check:
     """(4) under a prior that is no product: what is left over is E_q log p(z) / prod_j p(z_j)."""
-    covariance = torch.tensor([[1.0, CORRELATION], [CORRELATION, 1.0]], dtype=torch.float64)
+    covariance = torch.tensor([[1.0, PRIOR_CORRELATION], [PRIOR_CORRELATION, 1.0]], dtype=torch.float64)
     prior = MultivariateNormal(torch.zeros(2, dtype=torch.float64), covariance)
     world = random_world(seed, prior=prior)
     marginals = noise.closed_marginals(world)
     grid, q = world.grid, world.log_aggregate
-    by_parts = grid.mean(q - grid.spread(marginals), q) + dimension_wise(grid, marginals)
+    by_parts = grid.mean(q - grid.product(marginals), q) + dimension_wise(grid, marginals)
     product = Normal(0.0, 1.0).log_prob(grid.nodes).sum(1)
     return check(
         "disentangled-dependent-prior",

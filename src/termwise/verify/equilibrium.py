@@ -10,7 +10,7 @@ from termwise.verify import noise
 from termwise.verify.adversarial import best_critic
 from termwise.verify.check import CLOSED_FORM, Check, check
 from termwise.worlds import Grid, LinearGaussian, implicit_world
-from termwise.worlds.smooth import Seeded
+from termwise.worlds.random_worlds import SeededRandom
 
 
 def checks(seed: int) -> list[Check]:
@@ -23,7 +23,7 @@ def equilibrium(seed: int) -> Check:
     world = LinearGaussian.random(seed, latent=2, dimension=4)
     best = LinearGaussian.probabilistic_pca(world.mean, world.covariance, latent=2)
     x = best.data(200, seed).double()
-    z = Seeded(seed).normal(200, 2)
+    z = SeededRandom(seed).normal(200, 2)
     decoded = best.generate(z).log_prob(x)
     return check(
         "equilibrium-critic",

@@ -1,8 +1,8 @@
 """VAE-GAN: which assumption gives the squared error, and the sign of (6).
 
-One dimension, real x ~ N(1, 1), made x ~ N(m, 1), D = sigma(T). As corrected,
-    L_GAN = -E[log D(real)] - 2 E[log(1 - D(made))],
-half of the made being reconstructed and half generated. Updates descend, as the notes write them.
+One dimension, real x ~ N(1, 1), fake x ~ N(m, 1), D = sigma(T). As corrected,
+    L_GAN = -E[log D(real)] - 2 E[log(1 - D(fake))],
+half of the fakes being reconstructed and half generated. Updates descend, as the notes write them.
 """
 
 import math
@@ -16,8 +16,8 @@ from termwise.verify.check import Check, check
 from termwise.verify.noise import NOISE
 from termwise.worlds import Grid, random_world
 
-REAL, MADE = 1.0, -1.0
-LINE = Grid(reach=10.0, step=0.1, dimension=1)
+REAL, FAKE = 1.0, -1.0
+DATA_LINE = Grid(reach=10.0, step=0.1, dimension=1)
 STEPS, RATE = 400, 0.5
 
 
@@ -50,27 +50,27 @@ def squared_error(seed: int) -> Check:
     )
 
 
-def gan_loss(weights: Tensor, made: Tensor) -> Tensor:
+def gan_loss(weights: Tensor, fake_mean: Tensor) -> Tensor:
     """L_GAN as corrected, of T(x) = w x + c with weights (w, c), by quadrature over the noise of both."""
-    e = LINE.axis
+    e = DATA_LINE.axis
     log_weights = Normal(0.0, 1.0).log_prob(e)
-    real, fake = weights[0] * (REAL + e) + weights[1], weights[0] * (made + e) + weights[1]
-    return LINE.mean(F.softplus(-real) + 2 * F.softplus(fake), log_weights)
+    real, fake = weights[0] * (REAL + e) + weights[1], weights[0] * (fake_mean + e) + weights[1]
+    return DATA_LINE.mean(F.softplus(-real) + 2 * F.softplus(fake), log_weights)
 
 
-def best_weights(made: Tensor) -> Tensor:
-    """(w, c) of log p_real(x) / 2 p_made(x)."""
-    return torch.stack([REAL - made, (made.square() - REAL**2) / 2 - math.log(2)])
+def best_weights(fake_mean: Tensor) -> Tensor:
+    """The weights (w, c) of log p_real(x) / 2 p_fake(x), the best T."""
+    return torch.stack([REAL - fake_mean, (fake_mean.square() - REAL**2) / 2 - math.log(2)])
 
 
 def discriminator() -> Check:
-    """T descends L_GAN from D = 1/2, the made at -1: the best is 2 x - log 2."""
-    made = torch.tensor(MADE, dtype=torch.float64)
+    """T descends L_GAN from D = 1/2, the fakes at -1: the best is 2 x - log 2."""
+    fake_mean = torch.tensor(FAKE, dtype=torch.float64)
 
     def trained(sign: float) -> Tensor:
         weights = torch.zeros(2, dtype=torch.float64, requires_grad=True)
         for _ in range(STEPS):
-            (slope,) = torch.autograd.grad(sign * gan_loss(weights, made), weights)
+            (slope,) = torch.autograd.grad(sign * gan_loss(weights, fake_mean), weights)
             weights = (weights - RATE * slope).detach().requires_grad_()
         return weights
 
@@ -78,7 +78,7 @@ def discriminator() -> Check:
         "gan-sign-discriminator",
         "(6)",
         "the discriminator that descends L_GAN ends at log p_real / 2 p_made; printed: of the other sign",
-        best_weights(made),
+        best_weights(fake_mean),
         trained(1.0),
         printed=trained(-1.0),
         allowed=1e-5,
@@ -90,12 +90,12 @@ def generator() -> Check:
     """The decoder descends -L_GAN, here without distortion, D at its best each time: what it makes becomes real."""
 
     def trained(sign: float) -> Tensor:
-        made = torch.tensor(MADE, dtype=torch.float64, requires_grad=True)
+        fake_mean = torch.tensor(FAKE, dtype=torch.float64, requires_grad=True)
         for _ in range(STEPS):
-            loss = -sign * gan_loss(best_weights(made.detach()), made)
-            (slope,) = torch.autograd.grad(loss, made)
-            made = (made - RATE * slope).detach().requires_grad_()
-        return made
+            loss = -sign * gan_loss(best_weights(fake_mean.detach()), fake_mean)
+            (slope,) = torch.autograd.grad(loss, fake_mean)
+            fake_mean = (fake_mean - RATE * slope).detach().requires_grad_()
+        return fake_mean
 
     return check(
         "gan-sign-decoder",

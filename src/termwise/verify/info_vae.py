@@ -13,7 +13,7 @@ def checks(seed: int) -> list[Check]:
     index = world.log_posterior + log_weights.unsqueeze(1) - q  # log q(x|z), (N, G)
     conditional = grid.mean((index.exp() * (index - world.log_decoded)).sum(0), q)
     marginal = grid.mean(q - world.log_prior, q)
-    loss = weights @ (noise.distortion(world) + noise.closed_rate(world))
+    loss = weights @ (noise.distortion_by_noise(world) + noise.closed_rate(world))
     entropy = -weights @ log_weights
     log_ratio = world.log_decoded + world.log_prior - world.log_posterior - log_weights.unsqueeze(1)
     joint = weights @ grid.mean(-log_ratio, world.log_posterior)  # KL(q(x,z) || p(x,z))

@@ -18,17 +18,17 @@ WEIGHT = 20.0
 
 
 def checks(seed: int) -> list[Check]:
-    """The three corrections."""
+    """The three corrections of the bound that keeps information in the code."""
     return [on_information(seed), bounds_from_below(seed), weight()]
 
 
 def floor_penalty(world: LinearGaussian) -> float:
-    """max(0, C - I)."""
+    """The penalty as corrected, max(0, C - I), in nats."""
     return max(0.0, CAPACITY - world.truth()["index_code_mi"])
 
 
 def printed_penalty(world: LinearGaussian) -> float:
-    """|rate - C|."""
+    """The penalty as the notes print it, |rate - C|, in nats."""
     return abs(world.truth()["rate"] - CAPACITY)
 
 

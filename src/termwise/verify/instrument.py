@@ -20,11 +20,11 @@ def readings(kind: str, world: World, seed: int) -> list[Check]:
     """A check for each reading that the world knows the truth of."""
     account = measure(world, Dataset(kind, InMemory(world.data(EXAMPLES, seed))), seed=seed)
     truth = world.truth()
-    found = []
+    checks_of_terms = []
     for name in (name for name in account if name in truth):
         reading = account[name]
         assert isinstance(reading.value, float) and isinstance(reading.stderr, float)
-        found.append(
+        checks_of_terms.append(
             check(
                 f"measured-{kind}-{name.replace('_', '-')}",
                 "the instrument",
@@ -36,4 +36,4 @@ def readings(kind: str, world: World, seed: int) -> list[Check]:
                 sampled=True,
             )
         )
-    return found
+    return checks_of_terms

@@ -9,11 +9,11 @@ from termwise.worlds import Grid, random_world
 
 
 def checks(seed: int) -> list[Check]:
-    """Its two items."""
+    """The two items of the appendix, with p of a random world's codes."""
     world = random_world(seed)
     grid, law = world.grid, world.log_aggregate
     marginals = noise.closed_marginals(world)
-    product = grid.spread(marginals)
+    product = grid.product(marginals)
     line = Grid(grid.reach, grid.step, dimension=1)
     normal = torch.distributions.Normal(0.0, 1.0).log_prob(line.axis)
     reversed_kl = torch.stack([line.mean(normal - one, normal.double()) for one in marginals]).sum()

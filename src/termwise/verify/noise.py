@@ -38,7 +38,7 @@ def log_decoded(world: DiscreteWorld, z: Tensor) -> Tensor:
     return likelihood.log_prob(x).reshape(len(z), -1).T
 
 
-def distortion(world: DiscreteWorld) -> Tensor:
+def distortion_by_noise(world: DiscreteWorld) -> Tensor:
     """E_q[-log p(x_n|z)] by the noise, shape (N,)."""
     return -expectation(log_decoded(world, codes(world)))
 

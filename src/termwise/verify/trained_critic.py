@@ -22,21 +22,28 @@ from termwise.objectives import Cosine, Objective, OptimizerSettings, rate, solo
 from termwise.terms import Critic, DensityRatio
 from termwise.verify import noise
 from termwise.verify.adversarial import gradient, implicit_law, movable
-from termwise.verify.check import Check, Scatter, check
+from termwise.verify.check import MOST_POINTS, Check, Scatter, check
 from termwise.worlds import DiscreteWorld, TriangularMap, implicit_world, random_world
 
 STEPS, BATCH = 800, 1024
-FRESH = 4000
-SHOWN = 1000
-"""Points of a picture."""
+FRESH_CODES = 4000
+"""How many codes a trained critic is held against what it should be at."""
 
-CORRELATION = 0.01
-SLOPE = 0.05
-RESIDUAL = 0.15
-"""Nats."""
+CORRELATION_ERROR = 0.01
+"""How far the correlation of T and T* may be from 1."""
 
-GRADIENT = 0.1
-CODES = 20_000
+SLOPE_ERROR = 0.05
+"""How far the slope of T in T* may be from 1."""
+
+RESIDUAL_ERROR = 0.15
+"""How far T may be from T*, root mean square, in nats."""
+
+GRADIENT_ERROR = 0.1
+"""How far the gradient by way of T may be from the rate's own, as a share of its length."""
+
+SAMPLED_CODES = 20_000
+"""How many codes of each example Proposition 2's means are taken of."""
+
 UNLIKELY = 1e-4
 """How often, over all worlds, the largest of Proposition 2's means may be beyond what is allowed."""
 
@@ -80,7 +87,7 @@ def trained(world: DiscreteWorld, seed: int) -> Logit:
 
 def ratio(kind: str, world: DiscreteWorld, critic: Logit, seed: int) -> list[Check]:
     """(8): T and T* at fresh codes: their correlation, the slope of T in T*, and how far apart they are."""
-    x = world.data(FRESH, seed + 1)
+    x = world.data(FRESH_CODES, seed + 1)
     with own_randomness(seed):
         z = Draw(single(world), x).z
     learnt = critic(z, x).double()
@@ -89,9 +96,9 @@ def ratio(kind: str, world: DiscreteWorld, critic: Logit, seed: int) -> list[Che
     best = log_q - world.prior_law().log_prob(z.double())
     covariance = torch.cov(torch.stack([best, learnt]))
     numbers = {
-        "correlation": (covariance[0, 1] / covariance.diagonal().prod().sqrt(), 1.0, CORRELATION),
-        "slope": (covariance[0, 1] / covariance[0, 0], 1.0, SLOPE),
-        "residual": ((learnt - best).square().mean().sqrt(), 0.0, RESIDUAL),
+        "correlation": (covariance[0, 1] / covariance.diagonal().prod().sqrt(), 1.0, CORRELATION_ERROR),
+        "slope": (covariance[0, 1] / covariance[0, 0], 1.0, SLOPE_ERROR),
+        "residual": ((learnt - best).square().mean().sqrt(), 0.0, RESIDUAL_ERROR),
     }
     statements = {
         "correlation": "of a trained T and log q(z|x) - log p(z), at fresh codes of the posterior",
@@ -99,7 +106,10 @@ def ratio(kind: str, world: DiscreteWorld, critic: Logit, seed: int) -> list[Che
         "residual": "root mean square of T - [log q(z|x) - log p(z)], nats",
     }
     picture = Scatter(
-        tuple(best[:SHOWN].tolist()), tuple(learnt[:SHOWN].tolist()), "log q(z|x) − log p(z), nats", "T of the critic"
+        tuple(best[:MOST_POINTS].tolist()),
+        tuple(learnt[:MOST_POINTS].tolist()),
+        "log q(z|x) − log p(z), nats",
+        "T of the critic",
     )
     return [
         check(
@@ -121,14 +131,16 @@ def no_gradient(world: DiscreteWorld, seed: int) -> Check:
     """Proposition 2 by samples: the mean of grad_phi T* at codes of q(z|x), in standard errors."""
     law = implicit_law(world)
     with own_randomness(seed):
-        z = law.rsample(torch.Size([CODES])).detach()  # (S, N, 2)
-        others = z.gather(1, torch.multinomial(world.weights, z[..., 0].numel(), True).view(CODES, -1, 1).expand_as(z))
+        z = law.rsample(torch.Size([SAMPLED_CODES])).detach()  # (S, N, 2)
+        others = z.gather(
+            1, torch.multinomial(world.weights, z[..., 0].numel(), True).view(SAMPLED_CODES, -1, 1).expand_as(z)
+        )
 
     def largest(z: Tensor) -> Tensor:
-        phi = [part.expand(CODES, *part.shape).clone().requires_grad_() for part in law.parameters]
+        phi = [part.expand(SAMPLED_CODES, *part.shape).clone().requires_grad_() for part in law.parameters]
         slopes = torch.autograd.grad(TriangularMap(*phi).hidden_log_prob(z).sum(), phi)
         by_code = torch.cat([one.flatten(1) for one in slopes], dim=1)  # (S, parameters)
-        return (by_code.mean(0) / (by_code.std(0) / CODES**0.5)).abs().max()
+        return (by_code.mean(0) / (by_code.std(0) / SAMPLED_CODES**0.5)).abs().max()
 
     parameters = sum(part.numel() for part in law.parameters)
     return check(
@@ -158,7 +170,7 @@ def gradient_at_trained_critic(world: DiscreteWorld, critic: Logit) -> Check:
         "|g_T - g| / |g|: g the rate's gradient in phi, g_T that of E_e[T(x, z_phi(x, e))] at a trained T held fixed",
         (gradient(played, phi) - truth).norm() / truth.norm(),
         0.0,
-        allowed=GRADIENT,
+        allowed=GRADIENT_ERROR,
         note="allowed: nothing in T's loss is about its slope, which is less well learnt than its value",
         sampled=True,
     )

@@ -29,41 +29,44 @@ from termwise.terms import Critic, DensityRatio, MonteCarlo
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.reference import Reference
 from termwise.training import RunFolder, Trainer, config_from
-from termwise.verify.check import Check, Scatter, check
+from termwise.verify.check import MOST_POINTS, Check, Scatter, check
 from termwise.worlds import DiscreteWorld, Grid, random_world
-from termwise.worlds.smooth import Seeded, bernoulli, binary_vectors, diagonal_normal
+from termwise.worlds.random_worlds import SeededRandom, bernoulli, binary_vectors, diagonal_normal
 
-LINE = Grid(step=0.05, dimension=1)
-WIDTH = 0.1
-"""s."""
+CODE_LINE = Grid(step=0.05, dimension=1)
+"""Nodes of the code z, which has one dimension."""
+
+POSTERIOR_WIDTH = 0.1
+"""The standard deviation s of the posterior's last layer."""
 
 NOISES = 2000
-FRESH = 4000
-SHOWN = 1000
-"""Points of a picture."""
+"""How many noises e the posterior is averaged over, K."""
+
+FRESH_EXAMPLES = 4000
+"""How many examples a trained critic is held against what it should be on."""
 
 BATCH, EPOCH = 256, 50
 DISTANCE = 0.05
-"""Nats: from the true posterior, and from the highest ELBO."""
+"""Nats that a trained posterior may be away from the true one, and a trained ELBO from the highest."""
 
-RESIDUAL = math.sqrt(2 * DISTANCE)
-"""Nats: a log ratio that is off by so much, root mean square, moves its posterior by about half of the square."""
+LOG_RATIO_ERROR = math.sqrt(2 * DISTANCE)
+"""Nats, root mean square, that a log ratio may be off by: half of the square is about how far its posterior moves."""
 
 NOTE = f"allowed: a posterior within {DISTANCE:g} nats; a log ratio off by d moves it by about d^2 / 2"
 
 
 def checks(seed: int) -> list[Check]:
     """Proposition 3 by avb, and three trainings by Algorithm 2."""
-    return [*equilibrium(seed), *algorithm(seed)]
+    return [*trained_equilibrium(seed), *trained_algorithm(seed)]
 
 
-def equilibrium(seed: int) -> list[Check]:
+def trained_equilibrium(seed: int) -> list[Check]:
     """Proposition 3: q against p(z|x), and T against log p(x|z) - log p(x) at fresh codes, when the game is over."""
     world, rounds = two_sided(seed), 500
     ratio = DensityRatio("kl", Critic((32, 32)), moves=4, optimizer=falling(1e-2, rounds))
-    head = {"noise": 8, "hidden": (32, 32), "sigma": WIDTH}
+    head = {"noise": 8, "hidden": (32, 32), "sigma": POSTERIOR_WIDTH}
     model = play(world, distortion() + rate(ratio), "noise-input+normal", head, rounds, seed)
-    x = world.data(FRESH, seed + 1)
+    x = world.data(FRESH_EXAMPLES, seed + 1)
     with own_randomness(seed), torch.no_grad():
         z = model.encode(x).sample()
         learnt = ratio.critic(z, x).double()
@@ -86,12 +89,12 @@ def equilibrium(seed: int) -> list[Check]:
             "root mean square of T - [log p(x|z) - log p(x)] at fresh codes, nats",
             (learnt - information).square().mean().sqrt(),
             0.0,
-            allowed=RESIDUAL,
+            allowed=LOG_RATIO_ERROR,
             note=NOTE,
             sampled=True,
             scatter=Scatter(
-                tuple(information[:SHOWN].tolist()),
-                tuple(learnt[:SHOWN].tolist()),
+                tuple(information[:MOST_POINTS].tolist()),
+                tuple(learnt[:MOST_POINTS].tolist()),
                 "log p(x|z) − log p(x), nats",
                 "T of the critic",
             ),
@@ -99,10 +102,10 @@ def equilibrium(seed: int) -> list[Check]:
     ]
 
 
-def algorithm(seed: int) -> list[Check]:
+def trained_algorithm(seed: int) -> list[Check]:
     """Algorithm 2 with its moments held fixed, moving, and as printed: the ELBO that each arrives at, by quadrature."""
-    world, rounds = random_world(seed, pixels=2, grid=LINE), 300
-    basis = {"bases": 8, "noise": 2, "hidden": 8, "sigma": WIDTH}
+    world, rounds = random_world(seed, pixels=2, grid=CODE_LINE), 300
+    basis = {"bases": 8, "noise": 2, "hidden": 8, "sigma": POSTERIOR_WIDTH}
     best = world.weights @ world.log_evidence
 
     def arrives(fixed: bool, printed: bool = False) -> Tensor:
@@ -142,7 +145,7 @@ def algorithm(seed: int) -> list[Check]:
 
 def two_sided(seed: int, pixels: int = 3) -> DiscreteWorld:
     """A decoder that sees little more of z than its square: p(z|x) has two modes where x asks for it."""
-    draw = Seeded(seed)
+    draw = SeededRandom(seed)
     slope, tilt, bias = 1.25 + 0.5 * torch.sigmoid(draw.normal(pixels)), draw.normal(pixels), draw.normal(pixels)
 
     def decode(z: Tensor) -> Distribution:
@@ -152,7 +155,7 @@ def two_sided(seed: int, pixels: int = 3) -> DiscreteWorld:
         examples=binary_vectors(pixels),
         encode=lambda x: diagonal_normal(torch.zeros(len(x), 2, dtype=torch.float64)),  # has no part in the game
         decode=decode,
-        grid=LINE,
+        grid=CODE_LINE,
     )
     return replace(world, weights=world.log_evidence.exp())
 
@@ -209,7 +212,7 @@ def log_posterior(model: VAE, world: DiscreteWorld, seed: int) -> Tensor:
     with own_randomness(seed):
         centres = posterior.centres(NOISES).double().clamp(-6, 6)  # (K, N, 1)
     mixed = [
-        torch.logsumexp(Normal(centre, scale).log_prob(LINE.axis), dim=0) - math.log(NOISES)
+        torch.logsumexp(Normal(centre, scale).log_prob(CODE_LINE.axis), dim=0) - math.log(NOISES)
         for centre, scale in zip(centres.unbind(1), posterior.last_scale.double(), strict=True)
     ]
     return torch.stack(mixed).clamp(min=-700)  # where exp still is a number
@@ -222,14 +225,14 @@ def distance(world: DiscreteWorld, log_q: Tensor) -> Tensor:
 
 def distance_of_best_normal(world: DiscreteWorld) -> Tensor:
     """The least of KL(N(m, s^2) || p(z|x_n)), by ascent from the middle and from both sides: shape (N,)."""
-    found = []
+    by_start = []
     for side in (-1.0, 0.0, 1.0):
         chosen = torch.tensor([side, 0.0], dtype=torch.float64).repeat(len(world.examples), 1).requires_grad_()
         ascent = torch.optim.LBFGS([chosen], max_iter=40, line_search_fn="strong_wolfe")
 
         def distances(chosen: Tensor = chosen) -> Tensor:
             mean, log_scale = chosen.split(1, dim=1)
-            return distance(world, Normal(mean, log_scale.exp()).log_prob(LINE.axis))
+            return distance(world, Normal(mean, log_scale.exp()).log_prob(CODE_LINE.axis))
 
         def loss(chosen: Tensor = chosen) -> float:
             chosen.grad = None
@@ -238,5 +241,5 @@ def distance_of_best_normal(world: DiscreteWorld) -> Tensor:
             return value.item()
 
         ascent.step(loss)
-        found.append(distances().detach())
-    return torch.stack(found).amin(0)
+        by_start.append(distances().detach())
+    return torch.stack(by_start).amin(0)

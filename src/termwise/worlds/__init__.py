@@ -1,10 +1,10 @@
-"""Models whose answers are known: data, a model, and the exact value of every term."""
+"""Worlds: models whose answers are known, with data for them and the exact value of every term."""
 
 from termwise.worlds.discrete import DiscreteWorld
 from termwise.worlds.four_points import best_four_points, four_points
 from termwise.worlds.grid import Grid
 from termwise.worlds.linear_gaussian import LinearGaussian
-from termwise.worlds.smooth import bimodal_world, mixture_world, random_world
+from termwise.worlds.random_worlds import bimodal_world, mixture_world, random_world
 from termwise.worlds.triangular import TriangularMap, implicit_world
 from termwise.worlds.world import World
 

@@ -32,12 +32,22 @@ ERRORS = torch.tensor([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0], dtype=tor
 """sigma, shape (8,): their standard errors, taken as known."""
 
 LATENT = 10
+"""The number of unknowns."""
+
 SCALE = 5.0
-REACH = 14.0  # sech has exponential tails: 1e-9 of the prior lies beyond
+"""The prior's scale of mu and tau, in points."""
+
+PRIOR_REACH = 14.0
+"""Half the width of the grid: sech has exponential tails, and 1e-9 of the prior lies beyond."""
 
 
 class SchoolsPrior(Distribution):
-    """p(z), event shape (10,)."""
+    """The prior p(z) of the ten unknowns, event shape (10,): as if independent, each of mean 0 and variance 1.
+
+    Example:
+        >>> SchoolsPrior().sample((3,)).shape
+        torch.Size([3, 10])
+    """
 
     arg_constraints = {}  # noqa: RUF012
 
@@ -45,32 +55,39 @@ class SchoolsPrior(Distribution):
         super().__init__(event_shape=torch.Size([LATENT]), validate_args=False)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Shape (*sample_shape, 10); z_tau by the inverse of its distribution function, 2/pi atan(exp(pi/2 z))."""
+        """Codes drawn from the prior, shape (*sample_shape, 10).
+
+        z_tau is drawn by the inverse of its distribution function, 2/pi atan(exp(pi/2 z)).
+        """
         z = torch.randn(*sample_shape, LATENT)
         z[..., 1] = 2 / math.pi * torch.tan(0.5 * math.pi * torch.rand(sample_shape)).log()
         return z
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Shape (...), nats."""
+        """The log-density of codes, shape (..., 10): shape (...), nats."""
         normal = torch.cat([value[..., :1], value[..., 2:]], dim=-1)
         return _log_sech(value[..., 1]) - 0.5 * normal.square().sum(-1) - 0.5 * (LATENT - 1) * math.log(2 * math.pi)
 
 
 def population(z: Tensor) -> tuple[Tensor, Tensor]:
-    """mu and tau of codes, shape (..., 10), or of their first two numbers: shape (...) each, float64, in points."""
+    """The mean mu and spread tau of the schools' effects, in points, shape (...) each, float64.
+
+    Args:
+        z: Codes, shape (..., 10), or their first two numbers.
+    """
     z = z.double()
     return SCALE * z[..., 0], SCALE * (0.5 * math.pi * z[..., 1]).exp()
 
 
-def log_likelihood(z: Tensor) -> Tensor:
-    """log p(y|z) of codes, shape (..., 10): shape (...), float64, nats."""
+def effects_log_prob(z: Tensor) -> Tensor:
+    """The log-likelihood log p(y|z) of codes, shape (..., 10): shape (...), float64, nats."""
     mean, spread = (one.unsqueeze(-1) for one in population(z))
     return Normal(mean + spread * z[..., 2:].double(), ERRORS, validate_args=False).log_prob(EFFECTS).sum(-1)
 
 
 def log_evidence(grid: Grid | None = None) -> float:
-    """log p(y), nats: by quadrature over (z_mu, z_tau)."""
-    grid = grid or Grid(reach=REACH)
+    """The log-evidence log p(y) of the eight effects, nats: by quadrature over (z_mu, z_tau)."""
+    grid = grid or Grid(reach=PRIOR_REACH)
     return float(grid.log_integral(_log_joint(grid)))
 
 
@@ -80,11 +97,11 @@ def exact_posterior(count: int, seed: int = 0, grid: Grid | None = None) -> Tens
     (z_mu, z_tau) is a node of the grid, chosen by its mass, and uniform in the cell around it.
 
     Args:
-        count: How many.
+        count: The number of draws.
         seed: Of the draws.
         grid: Its step adds step^2 / 12 to the variances of z_mu and z_tau.
     """
-    grid = grid or Grid(reach=REACH, step=0.03)
+    grid = grid or Grid(reach=PRIOR_REACH, step=0.03)
     generator = torch.Generator().manual_seed(apart(seed, "posterior"))
     mass = (_log_joint(grid) + grid.weights.log()).softmax(0)
     node = torch.multinomial(mass, count, replacement=True, generator=generator)

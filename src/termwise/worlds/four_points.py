@@ -1,5 +1,6 @@
-"""Four points: x one of the four one-hot vectors of {0, 1}^4, z in R^2, independent Bernoulli pixels
-(Mescheder, Nowozin and Geiger, 2017, section 6.1).
+"""Four points, one-hot vectors of {0, 1}^4, as codes in R^2 (Mescheder, Nowozin and Geiger, 2017, section 6.1).
+
+The pixels are independent Bernoulli variables.
 
 With r_n(z) = q(x_n|z) = q(z|x_n) / sum_m q(z|x_m), no decoder of independent pixels does better than the probabilities
 r_n(z) themselves. What is left to choose is the posteriors' means and scales. Of normal ones, diagonal, the best found
@@ -16,15 +17,15 @@ from torch.distributions import Distribution, Independent, Normal
 
 from termwise.worlds.discrete import DiscreteWorld
 from termwise.worlds.grid import Grid
-from termwise.worlds.smooth import bernoulli
+from termwise.worlds.random_worlds import bernoulli
 
 SUPREMUM = -math.log(4)
 """What the ELBO can approach, by any posterior."""
 
-FINE = Grid(step=0.04)
+FINE_GRID = Grid(step=0.04)
 """Fine enough for the true posteriors of the stripes' decoder, which turns from one point to the next in 0.1."""
 
-COARSE = Grid(step=0.14)
+COARSE_GRID = Grid(step=0.14)
 """Fine enough for the posteriors while they climb."""
 
 STRIPES = torch.tensor([[0.0, m, 0.0, -1.0] for m in (-1.3, -0.3, 0.3, 1.3)], dtype=torch.float64)
@@ -32,9 +33,14 @@ STRIPES = torch.tensor([[0.0, m, 0.0, -1.0] for m in (-1.3, -0.3, 0.3, 1.3)], dt
 
 
 def four_points(
-    mean: Tensor, scale: Tensor, decode: Callable[[Tensor], Distribution] | None = None, grid: Grid = FINE
+    mean: Tensor, scale: Tensor, decode: Callable[[Tensor], Distribution] | None = None, grid: Grid = FINE_GRID
 ) -> DiscreteWorld:
-    """The world with posteriors N(mean_n, diag scale_n^2).
+    """The world of four one-hot x with posteriors N(mean_n, diag scale_n^2).
+
+    Example:
+        >>> mean = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> four_points(mean, torch.full((4, 2), 0.5)).truth()["elbo"] < SUPREMUM
+        True
 
     Args:
         mean: Shape (4, 2).
@@ -58,7 +64,7 @@ def best_logits(z: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     return log_q - torch.logsumexp(others, dim=2)
 
 
-def best_four_points(start: Tensor = STRIPES, grid: Grid = FINE) -> DiscreteWorld:
+def best_four_points(start: Tensor = STRIPES, grid: Grid = FINE_GRID) -> DiscreteWorld:
     """The world of the highest ELBO that ascent from `start` finds; by default -1.63188.
 
     Args:
@@ -71,7 +77,7 @@ def best_four_points(start: Tensor = STRIPES, grid: Grid = FINE) -> DiscreteWorl
     def loss() -> float:
         ascent.zero_grad()
         mean, log_scale = chosen.chunk(2, dim=1)
-        value = -four_points(mean, log_scale.exp(), grid=COARSE).elbo().mean()
+        value = -four_points(mean, log_scale.exp(), grid=COARSE_GRID).elbo().mean()
         value.backward()
         return value.item()
 

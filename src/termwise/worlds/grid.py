@@ -17,11 +17,19 @@ from torch import Tensor
 from termwise.errors import Refused
 
 MOST_NODES = 2**22
+"""How many nodes a grid can have."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Nodes and weights.
+    """The nodes and weights of a trapezoid rule on a box around 0.
+
+    Example:
+        >>> grid = Grid(dimension=1)
+        >>> log_density = torch.distributions.Normal(0.0, 1.0).log_prob(grid.axis)
+        >>> second_moment = grid.mean(grid.axis.square(), log_density)
+        >>> round(float(second_moment), 6)
+        1.0
 
     Attributes:
         reach: Half the width of the box. At 7 the standard normal has 3e-12 of its mass outside, by dimension.
@@ -53,19 +61,19 @@ class Grid:
 
     @cached_property
     def axis_weights(self) -> Tensor:
-        """Their weights, shape (n,)."""
+        """The weights of the nodes of one dimension, shape (n,)."""
         weights = torch.full_like(self.axis, float(self.axis[1] - self.axis[0]))
         weights[[0, -1]] *= 0.5
         return weights
 
     @cached_property
     def nodes(self) -> Tensor:
-        """z_g, shape (G, D), the last dimension changing fastest."""
+        """The nodes z_g of the box, shape (G, D), the last dimension changing fastest."""
         return torch.cartesian_prod(*[self.axis] * self.dimension).reshape(-1, self.dimension)
 
     @cached_property
     def weights(self) -> Tensor:
-        """w_g, shape (G,)."""
+        """The weights w_g of the nodes, shape (G,)."""
         return torch.cartesian_prod(*[self.axis_weights] * self.dimension).reshape(-1, self.dimension).prod(1)
 
     @cached_property
@@ -74,11 +82,11 @@ class Grid:
         return (self.nodes.abs() == self.axis[-1]).any(1)
 
     def integral(self, values: Tensor) -> Tensor:
-        """Over the nodes, the last dimension of `values`: (..., G) -> (...)."""
+        """The integral of values at the nodes, which are their last dimension: (..., G) -> (...)."""
         return values @ self.weights
 
     def log_integral(self, log_values: Tensor) -> Tensor:
-        """log of the integral of exp: (..., G) -> (...)."""
+        """The log of an integral, from log-values at the nodes: (..., G) -> (...)."""
         return torch.logsumexp(log_values + self.weights.log(), dim=-1)
 
     def mean(self, values: Tensor, log_density: Tensor) -> Tensor:
@@ -92,7 +100,7 @@ class Grid:
         mass = torch.logsumexp(cube, dim=others) if others else cube
         return mass - self.axis_weights.log()
 
-    def spread(self, by_dimension: list[Tensor]) -> Tensor:
+    def product(self, by_dimension: list[Tensor]) -> Tensor:
         """The product's log-density at the nodes, from one (n,) for each dimension: shape (G,)."""
         total = by_dimension[0]
         for one in by_dimension[1:]:
@@ -100,7 +108,7 @@ class Grid:
         return total
 
     def twice_as_coarse(self, log_values: Tensor) -> Tensor:
-        """log of the integral by every other node of each dimension: (..., G) -> (...)."""
+        """The same log of an integral by every other node of each dimension: (..., G) -> (...)."""
         n, d = len(self.axis), self.dimension
         kept = torch.zeros(n, dtype=torch.bool)
         kept[::2] = True

@@ -17,11 +17,21 @@ from torch.distributions import Distribution
 
 from termwise.errors import NoDensity
 from termwise.worlds.discrete import DiscreteWorld
-from termwise.worlds.smooth import Seeded, bernoulli, binary_vectors
+from termwise.worlds.random_worlds import SeededRandom, bernoulli, binary_vectors
 
 
 class TriangularMap(Distribution):
-    """z = f(e), e ~ N(0, I) in two dimensions. Sampled as an implicit posterior is: it has no log_prob.
+    """The law of z = f(e), e ~ N(0, I) in two dimensions, sampled as an implicit posterior is: it has no log_prob.
+
+    Example:
+        >>> law = triangular_map(torch.zeros(1, 9, dtype=torch.float64))
+        >>> law.rsample((5,)).shape
+        torch.Size([5, 1, 2])
+        >>> law.log_prob(torch.zeros(1, 2))
+        Traceback (most recent call last):
+        termwise.errors.NoDensity: This posterior is implicit...
+        >>> law.hidden_log_prob(torch.zeros(1, 2, dtype=torch.float64)).shape
+        torch.Size([1])
 
     Args:
         location: m, shape (B, 2).
@@ -40,21 +50,21 @@ class TriangularMap(Distribution):
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
-        """Location, scale, skew, tail, bend."""
+        """What makes the map: its location, scale, skew, tail and bend."""
         return self.location, self.scale, self.skew, self.tail, self.bend
 
     def push(self, noise: Tensor) -> Tensor:
-        """z of noise e, shape (..., B, 2)."""
+        """The codes z that noise e is mapped to, shape (..., B, 2)."""
         u = torch.sinh((torch.asinh(noise) + self.skew) / self.tail)
         first, second = (self.scale * u).unbind(-1)
         return self.location + torch.stack([first, second + self.bend * torch.tanh(first)], dim=-1)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Codes, shape (*sample_shape, B, 2), with their pathwise gradient."""
+        """Codes of fresh noise, shape (*sample_shape, B, 2), with their pathwise gradient."""
         return self.push(torch.randn(*sample_shape, *self.location.shape, dtype=self.location.dtype))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Raises NoDensity."""
+        """The model knows no density of its posterior, and raises NoDensity."""
         raise NoDensity(
             "This posterior is implicit: it can be sampled, and has no density. Use an estimator that needs samples."
         )
@@ -82,8 +92,14 @@ def triangular_map(raw: Tensor) -> TriangularMap:
 
 
 def implicit_world(seed: int, pixels: int = 4) -> DiscreteWorld:
-    """Skewed, bent posteriors without a density, over all binary vectors; two latent dimensions."""
-    draw = Seeded(seed)
+    """A world of skewed, bent posteriors without a density, over all binary vectors; two latent dimensions.
+
+    Example:
+        >>> world = implicit_world(seed=0, pixels=2)
+        >>> world.truth()["rate"] > 0
+        True
+    """
+    draw = SeededRandom(seed)
     head, decoder = draw.network(pixels, 9), draw.network(2, pixels, gain=2.0)
     return DiscreteWorld(
         examples=binary_vectors(pixels),

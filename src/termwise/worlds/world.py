@@ -1,4 +1,4 @@
-"""What every world offers: a model that can be measured, data of it, and the answers."""
+"""What every world offers: a model that can be measured, data for it, and the exact value of every term."""
 
 from typing import Protocol, runtime_checkable
 
@@ -9,7 +9,17 @@ from termwise.models.draw import Drawable
 
 @runtime_checkable
 class World(Drawable, Protocol):
-    """A model whose answers are known."""
+    """A model whose answers are known: it is measured as any other, and `truth` says what should come out.
+
+    Example:
+        >>> from termwise.worlds import random_world
+        >>> world = random_world(seed=0)
+        >>> isinstance(world, World)
+        True
+        >>> truth = world.truth()
+        >>> abs(truth["log_likelihood"] - truth["elbo"] - truth["inference_gap"]) < 1e-6
+        True
+    """
 
     def data(self, count: int, seed: int = 0) -> Tensor:
         """`count` examples x of the world's own law, shape (count, *shape), float32."""

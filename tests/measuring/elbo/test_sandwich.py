@@ -218,7 +218,7 @@ def test_the_aggregate_and_its_marginals_are_bracketed_by_few_noises_and_closely
     aggregate, marginals = exact.log_aggregate, exact.log_marginals
     truths = {
         "log q(z)": exact.grid.mean(aggregate, aggregate),
-        "sum log q(z_j)": exact.grid.mean(exact.grid.spread(marginals), aggregate),
+        "sum log q(z_j)": exact.grid.mean(exact.grid.product(marginals), aggregate),
     }
     batches = DataPass(exact, copies(1))
     for mixed, rounds in ((1, 400), (40, 50)):

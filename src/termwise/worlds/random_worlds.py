@@ -20,29 +20,29 @@ from termwise.worlds.grid import Grid
 MOST_PIXELS = 10
 
 
-class Seeded:
+class SeededRandom:
     """Random tensors, networks and weights, all from one seed; float64."""
 
     def __init__(self, seed: int) -> None:
         self._generator = torch.Generator().manual_seed(seed)
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal numbers."""
+        """Standard normal numbers of any shape, float64."""
         return torch.randn(*shape, generator=self._generator, dtype=torch.float64)
 
     def network(self, inputs: int, outputs: int, hidden: int = 8, gain: float = 1.0) -> Callable[[Tensor], Tensor]:
-        """gain * (A tanh(B v + b) + a), from (..., inputs) to (..., outputs)."""
+        """A random network gain * (A tanh(B v + b) + a), from (..., inputs) to (..., outputs)."""
         inner, inner_bias = self.normal(hidden, inputs) / math.sqrt(inputs), self.normal(hidden)
         outer, outer_bias = self.normal(outputs, hidden) / math.sqrt(hidden), 0.3 * self.normal(outputs)
         return lambda v: gain * (torch.tanh(v @ inner.T + inner_bias) @ outer.T + outer_bias)
 
     def weights(self, count: int) -> Tensor:
-        """Positive, with sum 1."""
+        """Random positive weights with sum 1, shape (count,)."""
         return torch.softmax(0.5 * self.normal(count), dim=0)
 
 
 def binary_vectors(pixels: int) -> Tensor:
-    """All of {0, 1}^pixels, shape (2^pixels, pixels), float32."""
+    """All vectors of {0, 1}^pixels, shape (2^pixels, pixels), float32."""
     if not 1 <= pixels <= MOST_PIXELS:
         raise Refused(f"A world of all binary vectors takes 1 to {MOST_PIXELS} pixels; got {pixels}.")
     return (torch.arange(2**pixels).unsqueeze(1) >> torch.arange(pixels) & 1).float()
@@ -64,14 +64,20 @@ def diagonal_normal(raw: Tensor) -> Distribution:
 def random_world(
     seed: int, pixels: int = 4, prior: Distribution | None = None, grid: Grid | None = None
 ) -> DiscreteWorld:
-    """Diagonal-normal posteriors, and a decoder that has nothing to do with them.
+    """A world of diagonal-normal posteriors, and a decoder that has nothing to do with them.
+
+    Example:
+        >>> truth = random_world(seed=0, pixels=3).truth()
+        >>> abs(truth["rate"] - truth["index_code_mi"] - truth["marginal_kl"]) < 1e-6
+        True
 
     Args:
+        seed: Of both networks and of the examples' weights.
         pixels: Of the examples, which are all binary vectors.
         prior: p(z); the standard normal where left out.
         grid: The default grid where left out; its dimension is that of z.
     """
-    grid, draw = grid or Grid(), Seeded(seed)
+    grid, draw = grid or Grid(), SeededRandom(seed)
     head = draw.network(pixels, 2 * grid.dimension)
     decoder = draw.network(grid.dimension, pixels, gain=2.0)
     return DiscreteWorld(
@@ -85,11 +91,15 @@ def random_world(
 
 
 def bimodal_world(seed: int, pixels: int = 4) -> DiscreteWorld:
-    """A decoder that sees z_1 by its square alone: p(z|x) is even in z_1, with two modes where x asks for it.
+    """A world whose decoder sees z_1 by its square alone: p(z|x) is even in z_1, with two modes where x asks for it.
 
     The posteriors are normal, with one mode: the inference gap is large.
+
+    Example:
+        >>> bimodal_world(seed=0, pixels=2).truth()["inference_gap"] > 1
+        True
     """
-    draw = Seeded(seed)
+    draw = SeededRandom(seed)
     head = draw.network(pixels, 4)
     slope, other, bias = 1 + torch.sigmoid(draw.normal(pixels)), draw.normal(pixels), 0.3 * draw.normal(pixels)
 
@@ -106,10 +116,16 @@ def bimodal_world(seed: int, pixels: int = 4) -> DiscreteWorld:
 
 
 def mixture_world(seed: int, components: int = 3, pixels: int = 4, grid: Grid | None = None) -> DiscreteWorld:
-    """Posteriors that are mixtures of diagonal normals; such a law can be sampled, but not through its noise."""
+    """A world of posteriors that are mixtures of diagonal normals, which can be sampled, but not through their noise.
+
+    Example:
+        >>> world = mixture_world(seed=0, components=2)
+        >>> world.infer(world.data(3))[0].has_rsample
+        False
+    """
     if components < 1:
         raise Refused(f"A mixture needs one component or more; got {components}.")
-    grid, draw = grid or Grid(), Seeded(seed)
+    grid, draw = grid or Grid(), SeededRandom(seed)
     d = grid.dimension
     head = draw.network(pixels, components * (2 * d + 1))
     decoder = draw.network(d, pixels, gain=2.0)

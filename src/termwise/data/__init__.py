@@ -1,4 +1,4 @@
-"""Where x comes from, and what is known beside it."""
+"""Where x comes from, what is known beside it, and which examples train, validate and test."""
 
 import lazy_loader
 

@@ -1,8 +1,10 @@
+from .annotations import Annotations as Annotations, Rows as Rows
 from .dataset import (
     Batch as Batch,
     Dataset as Dataset,
     ValueRange as ValueRange,
 )
+from .examples import Examples as Examples, InMemory as InMemory
 from .load import load_data as load_data
 from .sources import (
     FORMATS as FORMATS,

@@ -24,7 +24,6 @@ class Annotations:
     """What is known of the N examples of a source beside x, each a row an example; None where it is not known.
 
     Example:
-        >>> import termwise as tw
         >>> Annotations(labels=torch.tensor([1, 0]), label_names=("cat", "dog")).label_names
         ('cat', 'dog')
     """

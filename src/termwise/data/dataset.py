@@ -23,10 +23,21 @@ _HASHED = 2**24  # numbers up to which a fingerprint covers every one
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some examples, and where they lie in their Dataset."""
+    """Some examples of a Dataset, and where they lie in it.
 
-    x: Tensor  # (B, *shape) float32
-    index: Tensor  # (B,) int64, positions 0..N-1
+    Attributes:
+        x: The examples, shape (B, *shape), float32.
+        index: Their positions in the Dataset, from 0, shape (B,), int64.
+
+    Example:
+        >>> import termwise as tw
+        >>> batch = next(tw.load_data("four-points").train.batches(2))
+        >>> batch.x.tolist(), batch.index.tolist()
+        ([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]], [0, 1])
+    """
+
+    x: Tensor
+    index: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +71,20 @@ class ValueRange:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Examples, and what is known of them. `load_data` makes one.
+    """N examples x of one shape, what is known of them, and which train, validate and test. `load_data` makes one.
+
+    Example:
+        >>> from termwise.data import Annotations, InMemory
+        >>> data = Dataset("points", InMemory(torch.eye(3)), Annotations(labels=torch.tensor([0, 1, 1])))
+        >>> data
+        Dataset('points': 3 examples of shape (3,))
+        >>> data.labels.tolist()
+        [0, 1, 1]
 
     Args:
         name: What to call it: a source's name, a path's stem, or "tensor".
         examples: Where the x live.
-        known: Labels, factors and attributes of all `examples`.
+        annotations: Labels, factors and attributes of all `examples`.
         positions: Which of `examples` these are, (N,) int64; None for all of them in order.
         splits: Positions in this data set by split name; empty where there are none.
         source: The arguments with which `load_data` makes this data set again, fit for JSON and TOML; None where
@@ -96,47 +115,47 @@ class Dataset:
 
     @property
     def in_memory(self) -> bool:
-        """Whether the x are held, rather than rendered or read when they are asked for."""
+        """Whether the x are in memory, rather than rendered or read when they are asked for."""
         return self.examples.in_memory
 
     @cached_property
     def labels(self) -> Tensor | None:
-        """Labels (N,) int64, or None."""
+        """The label of each example, shape (N,), int64; None where there are none."""
         return self._rows(self.annotations.labels)
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """The words behind labels 0, 1, ..., where they were words."""
+        """The words that labels 0, 1, ... stand for; none where labels are numbers."""
         return self.annotations.label_names
 
     @cached_property
     def factors(self) -> Tensor | None:
-        """Indices (N, F) int64 of the factors that made each x, or None."""
+        """The indices of the factors that made each example, shape (N, F), int64; None where they are not known."""
         return self._rows(self.annotations.factors)
 
     @property
     def factor_names(self) -> tuple[str, ...]:
-        """The F factors' names."""
+        """The names of the F factors."""
         return self.annotations.factor_names
 
     @cached_property
     def attributes(self) -> Tensor | None:
-        """Attributes (N, A), int64 of 0 and 1 or float32, or None."""
+        """The attributes of each example, shape (N, A), int64 of 0 and 1 or float32; None where there are none."""
         return self._rows(self.annotations.attributes)
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
-        """The A attributes' names."""
+        """The names of the A attributes."""
         return self.annotations.attribute_names
 
     @cached_property
     def train(self) -> "Dataset":
-        """The training part; the data set itself where it has no splits."""
+        """The part that trains; the data set itself where it has no splits."""
         return self.split("train")
 
     @cached_property
     def validation(self) -> "Dataset | None":
-        """The validation part, or None."""
+        """The part that validates while training goes on; None where there is none."""
         return self.split("validation") if "validation" in self.splits else None
 
     @cached_property
@@ -149,7 +168,12 @@ class Dataset:
         return self.split("test")
 
     def split(self, name: str) -> "Dataset":
-        """One part: "train", "validation" or "test".
+        """One part, "train", "validation" or "test", as a data set of its own.
+
+        Example:
+            >>> import termwise as tw
+            >>> tw.load_data("digits").split("test")
+            Dataset('digits': 359 examples of shape (1, 8, 8))
 
         Raises:
             UnknownName: No such split can be.
@@ -168,7 +192,14 @@ class Dataset:
         )
 
     def subset(self, index: Tensor) -> "Dataset":
-        """The examples at `index`, positions (M,) or a mask (N,), as a view without splits."""
+        """The examples at `index`, positions (M,) or a mask (N,), as a view without splits.
+
+        Example:
+            >>> import termwise as tw
+            >>> digits = tw.load_data("digits")
+            >>> digits.subset(digits.labels == 3)
+            Dataset('digits': 183 examples of shape (1, 8, 8))
+        """
         index = torch.as_tensor(index).cpu()
         if index.dtype == torch.bool and index.shape == (len(self),):
             index = index.nonzero().squeeze(1)
@@ -199,6 +230,12 @@ class Dataset:
             order: Positions to visit, (M,); all, from first to last, where left out.
             drop_last: Leave out a last batch that is short.
 
+        Example:
+            >>> import termwise as tw
+            >>> train = tw.load_data("digits").train
+            >>> [len(batch.x) for batch in train.batches(500, order=torch.randperm(len(train)))]
+            [500, 500, 438]
+
         Raises:
             BadData: A size, or a position, that cannot be; or, while streaming, an example that cannot be used.
         """
@@ -213,16 +250,34 @@ class Dataset:
         return (Batch(x, index) for x, index in zip(examples, chunks(order, batch_size, drop_last), strict=True))
 
     def tensor(self, limit: int | None = None) -> Tensor:
-        """The first `limit` examples, or all, as float32 (M, *shape)."""
+        """The first `limit` examples, or all, as one tensor (M, *shape), float32.
+
+        Example:
+            >>> import termwise as tw
+            >>> tw.load_data("digits").tensor(limit=5).shape
+            torch.Size([5, 1, 8, 8])
+        """
         count = len(self) if limit is None else max(0, min(limit, len(self)))
         return self._gather(torch.arange(count))
 
     def value_range(self) -> ValueRange:
-        """The range of the x: of all of them in memory, else of 2048 spread over the data."""
+        """The range of the numbers in x: of all examples in memory, else of 2048 spread over the data.
+
+        Example:
+            >>> import termwise as tw
+            >>> tw.load_data("digits").value_range()
+            ValueRange(minimum=0.0, maximum=1.0, integer=False)
+        """
         return self._values
 
     def fingerprint(self) -> str:
-        """Sixteen hex digits of length, shape and content: of every number, or of 1024 spread examples of many."""
+        """Sixteen hex digits of length, shape and content: of every number, or of 1024 spread examples of many.
+
+        Example:
+            >>> import termwise as tw
+            >>> tw.load_data("four-points").fingerprint() == tw.load_data(torch.eye(4), test=0.0).fingerprint()
+            True
+        """
         return self._digest
 
     @cached_property

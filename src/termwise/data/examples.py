@@ -18,7 +18,19 @@ from termwise.errors import BadData
 
 
 class Examples(Protocol):
-    """All x of one source, addressed by position."""
+    """All x of one source, addressed by position: what a Dataset takes its batches from.
+
+    Example:
+        >>> class Ramp:
+        ...     shape, in_memory = (1,), False
+        ...     def __len__(self):
+        ...         return 1000
+        ...     def batches(self, order, batch_size, drop_last):
+        ...         return (part.float().unsqueeze(1) / 1000 for part in chunks(order, batch_size, drop_last))
+        >>> from termwise.data import Dataset
+        >>> Dataset("ramp", Ramp()).tensor(limit=3).flatten().tolist()
+        [0.0, 0.001..., 0.002...]
+    """
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -36,9 +48,20 @@ class Examples(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class InMemory:
-    """One tensor: float32, or uint8 to be divided by `divisor` in every batch."""
+    """Examples in one tensor: float32, or uint8 to be divided by `divisor` in every batch.
 
-    kept: Tensor  # (N, *shape)
+    Attributes:
+        kept: The tensor, shape (N, *shape).
+        divisor: What its numbers are divided by.
+        in_memory: Always True: a pass over everything is cheap.
+
+    Example:
+        >>> pixels = InMemory(torch.tensor([[0, 255], [51, 0]], dtype=torch.uint8), divisor=255.0)
+        >>> [batch.tolist() for batch in pixels.batches(torch.tensor([1, 0]), 1, drop_last=False)]
+        [[[0.2..., 0.0]], [[0.0, 1.0]]]
+    """
+
+    kept: Tensor
     divisor: float = 1.0
     in_memory: bool = True
 

@@ -1,4 +1,4 @@
-"""From a name, a path or an object of Python's to a Dataset with its splits."""
+"""load_data: from a name, a path or an object of Python's to a Dataset with its splits."""
 
 import json
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def load_data(
     split: str | None = None,
     **options: Any,
 ) -> Dataset:
-    """Data by name, from a path, or from an object of Python's.
+    """Load data by name, from a path, or from an object of Python's, and say which of them train and test.
 
     Args:
         source: A name in SOURCES, a file or folder, a Tensor or ndarray (N, ...), a map-style torch Dataset, or a
@@ -53,6 +53,14 @@ def load_data(
             trains at every visit anew ("dynamic").
         split: The one part to return, "train", "validation" or "test"; the whole, with its parts, where left out.
         **options: What the source takes beside, as `termwise data` lists it.
+
+    Example:
+        >>> load_data("digits", validation=0.1)
+        Dataset('digits': 1797 examples of shape (1, 8, 8), train 1294, test 359, validation 144)
+        >>> load_data(torch.rand(10, 3), labels=["a", "b"] * 5, test=0.3).train.label_names
+        ('a', 'b')
+        >>> load_data("sprites", factors={"shape": ["heart"], "orientation": [0]}, pad=66).shape
+        (1, 66, 66)
 
     Raises:
         UnknownName: No such source, option or split.

@@ -58,6 +58,13 @@ class Format(Row):
 
     Attributes:
         fits: Whether something is of this kind; or where that is, "module:attribute". A path is one that exists.
+
+    Example:
+        >>> def load_bits(path, *, invert: bool = False):
+        ...     return load_data([[float(bit) != invert] for bit in path.read_text()])
+        >>> row = Format("bits", load_bits, "zeros and ones", fits=lambda path: path.suffix == ".bits")
+        >>> list(row.options), row.is_of(Path("x.bits"))
+        (['invert'], True)
     """
 
     fits: Callable[[Any], bool] | str = "builtins:bool"

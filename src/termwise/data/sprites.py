@@ -25,7 +25,7 @@ from termwise.errors import BadData, UnknownName
 SHAPES = ("square", "ellipse", "heart")
 GRID = {"shape": 3, "scale": 6, "orientation": 40, "pos_x": 32, "pos_y": 32}
 GRID_SIZE = math.prod(GRID.values())
-SIDE = 64
+_SIDE = 64
 _REACH = 14  # pixels from the centre's own that a shape can touch: the largest radius is 13.6
 _LARGEST_HELD = 512 * 2**20  # bytes
 
@@ -56,9 +56,9 @@ def render_sprites(cells: Tensor) -> Tensor:
         inside[chosen] = contains(u, v).to(torch.uint8)
     left, top = 16 + 32 * x // 31, 16 + 32 * y // 31
     rows = top.unsqueeze(1) + offsets
-    pixels = SIDE * rows.unsqueeze(2) + (left.unsqueeze(1) + offsets).unsqueeze(1)  # (B, 29, 29)
-    canvas = torch.zeros(len(cells), SIDE * SIDE, dtype=torch.uint8)
-    return canvas.scatter_(1, pixels.flatten(1), inside.flatten(1)).view(-1, 1, SIDE, SIDE)
+    pixels = _SIDE * rows.unsqueeze(2) + (left.unsqueeze(1) + offsets).unsqueeze(1)  # (B, 29, 29)
+    canvas = torch.zeros(len(cells), _SIDE * _SIDE, dtype=torch.uint8)
+    return canvas.scatter_(1, pixels.flatten(1), inside.flatten(1)).view(-1, 1, _SIDE, _SIDE)
 
 
 def _in_square(u: Tensor, v: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ _SINE = torch.tensor([math.sin(turn) for turn in _TURNS])
 class SpriteExamples:
     """The whole grid, drawn batch by batch."""
 
-    shape: tuple[int, ...] = (1, SIDE, SIDE)
+    shape: tuple[int, ...] = (1, _SIDE, _SIDE)
     in_memory: bool = False
 
     def __len__(self) -> int:
@@ -143,12 +143,12 @@ def load_sprites(
     if not in_memory:
         positions = None if len(cells) == GRID_SIZE else cells
         return Dataset("sprites", SpriteExamples(), Annotations(factors=SpriteFactors(), factor_names=names), positions)
-    if len(cells) * SIDE * SIDE > _LARGEST_HELD:
+    if len(cells) * _SIDE * _SIDE > _LARGEST_HELD:
         raise BadData(
-            f"sprites: expected at most {_LARGEST_HELD // SIDE**2} images to hold in memory, got {len(cells)}. "
+            f"sprites: expected at most {_LARGEST_HELD // _SIDE**2} images to hold in memory, got {len(cells)}. "
             "Take a smaller fraction, restrict the factors, or leave in_memory out."
         )
-    images = torch.empty(len(cells), 1, SIDE, SIDE, dtype=torch.uint8)
+    images = torch.empty(len(cells), 1, _SIDE, _SIDE, dtype=torch.uint8)
     for kept, part in zip(images.split(1024), cells.split(1024), strict=True):
         kept.copy_(render_sprites(part))
     return Dataset("sprites", InMemory(images), Annotations(factors=sprite_factors(cells), factor_names=names))

@@ -19,7 +19,7 @@ def checks(seed: int) -> list[Check]:
     return [reference(world), *algorithm(world), noise_basis()]
 
 
-def moments(z: Tensor) -> tuple[Tensor, Tensor]:
+def moments_by_noise(z: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation over the noise of codes, shape (G, N, 2): each (N, 2), with their gradient."""
     mean = noise.expectation(z.movedim(0, -1))
     variance = noise.expectation((z - mean).square().movedim(0, -1))
@@ -29,7 +29,7 @@ def moments(z: Tensor) -> tuple[Tensor, Tensor]:
 def reference(world: DiscreteWorld) -> Check:
     """(12), (13), r normal with the moments of q: T* = log q - log r is played by the noise, the ELBO on the grid."""
     z = noise.codes(world)
-    mean, scale = moments(z)
+    mean, scale = moments_by_noise(z)
     r = Independent(Normal(mean, scale), 1)
     critic = (implicit_law(world).hidden_log_prob(z) - r.log_prob(z)).T
     rest = noise.log_decoded(world, z) + (world.prior_law().log_prob(z) - r.log_prob(z)).T
@@ -46,7 +46,7 @@ def algorithm(world: DiscreteWorld) -> list[Check]:
     """Step 11: which of its forms has the ELBO's gradient."""
     moving, phi = movable(world)
     z = noise.codes(moving)
-    mean, scale = moments(z)
+    mean, scale = moments_by_noise(z)
     code = (z - mean) / scale
     still = (z - mean.detach()) / scale.detach()
     log_det = scale.log().sum(1)

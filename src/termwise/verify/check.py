@@ -19,7 +19,7 @@ CLEARLY = 100.0
 CLEARLY_SAMPLED = 3.0
 """How many times that is where samples or a training decide, and not quadrature alone."""
 
-MOST_POINTS = 1000
+SCATTER_POINTS = 1000
 """Points of a picture at most."""
 
 

@@ -22,7 +22,7 @@ from termwise.objectives import Cosine, Objective, OptimizerSettings, rate, solo
 from termwise.terms import Critic, DensityRatio
 from termwise.verify import noise
 from termwise.verify.adversarial import gradient, implicit_law, movable
-from termwise.verify.check import MOST_POINTS, Check, Scatter, check
+from termwise.verify.check import SCATTER_POINTS, Check, Scatter, check
 from termwise.worlds import DiscreteWorld, TriangularMap, implicit_world, random_world
 
 STEPS, BATCH = 800, 1024
@@ -106,8 +106,8 @@ def ratio(kind: str, world: DiscreteWorld, critic: Logit, seed: int) -> list[Che
         "residual": "root mean square of T - [log q(z|x) - log p(z)], nats",
     }
     picture = Scatter(
-        tuple(best[:MOST_POINTS].tolist()),
-        tuple(learnt[:MOST_POINTS].tolist()),
+        tuple(best[:SCATTER_POINTS].tolist()),
+        tuple(learnt[:SCATTER_POINTS].tolist()),
         "log q(z|x) − log p(z), nats",
         "T of the critic",
     )

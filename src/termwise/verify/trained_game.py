@@ -29,7 +29,7 @@ from termwise.terms import Critic, DensityRatio, MonteCarlo
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.reference import Reference
 from termwise.training import RunFolder, Trainer, config_from
-from termwise.verify.check import MOST_POINTS, Check, Scatter, check
+from termwise.verify.check import SCATTER_POINTS, Check, Scatter, check
 from termwise.worlds import DiscreteWorld, Grid, random_world
 from termwise.worlds.random_worlds import SeededRandom, bernoulli, binary_vectors, diagonal_normal
 
@@ -93,8 +93,8 @@ def trained_equilibrium(seed: int) -> list[Check]:
             note=NOTE,
             sampled=True,
             scatter=Scatter(
-                tuple(information[:MOST_POINTS].tolist()),
-                tuple(learnt[:MOST_POINTS].tolist()),
+                tuple(information[:SCATTER_POINTS].tolist()),
+                tuple(learnt[:SCATTER_POINTS].tolist()),
                 "log p(x|z) − log p(x), nats",
                 "T of the critic",
             ),

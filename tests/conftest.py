@@ -1,7 +1,11 @@
 """What all tests share: every test starts from one random state, and few threads, since xdist runs many at once."""
 
+import sys
+
 import pytest
 import torch
+
+from termwise import cli
 
 torch.set_num_threads(1)
 
@@ -9,3 +13,19 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Run a command in this process: its status, standard output and standard error."""
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["termwise", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return run

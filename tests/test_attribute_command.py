@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ import torch
 from PIL import Image
 
 import termwise as tw
-from termwise import cli
 from termwise.account import Account
 from termwise.api.attributes import attribute_vectors, attributes
 from termwise.errors import BadData, Refused, UnknownName
@@ -33,20 +31,6 @@ def quick(monkeypatch):
         "train_classifier",
         lambda data, **said: train_classifier(data, **{**said, "steps": 150}),
     )
-
-
-@pytest.fixture
-def call(capsys, monkeypatch):
-    def run(*arguments):
-        monkeypatch.setenv("COLUMNS", "120")
-        monkeypatch.setattr(sys, "argv", ["termwise", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
 
 
 def test_the_command_prints_a_table_and_leaves_an_account_and_figures_in_the_run(run, call):

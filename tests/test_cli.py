@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import termwise as tw
-from termwise import cli
 from termwise.models.likelihoods.table import LIKELIHOODS
 from termwise.models.networks.table import NETWORKS
 from termwise.models.posteriors.table import POSTERIORS
@@ -18,22 +17,6 @@ from termwise.training.checkpoint import TrainerState
 
 COMMANDS = ("train", "measure", "compare", "report", "attributes", "quality", "recipes", "data", "verify")
 SMALL = ["--epochs", "1", "--latent", "2", "--set", "model.options.hidden=[8]"]
-
-
-@pytest.fixture
-def call(capsys, monkeypatch):
-    """Run a command in this process: its status, standard output and standard error."""
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["termwise", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -1,31 +1,23 @@
 import json
-import sys
 from dataclasses import replace
 
 import pytest
 
-from termwise import cli
-
 
 @pytest.fixture
-def call(capsys, monkeypatch, checks):
+def call_verify(call, monkeypatch, checks):
     """Run the command on checks that were run already: its status, standard output and standard error."""
 
     def run(*arguments, spoiled=()):
-        held = [replace(one, residual=1e3) if one.name in spoiled else one for one in checks.values()]
-        monkeypatch.setattr("termwise.verify.verify", lambda seed, progress: held)
-        monkeypatch.setenv("COLUMNS", "120")
-        monkeypatch.setattr(sys, "argv", ["termwise", "verify", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
+        outcomes = [replace(one, residual=1e3) if one.name in spoiled else one for one in checks.values()]
+        monkeypatch.setattr("termwise.verify.verify", lambda seed, progress: outcomes)
+        return call("verify", *arguments)
 
     return run
 
 
-def test_the_table_names_every_check_with_both_sides_and_ends_well(call, checks):
-    status, out, err = call()
+def test_the_table_names_every_check_with_both_sides_and_ends_well(call_verify, checks):
+    status, out, err = call_verify()
     assert (status, err) == (0, "")
     for one in checks.values():
         assert (
@@ -34,16 +26,16 @@ def test_the_table_names_every_check_with_both_sides_and_ends_well(call, checks)
     assert f"All {len(checks)} checks hold." in out and "✗" not in out and "-0.00000" not in out
 
 
-def test_one_that_fails_is_named_and_makes_the_status_1(call, checks):
-    status, out, _ = call(spoiled=["info-vae"])
+def test_one_that_fails_is_named_and_makes_the_status_1(call_verify, checks):
+    status, out, _ = call_verify(spoiled=["info-vae"])
     assert status == 1
     assert f"1 of {len(checks)} checks fail: info-vae" in " ".join(out.split())
     assert out.count("✗") == 1
 
 
 @pytest.mark.parametrize("spoiled", [(), ("evidence", "noise-basis-variance")])
-def test_json_is_one_object_and_nothing_else(call, checks, spoiled):
-    status, out, _ = call("--json", "--seed", "0", spoiled=spoiled)
+def test_json_is_one_object_and_nothing_else(call_verify, checks, spoiled):
+    status, out, _ = call_verify("--json", "--seed", "0", spoiled=spoiled)
     found = json.loads(out)
     assert status == (1 if spoiled else 0)
     assert found["seed"] == 0 and found["passed"] is not bool(spoiled)
@@ -65,15 +57,15 @@ def test_json_is_one_object_and_nothing_else(call, checks, spoiled):
     assert all(row.keys() == keys for row in found["checks"])
 
 
-def test_figures_are_drawn_for_the_checks_that_have_points_and_json_stays_alone(call, checks, tmp_path):
-    status, out, err = call("--figures", str(tmp_path / "new" / "figures"), "--json")
+def test_figures_are_drawn_for_the_checks_that_have_points_and_json_stays_alone(call_verify, checks, tmp_path):
+    status, out, err = call_verify("--figures", str(tmp_path / "new" / "figures"), "--json")
     with_points = {f"{one.name}.svg" for one in checks.values() if one.scatter is not None}
     assert status == 0 and json.loads(out)["passed"] and str(tmp_path) in err
     assert {path.name for path in (tmp_path / "new" / "figures").iterdir()} == with_points
     assert {"trained-critic-implicit-correlation.svg", "equilibrium-trained-critic.svg"} <= with_points
 
 
-def test_a_folder_for_figures_that_is_a_file_is_said_before_anything_is_run(call, tmp_path):
+def test_a_folder_for_figures_that_is_a_file_is_said_before_anything_is_run(call_verify, tmp_path):
     (tmp_path / "taken").write_text("")
-    status, out, err = call("--figures", str(tmp_path / "taken"))
+    status, out, err = call_verify("--figures", str(tmp_path / "taken"))
     assert status == 2 and out == "" and "taken" in err and "Traceback" not in err

@@ -10,7 +10,7 @@ from PIL import Image
 
 import termwise as tw
 from termwise.account import Account
-from termwise.api.attributes import attribute_vectors, attributes
+from termwise.api import attribute_vectors, attributes
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.classifier.classifier import train_classifier
 

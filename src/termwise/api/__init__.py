@@ -1,9 +1,15 @@
-"""What ties the rooms together for a user: load_data, train, measure, adapt, compare."""
+"""What ties the rooms together for a user: a file for each public verb, named for it."""
 
-from termwise.api.attributes import attribute_vectors, attributes
-from termwise.api.measure import disentanglement, log_likelihood, measure, sample_quality
-from termwise.api.runs import Run, compare, load_model, load_run, write_report
+from termwise.api.attribute_vectors import attribute_vectors
+from termwise.api.attributes import attributes
+from termwise.api.compare import compare
+from termwise.api.disentanglement import disentanglement
+from termwise.api.log_likelihood import log_likelihood
+from termwise.api.measure import measure
+from termwise.api.run import Run, load_model, load_run
+from termwise.api.sample_quality import sample_quality
 from termwise.api.train import train
+from termwise.api.write_report import write_report
 from termwise.data import load_data
 
 __all__ = [

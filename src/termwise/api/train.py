@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from termwise.api.from_config import check_fit, configured_data, configured_model
 from termwise.api.measure import measure
-from termwise.api.runs import Run, check_fit, load_configured, write_report
+from termwise.api.run import Run
+from termwise.api.write_report import write_report
 from termwise.data import Dataset, load_data
 from termwise.errors import BadData, Refused
 from termwise.models import VAE
@@ -17,7 +19,6 @@ from termwise.objectives import Game, Objective, Weighted, solo
 from termwise.report.card import model_card
 from termwise.training import Config, RunFolder, Trainer, resolve
 from termwise.training.random_state import seed_all
-from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher
 
 
@@ -91,9 +92,9 @@ def train(
     elif folder.exists and not overwrite:
         raise Refused(f"{folder} holds a run already. Resume it (resume, --resume), or begin anew (overwrite).")
 
-    dataset = own_data or load_configured(settings)
+    dataset = own_data or configured_data(settings)
     seed_all(settings.training.seed)
-    vae = model or _built(settings, dataset)
+    vae = model or configured_model(settings, dataset)
     _check(vae, dataset)
     game = settings.objective.build() if objective is None else _as_game(objective)
     trainer = Trainer(vae, game, dataset, settings.training, folder, _watcher(settings, dataset, progress))
@@ -143,24 +144,8 @@ def _save(run: Run) -> None:
     run.model.save_pretrained(run.folder.model_folder, card=card)
 
 
-def _built(settings: Config, dataset: Dataset) -> VAE:
-    section = settings.model
-    if section.network == OWN:
-        raise Refused("This run's networks were made in Python. Pass the model again: train(..., model=...).")
-    return VAE.build(
-        dataset.shape,
-        section.latent,
-        section.network,
-        section.posterior,
-        section.likelihood,
-        section.options,
-        section.posterior_options,
-        section.prior,
-        section.prior_options,
-    )
-
-
 def _as_game(objective: Game | Objective | Weighted) -> Game:
+    """The game that an objective is, be it one already, a sum of terms, or a term."""
     if isinstance(objective, Game):
         return objective
     return solo(Objective((objective,)) if isinstance(objective, Weighted) else objective)

@@ -1,0 +1,25 @@
+"""Accounts and runs side by side."""
+
+from pathlib import Path
+
+from termwise import account
+from termwise.api.run import Run
+from termwise.training import RunFolder
+
+
+def compare(*runs: account.Account | Run | str | Path) -> list[account.Comparison]:
+    """Accounts side by side, term by term; two of the same examples are paired.
+
+    Args:
+        runs: Accounts, Runs, or paths of run folders.
+    """
+    return account.compare([_account(run) for run in runs])
+
+
+def _account(run: account.Account | Run | str | Path) -> account.Account:
+    """The account itself, or that of a run."""
+    if isinstance(run, account.Account):
+        return run
+    folder = run.folder if isinstance(run, Run) else RunFolder(run)
+    folder.config()  # says so where it is no run folder
+    return account.Account.load(folder.account_file, folder.values_file)

@@ -1,0 +1,31 @@
+"""Disentanglement of anything that can be measured, where the data's factors are known."""
+
+from typing import Any
+
+import torch
+
+import termwise.measuring.disentanglement as metrics
+from termwise.account import Account
+from termwise.api.model_and_data import Data, Measurable, model_and_data
+from termwise.api.on_device import on_device
+
+
+def disentanglement(
+    model: Measurable,
+    data: Data | None = None,
+    *,
+    split: str = "test",
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    **options: Any,
+) -> Account:
+    """How far the code's dimensions and the data's factors stand for one another, as an Account.
+
+    Args:
+        model, data, split, seed, device: As `measure` takes them.
+        **options: As `termwise.measuring.disentanglement.disentanglement` takes them: `metrics` (names; all where left
+            out), `limit` (how many examples), `repeats` and others.
+    """
+    vae, dataset, _ = model_and_data(model, data, split, seed)
+    with on_device(vae, device):
+        return metrics.disentanglement(vae, dataset, seed=seed, device=device, **options)

@@ -1,0 +1,32 @@
+"""log p(x) of anything that can be measured, by annealing or by importance weights."""
+
+from typing import Any
+
+import torch
+
+import termwise.measuring.log_likelihood as estimators
+from termwise.account import Account
+from termwise.api.model_and_data import Data, Measurable, model_and_data
+from termwise.api.on_device import on_device
+
+
+def log_likelihood(
+    model: Measurable,
+    data: Data | None = None,
+    *,
+    split: str = "test",
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    **options: Any,
+) -> Account:
+    """log p(x), and the inference gap: equation (1), as an Account.
+
+    Args:
+        model, data, split, seed, device: As `measure` takes them.
+        **options: As `termwise.measuring.log_likelihood.log_likelihood` takes them: `method` ("ais", certified by BDMC,
+            or "iwae"), `limit` (how many examples), `split_gap` (into approximation and amortisation), `chains`,
+            `temperatures`, `tolerance` and others.
+    """
+    vae, dataset, _ = model_and_data(model, data, split, seed)
+    with on_device(vae, device):
+        return estimators.log_likelihood(vae, dataset, seed=seed, device=device, **options)

@@ -1,0 +1,36 @@
+"""Where something is measured: a model's networks are moved to a device, and back."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from termwise.errors import Refused
+from termwise.models import Drawable
+from termwise.models.draw import networks_of
+
+
+@contextmanager
+def on_device(model: Drawable, device: torch.device | str) -> Iterator[None]:
+    """The model's networks on the device, and afterwards where they were; one spread over several devices stays."""
+    networks = networks_of(model)
+    lying = {network: {part.device for part in (*network.parameters(), *network.buffers())} for network in networks}
+    homes = {network: devices.pop() for network, devices in lying.items() if len(devices) == 1}
+    try:
+        torch.empty(0, device=device)
+        for network in homes:
+            network.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
+        _return(homes)
+        raise Refused(f"The device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
+    try:
+        yield
+    finally:
+        _return(homes)
+
+
+def _return(homes: Mapping[nn.Module, torch.device]) -> None:
+    """Move every network back to where it was."""
+    for network, home in homes.items():
+        network.to(home)

@@ -1,0 +1,51 @@
+"""How good samples, or what a model or a run generates, are beside real data."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from termwise.account import Account
+from termwise.api.model_and_data import Data, Measurable, examples_of, model_and_data
+from termwise.api.on_device import on_device
+from termwise.errors import Refused
+from termwise.measuring import quality
+from termwise.training import RunFolder
+
+
+def sample_quality(
+    samples: Tensor | Measurable,
+    data: Data | None = None,
+    *,
+    split: str = "test",
+    folder: str | Path | None = None,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    **options: Any,
+) -> Account:
+    """How good samples are beside real data, by features of a network: Fréchet and kernel distances, and overlap.
+
+    Args:
+        samples: Examples, shape (M, *shape); or a model or run, which is sampled from its prior.
+        data: Real examples, as `measure` takes them; a run's own where left out.
+        split: Which part of data with splits; the features are learned from the training part.
+        folder: Where to write quality.json (of reconstructions, quality-reconstructions.json), which a run's report
+            shows; nothing is written where left out.
+        seed: Of the samples, of what features learn, and of the errors.
+        device: Where to measure.
+        **options: As `termwise.measuring.quality.sample_quality` takes them: `features` (any network of yours),
+            `reconstructions`, `count`, `limit`, `neighbours` and others.
+    """
+    if isinstance(samples, Tensor):
+        if data is None:
+            raise Refused("Samples are judged beside real data: pass a Dataset, a tensor, or a source's name or path.")
+        dataset, train = examples_of(data, split)
+        account = quality.sample_quality(samples, dataset, train=train, seed=seed, device=device, **options)
+    else:
+        model, dataset, train = model_and_data(samples, data, split, seed)
+        with on_device(model, device):
+            account = quality.sample_quality(model, dataset, train=train, seed=seed, device=device, **options)
+    if folder is not None:
+        account.save(RunFolder(folder).quality_files[account.data["made"] == "reconstructions"])
+    return account

@@ -1,0 +1,30 @@
+"""A run's report: one HTML file of its configuration, curves, account, pictures, and what else was measured."""
+
+from pathlib import Path
+
+from termwise.account import Account
+from termwise.api.run import Run
+from termwise.report.page import page
+from termwise.report.pictures import pictures_of
+from termwise.report.walk_diagram import standard_links
+
+
+def write_report(run: Run) -> Path:
+    """Write the run's report.html."""
+    account, folder = run.account.to_json(), run.folder
+    edits = Account.load(folder.attributes_file).to_json() if folder.attributes_file.exists() else None
+    figures = {method: folder.edits_figure(method) for method in edits["data"]["methods"]} if edits else {}
+    by_dimension = account["readings"].get("rate_by_dimension", {}).get("value")
+    content = page(
+        title=f"{run.data.name}, {run.config.objective.recipe or 'a walk of its own'}",
+        config=run.config.to_json(),
+        metrics=run.metrics(),
+        account=account,
+        links=standard_links(account),
+        pictures=pictures_of(run.model, run.data.test, by_dimension),
+        quality=[Account.load(file).to_json() for file in folder.quality_files if file.exists()],
+        attributes=edits,
+        figures={method: file.read_bytes() for method, file in figures.items() if file.exists()},
+    )
+    folder.report_file.write_text(content, encoding="utf-8")
+    return folder.report_file

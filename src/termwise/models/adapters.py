@@ -17,7 +17,7 @@ from termwise.models.draw import Drawable
 from termwise.models.flat_codes import check_finite, flat, split_encoded, tensor_like, widened
 from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples
 from termwise.models.reachable_modules import modules_of
-from termwise.models.ready import SUPPORTED, parts_of
+from termwise.models.ready.table import parts_of, supported
 
 
 def adapt(
@@ -61,8 +61,9 @@ def adapt(
     whole = decode is None and isinstance(encode, nn.Module) and hasattr(encode, "encode")
     if whole or not callable(encode):
         raise Refused(
-            f"Expected a function encode(x), or one of {SUPPORTED}; got a {type(encode).__name__}. Pass two functions: "
-            "adapt(encode=model.encode, decode=model.decode, likelihood=...), where encode gives (mean, log_var)."
+            f"Expected a function encode(x), or one of {supported()}; got a {type(encode).__name__}. Pass two "
+            "functions: adapt(encode=model.encode, decode=model.decode, likelihood=...), where encode gives "
+            "(mean, log_var)."
         )
     return Adapted(encode, decode, likelihood, prior)
 

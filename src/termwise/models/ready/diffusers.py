@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from termwise.models.ready import Parts, like_parameters
+from termwise.models.ready.parts import Parts, like_parameters
 
 
 def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:

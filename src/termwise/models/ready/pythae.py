@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from termwise.errors import Refused
-from termwise.models.ready import Parts, like_parameters
+from termwise.models.ready.parts import Parts, like_parameters
 
 OF_RECONSTRUCTION_LOSS = {"mse": "normal:1", "bce": "bernoulli"}
 """The likelihood of which each of pythae's reconstruction losses is the negative log, but for a constant."""

@@ -20,7 +20,7 @@ from torch.distributions import Distribution
 from termwise.data.dataset import Dataset
 from termwise.data.load import load_data
 from termwise.errors import BadData, Refused
-from termwise.models.ready import Parts
+from termwise.models.ready.parts import Parts
 
 CATEGORICAL = ("batch", "labels", "extra_categorical_covs")
 
@@ -41,7 +41,7 @@ class Counts(Distribution):
         super().__init__(covariates.shape[:1], torch.Size([self.count + covariates.shape[1]]), validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Summed over genes, shape (B,); nats."""
+        """The log-probability of the counts, summed over genes, shape (B,); nats."""
         return self.genes.log_prob(value[..., : self.count]).sum(-1)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:

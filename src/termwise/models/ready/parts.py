@@ -1,0 +1,26 @@
+"""What `adapt` needs of a model, which each package's file makes of its own."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from torch import nn
+
+
+class Parts(NamedTuple):
+    """What `adapt` needs of a model: two functions, and of which law the decoder's tensor is a parameter."""
+
+    encode: Callable[..., Any]
+    decode: Callable[..., Any] | None
+    likelihood: str | None
+
+
+def like_parameters(network: nn.Module) -> dict[str, Any]:
+    """The type and device that a network's parameters have, as arguments of `Tensor.to`.
+
+    Example:
+        >>> import torch
+        >>> torch.zeros(2, dtype=torch.float64).to(**like_parameters(nn.Linear(1, 1))).dtype
+        torch.float32
+    """
+    first = next(network.parameters())
+    return {"dtype": first.dtype, "device": first.device}

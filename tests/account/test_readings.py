@@ -12,10 +12,11 @@ from termwise.account import READINGS, ReadingRow, glossary
 from termwise.account.account import Account
 from termwise.account.reading import reading_of, reading_without_error
 from termwise.errors import UnknownName
+from termwise.report.account_table import account_table
 from termwise.report.card import model_card
-from termwise.report.curves import charts
-from termwise.report.sections import account_table as page_table
-from termwise.report.tables import COLOURS, account_table
+from termwise.report.curves import run_charts
+from termwise.report.sections import account_section
+from termwise.report.term_colours import TERM_COLOURS
 from termwise.training.watchers import in_short
 from termwise.worlds import LinearGaussian
 
@@ -42,15 +43,17 @@ def test_a_reading_from_outside_is_shown_with_its_title_unit_colour_and_place(ou
     account = Account({reading.name: reading for reading in readings}).to_json()
     shown = plain(account_table(account))
     assert "what comes free" in shown and "nats^2" in shown and "free_nats" not in shown
-    yellow = Console(color_system="truecolor").get_style(f"bold {COLOURS['tc']}").render("what comes free")
+    yellow = (
+        Console(color_system="truecolor").get_style(f"bold {TERM_COLOURS['tc'].terminal}").render("what comes free")
+    )
     assert yellow.removesuffix("\x1b[0m") in shown
-    html = page_table(account)
+    html = account_section(account)
     assert "F<sub>0</sub>" in html and "what nobody pays for" in html and "--term-tc" in html and "nats^2" in html
     card = model_card(config={}, account=account)
     assert "what comes free" in card and "nats^2" in card
     assert in_short({ROW.name: 1.0}) == "free 1.00"
     line = {"epoch": 1, "step": 1, "split": "train", "terms": {ROW.name: 1.0, "mine": 2.0, "rate": 3.0}}
-    drawn = charts([line])["terms"]
+    drawn = run_charts([line])["terms"]
     assert [chart["name"] for chart in drawn] == ["rate", ROW.name, "mine"]
     assert (drawn[1]["title"], drawn[1]["unit"], drawn[1]["hue"]) == ("what comes free", "nats²", "tc")
 

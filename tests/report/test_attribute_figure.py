@@ -12,7 +12,7 @@ from termwise.data.examples import InMemory
 from termwise.errors import Refused
 from termwise.measuring.attributes import AttributeVectors
 from termwise.report.attribute_figure import EditedImages, attribute_sheet, edited_images
-from termwise.report.attributes import attribute_table
+from termwise.report.attribute_tables import attribute_table
 
 SIDE, GAP, APART, TOP = 56, 3, 10, 40
 

@@ -4,15 +4,17 @@ import pytest
 
 from helpers.played_games import CRITIC, account, avb
 from termwise.account.glossary import reading
-from termwise.report.game_charts import charts, claimed
+from termwise.report.game_charts import claimed, game_charts
 
 
 def curves(metrics, taken=None):
-    return {chart["title"]: {one["name"]: one for one in chart["curves"]} for chart in charts(metrics, taken or {})}
+    return {
+        chart["title"]: {one["name"]: one for one in chart["curves"]} for chart in game_charts(metrics, taken or {})
+    }
 
 
 def test_a_run_without_critics_has_no_game(metrics, account):
-    assert charts(metrics, account) == [] and charts([], {}) == []
+    assert game_charts(metrics, account) == [] and game_charts([], {}) == []
 
 
 def test_the_claimed_elbo_stands_beside_the_accounts_and_its_bounds():

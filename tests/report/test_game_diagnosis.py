@@ -3,17 +3,17 @@
 import pytest
 
 from helpers.played_games import CRITIC, account, avb
-from termwise.report.game_diagnosis import verdicts
+from termwise.report.game_diagnosis import diagnose_game
 
 STEADY = [3.0] * 12
 
 
 def said(metrics, taken=None):
-    return " ".join(verdicts(metrics, taken or {}))
+    return " ".join(diagnose_game(metrics, taken or {}))
 
 
 def test_nothing_is_said_where_no_critic_played(metrics, account):
-    assert verdicts(metrics, account) == [] and verdicts([], {}) == []
+    assert diagnose_game(metrics, account) == [] and diagnose_game([], {}) == []
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_nothing_is_said_where_no_critic_played(metrics, account):
     ],
 )
 def test_each_way_in_which_a_critic_does_is_told_from_the_others(accuracy, entropy, evidence, advice):
-    sentences = [s for s in verdicts(avb(STEADY, accuracy, entropy), {}) if CRITIC in s]
+    sentences = [s for s in diagnose_game(avb(STEADY, accuracy, entropy), {}) if CRITIC in s]
     assert any(evidence in sentence and advice in sentence for sentence in sentences)
     kinds = ("near 1/2", "near 1:", "swings", "tells nothing", "and steady", "without fail")
     found = [kind for kind in kinds if kind in " ".join(sentences)]
@@ -110,17 +110,17 @@ def vae_gan(accuracy: list[float], *, deceiving: str | None = "gan_loss", on_sam
 )
 @pytest.mark.parametrize("deceiving", ["gan_loss", "non_saturating_loss"])
 def test_a_discriminator_is_read_for_what_the_decoder_can_learn_from_it(accuracy, evidence, advice, deceiving):
-    (sentence,) = verdicts(vae_gan(accuracy, deceiving=deceiving), account(-5.0))
+    (sentence,) = diagnose_game(vae_gan(accuracy, deceiving=deceiving), account(-5.0))
     assert evidence in sentence and advice in sentence and "ratio" not in sentence
 
 
 def test_a_discriminator_that_is_sure_of_samples_alone_is_said_to_be():
-    (sentence,) = verdicts(vae_gan([0.7] * 12, on_samples=0.02), {})
+    (sentence,) = diagnose_game(vae_gan([0.7] * 12, on_samples=0.02), {})
     assert "its loss on samples is 0.02 nats" in sentence and "reconstructions = false" in sentence
-    (sentence,) = verdicts(vae_gan([0.7] * 12), {})
+    (sentence,) = diagnose_game(vae_gan([0.7] * 12), {})
     assert "steady" in sentence
 
 
 def test_a_discriminator_that_nobody_deceives_is_there_for_its_features():
-    (sentence,) = verdicts(vae_gan([0.99] * 12, deceiving=None), {})
+    (sentence,) = diagnose_game(vae_gan([0.99] * 12, deceiving=None), {})
     assert "0.99" in sentence and "for its features" in sentence

@@ -5,7 +5,9 @@ from xml.etree import ElementTree
 import pytest
 
 from termwise.errors import BadData
-from termwise.report.walk_diagram import standard_links, stops_in_order, walk_svg
+from termwise.report.walk_diagram import walk_svg
+from termwise.report.walk_layout import stops_in_order
+from termwise.report.walks import standard_links
 
 SVG = "{http://www.w3.org/2000/svg}"
 

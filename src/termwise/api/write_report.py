@@ -6,7 +6,7 @@ from termwise.account import Account
 from termwise.api.run import Run
 from termwise.report.page import page
 from termwise.report.pictures import pictures_of
-from termwise.report.walk_diagram import standard_links
+from termwise.report.walks import standard_links
 
 
 def write_report(run: Run) -> Path:

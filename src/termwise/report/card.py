@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from termwise.account import glossary
-from termwise.report import readings
+from termwise.report.account_json import AccountJson, ReadingJson, at, by_dimension, dimension_title, overall
 from termwise.report.rounding import MISSING, with_error
-from termwise.report.run_summary import facts, flattened
+from termwise.report.run_summary import flattened, run_summary
 
 
-def model_card(config: Mapping[str, Any], account: Mapping[str, Any]) -> str:
+def model_card(config: Mapping[str, Any], account: AccountJson) -> str:
     """The card, with YAML front matter, for a run's configuration and its account."""
-    known = facts(config)
-    tags = ["variational-autoencoder", "vae", "elbo", *([known.recipe] if known.recipe else [])]
+    summary = run_summary(config)
+    tags = ["variational-autoencoder", "vae", "elbo", *([summary.recipe] if summary.recipe else [])]
     parts = [
         f"---\nlibrary_name: termwise\ntags: {json.dumps(tags, ensure_ascii=False)}\n---",
-        f"# {_text(' '.join(p for p in (known.recipe, 'VAE', known.data and f'on {known.data}') if p))}",
-        _text(known.sentence()),
+        f"# {_text(' '.join(p for p in (summary.recipe, 'VAE', summary.data and f'on {summary.data}') if p))}",
+        _text(summary.sentence()),
         "## Data",
         _settings(config, "data") or "The configuration does not name the data.",
         "## Objective",
@@ -43,9 +43,9 @@ def model_card(config: Mapping[str, Any], account: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _readings(account: Mapping[str, Any]) -> str:
+def _readings(account: AccountJson) -> str:
     rows = []
-    for name, reading in readings.overall(account).items():
+    for name, reading in overall(account).items():
         entry = glossary.reading(name)
         rows.append(
             (
@@ -59,11 +59,11 @@ def _readings(account: Mapping[str, Any]) -> str:
     return _table(("reading", "value", "unit", "estimator", "bias"), rows) if rows else ""
 
 
-def _dimensions(account: Mapping[str, Any]) -> list[str]:
-    lists = readings.by_dimension(account)
+def _dimensions(account: AccountJson) -> list[str]:
+    lists = by_dimension(account)
     if not lists:
         return []
-    heads = ["dimension", *(glossary.reading(name).title.removesuffix(" by dimension") for name in lists)]
+    heads = ["dimension", *(dimension_title(name) for name in lists)]
     count = max(len(reading["value"]) for reading in lists.values())
     rows = [(f"z{j}", *(_one(reading, j) for reading in lists.values())) for j in range(count)]
     how = "; ".join(
@@ -73,9 +73,9 @@ def _dimensions(account: Mapping[str, Any]) -> list[str]:
     return ["### By dimension", _table(heads, rows), _text(how) + "."]
 
 
-def _one(reading: readings.Reading, j: int) -> str:
-    value = readings.at(reading, "value", j, math.nan)
-    return with_error(value, readings.at(reading, "stderr", j, 0.0)) if math.isfinite(value) else MISSING
+def _one(reading: ReadingJson, j: int) -> str:
+    value = at(reading, "value", j, math.nan)
+    return with_error(value, at(reading, "stderr", j, 0.0)) if math.isfinite(value) else MISSING
 
 
 def _settings(config: Mapping[str, Any], *names: str) -> str:

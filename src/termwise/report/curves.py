@@ -3,7 +3,7 @@
 A chart is plain data: {"name", "title", "unit", "hue", "curves": [{"name", "role", "x", "y", "band"}]}, where the
 role is "train", "held-out", "audit" or "setting" and the name a split's; band is a half-width around y, or None.
 Numbers that are not finite become None, which the script draws as a gap. What critics minimise, and what the
-autoencoder takes from them, is in `game.py`.
+autoencoder takes from them, is in `game_charts.py`.
 """
 
 import math
@@ -13,11 +13,16 @@ from typing import Any
 from termwise.account import glossary
 
 MOST_POINTS = 1200
+"""How many points a curve keeps about at most."""
+
 Chart = dict[str, Any]
-Line = Mapping[str, Any]
+"""One chart, as plain data that the page's script draws."""
+
+MetricsLine = Mapping[str, Any]
+"""One line of metrics.jsonl."""
 
 
-def charts(metrics: Sequence[Line]) -> dict[str, Any]:
+def run_charts(metrics: Sequence[MetricsLine]) -> dict[str, Any]:
     """All charts of a run: "x" (epoch or step), and "terms", "audit" and "settings", each a list of charts."""
     x = axis(metrics)
     splits, others = by_split(metrics), by_further_player(metrics)
@@ -25,11 +30,13 @@ def charts(metrics: Sequence[Line]) -> dict[str, Any]:
     leading = [line for lines in splits.values() for line in lines]
     audited = [line for line in metrics if line.get("split") == "audit"]
 
-    def drawn(name: str, read: Callable[[Line], Any], title: str = "", only: Iterable[str] = tuple(splits)) -> Chart:
+    def drawn(
+        name: str, read: Callable[[MetricsLine], Any], title: str = "", only: Iterable[str] = tuple(splits)
+    ) -> Chart:
         return chart(name, [curve(c, split_role(c), by_curve[c], x, read) for c in only], title)
 
-    measured = [name for name in names(leading, "terms") if not name.endswith(glossary.BY_CRITIC)]
-    terms = [drawn("loss", under("loss")), *(drawn(name, under("terms", name)) for name in measured)]
+    own = [name for name in names(leading, "terms") if not name.endswith(glossary.BY_CRITIC)]
+    terms = [drawn("loss", under("loss")), *(drawn(name, under("terms", name)) for name in own)]
     settings = [drawn("learning_rate", under("learning_rate"))]
     settings += [drawn("learning_rate", under("learning_rate"), f"learning rate of the {p}", [p]) for p in others]
     runs = [line for lines in by_curve.values() for line in lines]
@@ -46,27 +53,27 @@ def charts(metrics: Sequence[Line]) -> dict[str, Any]:
     }
 
 
-def by_split(metrics: Sequence[Line]) -> dict[str, list[Line]]:
+def by_split(metrics: Sequence[MetricsLine]) -> dict[str, list[MetricsLine]]:
     """The lines of the first player, whose objective is looked at on held-out data too, audits apart."""
     first = _first_player(metrics)
-    found: dict[str, list[Line]] = {}
+    lines: dict[str, list[MetricsLine]] = {}
     for line in metrics:
         if line.get("split") != "audit" and line.get("player", first) == first:
-            found.setdefault(str(line.get("split", "train")), []).append(line)
-    return found
+            lines.setdefault(str(line.get("split", "train")), []).append(line)
+    return lines
 
 
-def by_further_player(metrics: Sequence[Line]) -> dict[str, list[Line]]:
+def by_further_player(metrics: Sequence[MetricsLine]) -> dict[str, list[MetricsLine]]:
     """The lines of the players after the first, such as critics."""
     first = _first_player(metrics)
-    found: dict[str, list[Line]] = {}
+    lines: dict[str, list[MetricsLine]] = {}
     for line in metrics:
         if line.get("player", first) != first:
-            found.setdefault(line["player"], []).append(line)
-    return found
+            lines.setdefault(line["player"], []).append(line)
+    return lines
 
 
-def _first_player(metrics: Sequence[Line]) -> str | None:
+def _first_player(metrics: Sequence[MetricsLine]) -> str | None:
     return next((line["player"] for line in metrics if "player" in line), None)
 
 
@@ -83,7 +90,7 @@ def finite(value: object) -> float | None:
     return float(f"{value:.7g}")
 
 
-def _audit(name: str, lines: Sequence[Line], x: str) -> Chart:
+def _audit(name: str, lines: Sequence[MetricsLine], x: str) -> Chart:
     differences = curve("training − Full", "audit", lines, x, under("terms", name, "difference"))
     errors = curve("", "audit", lines, x, under("terms", name, "stderr"), keep=differences["x"])
     differences["band"] = [None if s is None else 2 * s for s in errors["y"]]
@@ -106,20 +113,20 @@ def chart(name: str, curves: Iterable[dict[str, Any]], title: str = "") -> Chart
 def curve(
     name: str,
     role: str,
-    lines: Sequence[Line],
+    lines: Sequence[MetricsLine],
     x: str,
-    read: Callable[[Line], Any],
+    read: Callable[[MetricsLine], Any],
     keep: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """One curve; `keep` fixes its points, else lines without the quantity are left out and long runs thinned."""
     points = [(finite(line.get(x)), read(line)) for line in lines]
-    held = [(at, finite(value)) for at, value in points if at is not None and value is not None]
+    kept = [(at, finite(value)) for at, value in points if at is not None and value is not None]
     if keep is None:
-        held = _thinned(held)
+        kept = _thinned(kept)
     else:
-        known = dict(held)
-        held = [(at, known.get(at)) for at in keep]
-    return {"name": name, "role": role, "x": [at for at, _ in held], "y": [y for _, y in held], "band": None}
+        at_hand = dict(kept)
+        kept = [(at, at_hand.get(at)) for at in keep]
+    return {"name": name, "role": role, "x": [at for at, _ in kept], "y": [y for _, y in kept], "band": None}
 
 
 def _thinned(points: list[tuple[float, float | None]]) -> list[tuple[float, float | None]]:
@@ -136,25 +143,25 @@ def _thinned(points: list[tuple[float, float | None]]) -> list[tuple[float, floa
     return [points[i] for i in sorted(kept)]
 
 
-def axis(metrics: Sequence[Line]) -> str:
-    """Epochs, unless a split has several lines in one."""
-    seen = [(line.get("split"), line.get("player"), line.get("epoch")) for line in metrics]
-    return "epoch" if len(set(seen)) == len(seen) and all("epoch" in line for line in metrics) else "step"
+def axis(metrics: Sequence[MetricsLine]) -> str:
+    """What charts are drawn over: "epoch", or "step" where a split has several lines in one epoch."""
+    places = [(line.get("split"), line.get("player"), line.get("epoch")) for line in metrics]
+    return "epoch" if len(set(places)) == len(places) and all("epoch" in line for line in metrics) else "step"
 
 
-def names(lines: Sequence[Line], key: str) -> list[str]:
+def names(lines: Sequence[MetricsLine], key: str) -> list[str]:
     """Every name under the key, those of the glossary first and in its order."""
     return glossary.in_order(name for line in lines for name in line.get(key) or {})
 
 
-def under(*keys: str) -> Callable[[Line], Any]:
+def under(*keys: str) -> Callable[[MetricsLine], Any]:
     """A reader of what lies under the keys, one inside the other; None where a line has no such thing."""
 
-    def read(line: Line) -> Any:
-        found: Any = line
+    def read(line: MetricsLine) -> Any:
+        value: Any = line
         for key in keys:
-            found = found.get(key) if isinstance(found, Mapping) else None
-        return found
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return value
 
     return read
 

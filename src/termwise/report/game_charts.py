@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from termwise.account import glossary
+from termwise.report.account_json import AccountJson, ReadingJson
 from termwise.report.curves import (
     Chart,
-    Line,
+    MetricsLine,
     axis,
     by_further_player,
     by_split,
@@ -23,37 +24,38 @@ from termwise.report.curves import (
     split_role,
     under,
 )
-from termwise.report.readings import Account, Reading
+from termwise.report.walks import WALKS
 from termwise.terms.decomposition import LINK_NAMES
 
-WALKS = (
-    ("rate",),
-    ("reference_kl", "reference_to_prior"),
-    ("index_code_mi", "marginal_kl"),
-    ("index_code_mi", "total_correlation", "dimension_wise_kl"),
-)
 LINKS = tuple(dict.fromkeys(link for walk in WALKS for link in walk))
+"""The links of all walks, by name."""
+
 LAWS = {f"critic of {link}".replace("_", " "): laws for laws, link in LINK_NAMES.items()}
+"""The two laws that each critic tells apart, by the name of its player."""
+
 LOGITS = ("left_logit", "right_logit")
-Splits = Mapping[str, Sequence[Line]]
+"""The readings of a critic's mean logit on either law."""
+
+Splits = Mapping[str, Sequence[MetricsLine]]
+"""The first player's lines, by split."""
 
 
-def charts(metrics: Sequence[Line], account: Account) -> list[Chart]:
+def game_charts(metrics: Sequence[MetricsLine], account: AccountJson) -> list[Chart]:
     """The charts of a game, in the order in which they are read; none where there are no further players."""
     x, splits, others = axis(metrics), by_split(metrics), by_further_player(metrics)
     if not others:
         return []
     learnt = names([line for lines in others.values() for line in lines], "terms")
     plug_ins = [name for name in names(_all(splits), "terms") if name.endswith(glossary.BY_CRITIC)]
-    found = [_bound(splits, x, account), *(_plug_in(name, splits, x) for name in plug_ins)]
+    drawn = [_bound(splits, x, account), *(_plug_in(name, splits, x) for name in plug_ins)]
     for name in (name for name in learnt if name not in LOGITS):
         curves = [curve(player, "critic", lines, x, under("terms", name)) for player, lines in others.items()]
-        found.append(chart(name, curves))
+        drawn.append(chart(name, curves))
     for player, lines in others.items():
         laws = zip(LOGITS, LAWS.get(player, ("left law", "right law")), strict=True)
         curves = [curve(f"on {law}", "critic", lines, x, under("terms", name)) for name, law in laws]
-        found.append(chart("left_logit", curves, f"mean logit of the {player}"))
-    return [one for one in found if one["curves"]]
+        drawn.append(chart("left_logit", curves, f"mean logit of the {player}"))
+    return [one for one in drawn if one["curves"]]
 
 
 def by_critic(link: str) -> str:
@@ -81,17 +83,17 @@ def objective(splits: Splits) -> list[str]:
     return names(splits.get("train", []), "weights")
 
 
-def limits(reading: Reading) -> tuple[float, float]:
+def limits(reading: ReadingJson) -> tuple[float, float]:
     """Where a reading's truth lies: its bounds, else two standard errors about it."""
     value, error = float(reading["value"]), 2 * float(reading.get("stderr") or 0.0)
     lower, upper = reading.get("lower"), reading.get("upper")
     return value - error if lower is None else float(lower), value + error if upper is None else float(upper)
 
 
-def _bound(splits: Splits, x: str, account: Account) -> Chart:
+def _bound(splits: Splits, x: str, account: AccountJson) -> Chart:
     weighed, reading = objective(splits), account.get("readings", {}).get("elbo", {})
 
-    def claim(line: Line) -> float | None:
+    def claim(line: MetricsLine) -> float | None:
         return claimed(line.get("terms") or {}, weighed)
 
     claims = [curve(f"{split}, claimed", split_role(split), lines, x, claim) for split, lines in splits.items()]
@@ -113,5 +115,5 @@ def _plug_in(name: str, splits: Splits, x: str) -> Chart:
     return chart(name, curves)
 
 
-def _all(splits: Splits) -> list[Line]:
+def _all(splits: Splits) -> list[MetricsLine]:
     return [line for lines in splits.values() for line in lines]

@@ -7,15 +7,14 @@ What the game claims is held against what is rigorous: the account's own terms, 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from termwise.account import glossary
-from termwise.report.curves import Line, by_further_player, by_split, finite, under
+from termwise.report.account_json import AccountJson, ReadingJson
+from termwise.report.curves import MetricsLine, by_further_player, by_split, finite, under
 from termwise.report.game_charts import LINKS, Splits, by_critic, claimed, limits, objective
-from termwise.report.readings import Account
 from termwise.report.rounding import with_error
 from termwise.terms.adversarial.critic_loss import separation
 
@@ -46,22 +45,23 @@ DECEIVING = ("gan_loss", "non_saturating_loss")
 """What a decoder plays against a discriminator by."""
 
 
-def verdicts(metrics: Sequence[Line], account: Account) -> list[str]:
-    """The sentences; none where no critic played."""
+def diagnose_game(metrics: Sequence[MetricsLine], account: AccountJson) -> list[str]:
+    """The sentences on a game, critic by critic, and on what it claims; none where no critic played."""
     splits, others = by_split(metrics), by_further_player(metrics)
     critics = {player: lines for player, lines in others.items() if _series(lines, "accuracy")}
     judges = {player: critics.pop(player) for player in list(critics) if _series(others[player], "gan_loss")}
     deceived = any(_weighs(line, DECEIVING) for player in others.keys() - judges for line in others[player])
-    found = [sentence for player, lines in critics.items() for sentence in _critic(player, lines)]
-    found += [sentence for player, lines in judges.items() for sentence in _discriminator(player, lines, deceived)]
+    sentences = [sentence for player, lines in critics.items() for sentence in _critic(player, lines)]
+    sentences += [sentence for player, lines in judges.items() for sentence in _discriminator(player, lines, deceived)]
     if critics:
-        found += _swinging_bound(splits)
+        sentences += _swinging_bound(splits)
     if critics and not any(map(_astray, critics.values())):
-        found += _claims(splits, account)
-    return found
+        sentences += _claims(splits, account)
+    return sentences
 
 
-def _critic(player: str, lines: Sequence[Line]) -> Iterator[str]:
+def _critic(player: str, lines: Sequence[MetricsLine]) -> Iterator[str]:
+    """What a critic's accuracy and cross-entropy say of its reading, and what to do."""
     accuracy, entropy = _series(lines, "accuracy"), _series(lines, "cross_entropy")
     level, swing = float(np.mean(_last_third(accuracy))), _swing(accuracy)
     who = f"The {player}"
@@ -98,7 +98,7 @@ def _critic(player: str, lines: Sequence[Line]) -> Iterator[str]:
         yield f"{who}'s accuracy is {level:.2f}, and steady: its laws differ and overlap, as a ratio needs."
 
 
-def _discriminator(player: str, lines: Sequence[Line], deceived: bool) -> Iterator[str]:
+def _discriminator(player: str, lines: Sequence[MetricsLine], deceived: bool) -> Iterator[str]:
     """What a discriminator's accuracy says; and what of it the decoder feels, where it tries to deceive it."""
     accuracy, who = _series(lines, "accuracy"), f"The {player}"
     level, swing = float(np.mean(_last_third(accuracy))), _swing(accuracy)
@@ -132,22 +132,22 @@ def _discriminator(player: str, lines: Sequence[Line], deceived: bool) -> Iterat
         yield f"{who}'s accuracy is {level:.2f}, and steady: it sees a difference, from which the decoder can learn."
 
 
-def _losses_on_made(lines: Sequence[Line]) -> dict[str, float]:
+def _losses_on_made(lines: Sequence[MetricsLine]) -> dict[str, float]:
     series = {name: _series(lines, name) for name in ("loss_on_reconstruction", "loss_on_generated")}
-    return {name: float(np.mean(_last_third(found))) for name, found in series.items() if found}
+    return {name: float(np.mean(_last_third(values))) for name, values in series.items() if values}
 
 
-def _weighs(line: Line, names: Sequence[str]) -> bool:
+def _weighs(line: MetricsLine, names: Sequence[str]) -> bool:
     return any((line.get("weights") or {}).get(name) for name in names)
 
 
-def _astray(lines: Sequence[Line]) -> bool:
+def _astray(lines: Sequence[MetricsLine]) -> bool:
     entropy = _series(lines, "cross_entropy")
     return bool(entropy) and float(np.mean(_last_third(entropy))) > LAGS
 
 
 def _swinging_bound(splits: Splits) -> Iterator[str]:
-    split = _looked_at(splits)
+    split = _held_out(splits)
     bounds = _series(splits[split], "elbo") or [value for value in _claimed_elbos(splits) if value is not None]
     if (swing := _swing(bounds)) > SWINGS["bound"]:
         yield (
@@ -156,8 +156,8 @@ def _swinging_bound(splits: Splits) -> Iterator[str]:
         )
 
 
-def _claims(splits: Splits, account: Account) -> Iterator[str]:
-    split, weighed = _looked_at(splits), objective(splits)
+def _claims(splits: Splits, account: AccountJson) -> Iterator[str]:
+    split, weighed = _held_out(splits), objective(splits)
     taken = {"elbo": _claimed_elbos(splits)[-1]}
     if taken["elbo"] is None:  # else it says all that its links would
         last = splits[split][-1].get("terms") or {}
@@ -165,37 +165,37 @@ def _claims(splits: Splits, account: Account) -> Iterator[str]:
     for name, claim in taken.items():
         reading = account.get("readings", {}).get(name, {})
         if claim is not None and finite(reading.get("value")) is not None:
-            yield _held_against(name, claim, split, reading)
+            yield _compared(name, claim, split, reading)
 
 
-def _looked_at(splits: Splits) -> str:
+def _held_out(splits: Splits) -> str:
     """The held-out split, where there is one."""
     return next((name for name in splits if name != "train"), "train")
 
 
 def _claimed_elbos(splits: Splits) -> list[float | None]:
     weighed = objective(splits)
-    return [claimed(line.get("terms") or {}, weighed) for line in splits[_looked_at(splits)]]
+    return [claimed(line.get("terms") or {}, weighed) for line in splits[_held_out(splits)]]
 
 
-def _held_against(name: str, claim: float, split: str, reading: Mapping[str, Any]) -> str:
+def _compared(name: str, claim: float, split: str, reading: ReadingJson) -> str:
     """A claim beside the account's reading of the same."""
     low, high = limits(reading)
     sides = (("at least", reading.get("lower")), ("at most", reading.get("upper")))
     ends = [f"{side} {end:.2f}" for side, end in sides if end is not None]
     account = ", ".join([with_error(reading["value"], reading.get("stderr")), *ends])
     title = glossary.reading(name).title
-    said = (
+    ends_at = (
         f"By its critic the game ends at {claim:.2f} nats of {title} on {split}; without one the account has {account}."
     )
     if low - OFF <= claim <= high + OFF:
-        return f"{said} The claim holds."
+        return f"{ends_at} The claim holds."
     if claim > high if name == "elbo" else claim < low:  # a high ELBO flatters, and a low divergence
-        return f"{said} The claim flatters: the critic misses what the account sees. Report the account's. {ABLER}."
-    return f"{said} The critic makes out more than there is; the account's is the one to report."
+        return f"{ends_at} The claim flatters: the critic misses what the account sees. Report the account's. {ABLER}."
+    return f"{ends_at} The critic makes out more than there is; the account's is the one to report."
 
 
-def _series(lines: Sequence[Line], name: str) -> list[float]:
+def _series(lines: Sequence[MetricsLine], name: str) -> list[float]:
     values = [finite(under("terms", name)(line)) for line in lines]
     return [value for value in values if value is not None]
 

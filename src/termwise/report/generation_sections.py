@@ -1,40 +1,39 @@
-"""What a run makes, judged: sections of the page that are there once `quality` or `attributes` has been asked for."""
+"""How what a run generates was judged: sections of the page, once `quality` or `attributes` has been asked for."""
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from typing import Any
 
 from termwise.account import glossary
-from termwise.report import attributes as edited, quality as judged
+from termwise.report.account_json import AccountJson
+from termwise.report.attribute_tables import attribute_note, attribute_rows, edit_title, model_rows
 from termwise.report.markup import hue, quiet, section, typeset
+from termwise.report.quality_tables import quality_note, quality_rows
 
-Account = Mapping[str, Any]
 
-
-def quality(accounts: Sequence[Account]) -> str:
+def quality_section(accounts: Sequence[AccountJson]) -> str:
     """How good samples and reconstructions are, a table each; "" where none was judged."""
     parts = []
     for account in accounts:
         rows = "".join(
             f'<tr {hue(row.name)}><th scope="row"><span class="name">{escape(row.title)}</span>'
             f'<span class="meaning">{escape(glossary.reading(row.name).meaning)}</span></th>'
-            f'<td class="number" data-label="made"><strong>{typeset(row.made)}</strong></td>'
+            f'<td class="number" data-label="made"><strong>{typeset(row.model)}</strong></td>'
             f'<td class="number" data-label="real">{typeset(row.real)}</td>'
             f'<td data-label="unit">{escape(row.unit)}</td><td data-label="bias">{escape(row.bias)}</td></tr>'
-            for row in judged.rows(account)
+            for row in quality_rows(account)
         )
         heads = "".join(f'<th scope="col">{title}</th>' for title in ("reading", "made", "real", "unit", "bias"))
         parts.append(
             f"<h3>{escape(str(account['data'].get('made', 'samples')).capitalize())}</h3>"
             f'<table class="account"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
-            + quiet(judged.note(account))
+            + quiet(quality_note(account))
             + _diagnosis(account)
         )
     return section("quality", "Quality of what is made", "".join(parts)) if parts else ""
 
 
-def attributes(account: Account | None, figures: Mapping[str, bytes]) -> str:
+def attributes_section(account: AccountJson | None, figures: Mapping[str, bytes]) -> str:
     """How edits by attribute vectors were judged, and how they look; "" where none was made.
 
     Args:
@@ -43,10 +42,10 @@ def attributes(account: Account | None, figures: Mapping[str, bytes]) -> str:
     """
     if account is None:
         return ""
-    parts = [f"<p>{escape(edited.note(account))}</p>"]
+    parts = [f"<p>{escape(attribute_note(account))}</p>"]
     for method in account["data"]["methods"]:
-        parts.append(f"<h3>{escape(edited.edit_title(account, method).capitalize())}</h3>")
-        parts.append(_table(edited.by_attribute(account, method)))
+        parts.append(f"<h3>{escape(edit_title(account, method).capitalize())}</h3>")
+        parts.append(_table(attribute_rows(account, method)))
         if method in figures:
             source = base64.b64encode(figures[method]).decode("ascii")
             label = f"images edited in every attribute, by {escape(method)}"
@@ -54,7 +53,7 @@ def attributes(account: Account | None, figures: Mapping[str, bytes]) -> str:
                 '<div class="figure-scroll figure" tabindex="0" role="group" aria-label="Edits">'
                 f'<img src="data:image/png;base64,{source}" alt="{label}"></div>'
             )
-    parts += ["<h3>For the model as a whole</h3>", _table(edited.overall(account)), _diagnosis(account)]
+    parts += ["<h3>For the model as a whole</h3>", _table(model_rows(account)), _diagnosis(account)]
     return section("attributes", "Edits by attribute", "".join(parts))
 
 
@@ -73,6 +72,6 @@ def _table(rows: Iterator[list[str]]) -> str:
     return f'<div class="table-scroll" tabindex="0"><table class="plain">{table}</table></div>'
 
 
-def _diagnosis(account: Account) -> str:
+def _diagnosis(account: AccountJson) -> str:
     sentences = "".join(f"<li>{escape(str(one))}</li>" for one in account.get("diagnosis") or [])
     return f'<ul class="diagnosis">{sentences}</ul>' if sentences else ""

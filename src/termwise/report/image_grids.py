@@ -6,10 +6,14 @@ import io
 import numpy as np
 from PIL import Image
 
-LINE_WIDTH, LINE_HEIGHT, MOST_POINTS = 96.0, 52.0, 256
+LINE_WIDTH, LINE_HEIGHT = 96.0, 52.0
+"""The size of the drawing of a vector, in pixels."""
+
+MOST_COORDINATES = 256
+"""How many points a line has at most; each is the mean of neighbouring coordinates where there are more."""
 
 
-def sheet(images: np.ndarray, columns: int) -> str:
+def image_sheet(images: np.ndarray, columns: int) -> str:
     """The images in rows of `columns`, as the data URI of a PNG whose gaps are transparent.
 
     Args:
@@ -36,7 +40,7 @@ def sheet_gap(height: int) -> int:
     return max(1, round(height / 14))
 
 
-def lines(curves: np.ndarray, classes: list[str], low: float, high: float) -> str:
+def line_drawing(curves: np.ndarray, classes: list[str], low: float, high: float) -> str:
     """Vectors over one another as lines in one small SVG, the first at the bottom.
 
     Args:
@@ -57,4 +61,4 @@ def lines(curves: np.ndarray, classes: list[str], low: float, high: float) -> st
 
 
 def _parts(curve: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(curve, min(len(curve), MOST_POINTS))
+    return np.array_split(curve, min(len(curve), MOST_COORDINATES))

@@ -8,23 +8,28 @@ from string import Template
 from types import MappingProxyType
 from typing import Any
 
-from termwise.report import curves, galleries, game_charts, generation_sections, sections
-from termwise.report.game_diagnosis import verdicts
+from termwise.report import galleries, generation_sections, sections
+from termwise.report.account_json import AccountJson
+from termwise.report.curves import MetricsLine, constant, run_charts
+from termwise.report.dimension_bars import dimensions_section
+from termwise.report.game_charts import game_charts
+from termwise.report.game_diagnosis import diagnose_game
 from termwise.report.pictures import Pictures
-from termwise.report.run_summary import facts
-from termwise.report.walk_diagram import standard_links
+from termwise.report.run_summary import run_summary
+from termwise.report.term_colours import css_variables
+from termwise.report.walks import standard_links
 
 
 def page(
     *,
     title: str,
     config: Mapping[str, Any],
-    metrics: Sequence[Mapping[str, Any]],
-    account: Mapping[str, Any],
+    metrics: Sequence[MetricsLine],
+    account: AccountJson,
     links: Sequence[Mapping[str, Any]],
     pictures: Pictures,
-    quality: Sequence[Mapping[str, Any]] = (),
-    attributes: Mapping[str, Any] | None = None,
+    quality: Sequence[AccountJson] = (),
+    attributes: AccountJson | None = None,
     figures: Mapping[str, bytes] = MappingProxyType({}),
 ) -> str:
     """The page as text.
@@ -44,40 +49,47 @@ def page(
     Raises:
         BadData: The links go round in a circle.
     """
-    spec = curves.charts(metrics) | {"game": game_charts.charts(metrics, account)}
-    spec["still"] = [c for c in spec["settings"] if curves.constant(c) is not None]
-    spec["settings"] = [c for c in spec["settings"] if curves.constant(c) is None]
-    judged = {
-        "Quality": generation_sections.quality(quality),
-        "Attributes": generation_sections.attributes(attributes, figures),
+    spec = run_charts(metrics) | {"game": game_charts(metrics, account)}
+    spec["still"] = [c for c in spec["settings"] if constant(c) is not None]
+    spec["settings"] = [c for c in spec["settings"] if constant(c) is None]
+    optional = {
+        "Quality": generation_sections.quality_section(quality),
+        "Attributes": generation_sections.attributes_section(attributes, figures),
     }
     return Template(_resource("page.html")).substitute(
         title=escape(title),
-        style=_resource("page.css"),
+        style=_style(),
         script=_resource("page.js"),
-        headline=sections.headline(title, facts(config), account),
-        walk=sections.walk(_with_whole(links, account)),
-        account=sections.account_table(account),
-        diagnosis=sections.diagnosis(account),
-        dimensions=sections.dimensions(account),
-        curves=sections.game(spec, verdicts(metrics, account)) + sections.curves(spec),
-        reconstructions=galleries.reconstructions(pictures),
-        samples=galleries.samples(pictures),
-        made="".join(f"{part}\n" for part in judged.values() if part),
-        made_links="".join(f'<a href="#{name.lower()}">{name}</a>\n' for name, part in judged.items() if part),
-        traversals=galleries.traversals(pictures, account),
-        configuration=sections.configuration(config),
+        headline=sections.headline_section(title, run_summary(config), account),
+        walk=sections.walk_section(_with_whole(links, account)),
+        account=sections.account_section(account),
+        diagnosis=sections.diagnosis_section(account),
+        dimensions=dimensions_section(account),
+        curves=sections.game_section(spec, diagnose_game(metrics, account)) + sections.curves_section(spec),
+        reconstructions=galleries.reconstruction_gallery(pictures),
+        samples=galleries.sample_gallery(pictures),
+        made="".join(f"{part}\n" for part in optional.values() if part),
+        made_links="".join(f'<a href="#{name.lower()}">{name}</a>\n' for name, part in optional.items() if part),
+        traversals=galleries.traversal_gallery(pictures, account),
+        configuration=sections.configuration_section(config),
         data=_json({k: spec[k] for k in ("x", "game", "terms", "audit", "settings")}),
     )
 
 
-def _with_whole(links: Sequence[Mapping[str, Any]], account: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _with_whole(links: Sequence[Mapping[str, Any]], account: AccountJson) -> list[Mapping[str, Any]]:
     """The links, and where they lack them, the rate and the distortion of the account."""
     standard = standard_links(account)
     if not links:
         return list(standard)
     named = {link["name"] for link in links}
     return [*links, *(s for s in standard if s["name"] in {"rate", "distortion"} - named)]
+
+
+def _style() -> str:
+    """The page's CSS, with the colours of the terms as variables in light and in dark."""
+    colours = {"light": css_variables("light", indent="  "), "dark": css_variables("dark", indent="    ")}
+    names = {f"term_colours_{theme}": lines for theme, lines in colours.items()}
+    return Template(_resource("page.css")).substitute(names)
 
 
 def _json(value: object) -> str:

@@ -50,8 +50,8 @@ class Pictures:
         for name, shape in shapes.items():
             _check(name, shape)
         if len(set(shapes.values())) > 1:
-            told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-            raise BadData(f"Pictures need examples of one shape throughout; got {told}. Reshape them to agree.")
+            listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+            raise BadData(f"Pictures need examples of one shape throughout; got {listed}. Reshape them to agree.")
         if (self.originals is None) != (self.reconstructions is None) or (
             self.originals is not None
             and self.reconstructions is not None

@@ -12,11 +12,12 @@ KEYS = {
     "epochs": ("training.epochs",),
     "seed": ("training.seed",),
 }
+"""Where a configuration says each, by dotted path; the first that is there counts."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """The facts that a headline names, each None where the configuration does not say."""
+class RunSummary:
+    """What a headline names of a run, each None where the configuration does not say."""
 
     data: str | None
     recipe: str | None
@@ -25,7 +26,7 @@ class Facts:
     seed: str | None
 
     def sentence(self) -> str:
-        """One sentence for what was trained on what, naming only what is known."""
+        """One sentence for what was trained on what, naming only what the configuration says."""
         code = f" with {self.latent} latent dimensions" if self.latent else ""
         data = f" on {self.data}" if self.data else ""
         recipe = f" by the recipe {self.recipe}" if self.recipe else ""
@@ -35,16 +36,16 @@ class Facts:
         return f"A variational autoencoder{code}{trained}{seed}."
 
 
-def facts(config: Mapping[str, Any]) -> Facts:
-    """Read the facts out of a run's configuration; a path is shortened to its last part."""
+def run_summary(config: Mapping[str, Any]) -> RunSummary:
+    """What a run's configuration says for its headline; a path is shortened to its last part."""
     flat = dict(flattened(config))
-    found = {}
-    for fact, keys in KEYS.items():
+    values = {}
+    for name, keys in KEYS.items():
         value = next((flat[key] for key in keys if flat.get(key) not in (None, "")), None)
-        found[fact] = None if value is None else str(value)
-    if found["data"] is not None:
-        found["data"] = PurePath(found["data"]).name or found["data"]
-    return Facts(**found)
+        values[name] = None if value is None else str(value)
+    if values["data"] is not None:
+        values["data"] = PurePath(values["data"]).name or values["data"]
+    return RunSummary(**values)
 
 
 def flattened(value: object, path: str = "") -> Iterator[tuple[str, Any]]:

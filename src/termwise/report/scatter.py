@@ -9,11 +9,13 @@ from termwise.report.markup import typeset
 from termwise.verify import Check, Scatter
 
 SIDE = 360
-"""Of the square that holds the points."""
+"""The side of the square that holds the points, in pixels."""
 
 LEFT, TOP, BELOW, RIGHT = 64, 46, 58, 18
+"""The margins about it, in pixels."""
+
 TICKS = 5
-"""About how many on each axis."""
+"""About how many ticks there are on each axis."""
 
 
 def write_scatters(checks: Iterable[Check], folder: Path) -> list[Path]:
@@ -46,10 +48,10 @@ def scatter_svg(points: Scatter, title: str) -> str:
     ]
     axes = []
     for tick in ticks:
-        x, y, said = across(tick), up(tick), typeset(f"{tick:g}")
+        x, y, label = across(tick), up(tick), typeset(f"{tick:g}")
         axes.append(f'<path d="M{x:.1f} {TOP + SIDE}v5M{LEFT} {y:.1f}h-5" stroke="#555"/>')
-        axes.append(f'<text x="{x:.1f}" y="{TOP + SIDE + 19}" text-anchor="middle">{said}</text>')
-        axes.append(f'<text x="{LEFT - 9}" y="{y + 4:.1f}" text-anchor="end">{said}</text>')
+        axes.append(f'<text x="{x:.1f}" y="{TOP + SIDE + 19}" text-anchor="middle">{label}</text>')
+        axes.append(f'<text x="{LEFT - 9}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
     width, height, middle = LEFT + SIDE + RIGHT, TOP + SIDE + BELOW, TOP + SIDE / 2
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '

@@ -1,45 +1,52 @@
 """The sections of the page, each a function from plain data to HTML; every text that is not ours is escaped."""
 
-import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from termwise.account import glossary
-from termwise.report import readings
+from termwise.report.account_json import (
+    AccountJson,
+    ReadingJson,
+    bounds,
+    by_dimension,
+    dimensions_by_cost,
+    interval,
+    overall,
+)
 from termwise.report.curves import constant
 from termwise.report.markup import hue, quiet, symbol_html, typeset
-from termwise.report.readings import Account, Reading
 from termwise.report.rounding import MISSING, rounded, with_error
-from termwise.report.run_summary import Facts, flattened
-from termwise.report.walk_diagram import BESIDE, walk_svg
+from termwise.report.run_summary import RunSummary, flattened
+from termwise.report.walk_diagram import walk_svg
+from termwise.report.walks import BESIDE
 
 HEADLINES = ("elbo", "distortion", "rate", "index_code_mi", "total_correlation", "dimension_wise_kl", "active_units")
-MOST_DIMENSIONS = 32
+"""The readings that a reader looks for first, in the order of their tiles."""
 
 
-def headline(title: str, facts: Facts, account: Account) -> str:
+def headline_section(title: str, summary: RunSummary, account: AccountJson) -> str:
     """What was trained on what, and the numbers that a reader looks for first."""
-    taken = readings.overall(account)
+    scalars = overall(account)
     tiles = []
-    for name in (n for n in HEADLINES if n in taken):
-        value, error = rounded(taken[name].get("value"), taken[name].get("stderr"))
-        unit = str(taken[name].get("unit") or "")
-        if name == "active_units" and readings.by_dimension(account):
-            unit = f"of {len(readings.dimensions_by_cost(account))}"
+    for name in (n for n in HEADLINES if n in scalars):
+        value, error = rounded(scalars[name].get("value"), scalars[name].get("stderr"))
+        unit = str(scalars[name].get("unit") or "")
+        if name == "active_units" and by_dimension(account):
+            unit = f"of {len(dimensions_by_cost(account))}"
         detail = " ".join(part for part in (error and f"± {error}", unit) if part)
         tiles.append(
             f'<div class="tile" {hue(name)}><dt>{escape(glossary.reading(name).title)}</dt>'
             f"<dd><strong>{typeset(value)}</strong> <span>{typeset(detail)}</span></dd></div>"
         )
     numbers = f'<dl class="tiles">{"".join(tiles)}</dl>' if tiles else quiet("No readings were taken.")
-    measured = max((int(r.get("n") or 0) for r in taken.values()), default=0)
-    on = f" Measured on {measured:,} examples." if measured else ""
-    return f"<h1>{escape(title)}</h1><p class=deck>{escape(facts.sentence())}{on}</p>{numbers}"
+    examples = max((int(r.get("n") or 0) for r in scalars.values()), default=0)
+    on = f" Measured on {examples:,} examples." if examples else ""
+    return f"<h1>{escape(title)}</h1><p class=deck>{escape(summary.sentence())}{on}</p>{numbers}"
 
 
-def walk(links: Sequence[Mapping[str, Any]]) -> str:
-    """The walk, drawn."""
+def walk_section(links: Sequence[Mapping[str, Any]]) -> str:
+    """The walk from the posterior to the prior, drawn, with how to read the drawing."""
     if not links:
         return quiet("No link of the walk was measured.")
     aside = " What is compared in the space of x stands beside, not to scale." if BESIDE & _ends(links) else ""
@@ -50,7 +57,7 @@ def walk(links: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def account_table(account: Account) -> str:
+def account_section(account: AccountJson) -> str:
     """Every reading with its standard error, interval, bounds, estimator and bias."""
     rows = []
     for name, reading in account.get("readings", {}).items():
@@ -60,9 +67,9 @@ def account_table(account: Account) -> str:
         rows.append(
             f'<tr {hue(name)}><th scope="row"><span class="name">{escape(entry.title)}</span>{what}{meaning}</th>'
             f'<td class="number" data-label="value">{_value(reading)}</td>'
-            f'<td class="number" data-label="95% interval">{typeset(readings.interval(reading))}</td>'
+            f'<td class="number" data-label="95% interval">{typeset(interval(reading))}</td>'
             f'<td data-label="estimator">{escape(str(reading.get("estimator") or MISSING))}</td>'
-            f'<td data-label="bias">{escape(str(reading.get("bias") or MISSING))}{_bounds(reading)}</td></tr>'
+            f'<td data-label="bias">{escape(str(reading.get("bias") or MISSING))}{_bound_span(reading)}</td></tr>'
         )
     if not rows:
         return quiet("No readings were taken.")
@@ -73,46 +80,19 @@ def account_table(account: Account) -> str:
     )
 
 
-def diagnosis(account: Account) -> str:
-    """The account in words."""
+def diagnosis_section(account: AccountJson) -> str:
+    """The diagnosis of an account, in its sentences."""
     sentences = account.get("diagnosis") or []
     if not sentences:
         return quiet("There is nothing to say beyond the numbers.")
     return f'<ul class="diagnosis">{"".join(f"<li>{escape(str(s))}</li>" for s in sentences)}</ul>'
 
 
-def dimensions(account: Account) -> str:
-    """A row of bars for each latent dimension, the costliest first; bars of one unit share one scale."""
-    lists = readings.by_dimension(account)
-    if not lists:
-        return quiet("No reading was taken by dimension.")
-    heads = "".join(
-        f'<th scope="col" {hue(name)}>{escape(glossary.reading(name).title.removesuffix(" by dimension"))}'
-        f' <span class="unit">{escape(str(reading.get("unit") or ""))}</span></th>'
-        for name, reading in lists.items()
-    )
-    order = readings.dimensions_by_cost(account)
-    longest = {
-        unit: max((_far(r, j) for r in lists.values() if r.get("unit") == unit for j in order), default=0.0) or 1.0
-        for unit in {r.get("unit") for r in lists.values()}
-    }
-    rows = []
-    for j in order:
-        cells = "".join(_bar(name, reading, j, longest[reading.get("unit")]) for name, reading in lists.items())
-        rows.append(f'<tr><th scope="row">z<sub>{j}</sub></th>{cells}</tr>')
-    shown, rest = _bars(heads, rows[:MOST_DIMENSIONS]), rows[MOST_DIMENSIONS:]
-    intro = "<p>The costliest first; bars of one unit share one scale, and whiskers are one standard error.</p>"
-    if not rest:
-        return intro + shown
-    more = f"<details><summary>The other {len(rest)} dimensions</summary>{_bars(heads, rest)}</details>"
-    return intro + shown + more
-
-
-def game(spec: Mapping[str, Any], verdicts: Sequence[str]) -> str:
+def game_section(spec: Mapping[str, Any], sentences: Sequence[str]) -> str:
     """What the curves of a game say, the places for them, and what they are; "" where no game was played."""
     if not spec["game"]:
         return ""
-    told = "".join(f"<li>{typeset(verdict)}</li>" for verdict in verdicts)
+    listed = "".join(f"<li>{typeset(sentence)}</li>" for sentence in sentences)
     names = dict.fromkeys(chart["name"] for chart in spec["game"])
     meanings = "".join(
         f"<div {hue(name)}><dt>{escape(entry.title)}</dt><dd>{escape(entry.meaning)}</dd></div>"
@@ -120,13 +100,13 @@ def game(spec: Mapping[str, Any], verdicts: Sequence[str]) -> str:
         if (entry := glossary.reading(name)).meaning
     )
     return (
-        f'<h3>The game</h3><ul class="diagnosis">{told}</ul><div class="charts" data-charts="game"></div>'
+        f'<h3>The game</h3><ul class="diagnosis">{listed}</ul><div class="charts" data-charts="game"></div>'
         f'<details><summary>What these charts show</summary><dl class="meanings">{meanings}</dl></details>'
         "<h3>The autoencoder's own terms</h3>"
     )
 
 
-def curves(spec: Mapping[str, Any]) -> str:
+def curves_section(spec: Mapping[str, Any]) -> str:
     """Places for the page's script to draw in, and in words what stayed the same throughout."""
     if not any(spec[group] for group in ("terms", "audit", "settings")):
         return quiet("No metrics were recorded.")
@@ -139,14 +119,14 @@ def curves(spec: Mapping[str, Any]) -> str:
         )
     if spec["settings"]:
         parts.append('<h3>Settings over time</h3><div class="charts" data-charts="settings"></div>')
-    still = [f"{c['title']} {_held(values)}" for c in spec["still"] if (values := constant(c)) is not None]
+    still = [f"{c['title']} {_constants(values)}" for c in spec["still"] if (values := constant(c)) is not None]
     if still:
         parts.append(f"<p class=quiet>Constant throughout: {typeset('; '.join(still))}.</p>")
     parts.append("<noscript><p class=quiet>The curves are drawn by a script, which is switched off.</p></noscript>")
     return "".join(parts)
 
 
-def configuration(config: Mapping[str, Any]) -> str:
+def configuration_section(config: Mapping[str, Any]) -> str:
     """The configuration, a card for each of its tables."""
     plain = {k: v for k, v in config.items() if not isinstance(v, Mapping)}
     groups: dict[str, Mapping[str, Any]] = {"": plain} if plain else {}
@@ -161,7 +141,7 @@ def configuration(config: Mapping[str, Any]) -> str:
     return f'<div class="cards">{"".join(cards)}</div>' if cards else quiet("No configuration was given.")
 
 
-def _held(values: Mapping[str, float]) -> str:
+def _constants(values: Mapping[str, float]) -> str:
     """One value, or where they differ those of every curve."""
     if len(set(values.values())) == 1:
         return with_error(next(iter(values.values())))
@@ -172,7 +152,7 @@ def _ends(links: Sequence[Mapping[str, Any]]) -> set[str]:
     return {end for link in links for end in (link["from"], link["to"])}
 
 
-def _value(reading: Reading) -> str:
+def _value(reading: ReadingJson) -> str:
     unit = escape(str(reading.get("unit") or ""))
     if isinstance(reading.get("value"), list):
         return f'<a href="#dimensions">by dimension</a> <span class="unit">{unit}</span>'
@@ -181,33 +161,9 @@ def _value(reading: Reading) -> str:
     return f'<strong>{typeset(value)}</strong>{beside} <span class="unit">{unit}</span>'
 
 
-def _bounds(reading: Reading) -> str:
-    words = (("lower", "at least"), ("upper", "at most"))
-    bounds = [f"{word} {end}" for side, word in words if (end := readings.bound(reading, side))]
-    return f'<span class="bound">{typeset(" and ".join(bounds))}, in expectation</span>' if bounds else ""
-
-
-def _bar(name: str, reading: Reading, j: int, longest: float) -> str:
-    value, stderr = readings.at(reading, "value", j, math.nan), readings.at(reading, "stderr", j, 0.0)
-    text = typeset(with_error(value, stderr)) if math.isfinite(value) else MISSING
-    length = 100 * max(value, 0.0) / longest if math.isfinite(value) else 0.0
-    low, high = (100 * max(value + k * stderr, 0.0) / longest if length else 0.0 for k in (-1, 1))
-    whisker = f'<i style="left:{low:.2f}%;width:{high - low:.2f}%"></i>' if high > low else ""
-    return (
-        f'<td {hue(name)}><span class="track"><b style="width:{length:.2f}%"></b>{whisker}</span>'
-        f'<span class="figure">{text}</span></td>'
-    )
-
-
-def _bars(heads: str, rows: Sequence[str]) -> str:
-    corner = '<th scope="col"><span class="visually-hidden">dimension</span></th>'
-    return f'<table class="bars"><thead><tr>{corner}{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-
-
-def _far(reading: Reading, j: int) -> float:
-    """How far a bar reaches, its whisker with it."""
-    reach = readings.at(reading, "value", j, 0.0) + readings.at(reading, "stderr", j, 0.0)
-    return reach if math.isfinite(reach) else 0.0
+def _bound_span(reading: ReadingJson) -> str:
+    words = bounds(reading)
+    return f'<span class="bound">{typeset(words)}</span>' if words else ""
 
 
 def _setting(value: object) -> str:

@@ -9,81 +9,17 @@ import math
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from html import escape
 from typing import Any
 
 from termwise.account import glossary
-from termwise.errors import BadData
-from termwise.report import readings
 from termwise.report.rounding import with_error
+from termwise.report.term_colours import svg_colour
+from termwise.report.walk_layout import FIRST_RISE, Arc, arc_ports, nats_of, place_arcs, stops_in_order
+from termwise.report.walks import BESIDE
 
-BESIDE = {"data", "reconstruction", "generated"}
-STANDARD = (
-    ("distortion", "data", "reconstruction"),
-    ("rate", "posterior", "prior"),
-    ("index_code_mi", "posterior", "aggregate"),
-    ("marginal_kl", "aggregate", "prior"),
-    ("total_correlation", "aggregate", "marginals"),
-    ("dimension_wise_kl", "marginals", "prior"),
-)
-HUES = {
-    "distortion": "#be3b5e",
-    "rate": "#5b5bd6",
-    "elbo": "#334155",
-    "mi": "#2476d2",
-    "marginal": "#a04fc0",
-    "tc": "#cc6a10",
-    "dw": "#12886b",
-    "other": "#7a7f8c",
-}
-STEP, PILL, THICKEST, FIRST_RISE, RISE = 186, 94, 22.0, 92, 58
-
-
-@dataclass(frozen=True)
-class Arc:
-    """One link, placed: the columns it joins, its level above the line and its thickness in pixels."""
-
-    link: Mapping[str, Any]
-    start: int
-    end: int
-    thickness: float
-    level: int = 0
-
-    @property
-    def height(self) -> int:
-        """How high the arc's crown stands above the line of stops."""
-        return FIRST_RISE + RISE * self.level
-
-
-def standard_links(account: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The links of the plain and the disentangled walk, and the distortion, as far as an account has them."""
-    taken = readings.overall(account)
-    return [
-        {"name": name, "from": left, "to": right, **{k: taken[name].get(k) for k in ("value", "stderr", "unit")}}
-        for name, left, right in STANDARD
-        if name in taken
-    ]
-
-
-def stops_in_order(links: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The stops in the order in which the links visit them.
-
-    Raises:
-        BadData: The links lead back to a stop that the walk has left.
-    """
-    sorter: TopologicalSorter[str] = TopologicalSorter()
-    for link in links:
-        sorter.add(link["to"], link["from"])
-    try:
-        return list(sorter.static_order())
-    except CycleError as error:
-        round_trip = " -> ".join(error.args[1])
-        raise BadData(
-            f"A walk goes from the posterior to the prior without coming back; these links go round: {round_trip}. "
-            "Turn one of them."
-        ) from None
+STEP, PILL = 186, 94
+"""How far apart two stops stand, and how wide each is, in pixels."""
 
 
 def walk_svg(links: Sequence[Mapping[str, Any]]) -> str:
@@ -98,7 +34,7 @@ def walk_svg(links: Sequence[Mapping[str, Any]]) -> str:
     walked = [link for link in links if not {link["from"], link["to"]} & BESIDE]
     beside = [link for link in links if {link["from"], link["to"]} & BESIDE]
     stops = stops_in_order(walked)
-    arcs = _place(walked, stops)
+    arcs = place_arcs(walked, stops)
     line = 46 + max((arc.height for arc in arcs), default=FIRST_RISE)
     left = 56
     columns = [left + STEP * i for i in range(len(stops))]
@@ -116,13 +52,13 @@ def walk_svg(links: Sequence[Mapping[str, Any]]) -> str:
         parts += _aside(link, x, line)
         x += STEP + 124
     width = (x - 124 if beside or columns else 0) + 56
-    title, told = "The walk from the posterior to the prior", " ".join(_sentence(link) for link in links)
+    title, words = "The walk from the posterior to the prior", " ".join(_sentence(link) for link in links)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="walk" style="--width:{width}" viewBox="0 0 {width} {bottom}" '
         'role="img" '
         'aria-labelledby="walk-title walk-desc" fill="currentColor" font-size="14" '
         'font-family="ui-sans-serif, system-ui, sans-serif">'
-        f'<title id="walk-title">{title}</title><desc id="walk-desc">{escape(told) or "No links."}</desc>'
+        f'<title id="walk-title">{title}</title><desc id="walk-desc">{escape(words) or "No links."}</desc>'
         f"{''.join(parts)}</svg>"
     )
 
@@ -130,47 +66,14 @@ def walk_svg(links: Sequence[Mapping[str, Any]]) -> str:
 _HAIR = 'fill="none" stroke="currentColor" stroke-opacity=".28"'
 
 
-def _nats(link: Mapping[str, Any]) -> float | None:
-    """The link's length on the walk, or None where it has none: another unit, or no finite value."""
-    value = link.get("value")
-    comparable = link.get("unit", "nats") == "nats" and value is not None and math.isfinite(value)
-    return abs(float(value)) if comparable and value is not None else None
-
-
-def _place(links: Sequence[Mapping[str, Any]], stops: list[str]) -> list[Arc]:
-    """Columns, levels and thickness for the links; an arc rises one level above every arc that it spans."""
-    longest = max((_nats(link) or 0.0 for link in links), default=0.0) or 1.0
-    placed: list[Arc] = []
-    for link in sorted(links, key=lambda k: stops.index(k["to"]) - stops.index(k["from"])):
-        start, end = stops.index(link["from"]), stops.index(link["to"])
-        below = [arc.level for arc in placed if arc.start < end and start < arc.end]
-        level = max(below, default=-1) + 1
-        placed.append(Arc(link, start, end, THICKEST * (_nats(link) or 0.0) / longest, level))
-    return placed
-
-
-def _ports(arcs: list[Arc], columns: list[int]) -> dict[tuple[int, str], float]:
-    """Where each arc meets its stops, side by side in an order in which no two arcs cross."""
-    ports = {}
-    for column, x in enumerate(columns):
-        arriving = sorted((a for a in arcs if a.end == column), key=lambda a: a.level)
-        leaving = sorted((a for a in arcs if a.start == column), key=lambda a: -a.level)
-        ends = [(a, "end") for a in arriving] + [(a, "start") for a in leaving]
-        at = x - (sum(a.thickness for a, _ in ends) + 6 * (len(ends) - 1)) / 2
-        for arc, side in ends:
-            ports[id(arc), side] = at + arc.thickness / 2
-            at += arc.thickness + 6
-    return ports
-
-
 def _arcs(arcs: list[Arc], columns: list[int], line: int) -> list[str]:
-    ports, drawn = _ports(arcs, columns), []
+    ports, drawn = arc_ports(arcs, columns), []
     for arc in arcs:
         x0, x1 = ports[id(arc), "start"], ports[id(arc), "end"]
         path, middle, top = _arch(x0, x1, line, arc.height), (x0 + x1) / 2, line - arc.height
         faint = f'<path d="{path}" stroke-dasharray="2 3"/>' if arc.thickness < 1 else ""
         drawn.append(
-            f'<g class="arc" style="stroke:{_hue(arc.link["name"])}" fill="none">'
+            f'<g class="arc" style="stroke:{svg_colour(arc.link["name"])}" fill="none">'
             f"<title>{escape(_sentence(arc.link))}</title>"
             f'{faint}<path class="nats" data-link="{escape(arc.link["name"])}" d="{path}" '
             f'stroke-width="{arc.thickness:.2f}" stroke-opacity=".82"/></g>'
@@ -185,7 +88,7 @@ def _arcs(arcs: list[Arc], columns: list[int], line: int) -> list[str]:
 def _ruler(arcs: list[Arc], columns: list[int], y: int) -> str:
     """The links between neighbouring stops end to end, their lengths to scale; "" unless all are non-negative nats."""
     steps = sorted((a for a in arcs if a.end == a.start + 1), key=lambda a: a.start)
-    lengths = [_nats(a.link) for a in steps]
+    lengths = [nats_of(a.link) for a in steps]
     whole = [n for n, a in zip(lengths, steps, strict=True) if n is not None and a.link["value"] >= 0]
     if len(steps) < 2 or len(whole) != len(columns) - 1 or not sum(whole):
         return ""
@@ -193,7 +96,7 @@ def _ruler(arcs: list[Arc], columns: list[int], y: int) -> str:
     for arc, nats in zip(steps, whole, strict=True):
         parts.append(
             f'<rect class="length" data-link="{escape(arc.link["name"])}" x="{x:.2f}" y="{y}" '
-            f'width="{nats * scale:.2f}" height="10" style="fill:{_hue(arc.link["name"])}" fill-opacity=".82">'
+            f'width="{nats * scale:.2f}" height="10" style="fill:{svg_colour(arc.link["name"])}" fill-opacity=".82">'
             f"<title>{escape(_sentence(arc.link))}</title></rect>"
         )
         x += nats * scale
@@ -212,7 +115,8 @@ def _aside(link: Mapping[str, Any], x: int, line: int) -> list[str]:
     """A comparison in the space of x, drawn beside the walk and not to scale."""
     end = x + STEP
     return [
-        f'<g class="aside" style="stroke:{_hue(link["name"])}" fill="none"><title>{escape(_sentence(link))}</title>'
+        f'<g class="aside" style="stroke:{svg_colour(link["name"])}" fill="none">'
+        f"<title>{escape(_sentence(link))}</title>"
         f'<path d="{_arch(x, end, line, FIRST_RISE)}" stroke-width="2" '
         'stroke-dasharray="5 4"/></g>',
         _label(link, x + STEP / 2, line - FIRST_RISE + 25),
@@ -273,11 +177,6 @@ def _value(link: Mapping[str, Any]) -> str:
 def _sentence(link: Mapping[str, Any]) -> str:
     ends = f"{glossary.stop(link['from']).title} to {glossary.stop(link['to']).title}"
     return f"{glossary.reading(link['name']).title}, {ends}: {_value(link)} {link.get('unit', 'nats')}."
-
-
-def _hue(name: str) -> str:
-    hue = glossary.reading(name).term
-    return f"var(--term-{hue}, {HUES[hue]})"
 
 
 def _tick(length: float) -> float:

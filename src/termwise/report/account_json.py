@@ -1,21 +1,25 @@
-"""The readings of an account, apart by kind: one number for the model, or one for each latent dimension."""
+"""The JSON of an account: its readings, apart by kind, one number for the model or one for each latent dimension."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
+from termwise.account import glossary
 from termwise.report.rounding import MISSING, rounded
 
-Account = Mapping[str, Any]
-Reading = Mapping[str, Any]
+AccountJson = Mapping[str, Any]
+"""What `Account.to_json` gives and account.json holds: "readings" by name, "diagnosis" and "data"."""
+
+ReadingJson = Mapping[str, Any]
+"""One of the readings in it: "value", "stderr", "interval", "lower", "upper", "unit", "estimator", "bias" and "n"."""
 
 
-def overall(account: Account) -> dict[str, Reading]:
+def overall(account: AccountJson) -> dict[str, ReadingJson]:
     """The readings whose value is one number."""
     return {name: r for name, r in account.get("readings", {}).items() if not isinstance(r.get("value"), list)}
 
 
-def interval(reading: Reading) -> str:
+def interval(reading: ReadingJson) -> str:
     """The interval, as exact as the reading itself; a dash where there is none."""
     ends = reading.get("interval")
     if not ends or any(not isinstance(end, float | int) for end in ends):
@@ -23,13 +27,20 @@ def interval(reading: Reading) -> str:
     return " to ".join(rounded(end, _error(reading))[0] for end in ends)
 
 
-def bound(reading: Reading, side: str) -> str:
+def bound(reading: ReadingJson, side: str) -> str:
     """The "lower" or "upper" bound, as exact as the reading itself; empty where there is none."""
     end = reading.get(side)
     return rounded(end, _error(reading))[0] if isinstance(end, float | int) else ""
 
 
-def _error(reading: Reading) -> float | None:
+def bounds(reading: ReadingJson) -> str:
+    """The bounds in words, such as "at least 9.5 and at most 11.2, in expectation"; empty where there are none."""
+    sides = (("lower", "at least"), ("upper", "at most"))
+    ends = [f"{words} {end}" for side, words in sides if (end := bound(reading, side))]
+    return f"{' and '.join(ends)}, in expectation" if ends else ""
+
+
+def _error(reading: ReadingJson) -> float | None:
     """What to round by: the standard error, else the width of the bracket."""
     error, lower, upper = (reading.get(key) for key in ("stderr", "lower", "upper"))
     if isinstance(error, float | int):
@@ -37,12 +48,17 @@ def _error(reading: Reading) -> float | None:
     return (upper - lower) / 10 if isinstance(lower, float | int) and isinstance(upper, float | int) else None
 
 
-def by_dimension(account: Account) -> dict[str, Reading]:
+def by_dimension(account: AccountJson) -> dict[str, ReadingJson]:
     """The readings whose value is one number for each latent dimension."""
     return {name: r for name, r in account.get("readings", {}).items() if isinstance(r.get("value"), list)}
 
 
-def dimensions_by_cost(account: Account) -> list[int]:
+def dimension_title(name: str) -> str:
+    """The title of a reading by dimension, where a table says already that it is."""
+    return glossary.reading(name).title.removesuffix(" by dimension")
+
+
+def dimensions_by_cost(account: AccountJson) -> list[int]:
     """The latent dimensions, highest rate first; by the first reading by dimension where there is no rate."""
     lists = by_dimension(account)
     if not lists:
@@ -52,7 +68,7 @@ def dimensions_by_cost(account: Account) -> list[int]:
     return sorted(range(count), key=lambda j: -at(leading, "value", j, -math.inf))
 
 
-def at(reading: Reading, key: str, j: int, otherwise: float) -> float:
+def at(reading: ReadingJson, key: str, j: int, otherwise: float) -> float:
     """The finite value or stderr of dimension j, or `otherwise` where the reading has none."""
     values = reading.get(key)
     if not isinstance(values, list) or j >= len(values) or values[j] is None or not math.isfinite(values[j]):

@@ -4,20 +4,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich import progress
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
-from termwise.models.passes import Progress as Told
+from termwise.models.passes import Progress
 
-PATIENCE = 1.0  # seconds before there is a bar
+PATIENCE = 1.0
+"""How many seconds pass before there is a bar."""
 
 
 @contextmanager
-def shown(console: Console | None = None) -> Iterator[Told]:
-    """What to tell of a stage's name and how much of it is done, 0 to 1; shown on standard error."""
+def progress_bar(console: Console | None = None) -> Iterator[Progress]:
+    """A bar on standard error, and what moves it: told of a stage's name and how much of it is done, 0 to 1."""
     console = console or Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=console, transient=True)
+    bar = progress.Progress(*columns, console=console, transient=True)
     task = bar.add_task("", total=1.0)
     began, current = time.monotonic(), ""
 

@@ -1,7 +1,8 @@
 import pytest
 from rich.console import Console
 
-from termwise.report.tables import MOST_DIMENSIONS, account_table, comparison_table
+from termwise.report.account_table import MOST_DIMENSIONS, account_table
+from termwise.report.comparison_table import comparison_table
 
 
 def shown(renderable, width=80):

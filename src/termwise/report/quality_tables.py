@@ -1,8 +1,7 @@
 """The quality of what is made as a table, beside one half of the real data, judged by the other."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from termwise.account import glossary
+from termwise.report.account_json import AccountJson, ReadingJson
 from termwise.report.rounding import MISSING, with_error
 
 REAL = "_of_real"
@@ -18,46 +18,55 @@ REAL = "_of_real"
 _FEATURES = "features of "
 
 
-def quality_table(account: Mapping[str, Any]) -> RenderableType:
+def quality_table(account: AccountJson) -> RenderableType:
     """For the terminal: a row a reading, with its bias; then whose features were looked at, and what to mind."""
     table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False)
     table.add_column("reading")
     for title in ("made", "real"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("unit", style="dim", no_wrap=True)
-    for row in rows(account):
-        table.add_row(Text.assemble((row.title, "bold"), (f"\n{row.bias}", "dim")), row.made, row.real, row.unit)
-    said = (Text(f" • {sentence}") for sentence in account.get("diagnosis") or [])
-    return Group(table, *(Text(f" {line}", "dim") for line in [note(account)] if line), *said)
+    for row in quality_rows(account):
+        table.add_row(Text.assemble((row.title, "bold"), (f"\n{row.bias}", "dim")), row.model, row.real, row.unit)
+    sentences = (Text(f" • {sentence}") for sentence in account.get("diagnosis") or [])
+    return Group(table, *(Text(f" {line}", "dim") for line in [quality_note(account)] if line), *sentences)
 
 
 @dataclass(frozen=True)
-class Row:
-    """A reading of what was made, in words, beside the same of real data."""
+class QualityRow:
+    """A reading of what a model makes, in words, beside the same of real data.
+
+    Attributes:
+        name: The reading's name in the account.
+        title: Its name for people.
+        model: Its value with its error, of samples or reconstructions.
+        real: The same of real data.
+        unit: The unit of both.
+        bias: In which way it is off.
+    """
 
     name: str
     title: str
-    made: str
+    model: str
     real: str
     unit: str
     bias: str
 
 
-def rows(account: Mapping[str, Any]) -> Iterator[Row]:
+def quality_rows(account: AccountJson) -> Iterator[QualityRow]:
     """A row a reading; those of the classifier, by whose features they are, left out."""
     readings = account["readings"]
     for name, reading in readings.items():
         if not (name.endswith(REAL) or name.startswith("classifier_")):
             title, real = glossary.reading(name).title, readings.get(name + REAL)
-            yield Row(name, title, _cell(reading), _cell(real), reading["unit"], reading["bias"])
+            yield QualityRow(name, title, _cell(reading), _cell(real), reading["unit"], reading["bias"])
 
 
-def note(account: Mapping[str, Any]) -> str:
+def quality_note(account: AccountJson) -> str:
     """Whose features were looked at, and what the column of real data is; "" where no reading says."""
     estimators = [reading["estimator"] for reading in account["readings"].values()]
-    seen = next((one.partition(_FEATURES)[2] for one in estimators if _FEATURES in one), None)
-    return "" if seen is None else f"By {_FEATURES}{seen}. Real: one half of the real data, judged by the other."
+    network = next((one.partition(_FEATURES)[2] for one in estimators if _FEATURES in one), None)
+    return "" if network is None else f"By {_FEATURES}{network}. Real: one half of the real data, judged by the other."
 
 
-def _cell(reading: Mapping[str, Any] | None) -> str:
+def _cell(reading: ReadingJson | None) -> str:
     return MISSING if reading is None else with_error(reading["value"], reading["stderr"])

@@ -3,14 +3,13 @@ import io
 import pytest
 from rich.console import Console
 
-from termwise.report import progress
-from termwise.report.progress import shown
+from termwise.report.progress_bar import progress_bar
 
 
 def told(monkeypatch, terminal, patience=0.0):
-    monkeypatch.setattr(progress, "PATIENCE", patience)
+    monkeypatch.setattr("termwise.report.progress_bar.PATIENCE", patience)
     console = Console(file=io.StringIO(), force_terminal=terminal, width=80)
-    with shown(console) as tell:
+    with progress_bar(console) as tell:
         tell("measuring", 0.1)
         tell("measuring", 0.5)
         tell("AIS", 0.2)

@@ -1,7 +1,6 @@
 """Attributes as tables: shares by attribute in percent, and what is one number for the model."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -9,25 +8,26 @@ from rich.table import Table
 from rich.text import Text
 
 from termwise.measuring.attributes.vectors import reading_ending
+from termwise.report.account_json import AccountJson, ReadingJson
 from termwise.report.rounding import MISSING, with_error
 
 
-def attribute_table(account: Mapping[str, Any]) -> RenderableType:
+def attribute_table(account: AccountJson) -> RenderableType:
     """For the terminal: a table a method, then what is one number for the model, then what to mind."""
     parts: list[RenderableType] = []
     for method in account["data"]["methods"]:
-        parts += [Text(f" {edit_title(account, method)}", "bold"), _table(by_attribute(account, method)), ""]
-    parts += [Text(f" {note(account)}", "dim"), _table(overall(account))]
+        parts += [Text(f" {edit_title(account, method)}", "bold"), _table(attribute_rows(account, method)), ""]
+    parts += [Text(f" {attribute_note(account)}", "dim"), _table(model_rows(account))]
     parts += [Text(f" • {sentence}") for sentence in account.get("diagnosis") or []]
     return Group(*parts)
 
 
-def edit_title(account: Mapping[str, Any], method: str) -> str:
+def edit_title(account: AccountJson, method: str) -> str:
     """How the edits of a method were made."""
     return f"{method}, strength {account['data']['strength']:g}"
 
 
-def note(account: Mapping[str, Any]) -> str:
+def attribute_note(account: AccountJson) -> str:
     """What the shares by attribute are of, and by whom they are judged."""
     return (
         f"% of {account['data']['n']} held-out images judged as asked, by a classifier that learned from real ones "
@@ -36,7 +36,7 @@ def note(account: Mapping[str, Any]) -> str:
     )
 
 
-def by_attribute(account: Mapping[str, Any], method: str) -> Iterator[list[str]]:
+def attribute_rows(account: AccountJson, method: str) -> Iterator[list[str]]:
     """A row of titles, then a row an attribute: its name, and shares in percent."""
     readings, ending = account["readings"], reading_ending(method)
     columns = {
@@ -57,7 +57,7 @@ def by_attribute(account: Mapping[str, Any], method: str) -> Iterator[list[str]]
         yield [name, *cells]
 
 
-def overall(account: Mapping[str, Any]) -> Iterator[list[str]]:
+def model_rows(account: AccountJson) -> Iterator[list[str]]:
     """A row of titles, then what is asked, in rows, of the data, the reconstructions and the edits by each method."""
     readings, methods = account["readings"], account["data"]["methods"]
     yield ["mean over attributes", "data", "unedited", *methods]
@@ -86,7 +86,7 @@ def overall(account: Mapping[str, Any]) -> Iterator[list[str]]:
             yield [title, *(with_error(r["value"], r["stderr"]) if r else "" for r in cells)]
 
 
-def _percent(reading: Mapping[str, Any], k: int, within: bool) -> str:
+def _percent(reading: ReadingJson, k: int, within: bool) -> str:
     value, interval = reading["value"][k], reading["interval"]
     if value is None:
         return MISSING

@@ -1,0 +1,62 @@
+"""The section of the page that shows each latent dimension as a row of bars."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from termwise.report.account_json import AccountJson, ReadingJson, at, by_dimension, dimension_title, dimensions_by_cost
+from termwise.report.markup import hue, quiet, typeset
+from termwise.report.rounding import MISSING, with_error
+
+MOST_DIMENSIONS = 32
+"""How many rows are shown before the others are folded away."""
+
+
+def dimensions_section(account: AccountJson) -> str:
+    """A row of bars for each latent dimension, the costliest first; bars of one unit share one scale."""
+    lists = by_dimension(account)
+    if not lists:
+        return quiet("No reading was taken by dimension.")
+    heads = "".join(
+        f'<th scope="col" {hue(name)}>{escape(dimension_title(name))}'
+        f' <span class="unit">{escape(str(reading.get("unit") or ""))}</span></th>'
+        for name, reading in lists.items()
+    )
+    order = dimensions_by_cost(account)
+    longest = {
+        unit: max((_far(r, j) for r in lists.values() if r.get("unit") == unit for j in order), default=0.0) or 1.0
+        for unit in {r.get("unit") for r in lists.values()}
+    }
+    rows = []
+    for j in order:
+        cells = "".join(_bar(name, reading, j, longest[reading.get("unit")]) for name, reading in lists.items())
+        rows.append(f'<tr><th scope="row">z<sub>{j}</sub></th>{cells}</tr>')
+    shown, rest = _bars(heads, rows[:MOST_DIMENSIONS]), rows[MOST_DIMENSIONS:]
+    intro = "<p>The costliest first; bars of one unit share one scale, and whiskers are one standard error.</p>"
+    if not rest:
+        return intro + shown
+    more = f"<details><summary>The other {len(rest)} dimensions</summary>{_bars(heads, rest)}</details>"
+    return intro + shown + more
+
+
+def _bar(name: str, reading: ReadingJson, j: int, longest: float) -> str:
+    value, stderr = at(reading, "value", j, math.nan), at(reading, "stderr", j, 0.0)
+    text = typeset(with_error(value, stderr)) if math.isfinite(value) else MISSING
+    length = 100 * max(value, 0.0) / longest if math.isfinite(value) else 0.0
+    low, high = (100 * max(value + k * stderr, 0.0) / longest if length else 0.0 for k in (-1, 1))
+    whisker = f'<i style="left:{low:.2f}%;width:{high - low:.2f}%"></i>' if high > low else ""
+    return (
+        f'<td {hue(name)}><span class="track"><b style="width:{length:.2f}%"></b>{whisker}</span>'
+        f'<span class="figure">{text}</span></td>'
+    )
+
+
+def _bars(heads: str, rows: Sequence[str]) -> str:
+    corner = '<th scope="col"><span class="visually-hidden">dimension</span></th>'
+    return f'<table class="bars"><thead><tr>{corner}{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _far(reading: ReadingJson, j: int) -> float:
+    """How far a bar reaches, its whisker with it."""
+    reach = at(reading, "value", j, 0.0) + at(reading, "stderr", j, 0.0)
+    return reach if math.isfinite(reach) else 0.0

@@ -1,0 +1,68 @@
+"""What there is to choose from, and what was verified, as tables for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from termwise.report.rounding import MISSING
+from termwise.report.terminal import plain_table
+
+
+def recipes_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """The named objectives: name, links beside the distortion, options with their defaults, and paper."""
+    parts: list[RenderableType] = []
+    for row in rows:
+        options = "  ".join(f"{name}={_default(value)}" for name, value in row["options"].items())
+        lines = [(f"distortion + {row['formula']}", "cyan"), (options, ""), (row["source"], "dim")]
+        parts.append(Text(row["name"], "bold"))
+        parts += [Padding(Text(line, style), (0, 0, 0, 2)) for line, style in lines if line]
+    return Group(*parts)
+
+
+def sources_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Where data can come from, what it is, and the options that it takes."""
+    table = plain_table()
+    table.add_column("source", style="bold", no_wrap=True)
+    table.add_column("what it is")
+    for row in rows:
+        options = [f"\n{name}: {meaning}" for name, meaning in row["options"].items()]
+        table.add_row(row["name"], Text.assemble(row["description"], *((option, "dim") for option in options)))
+    return table
+
+
+def verification_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Checks of the theory, one below another, and a last line that says how many hold.
+
+    Args:
+        rows: For each check: name, equation, statement, left, right, residual, allowed, as_printed, passed and note.
+    """
+    table = plain_table()
+    table.add_column("")
+    table.add_column("check", ratio=1)
+    for side in ("left", "right", "residual", "allowed", "as printed"):
+        table.add_column(side, justify="right", no_wrap=True)
+    for row in rows:
+        words = Text.assemble((row["name"], "bold"), f"  {row['equation']}", (f"\n{row['statement']}", "dim"))
+        if not row["passed"]:
+            words.append(f"\n{row['note']}", "red")
+        sides = [MISSING if row[side] is None else f"{round(row[side], 5) + 0.0:.5f}" for side in ("left", "right")]
+        errors = [
+            MISSING if row[error] is None else f"{row[error]:.1e}" for error in ("residual", "allowed", "as_printed")
+        ]
+        table.add_row(Text("✓", "green") if row["passed"] else Text("✗", "bold red"), words, *sides, *errors)
+    failed = [row["name"] for row in rows if not row["passed"]]
+    last = (
+        f"{len(failed)} of {len(rows)} checks fail: {', '.join(failed)}" if failed else f"All {len(rows)} checks hold."
+    )
+    return Group(
+        table,
+        Text(" as printed: the residual of the form that the notes print, which was corrected", "dim"),
+        Text(f" {last}", "bold red" if failed else "bold"),
+    )
+
+
+def _default(value: object) -> str:
+    return "by the paper" if value is None else str(value)

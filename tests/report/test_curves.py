@@ -3,7 +3,7 @@ import math
 import numpy as np
 
 from helpers.played_games import avb
-from termwise.report.curves import MOST_POINTS, constant, run_charts
+from termwise.report.curves import MOST_POINTS, constant_values, run_charts
 
 
 def by_name(group):
@@ -29,8 +29,8 @@ def test_the_audit_is_the_difference_with_a_band_of_two_standard_errors(metrics)
 
 def test_settings_that_move_are_told_from_those_that_do_not(metrics):
     settings = {chart["name"]: chart for chart in run_charts(metrics)["settings"]}
-    assert constant(settings["learning_rate"]) == {"train": 1e-3}
-    assert constant(settings["total_correlation"]) is None
+    assert constant_values(settings["learning_rate"]) == {"train": 1e-3}
+    assert constant_values(settings["total_correlation"]) is None
 
 
 def test_several_lines_in_an_epoch_are_drawn_by_step(metrics):
@@ -62,6 +62,6 @@ def test_what_a_critic_minimises_is_left_to_the_game_and_its_settings_are_not():
     found = run_charts(avb([1.0, 2.0]))
     assert {chart["name"] for chart in found["terms"]} == {"loss", "distortion"}
     settings = {chart["title"]: chart for chart in found["settings"]}
-    assert constant(settings["learning rate"]) == {"train": 1e-3}
-    assert constant(settings["learning rate of the critic of rate"]) == {"critic of rate": 2e-3}
+    assert constant_values(settings["learning rate"]) == {"train": 1e-3}
+    assert constant_values(settings["learning rate of the critic of rate"]) == {"critic of rate": 2e-3}
     assert not any("accuracy" in title or "logit" in title for title in settings)

@@ -33,7 +33,7 @@ def bound(reading: ReadingJson, side: str) -> str:
     return rounded(end, _error(reading))[0] if isinstance(end, float | int) else ""
 
 
-def bounds(reading: ReadingJson) -> str:
+def bounds_in_words(reading: ReadingJson) -> str:
     """The bounds in words, such as "at least 9.5 and at most 11.2, in expectation"; empty where there are none."""
     sides = (("lower", "at least"), ("upper", "at most"))
     ends = [f"{words} {end}" for side, words in sides if (end := bound(reading, side))]

@@ -14,7 +14,7 @@ from termwise.report.account_json import (
     ReadingJson,
     at,
     bound,
-    bounds,
+    bounds_in_words,
     by_dimension,
     dimension_title,
     dimensions_by_cost,
@@ -57,7 +57,7 @@ def _readings(selected: Mapping[str, ReadingJson]) -> Table:
         entry = glossary.reading(name)
         value, error = rounded(reading.get("value"), reading.get("stderr"))
         how = Text(str(reading.get("estimator") or MISSING))
-        for line in (reading.get("bias"), bounds(reading)):
+        for line in (reading.get("bias"), bounds_in_words(reading)):
             if line:
                 how.append(f"\n{line}", "dim")
         title = Text(entry.title, f"bold {terminal_colour(name)}")

@@ -77,7 +77,7 @@ def _first_player(metrics: Sequence[MetricsLine]) -> str | None:
     return next((line["player"] for line in metrics if "player" in line), None)
 
 
-def constant(chart: Chart) -> dict[str, float] | None:
+def constant_values(chart: Chart) -> dict[str, float] | None:
     """The values that a chart's curves hold throughout, by their names, or None where one moves."""
     values = {curve["name"]: set(curve["y"]) for curve in chart["curves"]}
     return None if any(len(each) != 1 for each in values.values()) else {name: y for name, (y,) in values.items()}

@@ -10,7 +10,7 @@ from typing import Any
 
 from termwise.report import galleries, generation_sections, sections
 from termwise.report.account_json import AccountJson
-from termwise.report.curves import MetricsLine, constant, run_charts
+from termwise.report.curves import MetricsLine, constant_values, run_charts
 from termwise.report.dimension_bars import dimensions_section
 from termwise.report.game_charts import game_charts
 from termwise.report.game_diagnosis import diagnose_game
@@ -50,8 +50,8 @@ def page(
         BadData: The links go round in a circle.
     """
     spec = run_charts(metrics) | {"game": game_charts(metrics, account)}
-    spec["still"] = [c for c in spec["settings"] if constant(c) is not None]
-    spec["settings"] = [c for c in spec["settings"] if constant(c) is None]
+    spec["still"] = [c for c in spec["settings"] if constant_values(c) is not None]
+    spec["settings"] = [c for c in spec["settings"] if constant_values(c) is None]
     optional = {
         "Quality": generation_sections.quality_section(quality),
         "Attributes": generation_sections.attributes_section(attributes, figures),
@@ -68,8 +68,8 @@ def page(
         curves=sections.game_section(spec, diagnose_game(metrics, account)) + sections.curves_section(spec),
         reconstructions=galleries.reconstruction_gallery(pictures),
         samples=galleries.sample_gallery(pictures),
-        made="".join(f"{part}\n" for part in optional.values() if part),
-        made_links="".join(f'<a href="#{name.lower()}">{name}</a>\n' for name, part in optional.items() if part),
+        generation="".join(f"{part}\n" for part in optional.values() if part),
+        generation_links="".join(f'<a href="#{name.lower()}">{name}</a>\n' for name, part in optional.items() if part),
         traversals=galleries.traversal_gallery(pictures, account),
         configuration=sections.configuration_section(config),
         data=_json({k: spec[k] for k in ("x", "game", "terms", "audit", "settings")}),

@@ -8,13 +8,13 @@ from termwise.account import glossary
 from termwise.report.account_json import (
     AccountJson,
     ReadingJson,
-    bounds,
+    bounds_in_words,
     by_dimension,
     dimensions_by_cost,
     interval,
     overall,
 )
-from termwise.report.curves import constant
+from termwise.report.curves import constant_values
 from termwise.report.markup import hue, quiet, symbol_html, typeset
 from termwise.report.rounding import MISSING, rounded, with_error
 from termwise.report.run_summary import RunSummary, flattened
@@ -119,7 +119,7 @@ def curves_section(spec: Mapping[str, Any]) -> str:
         )
     if spec["settings"]:
         parts.append('<h3>Settings over time</h3><div class="charts" data-charts="settings"></div>')
-    still = [f"{c['title']} {_constants(values)}" for c in spec["still"] if (values := constant(c)) is not None]
+    still = [f"{c['title']} {_constants(values)}" for c in spec["still"] if (values := constant_values(c)) is not None]
     if still:
         parts.append(f"<p class=quiet>Constant throughout: {typeset('; '.join(still))}.</p>")
     parts.append("<noscript><p class=quiet>The curves are drawn by a script, which is switched off.</p></noscript>")
@@ -162,7 +162,7 @@ def _value(reading: ReadingJson) -> str:
 
 
 def _bound_span(reading: ReadingJson) -> str:
-    words = bounds(reading)
+    words = bounds_in_words(reading)
     return f'<span class="bound">{typeset(words)}</span>' if words else ""
 
 

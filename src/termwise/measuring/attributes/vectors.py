@@ -65,7 +65,7 @@ METHODS: Registry[Row] = Registry(
 )
 """The ways to find attribute vectors, each made of codes, shape (N, D), and attributes, (N, A): vectors, (A, D)."""
 
-STANDARD = "mean-difference"
+STANDARD_METHOD = "mean-difference"
 """The method whose readings bear no ending."""
 
 
@@ -76,7 +76,7 @@ def reading_ending(method: str) -> str:
         >>> reading_ending("mean-difference"), reading_ending("regression")
         ('', '_by_regression')
     """
-    return "" if method == STANDARD else f"_by_{method}"
+    return "" if method == STANDARD_METHOD else f"_by_{method}"
 
 
 @dataclass(frozen=True, eq=False)

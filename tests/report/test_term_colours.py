@@ -1,0 +1,28 @@
+"""Every term has its colours, and all that shows a reading takes them from the one table."""
+
+import re
+from typing import get_args
+
+import pytest
+from rich.color import Color
+
+from termwise.account.readings import READINGS, ElboTerm
+from termwise.report.term_colours import TERM_COLOURS, css_variables, svg_colour, terminal_colour
+
+
+def test_every_term_of_the_elbo_has_colours_and_no_other():
+    assert set(TERM_COLOURS) == set(get_args(ElboTerm))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_has_a_variable_for_each_term(theme):
+    lines = css_variables(theme, indent="  ").splitlines()
+    assert [re.fullmatch(r"  --term-(\w+): (#[0-9a-f]{6});", line).groups() for line in lines] == [
+        (term, getattr(colour, theme)) for term, colour in TERM_COLOURS.items()
+    ]
+
+
+@pytest.mark.parametrize("name", [*READINGS, "total_correlation_nwj", "mig_by_factor", "somebodys_own"])
+def test_every_reading_has_a_colour_wherever_it_is_shown(name):
+    assert Color.parse(terminal_colour(name))
+    assert re.fullmatch(r"var\(--term-\w+, #[0-9a-f]{6}\)", svg_colour(name))

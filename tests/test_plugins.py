@@ -139,7 +139,7 @@ def test_its_reading_has_its_title_unit_and_meaning_wherever_readings_are_shown(
 from pathlib import Path
 from rich.console import Console
 import termwise as tw
-from termwise.report.tables import account_table
+from termwise.report.account_table import account_table
 account = tw.load_run("run").account
 console = Console(width=120); console.print(account_table(account.to_json()))
 page = Path("run/report.html").read_text()

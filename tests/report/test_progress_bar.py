@@ -3,13 +3,13 @@ import io
 import pytest
 from rich.console import Console
 
-from termwise.report.progress_bar import progress_bar
+from termwise.report.progress_bar import terminal_bar
 
 
 def told(monkeypatch, terminal, patience=0.0):
     monkeypatch.setattr("termwise.report.progress_bar.PATIENCE", patience)
     console = Console(file=io.StringIO(), force_terminal=terminal, width=80)
-    with progress_bar(console) as tell:
+    with terminal_bar(console) as tell:
         tell("measuring", 0.1)
         tell("measuring", 0.5)
         tell("AIS", 0.2)

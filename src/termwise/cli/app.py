@@ -48,9 +48,9 @@ def progress_bar() -> Iterator["Progress"]:
     """A bar on standard error, where all else that is printed goes: it is no part of the account."""
     from contextlib import redirect_stdout
 
-    from termwise.report.progress import shown
+    from termwise.report.progress_bar import terminal_bar
 
-    with redirect_stdout(sys.stderr), shown() as progress:
+    with redirect_stdout(sys.stderr), terminal_bar() as progress:
         yield progress
 
 
@@ -68,6 +68,6 @@ def show_table(table: "RenderableType") -> None:
 
 def show_account(account: "Account") -> None:
     """Print an account as a table on the terminal."""
-    from termwise.report.tables import account_table
+    from termwise.report.account_table import account_table
 
     show_table(account_table(account.to_json()))

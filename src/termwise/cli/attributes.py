@@ -49,7 +49,7 @@ def attributes(
     if as_json:
         print_json(account.to_json())
         return
-    from termwise.report.attributes import attribute_table
+    from termwise.report.attribute_tables import attribute_table
     from termwise.training import RunFolder
 
     show_table(attribute_table(account.to_json()))

@@ -9,7 +9,7 @@ from termwise.cli.app import Json, RunFolders, app, print_json, show_table
 def compare(runs: RunFolders, as_json: Json = False) -> None:
     """Hold runs side by side, term by term, with the difference in standard errors."""
     from termwise import api
-    from termwise.report.tables import comparison_table
+    from termwise.report.comparison_table import comparison_table
 
     rows = [asdict(row) for row in api.compare(*runs)]
     if as_json:

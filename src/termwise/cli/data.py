@@ -15,7 +15,7 @@ def data(
     """List the sources of data, or look into one."""
     from termwise.data import FORMATS, SOURCES, load_data
     from termwise.data.load import COMMON_OPTIONS
-    from termwise.report.tables import sources_table
+    from termwise.report.listing_tables import sources_table
 
     if source is None:
         rows: list[dict[str, Any]] = [

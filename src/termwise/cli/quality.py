@@ -45,7 +45,7 @@ def quality(
     if as_json:
         print_json(account.to_json())
         return
-    from termwise.report.quality import quality_table
+    from termwise.report.quality_tables import quality_table
 
     show_table(quality_table(account.to_json()))
     print(f"\nThe same is in {report}")

@@ -7,7 +7,7 @@ from termwise.cli.app import Json, app, print_json, show_table
 def recipes(as_json: Json = False) -> None:
     """List the named objectives, with their links, options and papers."""
     from termwise.objectives import RECIPES
-    from termwise.report.tables import recipes_table
+    from termwise.report.listing_tables import recipes_table
 
     rows = [
         {

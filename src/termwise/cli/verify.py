@@ -17,11 +17,11 @@ def verify(
 ) -> None:
     """Run the theory as experiments, equation by equation; the status is 1 where one fails."""
     from termwise import verify as theory
-    from termwise.report.progress import shown
+    from termwise.report.progress_bar import terminal_bar
 
     if figures is not None:
         figures.mkdir(parents=True, exist_ok=True)
-    with shown() as progress:
+    with terminal_bar() as progress:
         checks = theory.verify(seed, progress)
     rows = [check.to_json() for check in checks]
     passed = all(row["passed"] for row in rows)
@@ -33,7 +33,7 @@ def verify(
     if as_json:
         print_json({"seed": seed, "passed": passed, "checks": rows})
     else:
-        from termwise.report.tables import verification_table
+        from termwise.report.listing_tables import verification_table
 
         show_table(verification_table(rows))
     raise typer.Exit(0 if passed else 1)

@@ -15,7 +15,7 @@ PATIENCE = 1.0
 
 
 @contextmanager
-def progress_bar(console: Console | None = None) -> Iterator[Progress]:
+def terminal_bar(console: Console | None = None) -> Iterator[Progress]:
     """A bar on standard error, and what moves it: told of a stage's name and how much of it is done, 0 to 1."""
     console = console or Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())

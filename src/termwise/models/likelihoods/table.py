@@ -17,7 +17,7 @@ LIKELIHOODS = Makers(
     "termwise.likelihoods",
     [
         Row("bernoulli", f"{_HERE}.bernoulli:of_logits", "pixels in {0, 1}, or grey in [0, 1], from logits"),
-        Row("bernoulli-probabilities", f"{_HERE}.bernoulli:of_probabilities", "the same, of a decoder with a sigmoid"),
+        Row("bernoulli-probabilities", f"{_HERE}.bernoulli:of_probabilities", "pixels in {0, 1}, from probabilities"),
         Row(
             "normal",
             f"{_HERE}.normal:NormalLikelihood",

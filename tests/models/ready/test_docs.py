@@ -11,7 +11,7 @@ import torch
 from helpers import blood_cells as blood
 from termwise import cli
 
-SECTIONS = re.split(r"^## ", (Path(__file__).parents[2] / "docs" / "adapters.md").read_text(), flags=re.MULTILINE)
+SECTIONS = re.split(r"^## ", (Path(__file__).parents[3] / "docs" / "adapters.md").read_text(), flags=re.MULTILINE)
 
 
 def blocks(section, language):

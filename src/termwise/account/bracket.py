@@ -1,10 +1,8 @@
 """What is known of a term between two bounds, by example; and sums of such."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from scipy.stats import norm
 from torch import Tensor
 
@@ -27,12 +25,6 @@ class Bracket:
     def above(cls, above: Tensor, below: Tensor) -> "Bracket":
         """What lies between two bounds, reported as the one above."""
         return cls(above, below, above)
-
-    @classmethod
-    def averaged(cls, rounds: Sequence["Bracket"]) -> "Bracket":
-        """Over several codes of every example."""
-        parts = ([getattr(one, name) for one in rounds] for name in ("value", "lower", "upper"))
-        return cls(*(torch.stack(part).mean(0) for part in parts))
 
     def __add__(self, other: "Bracket") -> "Bracket":
         return Bracket(self.value + other.value, self.lower + other.lower, self.upper + other.upper)

@@ -38,8 +38,8 @@ def reading(name: str) -> ReadingRow:
     for ending, (title, meaning) in OF_CRITIC.items():
         if name.endswith(ending):
             return _of_critic(name, name.removesuffix(ending), title, meaning)
-    for found in re.finditer("_(?:by|of)_", name):
-        if whole := READINGS.get(name[: found.start()]):
+    for match in re.finditer("_(?:by|of)_", name):
+        if whole := READINGS.get(name[: match.start()]):
             return ReadingRow(name, term=whole.term, unit=whole.unit)
     return ReadingRow(name)
 

@@ -6,7 +6,7 @@ import torch
 import termwise as tw
 from termwise.account.glossary import of_population
 from termwise.account.reading import Reading
-from termwise.measuring.elbo.population import LEAST, Known, Term, carried_on, population_reading
+from termwise.measuring.elbo.population import LEAST, LinkSum, LogAggregateEstimates, carried_on, population_reading
 from termwise.worlds import LinearGaussian
 
 LINKS = ("index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl")
@@ -32,8 +32,8 @@ def test_steps_that_hardly_shrink_have_no_end_in_sight_unless_they_are_too_small
     points = Reading("index_code_mi", 7.0, 0.1, None, None, None, "nats", "", "", n)
     for near, seen in ((levels(1.0, 1.5, 2.05), False), (levels(1.0, 1.001, 1.0021, spread=1.0), True)):
         assert not carried_on(near).shrinking
-        known = Known(near[:, 0] + 1, (near[:, :1] - 1).expand(n, 5), near)
-        assert (population_reading(Term(torch.zeros(n), joint=1), known, known, points).stderr is not None) == seen
+        known = LogAggregateEstimates(near[:, 0] + 1, (near[:, :1] - 1).expand(n, 5), near)
+        assert (population_reading(LinkSum(torch.zeros(n), joint=1), known, known, points).stderr is not None) == seen
 
 
 def test_the_influence_tells_the_error_of_the_end_by_the_delta_method():
@@ -51,13 +51,13 @@ def test_the_influence_tells_the_error_of_the_end_by_the_delta_method():
 
 def test_a_bracket_takes_each_side_from_the_bound_that_holds_there():
     n = 4000
-    known = Known(torch.full((n,), 3.0), torch.full((n, 5), 1.0), torch.full((n, 3), 2.0))
+    known = LogAggregateEstimates(torch.full((n,), 3.0), torch.full((n, 5), 1.0), torch.full((n, 3), 2.0))
     known.below[:, 1] = 1.5  # the tightest from below
     points = Reading("index_code_mi", 7.0, 0.1, None, None, None, "nats", "", "", n)
-    reading = population_reading(Term(torch.full((n,), 10.0), joint=-1), known, known, points)
+    reading = population_reading(LinkSum(torch.full((n,), 10.0), joint=-1), known, known, points)
     assert (reading.lower, reading.value, reading.upper) == pytest.approx((7.0, 8.0, 8.5), abs=1e-4)
     assert reading.name == "population_mi"
-    difference = Term(torch.zeros(n), joint=1, marginal=-1)
+    difference = LinkSum(torch.zeros(n), joint=1, marginal=-1)
     reading = population_reading(difference, known, known, points)
     assert (reading.lower, reading.upper) == pytest.approx((1.5 - 3.0, 3.0 - 1.5), abs=1e-4)
 

@@ -9,13 +9,17 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal
 
 import termwise as tw
+from termwise.account import Account
 from termwise.account.bracket import Bracket
+from termwise.account.reading import reading_without_error
 from termwise.data import Dataset, load_data
 from termwise.errors import NoDensity, Refused
 from termwise.measuring.elbo import implicit_account as implicit, smoothing
+from termwise.measuring.elbo.diagnosis import LAST_LAYER, diagnose
 from termwise.measuring.elbo.implicit_account import _Round
 from termwise.measuring.elbo.sandwich import last_layer, sandwich
 from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales
+from termwise.measuring.elbo.term_readings import Bounding, Smoothing
 from termwise.models import Draw
 from termwise.models.passes import DataPass
 from termwise.worlds import Grid, LinearGaussian, TriangularMap, implicit_world
@@ -228,7 +232,7 @@ def test_the_aggregate_and_its_marginals_are_bracketed_by_few_noises_and_closely
         assert found[0].mixed == mixed
         for name, truth in truths.items():
             upper, lower = (
-                torch.stack([getattr(r.known[name], side).mean() for r in found]) for side in ("upper", "lower")
+                torch.stack([getattr(r.between[name], side).mean() for r in found]) for side in ("upper", "lower")
             )
             assert not above(truth - upper) and not above(lower - truth)
             if mixed == 1:
@@ -261,10 +265,23 @@ def test_a_posterior_without_a_last_layer_is_smoothed_a_little_and_the_account_s
 
 
 def test_the_posterior_s_own_elbo_is_said_to_be_under_what_its_entropy_at_most_allows():
+    tight = reading_without_error("rate", 1.2, estimator="", bias="", n=4)
     five = torch.full((4,), 5.0).double()
     density = Bracket(five - 6, five - 7, five - 6)  # E log q_h between -2 and -1
     exact = {"unsmoothed log p(x, z)": -five, "unsmoothed distortion": five - 2, "distortion": five}
-    assert implicit._smoothed(exact, density).endswith("one's is 5.000, and its ELBO at most -3.000.")
+    bounding = Bounding((1.0, 1.2), 256, implicit._smoothing(exact, density))
+    assert bounding.smoothing == Smoothing(3.0, 5.0, -3.0)
+    plain = Account({"rate": tight})
+    first, *faults = diagnose(plain, bounding=bounding)
+    assert first.endswith("distortion is 3.000 nats, where the smoothed one's is 5.000, and its ELBO at most -3.000.")
+    assert tuple(faults) == diagnose(plain)
+
+
+def test_wide_bounds_of_the_rate_are_said_after_which_posterior_was_measured():
+    plain = Account({"rate": reading_without_error("rate", 1.8, estimator="", bias="", n=4)})
+    first, width, *faults = diagnose(plain, bounding=Bounding((1.0, 1.8), 256, None))
+    assert first == LAST_LAYER and tuple(faults) == diagnose(plain)
+    assert width.startswith("The rate is known only to lie between 1.00 and 1.80 nats") and "noises=1024" in width
 
 
 def test_how_far_to_smooth_is_chosen_by_examples_of_the_other_half(monkeypatch):

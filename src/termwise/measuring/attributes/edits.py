@@ -11,7 +11,7 @@ where g gives the expected example. The judge calls attribute j present where it
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -23,6 +23,7 @@ from termwise.errors import BadData, NoDensity, Refused
 from termwise.measuring.attributes.vectors import AttributeVectors, find_vectors
 from termwise.models.distributions import expected_example
 from termwise.models.draw import Draw, Drawable
+from termwise.models.map_fields import map_fields
 from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
 
 
@@ -214,7 +215,11 @@ def edit_and_judge(
                 after[method].append(_judge_edits(batch, baseline, noise, directions, strength))
             if progress is not None:
                 progress("edits", (int(draw.index[-1]) + 1) / len(data))
-    return _joined(before), {method: _joined(parts) for method, parts in after.items()}
+
+    def joined(parts: list[Tensor]) -> Tensor:
+        return torch.cat([part.cpu() for part in parts])
+
+    return map_fields(joined, before), {method: map_fields(joined, parts) for method, parts in after.items()}
 
 
 @dataclass(frozen=True)
@@ -257,9 +262,3 @@ def _judge_edits(
     from_attributes = batch.logits(batch.decode(noise + (has.to(moves) - shares) @ moves))
     right, kept, moved, generated = (torch.stack(column, 1) for column in zip(*by_attribute, strict=True))
     return EditJudgements(right, kept, moved, generated, from_attributes)
-
-
-def _joined(parts: list[Any]) -> Any:
-    """Batches of one dataclass of tensors, as one on the CPU."""
-    first = parts[0]
-    return type(first)(*(torch.cat([getattr(part, f.name).cpu() for part in parts]) for f in fields(first)))

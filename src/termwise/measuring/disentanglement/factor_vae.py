@@ -12,7 +12,7 @@ import numpy as np
 from termwise.measuring.disentanglement.factors import Factors, codes_from
 from termwise.measuring.disentanglement.fixing import Fixing, votes_by_factor
 from termwise.measuring.disentanglement.score import Score
-from termwise.measuring.elbo.measure import ACTIVE_VARIANCE
+from termwise.measuring.elbo.active_units import ACTIVE_VARIANCE
 
 MAJORITY = 2000
 BATCH = 64

@@ -21,7 +21,7 @@ from termwise.measuring.disentanglement.mig import mig
 from termwise.measuring.disentanglement.modularity import modularity
 from termwise.measuring.disentanglement.sap import sap
 from termwise.measuring.disentanglement.score import Score, ScoreOfWeights
-from termwise.measuring.elbo.measure import ACTIVE_VARIANCE
+from termwise.measuring.elbo.active_units import ACTIVE_VARIANCE
 from termwise.registry import Registry
 
 _HALVES = "one half fits, the other is scored"

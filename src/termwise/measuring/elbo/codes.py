@@ -1,8 +1,7 @@
-"""One code of every example, and all that the account asks of it."""
+"""One code of every example, and the densities there that the account of the ELBO asks for."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any, TypeGuard
+from dataclasses import dataclass
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -10,15 +9,16 @@ from torch.distributions import Distribution, Independent
 
 from termwise.errors import Refused
 from termwise.measuring.elbo.mixture_posteriors import Components, marginals_of
-from termwise.measuring.elbo.population import Known
+from termwise.measuring.elbo.population import LogAggregateEstimates
 from termwise.measuring.elbo.split_aggregate import FittedNormal, SplitAggregate
 from termwise.models.draw import Draw
+from termwise.models.map_fields import map_fields
 from termwise.terms.closed_form import kl
 
 
 @dataclass(frozen=True)
-class AtCodes:
-    """What is known of q(z) at codes, by example; everything in nats, float64, on the CPU.
+class CodeDensities:
+    """log q(z), and what it is compared with, at codes by example; everything in nats, float64, on the CPU.
 
     Attributes:
         expected_own: E_q(z|x)[log q(z|x)], shape (N,), and by dimension, (N, D); at the codes where it has no closed
@@ -33,19 +33,19 @@ class AtCodes:
     expected_own: Tensor
     expected_own_by_dimension: Tensor
     to_prior: Tensor
-    joint: Known
-    marginal: Known
+    joint: LogAggregateEstimates
+    marginal: LogAggregateEstimates
     marginals: Tensor
     controls: Tensor
     controls_by_dimension: Tensor
 
     @classmethod
-    def averaged(cls, batches: list["AtCodes"], samples: int) -> "AtCodes":
-        """Batches of `samples` rounds over the data, averaged over the rounds."""
-        return _combined(batches, lambda parts: torch.cat(parts).unflatten(0, (samples, -1)).mean(0))
+    def averaged(cls, batches: list["CodeDensities"], samples: int) -> "CodeDensities":
+        """The densities of `samples` rounds over the data, of all their batches, averaged over the rounds."""
+        return map_fields(lambda parts: mean_over_rounds(parts, samples), batches)
 
 
-class Aggregate:
+class DataAggregate:
     """q(z) of a data set's posteriors, and normal densities fitted to it.
 
     Args:
@@ -59,8 +59,8 @@ class Aggregate:
         self.fitted = FittedNormal.of(parts)
         self.fitted_elsewhere = [FittedNormal.of(parts[:p] + parts[p + 1 :]) for p in range(len(parts))]
 
-    def at(self, draw: Draw) -> AtCodes:
-        """At the codes of one draw."""
+    def at(self, draw: Draw) -> CodeDensities:
+        """The densities at the codes of one draw."""
         z, posterior = draw.z, draw.posterior
         index = draw.index
         assert index is not None
@@ -71,12 +71,14 @@ class Aggregate:
         joint = self.split.joint(z, index, own)
         by_dimension = self.split.by_dimension(z, index, own_by_dimension)
         part = self.split.part[index]
-        return AtCodes(
+        return CodeDensities(
             expected_own=expected,
             expected_own_by_dimension=expected_by_dimension,
             to_prior=_to_prior(marginals, draw.prior, z),
-            joint=Known.of(joint, _chosen([r.log_prob(z) for r in self.fitted_elsewhere], part)),
-            marginal=Known.of(by_dimension, _chosen([r.log_prob_by_dimension(z) for r in self.fitted_elsewhere], part)),
+            joint=LogAggregateEstimates.of(joint, _of_part([r.log_prob(z) for r in self.fitted_elsewhere], part)),
+            marginal=LogAggregateEstimates.of(
+                by_dimension, _of_part([r.log_prob_by_dimension(z) for r in self.fitted_elsewhere], part)
+            ),
             marginals=by_dimension.of_points(),
             controls=torch.stack(
                 [own - expected, self.fitted.log_prob(z) - self.fitted.expected_log_prob(posterior)], -1
@@ -96,6 +98,11 @@ def under_others(draw: Draw) -> Tensor:
     return -draw.model.generate(draw.independent.z, draw.context).log_prob(draw.x)
 
 
+def mean_over_rounds(batches: list[Tensor], rounds: int) -> Tensor:
+    """Values of the batches of several rounds over the same examples, averaged over rounds; float64, on the CPU."""
+    return torch.cat([batch.double().cpu() for batch in batches]).unflatten(0, (rounds, -1)).mean(0)
+
+
 def factorises(prior: Distribution) -> TypeGuard[Independent]:
     """Whether p(z) is the product of p(z_j)."""
     return isinstance(prior, Independent) and not prior.base_dist.event_shape
@@ -109,8 +116,8 @@ def _expected(law: Distribution, at_codes: Tensor) -> Tensor:
         return at_codes
 
 
-def _chosen(by_part: list[Tensor], part: Tensor) -> Tensor:
-    """Of values by part, shape (B, ...) each, an example's own part's."""
+def _of_part(by_part: list[Tensor], part: Tensor) -> Tensor:
+    """Of values by part, shape (B, ...) each, those of every example's own part."""
     return torch.stack(by_part)[part, torch.arange(len(part), device=part.device)]
 
 
@@ -122,11 +129,3 @@ def _to_prior(marginals: Independent, prior: Distribution, z: Tensor) -> Tensor:
         return kl(marginals, prior)
     except Refused:
         return marginals.base_dist.log_prob(z) - prior.base_dist.log_prob(z)
-
-
-def _combined(several: list[Any], combine: Callable[[list[Tensor]], Tensor]) -> Any:
-    """Tensors combined; or dataclasses of them, field by field."""
-    first = several[0]
-    if isinstance(first, Tensor):
-        return combine([part.double().cpu() for part in several])
-    return type(first)(**{f.name: _combined([getattr(one, f.name) for one in several], combine) for f in fields(first)})

@@ -8,22 +8,82 @@ from termwise.account import glossary
 from termwise.account.account import Account
 from termwise.account.reading import Reading
 from termwise.measuring.elbo.population import in_sight
+from termwise.measuring.elbo.term_readings import Bounding, Smoothing
 
-COLLAPSED = 0.05  # nats: a dimension under it carries nothing
-COLLAPSED_WHOLE = 0.5  # nats of rate, over all dimensions
-IGNORED = 0.05  # of the mutual information: a decoder that gains less from its codes does not use them
-SATURATED = math.log(10)  # nats below log N: a code's own component is then about a tenth of q(z)
-SHORT = 0.1  # nats by which N points may fall short of the population before it is said
+COLLAPSED = 0.05
+"""Nats: a dimension of a rate under it carries nothing."""
+COLLAPSED_WHOLE = 0.5
+"""Nats of rate, over all dimensions, under which the posterior has collapsed whole."""
+IGNORED = 0.05
+"""Of the mutual information: a decoder that gains less from its codes does not use them."""
+SATURATED = math.log(10)
+"""Nats below log N: a code's own component is then about a tenth of q(z)."""
+SHORT = 0.1
+"""Nats by which N points may fall short of the population before it is worth a sentence."""
+WIDE = 0.5
+"""Nats between the rate's bounds from which they are worth a sentence."""
+
+BLANK = (
+    "All examples are the same, so there is one posterior, and q(z) is it: the ELBO is under log p(x), and no term "
+    "tells of a fault of a code."
+)
+LAST_LAYER = (
+    "The posterior has no density: its last Gaussian layer gives rate, ELBO and links bounds above and below. The rate "
+    "is reported at the one above, the ELBO at the one below."
+)
 
 
-def diagnose(account: Account, unmeasured: str | None = None, possible: Account | None = None) -> tuple[str, ...]:
-    """The sentences that these readings support, worst first.
+def diagnose(
+    account: Account,
+    possible: Account | None = None,
+    *,
+    blank: bool = False,
+    bounding: Bounding | None = None,
+    unmeasured: str | None = None,
+) -> tuple[str, ...]:
+    """The sentences that an account of the ELBO supports: which posterior was measured, then its faults, worst first.
 
     Args:
         account: The readings; those of links at the least that they can be, where that is all that is known.
-        unmeasured: Why q(z) could not be measured, if it could not.
         possible: The same at the most that they can be, where that is another thing.
+        blank: Whether all examples are the same.
+        bounding: How well a posterior without a density is bounded.
+        unmeasured: Why q(z) could not be measured, if it could not.
+
+    Example:
+        >>> from termwise.account.reading import reading_without_error
+        >>> rate = reading_without_error("rate", 0.02, estimator="closed form", bias="none", n=100)
+        >>> diagnose(Account({"rate": rate}))
+        ('The posterior has collapsed whole: the rate is 0.020 nats, so the code says next to nothing about x ...',)
     """
+    faults = (BLANK,) if blank else _faults_or_none(account, possible, unmeasured)
+    return (*(() if bounding is None else _bounded(bounding)), *faults)
+
+
+def _bounded(bounding: Bounding) -> Iterator[str]:
+    """Which posterior was measured, where it has no density, and how well."""
+    yield LAST_LAYER if bounding.smoothing is None else _smoothed(bounding.smoothing)
+    lower, upper = bounding.rate
+    if upper - lower >= WIDE:
+        yield (
+            f"The rate is known only to lie between {lower:.2f} and {upper:.2f} nats: codes tell more of their own "
+            f"noise than {bounding.noises:,} others can show. More noises bring the bounds together, as in "
+            f"measure(noises={4 * bounding.noises}); so does a wider last layer."
+        )
+
+
+def _smoothed(smoothing: Smoothing) -> str:
+    return (
+        "The posterior has no density, and no last Gaussian layer. Distortion, rate, ELBO and links are those of the "
+        "posterior smoothed by a normal, as far as other examples chose: a posterior as valid, whose ELBO is under "
+        "log p(x) too, and has bounds. "
+        f"Of the posterior itself: its distortion is {smoothing.distortion:.3f} nats, where the smoothed one's is "
+        f"{smoothing.smoothed_distortion:.3f}, and its ELBO at most {smoothing.elbo_ceiling:.3f}."
+    )
+
+
+def _faults_or_none(account: Account, possible: Account | None, unmeasured: str | None) -> tuple[str, ...]:
+    """A sentence for each fault; or how sure it is that there is none."""
     sentences = _faults(account)
     if unmeasured is not None:
         sentences.append(f"The terms of q(z) were not measured. {unmeasured}")

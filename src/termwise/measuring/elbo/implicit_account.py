@@ -11,12 +11,12 @@ is a mixture over examples and noises: N M normals, M noises for every example, 
 Values take every density from above, so that the links sum to the rate, and the ELBO is not flattered. By dimension
 they do so too, from q(z_j|x), each dimension's own mixture: where dimensions depend on one another given x, the rates
 by dimension sum to less than the rate. What the terms are for the population is not said here, for the brackets are
-wider than the way there: critics bound that (`critic.py`).
+wider than the way there: critics bound that (`critic_bounds`).
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -29,42 +29,20 @@ from termwise.errors import NoDensity
 from termwise.measuring.elbo.codes import factorises, under_others
 from termwise.measuring.elbo.sandwich import last_layer, sandwich
 from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales
+from termwise.measuring.elbo.term_readings import Bounding, Smoothing, TermReadings
 from termwise.models.draw import Draw, generates
+from termwise.models.map_fields import map_fields
 from termwise.models.passes import DataPass, Progress
 from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, log_density
 
 COMPONENTS = 20_000
-"""Normals that q(z) is made a mixture of, where there are fewer examples than that; of each example at most"""
+"""Normals that q(z) is made a mixture of, at the least, where `MOST_NOISES` allows."""
 MOST_NOISES = 64
-WIDE = 0.5  # nats between the rate's bounds from which it is said
-
-LAST_LAYER = (
-    "The posterior has no density: its last Gaussian layer gives rate, ELBO and links bounds above and below. The rate "
-    "is reported at the one above, the ELBO at the one below."
-)
+"""Normals of one example among them, at the most."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What was found of a posterior.
-
-    Attributes:
-        readings: By name.
-        values: What each is the mean of, by example, shape (N,) or (N, D).
-        means: E[z|x], shape (N, D), twice; where estimated, independently, so that their covariance is not biased.
-        said: Sentences: which posterior was measured, and how well.
-        unmeasured: Why q(z) was not, where it was not.
-    """
-
-    readings: dict[str, AnyReading]
-    values: dict[str, Tensor]
-    means: tuple[Tensor, Tensor] | None = None
-    said: tuple[str, ...] = ()
-    unmeasured: str | None = None
-
-
-def measured(batches: DataPass, samples: int, noises: int, progress: Progress | None = None) -> Measured:
+def implicit_terms(batches: DataPass, samples: int, noises: int, progress: Progress | None = None) -> TermReadings:
     """Distortion, rate, ELBO and the links of a posterior without a density.
 
     Args:
@@ -94,9 +72,10 @@ def measured(batches: DataPass, samples: int, noises: int, progress: Progress | 
 
     rounds = [_Round(batches, scales, noises, tell) for _ in range(samples)]
     exact = {name: torch.stack([one.exact[name] for one in rounds]).mean(0) for name in rounds[0].exact}
-    known = {name: Bracket.averaged([one.known[name] for one in rounds]) for name in rounds[0].known}
+    between = {name: _averaged([one.between[name] for one in rounds]) for name in rounds[0].between}
 
-    p, q, joint, marginal = exact["log p(z)"], known["log q(z|x)"], known["log q(z)"], known["sum log q(z_j)"]
+    p, q = exact["log p(z)"], between["log q(z|x)"]
+    joint, marginal = between["log q(z)"], between["sum log q(z_j)"]
     prior = Bracket(p, p, p)
     brackets = {"rate": q - prior, "index_code_mi": q - joint, "marginal_kl": joint - prior}
     brackets["total_correlation"] = joint - marginal
@@ -123,8 +102,14 @@ def measured(batches: DataPass, samples: int, noises: int, progress: Progress | 
         for name, (left, right, bias) in by_dimension.items():
             values[name] = exact[left] - exact[right]
             readings[name] = reading_by_dimension(values[name], name, estimator=how, bias=bias)
-    said = (_smoothed(exact, q) if smooth else LAST_LAYER, *_width(brackets["rate"], noises))
-    return Measured(readings, values, rounds[0].means, said)
+    rate = float(brackets["rate"].lower.mean()), float(brackets["rate"].upper.mean())
+    bounding = Bounding(rate, noises, _smoothing(exact, q) if smooth else None)
+    return TermReadings(readings, values, rounds[0].means, bounding)
+
+
+def _averaged(rounds: list[Bracket]) -> Bracket:
+    """Between the bounds of several codes of every example."""
+    return map_fields(lambda parts: torch.stack(parts).mean(0), rounds)
 
 
 def _with_decoder(distortion: Tensor, elbo: Bracket, use: Tensor, how: str, smooth: bool) -> dict[str, Reading]:
@@ -148,36 +133,36 @@ def at_bounds(account: Account, side: Literal["lower", "upper"]) -> Account:
 
 
 class _Round:
-    """One code of every example, and what is known there, by example: shape (N,), float64, on the CPU.
+    """One code of every example, and log densities there, by example: shape (N,), float64, on the CPU.
 
     Attributes:
-        mixed: M.
-        known: log q(z|x), log q(z) and sum_j log q(z_j), between their bounds in expectation.
+        mixed: M, the normals of every example in q(z).
+        between: log q(z|x), log q(z) and sum_j log q(z_j), between their bounds in expectation.
         exact: log p(z), and log p(z_j) where it is a product; log q(z_j|x) and log q(z_j), both from above, shape
             (N, D); where there is a decoder distortion and code_use; where the posterior was smoothed, the
             distortion and log p(x, z) of the code before it was.
-        means: As of `Measured`.
+        means: E[z|x], as of `TermReadings`.
     """
 
     def __init__(self, batches: DataPass, scales: Tensor | None, noises: int, tell: Callable[[int], None]) -> None:
         self.mixed = min(MOST_NOISES, -(-COMPONENTS // len(batches)))
-        found: dict[str, list[Tensor]] = {}
+        batch_values: dict[str, list[Tensor]] = {}
         for draw in batches():
             for name, values in self._at(draw, scales, noises).items():
-                found.setdefault(name, []).append(values)
+                batch_values.setdefault(name, []).append(values)
             tell(len(draw))
-        held = {name: torch.cat(parts) for name, parts in found.items()}
-        z, scale = held.pop("z"), held.pop("scale").repeat_interleave(self.mixed, 0)
-        own, fresh = held.pop("own centres"), held.pop("fresh centres")  # (N, M, D)
+        whole = {name: torch.cat(parts) for name, parts in batch_values.items()}
+        z, scale = whole.pop("z"), whole.pop("scale").repeat_interleave(self.mixed, 0)
+        own, fresh = whole.pop("own centres"), whole.pop("fresh centres")  # (N, M, D)
         (above, by_dimension), (below, below_j) = (
             _log_densities(z, Gaussians(centres.flatten(0, 1), scale)) for centres in (own, fresh)
         )
-        held["log q(z_j)"] = by_dimension
-        self.exact = {name: values.double().cpu() for name, values in held.items()}
+        whole["log q(z_j)"] = by_dimension
+        self.exact = {name: values.double().cpu() for name, values in whole.items()}
         conditional = self.exact.pop("above"), self.exact.pop("below")
         names = ("log q(z|x)", "log q(z)", "sum log q(z_j)")
         pairs = (conditional, (above, below), (by_dimension.sum(1), below_j.sum(1)))
-        self.known = {name: Bracket.above(*pair) for name, pair in zip(names, pairs, strict=True)}
+        self.between = {name: Bracket.above(*pair) for name, pair in zip(names, pairs, strict=True)}
         self.means = own.mean(1).double().cpu(), fresh.mean(1).double().cpu()
 
     def _at(self, draw: Draw, scales: Tensor | None, noises: int) -> dict[str, Tensor]:
@@ -185,7 +170,7 @@ class _Round:
         assert law is not None
         code = sandwich(law, noises)
         centres = law.centres(2 * self.mixed - 1).movedim(0, 1)  # (B, 2 M - 1, D)
-        found = {
+        values = {
             "z": code.z,
             "scale": law.last_scale,
             "own centres": torch.cat([code.centre.unsqueeze(1), centres[:, : self.mixed - 1]], 1),
@@ -196,16 +181,16 @@ class _Round:
             "log q(z_j|x)": code.above_by_dimension,
         }
         if factorises(draw.prior):
-            found["log p(z_j)"] = draw.prior.base_dist.log_prob(code.z)
+            values["log p(z_j)"] = draw.prior.base_dist.log_prob(code.z)
         if generates(draw.model):
-            found["distortion"] = -draw.model.generate(code.z, draw.context).log_prob(draw.x)
-            own = found["distortion"]
+            values["distortion"] = -draw.model.generate(code.z, draw.context).log_prob(draw.x)
+            own = values["distortion"]
             if scales is not None:
                 own = -draw.model.generate(code.centre, draw.context).log_prob(draw.x)
-                found["unsmoothed distortion"] = own
-                found["unsmoothed log p(x, z)"] = draw.prior.log_prob(code.centre) - own
-            found["code_use"] = under_others(draw) - own
-        return found
+                values["unsmoothed distortion"] = own
+                values["unsmoothed log p(x, z)"] = draw.prior.log_prob(code.centre) - own
+            values["code_use"] = under_others(draw) - own
+        return values
 
 
 def _log_densities(z: Tensor, components: Gaussians) -> tuple[Tensor, Tensor]:
@@ -223,24 +208,11 @@ def _link(name: str, bracket: Bracket, how: str, mixed: int) -> Reading:
     return bracket.reading(name, estimator=how, bias=f"{bias}; at most log N = {ceiling:.2f}", least=0.0, most=ceiling)
 
 
-def _smoothed(exact: dict[str, Tensor], q: Bracket) -> str:
+def _smoothing(exact: dict[str, Tensor], q: Bracket) -> Smoothing:
+    """What smoothing moved, from the exact values of a code before and after, and log q of the smoothed posterior."""
     ceiling = exact["unsmoothed log p(x, z)"] - q.lower
-    return (
-        "The posterior has no density, and no last Gaussian layer. Distortion, rate, ELBO and links are those of the "
-        "posterior smoothed by a normal, as far as other examples chose: a posterior as valid, whose ELBO is under "
-        "log p(x) too, and has bounds. "
-        f"Of the posterior itself: its distortion is {float(exact['unsmoothed distortion'].mean()):.3f} nats, where "
-        f"the smoothed one's is {float(exact['distortion'].mean()):.3f}, and its ELBO at most "
-        f"{float(ceiling.mean()) + allowance(ceiling):.3f}."
-    )
-
-
-def _width(rate: Bracket, noises: int) -> tuple[str, ...]:
-    lower, upper = float(rate.lower.mean()), float(rate.upper.mean())
-    if upper - lower < WIDE:
-        return ()
-    return (
-        f"The rate is known only to lie between {lower:.2f} and {upper:.2f} nats: codes tell more of their own noise "
-        f"than {noises:,} others can show. More noises bring the bounds together, as in measure(noises={4 * noises}); "
-        "so does a wider last layer.",
+    return Smoothing(
+        distortion=float(exact["unsmoothed distortion"].mean()),
+        smoothed_distortion=float(exact["distortion"].mean()),
+        elbo_ceiling=float(ceiling.mean()) + allowance(ceiling),
     )

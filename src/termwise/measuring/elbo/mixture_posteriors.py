@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
 from termwise.errors import Refused
+from termwise.models.map_fields import map_fields
 from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.gaussians import LOG_2PI
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
@@ -28,7 +29,7 @@ LEAST = -500.0
 
 @dataclass(frozen=True)
 class Components:
-    """Those of N examples.
+    """The normals of N examples' posteriors, K for every example.
 
     Attributes:
         log_weight: log w, shape (N, K).
@@ -42,7 +43,7 @@ class Components:
 
     @classmethod
     def of(cls, posterior: Distribution) -> "Components":
-        """A batch of posteriors, batch shape (N,), event shape (D,).
+        """The components of a batch of posteriors, batch shape (N,), event shape (D,).
 
         Raises:
             Refused: They are neither normals nor mixtures of normals.
@@ -63,14 +64,14 @@ class Components:
 
     @classmethod
     def joined(cls, several: Sequence["Components"]) -> "Components":
-        """Of all their examples, in order."""
-        return cls(*(torch.cat([getattr(one, name) for one in several]) for name in cls.__dataclass_fields__))
+        """The components of all their examples, in order."""
+        return map_fields(torch.cat, several)
 
     def __len__(self) -> int:
         return len(self.mean)
 
     def at(self, rows: Tensor) -> "Components":
-        """Of the examples at these rows."""
+        """The components of the examples at these rows."""
         return Components(self.log_weight[rows], self.mean[rows], self.spread[rows])
 
     @property
@@ -127,7 +128,7 @@ class NormalSum:
 
 
 class MixtureSum:
-    """The same of examples whose posteriors are mixtures, by their weights as a last coordinate."""
+    """The same two sums of examples whose posteriors are mixtures, whose weights become a last coordinate."""
 
     def __init__(self, components: Components) -> None:
         c = components
@@ -145,24 +146,24 @@ class MixtureSum:
         ]
 
     def joint(self, z: Tensor, place: Tensor) -> Tensor:
-        """As of normals."""
+        """The log of the sum, shape (B,), without the example at `place`, as of normals."""
         return _summed(z, self.whole, place)
 
     def by_dimension(self, z: Tensor, place: Tensor, own: Tensor) -> Tensor:
-        """As of normals; `own` is not needed."""
+        """Its log by dimension, shape (B, D), as of normals; `own` is not needed."""
         return torch.stack([_summed(z[:, j, None], line, place) for j, line in enumerate(self.lines)], 1)
 
 
 def summed(components: Components) -> NormalSum | MixtureSum:
-    """The sum over these."""
+    """The sum over components: of normals where every example has one, else of mixtures."""
     return NormalSum(components) if components.mean.shape[1] == 1 else MixtureSum(components)
 
 
 def _summed(z: Tensor, groups: list[Gaussians], place: Tensor) -> Tensor:
     """log of the sum over groups of which each has one component an example, shape (B,)."""
     code = torch.cat([z, torch.zeros_like(z[:, :1])], 1)
-    found = [log_density(code, group, _without(place)).double() for group in groups]
-    return torch.stack(found).logsumexp(0) + 0.5 * LOG_2PI
+    sums = [log_density(code, group, _without(place)).double() for group in groups]
+    return torch.stack(sums).logsumexp(0) + 0.5 * LOG_2PI
 
 
 def _without(place: Tensor) -> LogWeights:

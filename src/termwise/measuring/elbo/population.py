@@ -34,9 +34,9 @@ LEAST = 128
 OUTSIDE = 0.005
 """How often either side of the bracket may miss for want of examples."""
 STEEPEST = 0.75
-"""The largest ratio of successive steps at which they are carried on; beyond, the end is out of sight, unless"""
+"""The largest ratio of successive steps at which they are carried on; beyond it, the end is out of sight."""
 NEGLIGIBLE = 0.2
-"""a step is fewer standard errors than this: then its ratio is noise, and of no matter."""
+"""A step of fewer standard errors than this puts no end out of sight: its ratio is noise, and of no matter."""
 WILDEST = 4.0
 """A bound is passed over whose values spread so many times as much as at a share of a half, where tails are light."""
 ROUNDING = 1e-5
@@ -44,8 +44,8 @@ ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
-class Known:
-    """log q(z) or sum_j log q(z_j) by example, in every way that a population reading asks for.
+class LogAggregateEstimates:
+    """log q(z), or sum_j log q(z_j), by example, estimated in every way that a population reading asks for.
 
     Attributes:
         above: Shape (N,).
@@ -58,8 +58,8 @@ class Known:
     near: Tensor
 
     @classmethod
-    def of(cls, aggregate: LogAggregate, fitted: Tensor) -> "Known":
-        """At codes; where by dimension, summed over them. `fitted` is log r(z), of the shape of `aggregate.own`."""
+    def of(cls, aggregate: LogAggregate, fitted: Tensor) -> "LogAggregateEstimates":
+        """The estimates at codes, summed over dimensions; `fitted` is log r(z), of the shape of `aggregate.own`."""
 
         def summed(values: Tensor) -> Tensor:
             return values.sum(1) if values.dim() == 2 else values
@@ -70,9 +70,9 @@ class Known:
             torch.stack([summed(aggregate.with_half_own(parts)) for parts in LEVELS], 1),
         )
 
-    def controlled(self, controls: Tensor) -> "Known":
-        """The same, less what controls, shape (N, C), foretell."""
-        return Known(
+    def controlled(self, controls: Tensor) -> "LogAggregateEstimates":
+        """The same estimates, less what controls, shape (N, C), foretell of them."""
+        return LogAggregateEstimates(
             controlled(self.above, controls),
             torch.stack([controlled(values, controls) for values in self.below.T], 1),
             torch.stack([controlled(values, controls) for values in self.near.T], 1),
@@ -116,10 +116,16 @@ def carried_on(near: Tensor) -> CarriedOn:
 
 
 @dataclass(frozen=True)
-class Term:
-    """A link as a sum: known_n + joint * log q(z_n) + marginal * sum_j log q(z_nj)."""
+class LinkSum:
+    """A link by example, as a sum: rest_n + joint * log q(z_n) + marginal * sum_j log q(z_nj).
 
-    known: Tensor
+    Attributes:
+        rest: What needs no q(z), shape (N,).
+        joint: How often log q(z) counts: 1, 0 or -1.
+        marginal: How often sum_j log q(z_j) counts.
+    """
+
+    rest: Tensor
     joint: int = 0
     marginal: int = 0
 
@@ -129,20 +135,22 @@ def in_sight(reading: Reading) -> bool:
     return reading.stderr is not None
 
 
-def population_reading(term: Term, joint: Known, marginal: Known, of_points: Reading) -> Reading:
+def population_reading(
+    link: LinkSum, joint: LogAggregateEstimates, marginal: LogAggregateEstimates, of_points: Reading
+) -> Reading:
     """A link for the population: a calibrated interval, and bounds that are rigorous in expectation.
 
     Args:
-        term: The link, as a sum.
+        link: The link, as a sum.
         joint: log q(z) by example.
         marginal: sum_j log q(z_j) by example.
         of_points: The same link's reading for the N points themselves.
     """
-    parts = ((term.joint, joint), (term.marginal, marginal))
-    used = [(sign, known) for sign, known in parts if sign]
-    ends = [carried_on(known.near) for _, known in used]
-    values = term.known + sum(sign * end.influence for (sign, _), end in zip(used, ends, strict=True))
-    lower, upper = _bound(term.known, used, side=-1), _bound(term.known, used, side=1)
+    parts = ((link.joint, joint), (link.marginal, marginal))
+    used = [(sign, estimates) for sign, estimates in parts if sign]
+    ends = [carried_on(estimates.near) for _, estimates in used]
+    values = link.rest + sum(sign * end.influence for (sign, _), end in zip(used, ends, strict=True))
+    lower, upper = _bound(link.rest, used, side=-1), _bound(link.rest, used, side=1)
     value = min(max(float(values.mean()), lower), upper)
     off = f"the {of_points.n:,} points themselves are {of_points.value - value:+.3f} off"
     error = float(values.std()) / math.sqrt(len(values))
@@ -167,10 +175,10 @@ def population_reading(term: Term, joint: Known, marginal: Known, of_points: Rea
     )
 
 
-def _bound(known: Tensor, parts: list[tuple[int, Known]], side: int) -> float:
+def _bound(rest: Tensor, parts: list[tuple[int, LogAggregateEstimates]], side: int) -> float:
     """The tightest lower (side -1) or upper (side 1) bound of those that the shares give."""
-    tail = float(norm.isf(OUTSIDE / len(SHARES))) / math.sqrt(len(known))
-    by_share = torch.stack([known] * len(SHARES), 1)
+    tail = float(norm.isf(OUTSIDE / len(SHARES))) / math.sqrt(len(rest))
+    by_share = torch.stack([rest] * len(SHARES), 1)
     for sign, part in parts:
         by_share = by_share + sign * (part.above.unsqueeze(1) if sign == side else part.below)
     means, spreads = by_share.mean(0), by_share.std(0)

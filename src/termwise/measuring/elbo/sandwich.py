@@ -23,9 +23,9 @@ from torch.distributions import Distribution
 from termwise.terms.aggregate.gaussians import LOG_2PI
 
 BLOCK = 2**22
-"""Numbers that a layer of the encoder may hold at a time, if it is as wide as the codes, or"""
+"""Numbers that a layer of the encoder may hold at a time."""
 WIDTH = 512
-"""where they are narrower."""
+"""How wide such a layer is taken to be at the least; codes may be wider."""
 
 
 class SemiImplicit(Protocol):
@@ -48,7 +48,7 @@ def last_layer(posterior: Distribution) -> SemiImplicit | None:
 
 @dataclass(frozen=True)
 class Sandwich:
-    """A code of every example, and what is known of log q(z|x) there; float64, nats.
+    """A code of every example, and bounds of E log q(z|x) there; float64, nats.
 
     Attributes:
         z: The codes, shape (B, D).
@@ -73,9 +73,9 @@ def sandwich(posterior: SemiImplicit, noises: int) -> Sandwich:
     own = log_normal_by_dimension(z, centre, scale)
     others, by_dimension = [], own  # log of the sum over noises
     for part in in_blocks(posterior, noises):
-        found = log_normal_by_dimension(z, part, scale)  # (part, B, D)
-        others.append(found.sum(-1))
-        by_dimension = torch.logaddexp(by_dimension, found.logsumexp(0))
+        log_normals = log_normal_by_dimension(z, part, scale)  # (part, B, D)
+        others.append(log_normals.sum(-1))
+        by_dimension = torch.logaddexp(by_dimension, log_normals.logsumexp(0))
     return Sandwich(z, centre, *bounds(own.sum(-1), torch.cat(others)), by_dimension - math.log(noises + 1))
 
 

@@ -48,11 +48,11 @@ class LogAggregate:
 
         Biased up by as much as down, to first order: E[log q_w] - E[log q] = (w - 1/2) chi^2 / K + O(1 / K^2).
         """
-        found = [
+        by_part = [
             log_mixture(self.own, others, count, own_weight=0.5)
             for others, count in zip(self.others.chunk(parts, -1), self.count.chunk(parts, -1), strict=True)
         ]
-        return torch.stack(found).mean(0)
+        return torch.stack(by_part).mean(0)
 
     def of_others(self, share: float, fitted: Tensor) -> Tensor:
         """log [(1 - share) q_0(z_n) + share r(z_n)], r a density that x_n had no part in: a density fixed off x_n."""
@@ -63,7 +63,7 @@ class LogAggregate:
 
 
 def log_mixture(own: Tensor, others: Tensor, count: Tensor, own_weight: float) -> Tensor:
-    """log q_w at codes: see above; `others` and `count` by part, over the last axis."""
+    """log q_w(z_n) at codes, with the own example at weight w; `others` and `count` by part, over the last axis."""
     total = others.logsumexp(-1)
     if own_weight:
         total = torch.logaddexp(total, own + math.log(own_weight))
@@ -97,7 +97,7 @@ class SplitAggregate:
         return LogAggregate(own.double(), torch.stack(others, -1), self._count(index))
 
     def by_dimension(self, z: Tensor, index: Tensor, own: Tensor) -> LogAggregate:
-        """log q(z_j), likewise; `own` the log q(z_j|x), shape (B, D)."""
+        """log q(z_j) of codes z, as `joint` takes them; `own` their log q(z_j|x), shape (B, D)."""
         others = [part.by_dimension(z, self._place(index, p), own) for p, part in enumerate(self.sums)]
         return LogAggregate(own.double(), torch.stack(others, -1), self._count(index).unsqueeze(1))
 
@@ -150,5 +150,5 @@ class FittedNormal:
         """E_q(z_j|x)[log r(z_j)], shape (B, D)."""
         own = Components.of(posterior)
         excess = own.scale.double().square() / self.covariance.diagonal()
-        found = self.log_prob_by_dimension(own.mean) - 0.5 * excess  # (B, K, D)
-        return (own.log_weight.double().exp().unsqueeze(-1) * found).sum(1)
+        of_components = self.log_prob_by_dimension(own.mean) - 0.5 * excess  # (B, K, D)
+        return (own.log_weight.double().exp().unsqueeze(-1) * of_components).sum(1)

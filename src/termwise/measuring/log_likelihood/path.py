@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.measuring.log_likelihood.densities import Density, Joint, density, sampled
+from termwise.models.map_fields import map_fields
 
 FAR = 1e6
 """Codes beyond it have no density: a trajectory that diverges is rejected, and no network sees what it cannot take."""
@@ -50,9 +51,13 @@ class Point:
         return self.log_joint - self.log_base
 
     def moved(self, accepted: Tensor, to: "Point") -> "Point":
-        """`to` where `accepted`, shape (C, B), and here elsewhere."""
-        pairs = ((getattr(self, name), getattr(to, name)) for name in self.__dataclass_fields__)
-        return Point(*(torch.where(accepted if a.dim() == 2 else accepted[..., None], b, a) for a, b in pairs))
+        """The point that is `to` where `accepted`, shape (C, B), and this one elsewhere."""
+
+        def chosen(pair: list[Tensor]) -> Tensor:
+            here, there = pair
+            return torch.where(accepted if here.dim() == 2 else accepted[..., None], there, here)
+
+        return map_fields(chosen, [self, to])
 
 
 class Path:

@@ -1,0 +1,149 @@
+"""The terms of the ELBO of a posterior with a density, and the links of its rate where q(z) is a mixture of normals.
+
+The links of the rate are taken at codes z_n ~ q(z|x_n), from the expectations of four log densities:
+
+    index_code_mi     = E log q(z|x) - E log q(z)       total_correlation = E log q(z) - sum_j E log q(z_j)
+    marginal_kl       = rate - index_code_mi            dimension_wise_kl = sum_j E log q(z_j) - E log p(z)
+
+so that they sum to the rate for every example. E log q(z|x) and, for most priors, E log p(z) are in closed form; of the
+rest the codes' noise is taken out as far as it is known (`control_variates.py`). The standard error is over the
+examples: through q(z) itself the links have no first-order error, since E_q(z)[d log q(z)] = 0.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from termwise.account import glossary
+from termwise.account.reading import AnyReading, Reading, reading_of_each
+from termwise.errors import Refused
+from termwise.measuring.elbo.codes import CodeDensities, DataAggregate, mean_over_rounds, under_others
+from termwise.measuring.elbo.control_variates import controlled
+from termwise.measuring.elbo.mixture_posteriors import Components
+from termwise.measuring.elbo.population import LEAST, LinkSum, population_reading
+from termwise.measuring.elbo.term_readings import TermReadings
+from termwise.models.draw import generates
+from termwise.models.passes import DataPass, Progress
+from termwise.terms.link import Distortion, Link, by_example
+
+ESTIMATOR = "Monte Carlo, full aggregate, control variates"
+"""How readings of the links say that they were estimated."""
+
+
+def explicit_terms(batches: DataPass, rate: Link, samples: int, progress: Progress | None = None) -> TermReadings:
+    """Distortion, rate and ELBO of a posterior with a density; and the links, where q(z) is a mixture of normals.
+
+    Args:
+        batches: The data through the model.
+        rate: The rate, under the estimator that it has.
+        samples: Codes for every example.
+        progress: Told how far it is.
+    """
+    aggregate, reason = _aggregate(batches)
+    values, densities = _values_at_codes(batches, rate, aggregate, samples, progress)
+    readings = _without_aggregate(values, rate)
+    if aggregate is None or densities is None:
+        return TermReadings(readings, values, unmeasured=reason)
+    links = _link_values(values, densities)
+    readings |= {name: _of_points(name, link) for name, link in links.items()}
+    if len(batches) >= LEAST:
+        readings |= _of_population(values["rate"], densities, readings)
+    return TermReadings(readings, values | links, (aggregate.means, aggregate.means))
+
+
+def _aggregate(batches: DataPass) -> tuple[DataAggregate | None, str | None]:
+    """q(z) of the data; or why it cannot be had."""
+    try:
+        parts = [Components.of(draw.posterior) for draw in batches()]
+    except Refused as refusal:
+        return None, str(refusal)
+    return DataAggregate(Components.joined(parts)), None
+
+
+def _values_at_codes(
+    batches: DataPass, rate: Link, aggregate: DataAggregate | None, samples: int, progress: Progress | None
+) -> tuple[dict[str, Tensor], CodeDensities | None]:
+    """Distortion, rate and ELBO by example, and the densities of q(z) at the codes; averaged over codes."""
+    distortion = Distortion() if generates(batches.model) else None
+    batch_values: dict[str, list[Tensor]] = {"rate": []}
+    if distortion is not None:
+        batch_values |= {"distortion": [], "code_use": []}
+    densities: list[CodeDensities] = []
+    done, total = 0, samples * len(batches)
+    for _ in range(samples):
+        for draw in batches():
+            batch_values["rate"].append(rate(draw).double().cpu())
+            if distortion is not None:
+                own = distortion(draw).double().cpu()
+                batch_values["distortion"].append(own)
+                batch_values["code_use"].append(under_others(draw).double().cpu() - own)
+            if aggregate is not None:
+                densities.append(aggregate.at(draw))
+            done += len(draw)
+            if progress is not None:
+                progress("measuring", done / total)
+    values = {name: mean_over_rounds(parts, samples) for name, parts in batch_values.items()}
+    if values["rate"].dim() == 2:
+        values["rate_by_dimension"], values["rate"] = values["rate"], by_example(values["rate"])
+    if distortion is not None:
+        values["elbo"] = -(values["distortion"] + values["rate"])
+    return values, CodeDensities.averaged(densities, samples) if densities else None
+
+
+def _link_values(values: dict[str, Tensor], at: CodeDensities) -> dict[str, Tensor]:
+    """The links of the rate for the aggregate of the points, by example, shape (N,), or by dimension, (N, D)."""
+    log_q = controlled(at.joint.above, at.controls)
+    by_dimension = zip(at.marginals.T, at.controls_by_dimension.unbind(1), strict=True)
+    log_q_j = torch.stack([controlled(values, controls) for values, controls in by_dimension], 1)
+    mi_j = at.expected_own_by_dimension - log_q_j
+    links = {
+        "index_code_mi": at.expected_own - log_q,
+        "marginal_kl": values["rate"] - (at.expected_own - log_q),
+        "total_correlation": log_q - log_q_j.sum(1),
+        "index_code_mi_by_dimension": mi_j,
+    }
+    if at.to_prior.shape[1]:
+        links["dimension_wise_kl_by_dimension"] = at.to_prior - mi_j
+        links["dimension_wise_kl"] = links["marginal_kl"] - links["total_correlation"]
+    return links
+
+
+def _of_points(name: str, values: Tensor) -> AnyReading:
+    n = len(values)
+    ceiling = f"; at most log N = {math.log(n):.2f}" if name == "index_code_mi" else ""
+    return reading_of_each(values, name, estimator=ESTIMATOR, bias=f"exact aggregate of the {n:,} points{ceiling}")
+
+
+def _of_population(rate: Tensor, at: CodeDensities, of_points: dict[str, AnyReading]) -> dict[str, AnyReading]:
+    """The readings of the links for the population: each a sum of log q(z), sum_j log q(z_j) and a rest."""
+    joint = at.joint.controlled(at.controls)
+    marginal = at.marginal.controlled(at.controls_by_dimension.sum(1))
+    rest = rate - at.expected_own
+    sums = {
+        "index_code_mi": LinkSum(at.expected_own, joint=-1),
+        "marginal_kl": LinkSum(rest, joint=1),
+        "total_correlation": LinkSum(torch.zeros_like(rate), joint=1, marginal=-1),
+        "dimension_wise_kl": LinkSum(rest, marginal=1),
+    }
+    return {
+        glossary.of_population(name): population_reading(link, joint, marginal, points)
+        for name, link in sums.items()
+        if isinstance(points := of_points.get(name), Reading)
+    }
+
+
+def _without_aggregate(values: Mapping[str, Tensor], rate: Link) -> dict[str, AnyReading]:
+    """The readings that need no q(z): distortion, rate, ELBO and the use of the code."""
+    labels = {
+        "distortion": (Distortion.label, Distortion.bias),
+        "rate": (rate.label, rate.bias),
+        "rate_by_dimension": (rate.label, rate.bias),
+        "elbo": (f"{Distortion.label}; rate: {rate.label}", Distortion.bias),
+        "code_use": (f"{Distortion.label}, codes of other examples less an example's own", Distortion.bias),
+    }
+    return {
+        name: reading_of_each(of_examples, name, estimator=labels[name][0], bias=labels[name][1])
+        for name, of_examples in values.items()
+    }

@@ -9,13 +9,24 @@ class TermwiseError(Exception):
 
 
 class UnknownName(TermwiseError):
-    """A name that is not in a table: says which are, and which are near."""
+    """A name that is not in a table: says which are, and which are near.
 
-    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
-        known = sorted(known)
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    Args:
+        what: What the name would be of, in the singular: "recipe".
+        name: The name.
+        names: Those that there are.
+
+    Example:
+        >>> raise UnknownName("fruit", "aple", ["cherry", "apple"])
+        Traceback (most recent call last):
+        termwise.errors.UnknownName: Unknown fruit 'aple'. Did you mean 'apple'? Known: apple, cherry.
+    """
+
+    def __init__(self, what: str, name: str, names: Iterable[str]) -> None:
+        names = sorted(names)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-        super().__init__(f"Unknown {what} {name!r}. {hint}Known: {', '.join(known)}.")
+        super().__init__(f"Unknown {what} {name!r}. {hint}Known: {', '.join(names)}.")
 
 
 class BadData(TermwiseError):

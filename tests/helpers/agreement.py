@@ -13,8 +13,8 @@ import termwise as tw
 from helpers.brute_force import mixture_log_prob
 
 
-def measured(model, data, **options):
-    """The account, its codes' noise left in, and the codes that it was taken at, in the order of the examples."""
+def account_and_codes(model, data, **options):
+    """The account of a model, its codes' noise left in, and the codes that it was taken at, in the examples' order."""
     codes, generate = [], model.generate
     model.generate = lambda z, context: codes.append(z) or generate(z, context)
     with patch("termwise.measuring.elbo.control_variates.LEAST", 10**9):
@@ -41,14 +41,14 @@ def assert_terms_agree(account, z, mean, scale):
 
 
 @contextmanager
-def left_as_it_was(module: nn.Module):
-    """Half in training mode, and afterwards the same in every respect that measuring could have changed."""
+def unchanged(module: nn.Module):
+    """A module that enters half in training mode, and must leave the same in all that measuring could have changed."""
     module.train()
     list(module.modules())[-1].eval()
     modes = [part.training for part in module.modules()]
     state = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     wants = [parameter.requires_grad for parameter in module.parameters()]
-    held = [parameter.data_ptr() for parameter in module.parameters()]
+    places = [parameter.data_ptr() for parameter in module.parameters()]
     for parameter in module.parameters():
         parameter.grad = None
     torch.manual_seed(5)
@@ -57,7 +57,7 @@ def left_as_it_was(module: nn.Module):
     assert [part.training for part in module.modules()] == modes
     assert all(torch.equal(tensor, state[name]) for name, tensor in module.state_dict().items())
     assert [parameter.requires_grad for parameter in module.parameters()] == wants
-    assert [parameter.data_ptr() for parameter in module.parameters()] == held
+    assert [parameter.data_ptr() for parameter in module.parameters()] == places
     assert all(parameter.grad is None for parameter in module.parameters())
     assert torch.equal(torch.get_rng_state(), random)
     module.eval()

@@ -11,13 +11,13 @@ import numpy as np
 
 
 def cells():
-    """Their counts, with a half of ours beside scanpy's notes on each cell."""
+    """The counts of every cell and gene, with a half of ours beside scanpy's notes on each cell."""
     import anndata
 
-    held = anndata.read_h5ad(Path(find_spec("scanpy").origin).parent / "datasets" / "10x_pbmc68k_reduced.h5ad")
-    stepped = np.expm1(held.raw.X.toarray().astype(np.float64))
-    found = stepped / np.where(stepped > 0, stepped, np.inf).min(1, keepdims=True)
-    assert np.abs(found - found.round()).max() < 0.12  # 0.5 would be no recovery
+    stored = anndata.read_h5ad(Path(find_spec("scanpy").origin).parent / "datasets" / "10x_pbmc68k_reduced.h5ad")
+    stepped = np.expm1(stored.raw.X.toarray().astype(np.float64))
+    counts = stepped / np.where(stepped > 0, stepped, np.inf).min(1, keepdims=True)
+    assert np.abs(counts - counts.round()).max() < 0.12  # 0.5 would be no recovery
     half = np.where(np.arange(700) % 3, "one", "two")
-    obs = held.obs[["bulk_labels", "phase", "percent_mito", "n_counts"]].assign(half=half)
-    return anndata.AnnData(found.round().astype(np.float32), obs=obs)
+    obs = stored.obs[["bulk_labels", "phase", "percent_mito", "n_counts"]].assign(half=half)
+    return anndata.AnnData(counts.round().astype(np.float32), obs=obs)

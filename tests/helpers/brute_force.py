@@ -1,4 +1,4 @@
-"""What the estimators are held against: the same formulas in float64, written out, with every pair in memory."""
+"""Log-densities of mixtures by brute force: written out in float64, with every pair in memory."""
 
 import math
 
@@ -7,20 +7,20 @@ from torch import Tensor
 
 
 def component_log_prob(z: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-    """log N(z_ij; mu_nj, sigma_nj^2), shape (B, N, D)."""
+    """The log-density of every code under every component, log N(z_ij; mu_nj, sigma_nj^2), shape (B, N, D)."""
     z, mean, scale = z.double(), mean.double(), scale.double()
     standard = (z.unsqueeze(1) - mean) / scale
     return -0.5 * standard.square() - scale.log() - 0.5 * math.log(2 * math.pi)
 
 
 def mixture_log_prob(z: Tensor, mean: Tensor, scale: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
-    """log q(z), shape (B,), and log q(z_j), shape (B, D); log_weights of shape (N,) or (B, N)."""
+    """A mixture's log q(z), shape (B,), and log q(z_j), shape (B, D); log_weights of shape (N,) or (B, N)."""
     pairs = component_log_prob(z, mean, scale)
     weights = log_weights.double().expand(len(z), len(mean))
     return (pairs.sum(2) + weights).logsumexp(1), (pairs + weights.unsqueeze(2)).logsumexp(1)
 
 
 def full_covariance_log_prob(z: Tensor, mean: Tensor, factor: Tensor, log_weight: float) -> Tensor:
-    """log q(z) over N(mu_n, L_n L_n'), shape (B,)."""
+    """The log q(z) of a mixture of N(mu_n, L_n L_n') with equal weights, shape (B,)."""
     law = torch.distributions.MultivariateNormal(mean.double(), scale_tril=factor.double())
     return (law.log_prob(z.double().unsqueeze(1)) + log_weight).logsumexp(1)

@@ -1,17 +1,17 @@
-"""How much is held at a time."""
+"""How much memory a computation needs at a time: the size of the largest tensor that it makes."""
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
-class Largest(TorchDispatchMode):
-    """The most elements that any tensor made within has."""
+class LargestTensor(TorchDispatchMode):
+    """A mode that notes the most elements that any tensor has which is made in it."""
 
     elements = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        for made in result if isinstance(result, tuple | list) else (result,):
-            if isinstance(made, torch.Tensor):
-                self.elements = max(self.elements, made.numel())
+        for tensor in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(tensor, torch.Tensor):
+                self.elements = max(self.elements, tensor.numel())
         return result

@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Normal
 
 import termwise as tw
-from helpers.agreement import assert_terms_agree, left_as_it_was, measured
+from helpers.agreement import account_and_codes, assert_terms_agree, unchanged
 from termwise.errors import BadData, Refused
 
 diffusers = pytest.importorskip("diffusers")
@@ -37,8 +37,8 @@ def model():
 
 
 def test_every_term_is_its_own_at_the_same_codes(model):
-    with left_as_it_was(model):
-        account, z = measured(tw.adapt(model, likelihood="normal:0.2"), X, batch_size=50)
+    with unchanged(model):
+        account, z = account_and_codes(tw.adapt(model, likelihood="normal:0.2"), X, batch_size=50)
     with torch.no_grad():
         law = model.encode(X).latent_dist
         decoded = model.decode(z.view_as(law.mean)).sample
@@ -67,7 +67,7 @@ def test_a_model_in_another_precision_is_measured_in_it_and_scored_in_float32_or
     expected = tw.measure(tw.adapt(model, likelihood="normal:0.2"), X)
     other = diffusers.AutoencoderKL.from_config(model.config)
     other.load_state_dict(model.state_dict())
-    account, z = measured(tw.adapt(other.to(dtype), likelihood="normal:0.2"), X)
+    account, z = account_and_codes(tw.adapt(other.to(dtype), likelihood="normal:0.2"), X)
     with torch.no_grad():
         law = other.encode(X.to(dtype)).latent_dist
         decoded = other.decode(z.view_as(law.mean).to(dtype)).sample

@@ -9,7 +9,7 @@ from torch import nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 import termwise as tw
-from helpers.agreement import assert_terms_agree, left_as_it_was, measured
+from helpers.agreement import account_and_codes, assert_terms_agree, unchanged
 from termwise.errors import Refused
 
 pythae = pytest.importorskip("pythae.models")
@@ -54,8 +54,8 @@ def trained(kind="VAE", x=None, **options):
 def test_every_term_is_pythaes_own_at_the_same_codes(x, kind, loss, constant):
     x = 16 * x if loss == "mse" else x  # against a sigma of 1, pixels in [0, 1] are hardly worth a code
     model = trained(kind, x, reconstruction_loss=loss)
-    with left_as_it_was(model):
-        account, z = measured(tw.adapt(model), x, batch_size=100)
+    with unchanged(model):
+        account, z = account_and_codes(tw.adapt(model), x, batch_size=100)
     with torch.no_grad():
         law = model.encoder(x)
         mean, log_var = law.embedding, law.log_covariance
@@ -69,7 +69,7 @@ def test_every_term_is_pythaes_own_at_the_same_codes(x, kind, loss, constant):
 
 def test_the_users_word_on_the_likelihood_goes_before_the_configurations(x):
     model = trained(x=x, reconstruction_loss="mse")
-    account, z = measured(tw.adapt(model, likelihood="normal:0.5"), x)
+    account, z = account_and_codes(tw.adapt(model, likelihood="normal:0.5"), x)
     with torch.no_grad():
         expected = -Normal(model.decoder(z)["reconstruction"], 0.5).log_prob(x).flatten(1).sum(1).mean()
     assert account["distortion"].value == pytest.approx(float(expected), rel=1e-5)
@@ -110,7 +110,7 @@ def test_a_vampprior_that_is_handed_in_gives_pythaes_own_rate(x):
         law = model.encoder(model.pseudo_inputs(model.idle_input).reshape(-1, 1, 8, 8))
         components = Independent(Normal(law.embedding, (0.5 * law.log_covariance).exp()), 1)
         prior = MixtureSameFamily(Categorical(torch.ones(5)), components)
-        account, z = measured(tw.adapt(model, prior=prior), x)
+        account, z = account_and_codes(tw.adapt(model, prior=prior), x)
         law = model.encoder(x)
         _, _, rate = model.loss_function(
             model.decoder(z)["reconstruction"], x, law.embedding, law.log_covariance, z, epoch=100

@@ -8,7 +8,7 @@ import torch
 
 import termwise as tw
 from helpers import blood_cells as blood
-from helpers.agreement import assert_terms_agree, left_as_it_was, measured
+from helpers.agreement import account_and_codes, assert_terms_agree, unchanged
 from termwise.errors import BadData, Refused
 
 if find_spec("scvi") is None or find_spec("scanpy") is None:
@@ -73,8 +73,8 @@ def test_every_term_is_scvis_own_at_the_same_codes(cells, columns, setup, option
     model = trained(cells[:240, :80], setup=setup.items(), **options)
     rows = counts(model)
     assert rows.shape == (80 + columns,)
-    with left_as_it_was(model.module):
-        account, z = measured(tw.adapt(model), rows, batch_size=100)
+    with unchanged(model.module):
+        account, z = account_and_codes(tw.adapt(model), rows, batch_size=100)
     reconstruction, kl = own_losses(model, z)
     assert account["distortion"].value == pytest.approx(float(reconstruction.mean()), rel=1e-5)
     assert account["rate"].value == pytest.approx(float(kl.mean()), rel=1e-4)

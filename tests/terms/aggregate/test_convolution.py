@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from helpers.brute_force import component_log_prob, mixture_log_prob
-from helpers.largest_tensor import Largest
+from helpers.largest_tensor import LargestTensor
 from termwise.terms.aggregate.convolution import DEVIATION, READ, SPREAD, Convolution, Convolved
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, log_density
 
@@ -114,7 +114,7 @@ def test_nothing_held_grows_with_codes_times_components():
     mean, scale = components("of an encoder", count=5000)
     z = torch.randn(1500, 3)
     held = Gaussians(mean, scale)
-    with Largest() as largest:
+    with LargestTensor() as largest:
         Convolution(held, cells=3 * 2**12, block=2**14).log_density(z)
     assert largest.elements <= 2**14 < 1500 * 31
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from helpers.brute_force import full_covariance_log_prob, mixture_log_prob
-from helpers.largest_tensor import Largest
+from helpers.largest_tensor import LargestTensor
 from termwise.errors import Refused
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
 
@@ -88,7 +88,7 @@ def test_no_tensor_grows_with_codes_times_components():
     held, weights = Gaussians(mean, spread), LogWeights.uniform(3000)
     for density in (log_density, marginal_log_density):
         whole = density(z, held, weights)
-        with Largest() as largest:
+        with LargestTensor() as largest:
             small = density(z, held, weights, block=2**14)
         assert largest.elements <= max(2**14, mean.numel()) < len(z) * len(mean)
         assert torch.allclose(whole, small, atol=2e-6)

@@ -14,7 +14,7 @@ from torch.distributions import Distribution, Independent, Normal
 from termwise.data import ValueRange
 from termwise.errors import Refused, TermwiseError
 from termwise.models.draw import Drawable
-from termwise.models.flat_codes import check_finite, flat, split_encoded, tensor_like, widened
+from termwise.models.flat_codes import check_finite_codes, flat, split_encoded, tensor_like, widened
 from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples
 from termwise.models.reachable_modules import modules_of
 from termwise.models.ready.table import parts_of, supported
@@ -109,7 +109,7 @@ class Adapted:
         if self._decode is not None and self._likelihood is not None:
             self._likelihood.check(ValueRange.of(x))
         codes = flat(posterior)
-        check_finite(codes)
+        check_finite_codes(codes)
         self._code_shape, self._example_shape, self._like = shape[1:], x.shape[1:], tensor_like(codes, x)
         return codes, context
 

@@ -20,7 +20,7 @@ from termwise.models.likelihoods.log_density import LogDensity
 from termwise.models.posteriors import posterior_family
 from termwise.models.vae import VAE
 
-BLANK = (1,)
+BLANK_SHAPE = (1,)
 """The shape of an example that says nothing: data of it are torch.zeros(N, 1)."""
 
 
@@ -79,7 +79,7 @@ def bayes(
     model = VAE(
         SharedFeatures(family.features),
         nn.Identity(),
-        shape=BLANK,
+        shape=BLANK_SHAPE,
         latent=latent,
         posterior=family,
         likelihood=LogDensity(_OfCodes(log_likelihood), latent),
@@ -87,7 +87,7 @@ def bayes(
     )
     trial = torch.zeros(2, latent, requires_grad=True)
     with torch.enable_grad():
-        if not model.generate(trial).log_prob(torch.zeros(2, *BLANK)).requires_grad:
+        if not model.generate(trial).log_prob(torch.zeros(2, *BLANK_SHAPE)).requires_grad:
             raise Refused(
                 "The log-likelihood has no gradient in z, so that no posterior can be learned from it. Write it in "
                 "torch operations on z, without detach() or numpy."

@@ -65,7 +65,7 @@ def widened(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.dtype in HALF else tensor
 
 
-def check_finite(codes: Distribution) -> None:
+def check_finite_codes(codes: Distribution) -> None:
     """Raise Refused where a normal's mean or sigma is no number, or its sigma nothing."""
     base = codes.base_dist if isinstance(codes, Independent) else codes
     if not isinstance(base, Normal):

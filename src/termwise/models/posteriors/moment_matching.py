@@ -10,7 +10,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from termwise.models.posteriors.implicit import ImplicitPosterior
 
-CODES = 512
+FRESH_CODES = 512
 """How many codes the moments of a posterior that says none are taken from, where its user does not say."""
 
 
@@ -21,7 +21,7 @@ def moment_matched_normal(posterior: Distribution, codes: int | None = None, ful
         posterior: q(z|x), batch shape (B,), event shape (D,).
         codes: From how many fresh codes of every example the moments are taken where they have no closed form; they
             are then unbiased. None for a fixed set of noises, where the posterior has one, so that they do not jitter,
-            and for `CODES` fresh codes where it has none.
+            and for `FRESH_CODES` fresh codes where it has none.
         full: Whether it has the covariances too, and not the variances alone; a diagonal normal stays one.
 
     Raises:
@@ -39,7 +39,7 @@ def moment_matched_normal(posterior: Distribution, codes: int | None = None, ful
         return posterior if full else _diagonal(posterior.mean, posterior.variance.sqrt())
     if isinstance(posterior, Independent) and isinstance(posterior.base_dist, Normal):
         return _diagonal(posterior.mean, posterior.variance.sqrt())
-    return normal_of_codes(posterior.rsample(torch.Size([codes or CODES])), full)
+    return normal_of_codes(posterior.rsample(torch.Size([codes or FRESH_CODES])), full)
 
 
 def normal_of_codes(z: Tensor, full: bool = False, flattest: float = 0.0) -> Distribution:

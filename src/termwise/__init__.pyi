@@ -52,8 +52,8 @@ from .objectives.optimizers import OPTIMIZERS as OPTIMIZERS
 from .objectives.recipes import Recipe as Recipe
 from .registry import Makers as Makers, Registry as Registry, Row as Row
 from .terms.adversarial.divergences import DIVERGENCES as DIVERGENCES
-from .terms.aggregate.aggregates import AGGREGATES as AGGREGATES
 from .terms.aggregate.memory import Memory as Memory
+from .terms.aggregate.table import AGGREGATES as AGGREGATES
 from .terms.estimators import ESTIMATORS as ESTIMATORS
 from .terms.kernel import KERNELS as KERNELS
 from .terms.laws import Law as Law

@@ -17,7 +17,7 @@ from termwise.errors import Refused
 from termwise.terms import IMQ, RBF, AdaptiveContrast, ClosedForm, Critic, DensityRatio, Kernel, Link, MonteCarlo
 from termwise.terms.adversarial.adversary import Adversarial
 from termwise.terms.adversarial.telescoping import Telescoping
-from termwise.terms.aggregate.aggregates import AGGREGATES
+from termwise.terms.aggregate.table import AGGREGATES
 from termwise.terms.decomposition import LINK_NAMES
 from termwise.terms.distribution_law import DistributionLaw
 from termwise.terms.estimators import ESTIMATORS

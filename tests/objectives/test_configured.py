@@ -11,8 +11,8 @@ from termwise.objectives import recipe
 from termwise.objectives.configured import ObjectiveSpec
 from termwise.registry import Row
 from termwise.terms import IMQ, RBF, MonteCarlo, Telescoping
-from termwise.terms.aggregate.aggregates import AnyAggregate
 from termwise.terms.aggregate.bank import SIZE
+from termwise.terms.aggregate.table import AnyAggregate
 from termwise.terms.estimators import ESTIMATORS
 
 

@@ -1,13 +1,18 @@
 """Recipes: each one's total is its paper's formula, worked out by hand; defaults are the paper's."""
 
+import json
 import math
 
 import pytest
 import torch
+from pydantic import PositiveFloat
+from typer.testing import CliRunner
 
+from termwise.cli.commands import app
 from termwise.errors import Refused, UnknownName
-from termwise.objectives import RECIPES, Constant, Linear, recipe
-from termwise.terms import Bank, Full, MinibatchStratified, MinibatchWeighted
+from termwise.objectives import RECIPES, Constant, Game, Linear, Recipe, distortion, rate, recipe, solo
+from termwise.objectives.configured import ObjectiveSpec
+from termwise.terms import Bank, ClosedForm, Full, MinibatchStratified, MinibatchWeighted
 
 SEED = 11
 
@@ -156,6 +161,31 @@ def test_a_recipe_says_its_source_its_options_and_their_defaults():
         "lambda": 1000.0,
         "bandwidth": None,
     }
+
+
+def half_rate(by: PositiveFloat = 2.0) -> Game:
+    """A toy from elsewhere (Nobody, 2026)."""
+    return solo(distortion() + 1 / by * rate(ClosedForm()))
+
+
+def test_a_row_makes_a_recipe_known_wherever_recipes_are(sample):
+    row = RECIPES.add(Recipe("half-rate", half_rate, "rate / by"))
+    try:
+        wanted = sample.values["distortion"] + sample.values["rate"] / 4
+        for game in (
+            recipe("half-rate", by=4),
+            RECIPES["half-rate"](by=4.0),
+            ObjectiveSpec(recipe="half-rate", by=4).build(),
+        ):
+            assert total_of(game, sample) == pytest.approx(wanted, rel=2e-5)
+        listed = json.loads(CliRunner().invoke(app, ["recipes", "--json"]).stdout)["recipes"][-1]
+        assert listed["name"] == "half-rate" and listed["options"] == {"by": 2.0} and "Nobody" in listed["source"]
+        with pytest.raises(UnknownName, match="Did you mean 'half-rate'"):
+            recipe("half-rat")
+        with pytest.raises(Refused, match=r"by = 0 cannot be: .*greater than 0"):
+            recipe("half-rate", by=0)
+    finally:
+        del RECIPES._rows[row.name]
 
 
 def test_unknown_recipes_and_options_are_told_which_are_near():

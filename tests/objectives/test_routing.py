@@ -6,6 +6,7 @@ import torch
 from termwise.models import VAE
 from termwise.models.draw import Draw
 from termwise.objectives import RECIPES, recipe
+from termwise.terms import REFERENCES
 
 SMALL = {"hidden": [6]}
 GAMES = [
@@ -19,7 +20,7 @@ GAMES += [
     ("avb", {**SMALL, "waymarks": 3}),
     *(
         ("avb-ac", {**SMALL, "reference": reference})
-        for reference in ("full", "learned", "learned-full", "mixture", "flow", {"name": "moments", "fixed": False})
+        for reference in (*REFERENCES, {"name": "moments", "fixed": False})
     ),
 ]
 LATENT = 2

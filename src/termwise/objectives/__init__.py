@@ -15,7 +15,7 @@ from termwise.objectives.objective import (
     total_correlation,
 )
 from termwise.objectives.optimizers import OPTIMIZERS, OptimizerSettings
-from termwise.objectives.recipes import RECIPES, recipe
+from termwise.objectives.recipes import RECIPES, Recipe, recipe
 from termwise.objectives.schedules import Constant, Cosine, Cyclical, Linear, WarmUp
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Objective",
     "OptimizerSettings",
     "Player",
+    "Recipe",
     "WarmUp",
     "Weighted",
     "dimension_wise_kl",

@@ -13,8 +13,8 @@ from termwise.objectives.objective import Objective, Shaping, Weighted, distorti
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.objectives.recipes import recipe
 from termwise.objectives.schedules import Weight, as_schedule
-from termwise.terms.aggregate.aggregates import aggregate_from
 from termwise.terms.aggregate.memory import Memory
+from termwise.terms.aggregate.table import aggregate_from
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.decomposition import LINK_NAMES
 from termwise.terms.estimators import ESTIMATORS

@@ -40,7 +40,7 @@ from termwise.terms.adversarial.discriminator import Discriminator
 from termwise.terms.adversarial.divergences import Divergence
 from termwise.terms.adversarial.gan_loss import DiscriminatorAccuracy, FeatureDistortion, GanLoss, LossOn, NonSaturating
 from termwise.terms.adversarial.telescoping import ratio_by_critic
-from termwise.terms.aggregate.aggregates import AnyAggregate
+from termwise.terms.aggregate.table import AnyAggregate
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.kernel import IMQ, RBF, Kernel
 from termwise.terms.link import Term

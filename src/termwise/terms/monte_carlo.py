@@ -6,7 +6,7 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.terms.aggregate.aggregates import AnyAggregate, aggregate_from
+from termwise.terms.aggregate.table import AnyAggregate, aggregate_from
 from termwise.terms.laws import Factorised, Law
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from termwise.errors import Refused, UnknownName
 from termwise.terms import Bank, Full
-from termwise.terms.aggregate.aggregates import AGGREGATES, aggregate_from
 from termwise.terms.aggregate.bank import SIZE
+from termwise.terms.aggregate.table import AGGREGATES, aggregate_from
 
 
 def test_a_memory_is_made_by_name_by_table_or_taken_as_it_is():

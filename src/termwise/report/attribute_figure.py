@@ -17,7 +17,11 @@ from termwise.models.passes import DataPass, evaluating
 from termwise.report.pictures import can_be_drawn, is_image
 
 MOST_ATTRIBUTES = 12
+"""How many attributes a figure shows, the first ones."""
+
 STRENGTHS = (-1.0, 1.0)
+"""The strengths of the edits in a figure, in units of the vectors."""
+
 _LEAST_SIDE, _GAP, _APART = 56, 3, 10  # pixels: an image's side, between images, between attributes
 _INK, _PAPER = (32, 32, 36), (255, 255, 255)
 

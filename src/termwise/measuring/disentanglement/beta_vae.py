@@ -16,7 +16,10 @@ from termwise.measuring.disentanglement.fixing import Fixing, votes_by_factor
 from termwise.measuring.disentanglement.score import Score
 
 VOTES = 2000
+"""How many votes the classifier learns from, and on how many it is scored."""
+
 PAIRS = 64
+"""How many pairs of examples make a vote, L."""
 
 
 def beta_vae_score(codes: Any, factors: Factors, *, votes: int = VOTES, pairs: int = PAIRS, seed: int = 0) -> Score:

@@ -22,8 +22,10 @@ from termwise.measuring.disentanglement.factors import Factors, codes_from
 from termwise.measuring.disentanglement.score import Score, mean_over_factors
 
 TREES = 10
+"""How many trees make a factor's forest."""
+
 LEAVES = (2, 10, 40)
-"""Least numbers of examples in a leaf to choose among."""
+"""The least numbers of examples in a leaf that are chosen among, by cross-validation."""
 
 
 def dci(codes: Any, factors: Factors, *, trees: int = TREES, seed: int = 0) -> dict[str, Score]:

@@ -14,7 +14,10 @@ from termwise.models.draw import Drawable
 from termwise.models.passes import Progress
 
 LIMIT = 30_000
+"""How many examples are used at most, where nothing else is asked for."""
+
 REPEATS = 5
+"""Into how many parts the examples fall for metrics that fit something, where nothing else is asked for."""
 
 
 def disentanglement(

@@ -15,7 +15,10 @@ from termwise.measuring.disentanglement.score import Score
 from termwise.measuring.elbo.active_units import ACTIVE_VARIANCE
 
 MAJORITY = 2000
+"""How many votes make the majority, and how many are scored."""
+
 BATCH = 64
+"""How many examples make a vote, L."""
 
 
 def factor_vae_score(

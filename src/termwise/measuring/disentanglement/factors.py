@@ -10,7 +10,7 @@ from torch import Tensor
 from termwise.errors import BadData, Refused
 
 LEAST = 2
-"""How many examples of a value there must be in either half: one that a metric fits on, one that it is scored on."""
+"""How many examples of a value there must be in either half: that which a metric fits, and that which it scores."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.mixture import Gaussians
 
 BINS = 20
+"""How many equal bins there are over each dimension's range."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from termwise.measuring.disentanglement.factors import Factors, codes_from
 from termwise.measuring.disentanglement.score import Score
 
 QUANTILE = 0.99
+"""The quantile that is taken for the sup."""
 
 
 def irs(codes: Any, factors: Factors, *, quantile: float = QUANTILE) -> Score:

@@ -18,6 +18,7 @@ from termwise.errors import BadData
 from termwise.measuring.disentanglement.factors import Factors
 
 RESAMPLES = 200
+"""How many resamples of the examples a bootstrap takes."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from torch import Tensor
 from termwise.errors import BadData
 
 GROUPS = 20
+"""How many groups of examples the jackknife leaves out, one at a time."""
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:

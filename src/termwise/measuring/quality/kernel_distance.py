@@ -20,6 +20,7 @@ from torch import Tensor
 from termwise.errors import BadData
 
 BLOCK = 128
+"""How many examples of one cloud are held against all of the other at a time."""
 
 
 @dataclass(frozen=True)

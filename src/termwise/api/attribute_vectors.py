@@ -30,7 +30,16 @@ def attribute_vectors(
     batch_size: int = 512,
     device: torch.device | str = "cpu",
 ) -> AttributeVectors:
-    """The vectors alone, to edit codes with: `vectors.edit(z, "smile", 0.5)`; arguments as `attributes` takes them."""
+    """The vectors alone, to edit codes with: `vectors.edit(z, "smile", 0.5)`; arguments as `attributes` takes them.
+
+    Example:
+        >>> import termwise as tw
+        >>> untrained = tw.VAE.build((1, 8, 8), latent=2, options={"hidden": [8]})
+        >>> vectors = attribute_vectors(untrained, "digits", names=["0", "1"])
+        >>> z = torch.zeros(3, 2)
+        >>> torch.allclose(vectors.edit(z, "1", 0.5), 0.5 * vectors["1"].expand(3, 2))
+        True
+    """
     vae, parts = prepared_parts(model, data, split, names, (method,), LIMIT, seed)
     with on_device(vae, device):
         return vectors_of(vae, parts.few, (method,), seed, batch_size, device)[method]

@@ -59,11 +59,18 @@ def attributes(
         seed: Of the examples, the classifier and the codes of the prior.
         batch_size: Examples at a time.
         device: Where to measure.
-        progress: Told how far it is.
+        progress: Called with the name of what is being done, and how much of it is done, 0 to 1.
 
     Raises:
         Refused: Nothing to learn from beside what is judged; a model whose codes have no mean.
         BadData: No attributes, or none that differs.
+
+    Example:
+        >>> import termwise as tw
+        >>> untrained = tw.VAE.build((1, 8, 8), latent=2, options={"hidden": [8]})
+        >>> account = attributes(untrained, "digits", names=["0", "1"], limit=20, classifier_steps=2)
+        >>> account["attribute_success"].n
+        20
     """
     check_strengths(strength)
     check_strengths(*strengths)

@@ -12,6 +12,14 @@ def compare(*runs: account.Account | Run | str | Path) -> list[account.Compariso
 
     Args:
         runs: Accounts, Runs, or paths of run folders.
+
+    Example:
+        >>> import termwise as tw
+        >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2, mutual_information=1.0)
+        >>> data = world.data(200, seed=0)
+        >>> rows = compare(tw.measure(world, data), tw.measure(world, data, seed=1))
+        >>> {row.name: row.difference for row in rows}["rate"]  # in closed form, so whatever the seed
+        0.0
     """
     return account.compare([_account(run) for run in runs])
 

@@ -25,6 +25,13 @@ def disentanglement(
         model, data, split, seed, device: As `measure` takes them.
         **options: As `termwise.measuring.disentanglement.disentanglement` takes them: `metrics` (names; all where left
             out), `limit` (how many examples), `repeats` and others.
+
+    Example:
+        >>> import termwise as tw
+        >>> untrained = tw.VAE.build((1, 8, 8), latent=2, options={"hidden": [8]})
+        >>> account = disentanglement(untrained, "digits", metrics=["mig"], limit=200)
+        >>> 0 <= account["mig"].value < 0.1
+        True
     """
     vae, dataset, _ = model_and_data(model, data, split, seed)
     with on_device(vae, device):

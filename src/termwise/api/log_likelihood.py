@@ -26,6 +26,13 @@ def log_likelihood(
         **options: As `termwise.measuring.log_likelihood.log_likelihood` takes them: `method` ("ais", certified by BDMC,
             or "iwae"), `limit` (how many examples), `split_gap` (into approximation and amortisation), `chains`,
             `temperatures`, `tolerance` and others.
+
+    Example:
+        >>> import termwise as tw
+        >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2, mutual_information=1.0)
+        >>> account = log_likelihood(world, world.data(20, seed=0), method="iwae")
+        >>> account["log_likelihood"].value > account["elbo"].value
+        True
     """
     vae, dataset, _ = model_and_data(model, data, split, seed)
     with on_device(vae, device):

@@ -36,6 +36,13 @@ def sample_quality(
         device: Where to measure.
         **options: As `termwise.measuring.quality.sample_quality` takes them: `features` (any network of yours),
             `reconstructions`, `count`, `limit`, `neighbours` and others.
+
+    Example:
+        >>> import termwise as tw
+        >>> untrained = tw.VAE.build((1, 8, 8), latent=2, options={"hidden": [8]})
+        >>> account = sample_quality(untrained, "digits", features=torch.nn.Flatten(), limit=200)
+        >>> account["frechet_distance"].value > account["frechet_distance_of_real"].value
+        True
     """
     if isinstance(samples, Tensor):
         if data is None:

@@ -1,4 +1,4 @@
-"""From a configuration to a run."""
+"""Train: from a configuration to a run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,6 +68,16 @@ def train(
 
     Raises:
         TermwiseError: Something cannot be as asked; the message says what to do.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> folder = mkdtemp()
+        >>> run = train(data="four-points", recipe="beta-vae", beta=2.0, epochs=1, out=folder, progress=False)
+        >>> run.metrics()[0]["weights"]
+        {'distortion': 1.0, 'rate': 2.0}
+        >>> longer = train(resume=True, epochs=3, out=folder, progress=False)
+        >>> [line["epoch"] for line in longer.metrics() if line["split"] == "train"]
+        [1, 2, 3]
     """
     optimizer = {"learning_rate": learning_rate}
     training = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device, "optimizer": optimizer}

@@ -10,7 +10,16 @@ from termwise.report.walks import standard_links
 
 
 def write_report(run: Run) -> Path:
-    """Write the run's report.html."""
+    """Write the run's report.html, of all that its folder holds; returns its path.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import termwise as tw
+        >>> folder = mkdtemp()
+        >>> run = tw.train(data="four-points", recipe="vae", epochs=1, out=folder, progress=False)
+        >>> write_report(tw.load_run(folder)).name
+        'report.html'
+    """
     account, folder = run.account.to_json(), run.folder
     edits = Account.load(folder.attributes_file).to_json() if folder.attributes_file.exists() else None
     figures = {method: folder.edits_figure(method) for method in edits["data"]["methods"]} if edits else {}

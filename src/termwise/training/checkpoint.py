@@ -38,6 +38,14 @@ class TrainerState:
         waited: Evaluations since the validation loss was lowest.
         best: The lowest validation loss; None where none was taken, or patience has no end.
         best_weights: The evaluated model's weights at that loss; None likewise.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import termwise as tw
+        >>> run = tw.train(data="four-points", recipe="vae", epochs=2, out=mkdtemp(), progress=False)
+        >>> state = TrainerState.load(run.folder.checkpoint_file)
+        >>> state.epoch, state.step, sorted(state.optimizers)
+        (2, 2, ['autoencoder'])
     """
 
     model: State

@@ -14,6 +14,7 @@ from termwise.objectives.configured import ObjectiveSpec
 from termwise.objectives.optimizers import OptimizerSettings
 
 LARGEST_SEED = 2**32 - 1
+"""The largest seed that every random generator takes."""
 
 
 class _Section(BaseModel):
@@ -118,7 +119,17 @@ class Config(_Section):
 
 
 def config_from(values: Mapping[str, Any]) -> Config:
-    """A Config from nested tables; every mistake is said at once, with its path."""
+    """A Config from nested tables; every mistake is said at once, with its path.
+
+    Raises:
+        Refused: A key that is unknown, or a value that cannot be.
+
+    Example:
+        >>> config_from({"training": {"epoch": 3}})
+        Traceback (most recent call last):
+        termwise.errors.Refused: The configuration has mistakes:
+          Unknown key 'training.epoch'. Did you mean 'training.epochs'...
+    """
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
@@ -133,6 +144,7 @@ def config_from(values: Mapping[str, Any]) -> Config:
 
 
 def _mistakes(error: ValidationError) -> Iterator[str]:
+    """A line on every mistake, with its path."""
     for mistake in error.errors():
         path = ".".join(str(part) for part in mistake["loc"])
         if mistake["type"] == "extra_forbidden":
@@ -154,7 +166,18 @@ def _known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
-    """The tables of a TOML file."""
+    """The tables of a TOML file.
+
+    Raises:
+        Refused: There is no such file, or it is no TOML.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> file = Path(mkdtemp()) / "beta.toml"
+        >>> _ = file.write_text(Config().toml())
+        >>> config_from(read_config(file)) == Config()
+        True
+    """
     path = Path(path)
     try:
         return tomllib.loads(path.read_text())
@@ -167,7 +190,12 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 
 def with_recipe(values: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Nested tables with this recipe for their objective; its options stay where it is the one they have."""
+    """Nested tables with this recipe for their objective; its options stay where it is the one they have.
+
+    Example:
+        >>> with_recipe({"objective": {"recipe": "beta-vae", "beta": 6}}, "vae")
+        {'objective': {'recipe': 'vae'}}
+    """
     objective = values.get("objective")
     if isinstance(objective, Mapping) and objective.get("recipe") == name:
         return dict(values)
@@ -175,7 +203,12 @@ def with_recipe(values: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def with_setting(values: dict[str, Any], setting: str) -> dict[str, Any]:
-    """Nested tables with one more `path=value`, such as "objective.beta=6"; the value is read as TOML, else as text."""
+    """Nested tables with one more `path=value`; the value is read as TOML, else as text.
+
+    Example:
+        >>> with_setting({"objective": {"recipe": "beta-vae"}}, "objective.beta=6")
+        {'objective': {'recipe': 'beta-vae', 'beta': 6}}
+    """
     path, equals, text = setting.partition("=")
     if not equals or not path.strip():
         raise Refused(f"A setting is written path=value, such as objective.beta=6; got {setting!r}.")
@@ -188,13 +221,19 @@ def with_setting(values: dict[str, Any], setting: str) -> dict[str, Any]:
 
 
 def _nested(path: list[str], inner: dict[str, Any]) -> dict[str, Any]:
+    """The table, under the names of a path."""
     for name in reversed(path):
         inner = {name: inner}
     return inner
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Two nested tables as one; where both say something, `above` has the say."""
+    """Two nested tables as one; where both say something, `above` has the say.
+
+    Example:
+        >>> merged({"model": {"latent": 2, "network": "mlp"}}, {"model": {"latent": 5}})
+        {'model': {'latent': 5, 'network': 'mlp'}}
+    """
     result = dict(below)
     for key, value in above.items():
         both_tables = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)

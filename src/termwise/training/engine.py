@@ -13,11 +13,22 @@ from termwise.models.vae import VAE
 
 
 class Engine:
-    """One device, at one precision.
+    """The device and the precision of a training.
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         precision: "32-true", "64-true" or "bf16-mixed".
+
+    Attributes:
+        device: The device that is used.
+        dtype: The type of the weights.
+
+    Raises:
+        Refused: The device is not there, or not at this precision.
+
+    Example:
+        >>> Engine("cpu", "64-true").dtype
+        torch.float64
     """
 
     def __init__(self, device: str = "auto", precision: str = "32-true") -> None:
@@ -45,5 +56,5 @@ class Engine:
         return self.fabric.autocast()
 
     def backward(self, loss: Tensor) -> None:
-        """Gradients of a loss."""
+        """Add the gradients of a loss, shape (), to the parameters that it depends on."""
         self.fabric.backward(loss)

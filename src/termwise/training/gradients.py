@@ -15,17 +15,17 @@ def backward(moves: Sequence[tuple[Breakdown, Sequence[nn.Parameter]]]) -> None:
     in VAE-GAN the encoder and the decoder share the feature distortion, and the decoder and the discriminator L_GAN.
 
     Args:
-        moves: Of every player what it found on one draw, and the parameters that it moves.
+        moves: Of every player its objective on one draw, and the parameters that it moves.
     """
     means: dict[int, Tensor] = {}
     shares: dict[int, list[tuple[Tensor, Sequence[nn.Parameter]]]] = {}
-    for found, own in moves:
+    for breakdown, own in moves:
         moving = [parameter for parameter in own if parameter.requires_grad]
-        live = [mean for mean in found.means if mean.requires_grad]
-        if not (moving and found.total.requires_grad):
+        live = [mean for mean in breakdown.means if mean.requires_grad]
+        if not (moving and breakdown.total.requires_grad):
             continue
         for mean, slope in zip(
-            live, torch.autograd.grad(found.total, live, retain_graph=True, allow_unused=True), strict=True
+            live, torch.autograd.grad(breakdown.total, live, retain_graph=True, allow_unused=True), strict=True
         ):
             if slope is not None:
                 means[id(mean)] = mean

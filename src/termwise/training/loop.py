@@ -50,6 +50,18 @@ class Trainer:
     Raises:
         Refused: Early stopping is asked for, and there is no validation split; a device that cannot be used; an
             optimizer that cannot be.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import termwise as tw
+        >>> folder, config = RunFolder(mkdtemp()), tw.training.Config(training={"epochs": 3, "device": "cpu"})
+        >>> folder.create(config)
+        >>> data, model = tw.load_data("four-points"), tw.VAE.build((4,), latent=2)
+        >>> trainer = Trainer(model, tw.recipe("vae"), data, config.training, folder)
+        >>> trainer.start()
+        >>> trained = trainer.run()
+        >>> trainer.epoch, trainer.finished, trained is model
+        (3, True, True)
     """
 
     def __init__(

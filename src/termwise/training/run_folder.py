@@ -27,11 +27,23 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _beside(path: Path) -> Path:
+    """The file that is written first, and then takes the other's place."""
     return path.with_name(path.name + ".part")
 
 
 class RunFolder:
-    """The files of one run, by name."""
+    """The files of one run, by name.
+
+    Args:
+        path: The folder; it need not be there yet.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> folder = RunFolder(Path(mkdtemp()) / "run")
+        >>> folder.create(config_from({"training": {"epochs": 3}}))
+        >>> folder.exists, folder.config().training.epochs, folder.metrics()
+        (True, 3, [])
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -44,12 +56,12 @@ class RunFolder:
 
     @property
     def config_file(self) -> Path:
-        """config.toml."""
+        """config.toml, the configuration of the run."""
         return self.path / "config.toml"
 
     @property
     def metrics_file(self) -> Path:
-        """metrics.jsonl."""
+        """metrics.jsonl, a line for each evaluation of each part of the data."""
         return self.path / "metrics.jsonl"
 
     @property
@@ -64,7 +76,7 @@ class RunFolder:
 
     @property
     def account_file(self) -> Path:
-        """account.json."""
+        """account.json, the account of the test split."""
         return self.path / "account.json"
 
     @property
@@ -74,7 +86,7 @@ class RunFolder:
 
     @property
     def report_file(self) -> Path:
-        """report.html."""
+        """report.html, all of the run on one page."""
         return self.path / "report.html"
 
     @property
@@ -84,7 +96,7 @@ class RunFolder:
 
     @property
     def attributes_file(self) -> Path:
-        """attributes.json."""
+        """attributes.json, the account of editing and generating by attributes."""
         return self.path / "attributes.json"
 
     @property
@@ -117,18 +129,19 @@ class RunFolder:
         write_atomically(self.config_file, config.toml().encode())
 
     def extend(self, config: Config) -> None:
-        """Let the run go on beyond what was its end: what was found there is another model's."""
+        """Let the run go on beyond what was its end: the results there are another model's."""
         self._forget_results()
         write_atomically(self.config_file, config.toml().encode())
 
     def _forget_results(self) -> None:
-        found = [self.account_file, self.values_file, self.report_file, *self.quality_files]
+        """Remove what was measured of the model, and the model."""
+        results = [self.account_file, self.values_file, self.report_file, *self.quality_files]
         models = [self.model_folder / name for name in MODEL_FILES]
-        for stale in (*found, *models, *self.path.glob("attributes*")):
+        for stale in (*results, *models, *self.path.glob("attributes*")):
             stale.unlink(missing_ok=True)
 
     def config(self) -> Config:
-        """The run's configuration."""
+        """The configuration of the run; BadData where the folder is no run's."""
         if not self.exists:
             raise BadData(f"{self.path} is no run folder: it has no config.toml. `termwise train --out DIR` makes one.")
         return config_from(read_config(self.config_file))

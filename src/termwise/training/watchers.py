@@ -1,4 +1,4 @@
-"""What a person sees while training: a bar with the terms on a terminal, a line per evaluation elsewhere."""
+"""Watchers of a training: a bar with the terms on a terminal, a line per evaluation elsewhere, or one of your own."""
 
 import time
 from collections.abc import Mapping
@@ -12,33 +12,70 @@ from termwise.account import glossary
 
 
 class Watcher(Protocol):
-    """Someone who is told how the training goes."""
+    """Someone who is told how a training goes, by calls of these methods; what they raise ends the training.
+
+    To write one, extend `Silent`, and pass it to a `Trainer`.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import termwise as tw
+        >>> class EachEvaluation(Silent):
+        ...     def evaluated(self, epoch, split, terms):
+        ...         print(f"epoch {epoch}: {', '.join(terms)} on {split}")
+        >>> folder, config = tw.training.RunFolder(mkdtemp()), tw.training.Config(training={"epochs": 2})
+        >>> folder.create(config)
+        >>> data, model = tw.load_data("four-points"), tw.VAE.build((4,), latent=2)
+        >>> watcher: Watcher = EachEvaluation()
+        >>> trainer = tw.training.Trainer(model, tw.recipe("vae"), data, config.training, folder, watcher)
+        >>> trainer.start()
+        >>> _ = trainer.run()
+        epoch 1: distortion, rate, ..., elbo on test
+        epoch 2: distortion, rate, ..., elbo on test
+    """
 
     def __enter__(self) -> "Watcher":
-        """Begin."""
+        """Called before the first step, also of a training that goes on."""
         ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End."""
+        """Called after the last step, with the error that ended the training, if one did."""
         ...
 
     def stepped(self, epoch: int, step: int, terms: Mapping[str, float]) -> None:
-        """A step was made; `terms` are the means of the epoch so far."""
+        """Called after a step, where `wants` agrees.
+
+        Args:
+            epoch: The epoch that the step is of, from 1.
+            step: How many steps were made.
+            terms: The first player's terms by name, as means over the epoch so far, unweighted.
+        """
         ...
 
     def wants(self) -> bool:
-        """Whether it is time to tell: asking the means costs something."""
+        """Asked after each step: whether to be told of it now, which costs something."""
         ...
 
     def evaluated(self, epoch: int, split: str, terms: Mapping[str, float]) -> None:
-        """Held-out data was looked at."""
+        """Called after an evaluation.
+
+        Args:
+            epoch: How many epochs are done.
+            split: What was evaluated: "validation", or "test" where there is no such split.
+            terms: The means of all terms on it, by name, unweighted.
+        """
         ...
 
 
 class Silent:
-    """Nobody watches."""
+    """A watcher who does nothing; to be extended by one who does something.
+
+    Example:
+        >>> with Silent() as watcher:
+        ...     watcher.wants()
+        False
+    """
 
     def __enter__(self) -> "Silent":
         return self
@@ -48,27 +85,47 @@ class Silent:
     ) -> None: ...
 
     def stepped(self, epoch: int, step: int, terms: Mapping[str, float]) -> None:
-        """Nothing."""
+        """Do nothing after a step."""
 
     def wants(self) -> bool:
-        """Never."""
+        """Always False: there is no step to be told of."""
         return False
 
     def evaluated(self, epoch: int, split: str, terms: Mapping[str, float]) -> None:
-        """Nothing."""
+        """Do nothing after an evaluation."""
 
 
 def in_short(terms: Mapping[str, float]) -> str:
-    """The terms on one line."""
+    """The terms on one line, by their short names.
+
+    Example:
+        >>> in_short({"distortion": 80.25, "total_correlation": 0.5})
+        'dist 80.25  TC 0.50'
+    """
     return "  ".join(f"{glossary.reading(name).short} {value:.2f}" for name, value in terms.items())
 
 
 class Bar:
-    """A progress bar on standard error, with the running means of the terms; told a few times a second."""
+    """A watcher with a progress bar on standard error, and the running means of the terms beside it.
+
+    Args:
+        steps: How many steps the training has.
+        epochs: How many epochs it has.
+        console: Where to draw; standard error where left out. Where it is no terminal, there is no bar.
+        every: Seconds between changes of the bar.
+
+    Example:
+        >>> import io
+        >>> text = io.StringIO()
+        >>> with Bar(steps=100, epochs=10, console=Console(file=text)) as watcher:
+        ...     watcher.evaluated(1, "test", {"distortion": 80.25, "rate": 7.5})
+        >>> print(text.getvalue().strip())
+        epoch 1  test: dist 80.25  rate 7.50
+    """
 
     def __init__(self, steps: int, epochs: int, console: Console | None = None, every: float = 0.2) -> None:
         self.console = console or Console(stderr=True)
-        self.epochs, self.every, self._told = epochs, every, 0.0
+        self.epochs, self.every, self._changed_at = epochs, every, 0.0
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=self.console, transient=True)
         self._task = self._progress.add_task("training", total=steps)
@@ -85,19 +142,19 @@ class Bar:
             self._progress.stop()
 
     def stepped(self, epoch: int, step: int, terms: Mapping[str, float]) -> None:
-        """Move the bar."""
+        """Move the bar, and change the terms beside it."""
         self._progress.update(self._task, completed=step, description=f"epoch {epoch}/{self.epochs}  {in_short(terms)}")
 
     def wants(self) -> bool:
-        """A few times a second, on a terminal."""
+        """True a few times a second, on a terminal."""
         now = time.monotonic()
-        if not self.console.is_terminal or now - self._told < self.every:
+        if not self.console.is_terminal or now - self._changed_at < self.every:
             return False
-        self._told = now
+        self._changed_at = now
         return True
 
     def evaluated(self, epoch: int, split: str, terms: Mapping[str, float]) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         self.console.print(
             f"epoch {epoch:>{len(str(self.epochs))}}  {split}: {in_short(terms)}", highlight=False, soft_wrap=True
         )

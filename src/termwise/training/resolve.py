@@ -47,7 +47,7 @@ def resolve(
         5
     """
     tables = config.tables() if isinstance(config, Config) else dict(config or {})
-    config_from(tables)  # says its mistakes, also those that a keyword would hide
+    config_from(tables)  # raises for what is wrong in them, also where a keyword would hide it
     above = _without_none(keywords or {})
     goal = above.get("objective", {})
     if objective is not None and goal:

@@ -26,7 +26,7 @@ from termwise.verify.check import SCATTER_POINTS, Check, Scatter, check
 from termwise.worlds import DiscreteWorld, TriangularMap, implicit_world, random_world
 
 STEPS, BATCH = 800, 1024
-FRESH_CODES = 4000
+TEST_CODES = 4000
 """How many codes a trained critic is held against what it should be at."""
 
 CORRELATION_ERROR = 0.01
@@ -87,7 +87,7 @@ def trained(world: DiscreteWorld, seed: int) -> Logit:
 
 def ratio(kind: str, world: DiscreteWorld, critic: Logit, seed: int) -> list[Check]:
     """(8): T and T* at fresh codes: their correlation, the slope of T in T*, and how far apart they are."""
-    x = world.data(FRESH_CODES, seed + 1)
+    x = world.data(TEST_CODES, seed + 1)
     with own_randomness(seed):
         z = Draw(single(world), x).z
     learnt = critic(z, x).double()

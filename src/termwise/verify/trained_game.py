@@ -42,7 +42,7 @@ POSTERIOR_WIDTH = 0.1
 NOISES = 2000
 """How many noises e the posterior is averaged over, K."""
 
-FRESH_EXAMPLES = 4000
+TEST_EXAMPLES = 4000
 """How many examples a trained critic is held against what it should be on."""
 
 BATCH, EPOCH = 256, 50
@@ -66,7 +66,7 @@ def trained_equilibrium(seed: int) -> list[Check]:
     ratio = DensityRatio("kl", Critic((32, 32)), moves=4, optimizer=falling(1e-2, rounds))
     head = {"noise": 8, "hidden": (32, 32), "sigma": POSTERIOR_WIDTH}
     model = play(world, distortion() + rate(ratio), "noise-input+normal", head, rounds, seed)
-    x = world.data(FRESH_EXAMPLES, seed + 1)
+    x = world.data(TEST_EXAMPLES, seed + 1)
     with own_randomness(seed), torch.no_grad():
         z = model.encode(x).sample()
         learnt = ratio.critic(z, x).double()

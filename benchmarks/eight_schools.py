@@ -41,7 +41,7 @@ from termwise.data.examples import InMemory
 from termwise.measuring.log_likelihood.densities import has_density
 from termwise.models import VAE
 from termwise.models.bayesian import bayes
-from termwise.models.passes import own_randomness
+from termwise.models.randomness import own_randomness
 from termwise.objectives import Game, recipe, solo
 from termwise.objectives.objective import distortion, rate
 from termwise.objectives.schedules import Cosine

@@ -31,8 +31,8 @@ from torch import Tensor
 from termwise.data import Dataset
 from termwise.data.examples import InMemory
 from termwise.models import VAE
-from termwise.models.passes import own_randomness
 from termwise.models.posteriors.implicit import ImplicitPosterior
+from termwise.models.randomness import own_randomness
 from termwise.objectives import recipe
 from termwise.objectives.schedules import Cosine
 from termwise.training import RunFolder, Trainer, config_from

@@ -6,7 +6,7 @@ from torch import nn
 
 from termwise.data import load_data
 from termwise.models import VAE
-from termwise.models.passes import DataPass, evaluating, own_randomness
+from termwise.models.passes import DataPass, evaluating
 
 
 def test_evaluating_restores_every_parts_own_mode_even_after_an_error():
@@ -18,17 +18,6 @@ def test_evaluating_restores_every_parts_own_mode_even_after_an_error():
         raise ValueError("midway")
     assert [part.training for part in model.modules()] == [True, True, False]
     assert torch.is_grad_enabled()
-
-
-def test_own_randomness_follows_its_seed_and_leaves_the_generator_alone():
-    before = torch.random.get_rng_state()
-    drawn = []
-    for seed in (5, 5, 6):
-        with own_randomness(seed):
-            drawn.append(torch.rand(3))
-    assert torch.equal(drawn[0], drawn[1])
-    assert not torch.equal(drawn[0], drawn[2])
-    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_a_pass_draws_every_example_once_in_order_of_its_index():
@@ -44,14 +33,6 @@ def test_a_pass_draws_every_example_once_in_order_of_its_index():
     assert torch.allclose(means, model.encode(x).mean)
     assert not means.requires_grad
     assert model.training
-
-
-def test_codes_do_not_share_their_noise_with_examples_made_from_the_same_seed():
-    torch.manual_seed(0)
-    theirs = torch.randn(1000)
-    with own_randomness(0):
-        ours = torch.randn(1000)
-    assert abs(float(torch.corrcoef(torch.stack([theirs, ours]))[0, 1])) < 4 / 1000**0.5
 
 
 def test_a_batch_is_drawn_together_where_that_is_asked_for():

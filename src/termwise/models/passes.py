@@ -1,9 +1,8 @@
-"""A data set through a model: in evaluation mode, without gradients, and with random numbers of its own.
+"""A data set through a model: a batch as a draw, and one pass over every example, in evaluation mode.
 
-The model, and the generators of random numbers, are left as they were.
+The model is left as it was.
 """
 
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -39,34 +38,6 @@ def evaluating(model: Drawable | nn.Module) -> Iterator[None]:
     finally:
         for part, training in modes.items():
             part.training = training
-
-
-@contextmanager
-def own_randomness(seed: int) -> Iterator[None]:
-    """Random numbers from `seed`, and the generators as they were afterwards.
-
-    They are not those of torch.manual_seed(seed): examples made with the same seed would share their noise with codes.
-
-    Example:
-        >>> def number():
-        ...     with own_randomness(seed=0):
-        ...         return float(torch.rand(()))
-        >>> number() == number()
-        True
-    """
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(apart(seed, "codes"))
-        yield
-
-
-def apart(seed: int, use: str) -> int:
-    """A seed for one use, so that what has the same seed and another use does not get the same random numbers.
-
-    Example:
-        >>> apart(0, "codes"), apart(0, "examples")
-        (3853369677, 2077273413)
-    """
-    return (seed * 0x9E3779B1 + zlib.crc32(use.encode())) % 2**32  # one to one on the 32 bits that a seed has
 
 
 class DataPass:

@@ -7,7 +7,8 @@ import torch
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData
-from termwise.models.passes import evaluating, own_randomness
+from termwise.models.passes import evaluating
+from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE
 
 TRAVERSED = torch.linspace(-2.5, 2.5, 9)

@@ -10,7 +10,8 @@ import torch
 from termwise.data.dataset import Dataset
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.models.passes import DataPass, evaluating, own_randomness
+from termwise.models.passes import DataPass, evaluating
+from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE
 from termwise.objectives.objective import Objective, Weighted
 from termwise.terms.aggregate.memory import Full

@@ -17,7 +17,7 @@ from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
 from termwise.measuring.critic_bounds.train_critics import train_critics
 from termwise.models.draw import Draw
-from termwise.models.passes import own_randomness
+from termwise.models.randomness import own_randomness
 from termwise.objectives import Cosine, Objective, OptimizerSettings, rate, solo
 from termwise.terms import Critic, DensityRatio
 from termwise.verify import noise

@@ -21,9 +21,9 @@ from torch.distributions import Bernoulli, Distribution, Independent, Normal
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
 from termwise.models import VAE
-from termwise.models.passes import own_randomness
 from termwise.models.posteriors import posterior_family
 from termwise.models.posteriors.implicit import ImplicitPosterior
+from termwise.models.randomness import own_randomness
 from termwise.objectives import Cosine, Objective, OptimizerSettings, distortion, link, rate, solo
 from termwise.terms import Critic, DensityRatio, MonteCarlo
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast

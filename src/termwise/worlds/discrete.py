@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from termwise.errors import BadData, Refused
-from termwise.models.passes import apart
+from termwise.models.randomness import seed_for
 from termwise.worlds.grid import Grid
 
 MASS_ERROR = 1e-7
@@ -79,7 +79,7 @@ class DiscreteWorld:
 
     def data(self, count: int, seed: int = 0) -> Tensor:
         """Draw `count` examples by their weights, shape (count, *shape), float32."""
-        generator = torch.Generator().manual_seed(apart(seed, "data"))
+        generator = torch.Generator().manual_seed(seed_for(seed, "data"))
         return self.examples[torch.multinomial(self.weights, count, replacement=True, generator=generator)].float()
 
     def infer(self, x: Tensor) -> tuple[Distribution, None]:

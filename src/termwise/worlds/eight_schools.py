@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal
 from torch.nn.functional import softplus
 
-from termwise.models.passes import apart
+from termwise.models.randomness import seed_for
 from termwise.worlds.grid import Grid
 
 EFFECTS = torch.tensor([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0], dtype=torch.float64)
@@ -102,7 +102,7 @@ def exact_posterior(count: int, seed: int = 0, grid: Grid | None = None) -> Tens
         grid: Its step adds step^2 / 12 to the variances of z_mu and z_tau.
     """
     grid = grid or Grid(reach=PRIOR_REACH, step=0.03)
-    generator = torch.Generator().manual_seed(apart(seed, "posterior"))
+    generator = torch.Generator().manual_seed(seed_for(seed, "posterior"))
     mass = (_log_joint(grid) + grid.weights.log()).softmax(0)
     node = torch.multinomial(mass, count, replacement=True, generator=generator)
     inside = torch.rand(count, 2, generator=generator, dtype=torch.float64) - 0.5

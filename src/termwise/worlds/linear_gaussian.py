@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from termwise.errors import BadData, Refused
-from termwise.models.passes import apart
+from termwise.models.randomness import seed_for
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class LinearGaussian:
 
     def data(self, count: int, seed: int = 0) -> Tensor:
         """Draw `count` examples of x, shape (count, D), float32."""
-        generator = torch.Generator().manual_seed(apart(seed, "data"))
+        generator = torch.Generator().manual_seed(seed_for(seed, "data"))
         noise = torch.randn(count, len(self.mean), generator=generator, dtype=torch.float64)
         return (self.mean + noise @ torch.linalg.cholesky(self.covariance).T).float()
 

@@ -9,7 +9,7 @@ from torch.distributions import Independent, Laplace
 import termwise as tw
 from helpers.brute_force import full_covariance_log_prob, mixture_log_prob
 from termwise.errors import BadData, Refused
-from termwise.models.passes import own_randomness
+from termwise.models.randomness import own_randomness
 from termwise.worlds import LinearGaussian
 
 LINKS = ("rate", "index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl")

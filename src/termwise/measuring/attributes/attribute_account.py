@@ -16,7 +16,8 @@ from termwise.measuring.attributes.edits import BaselineJudgements, EditJudgemen
 from termwise.measuring.attributes.shares import share_readings
 from termwise.measuring.attributes.vectors import AttributeVectors, check_strengths, reading_ending
 from termwise.models.draw import Drawable
-from termwise.models.passes import Progress, apart
+from termwise.models.passes import Progress
+from termwise.models.randomness import seed_for
 
 _JUDGED = "as the classifier judges, its own errors included; images are the decoder's means"
 
@@ -117,7 +118,7 @@ class _Collected:
         self.add_share("attribute_generated_before", before.generated > 0, (everywhere,), how)
         self.add_similarity("of_data", before.data, before.has, "real examples")
         self.add_similarity("of_reconstructions", before.reconstructed, before.has, "reconstructions")
-        order = torch.randperm(len(before.has), generator=torch.Generator().manual_seed(apart(seed, "pairs")))
+        order = torch.randperm(len(before.has), generator=torch.Generator().manual_seed(seed_for(seed, "pairs")))
         first, second = order[: 2 * (len(order) // 2)].view(2, -1)
         apart_by = (before.features[first] - before.features[second]).norm(dim=1)
         how = "distance in classifier features between reconstructions of different examples, in disjoint pairs"

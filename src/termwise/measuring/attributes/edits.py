@@ -24,7 +24,8 @@ from termwise.measuring.attributes.vectors import AttributeVectors, find_vectors
 from termwise.models.distributions import expected_example
 from termwise.models.draw import Draw, Drawable
 from termwise.models.map_fields import map_fields
-from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
+from termwise.models.passes import DataPass, Progress, evaluating
+from termwise.models.randomness import own_randomness
 
 
 class Judge(Protocol):

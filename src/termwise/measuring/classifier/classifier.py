@@ -24,7 +24,8 @@ from termwise.data.examples import spread
 from termwise.errors import BadData, NonFiniteLoss, Refused, UnknownName
 from termwise.measuring.classifier.targets import TARGETS, Task, target_of
 from termwise.models.networks import PadTo
-from termwise.models.passes import Progress, own_randomness
+from termwise.models.passes import Progress
+from termwise.models.randomness import own_randomness
 
 CHANNELS = (16, 32, 64, 128)
 """The channels of the convolutions, each of which halves the sides; further ones have as many as the last."""

@@ -30,7 +30,8 @@ from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.critic_bounds.fixed_reference import Moments
 from termwise.measuring.critic_bounds.train_critics import train_critics
 from termwise.models.draw import Drawable, generates
-from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
+from termwise.models.passes import DataPass, Progress, evaluating
+from termwise.models.randomness import own_randomness
 from termwise.objectives import Cosine, Objective, Weighted, solo
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast

@@ -18,7 +18,8 @@ from termwise.account.reading import Reading, reading_of
 from termwise.data.dataset import Dataset
 from termwise.errors import Refused
 from termwise.models.draw import Drawable
-from termwise.models.passes import DataPass, evaluating, own_randomness
+from termwise.models.passes import DataPass, evaluating
+from termwise.models.randomness import own_randomness
 from termwise.terms.adversarial.critic_loss import PerfectSeparation, accuracy, cross_entropy, separation
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.divergences import DIVERGENCES

@@ -10,7 +10,8 @@ from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.disentanglement.factors import Factors, factors_from
 from termwise.models.draw import Drawable
-from termwise.models.passes import DataPass, own_randomness
+from termwise.models.passes import DataPass
+from termwise.models.randomness import own_randomness
 from termwise.terms.aggregate.mixture import Gaussians, gaussians
 
 

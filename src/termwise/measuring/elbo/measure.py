@@ -26,7 +26,8 @@ from termwise.measuring.log_likelihood.densities import has_density
 from termwise.models.distributions import innermost
 from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.likelihoods import NormalLikelihood
-from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
+from termwise.models.passes import DataPass, Progress, evaluating
+from termwise.models.randomness import own_randomness
 from termwise.terms.aggregate.memory import Full
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.link import Link

@@ -20,7 +20,8 @@ from termwise.measuring.log_likelihood.importance import effective_sample_size, 
 from termwise.measuring.log_likelihood.result import BASES, LogLikelihood, Made, readings_of, warnings_of
 from termwise.models.distributions import innermost
 from termwise.models.draw import Draw, Drawable, generates
-from termwise.models.passes import DataPass, Progress, evaluating, own_randomness
+from termwise.models.passes import DataPass, Progress, evaluating
+from termwise.models.randomness import own_randomness
 
 
 def log_likelihood(

@@ -16,7 +16,8 @@ from termwise.measuring.quality.features import FeatureFunction, Features, descr
 from termwise.measuring.quality.frechet import GROUPS
 from termwise.measuring.quality.measures import LEAST, FeatureClouds, measure_clouds
 from termwise.models.draw import Drawable
-from termwise.models.passes import Progress, apart, evaluating, own_randomness
+from termwise.models.passes import Progress, evaluating
+from termwise.models.randomness import own_randomness, seed_for
 
 LIMIT = 10_000
 """How many real examples are used at most, where nothing else is asked for."""
@@ -90,7 +91,7 @@ def sample_quality(
     readings: list[AnyReading] = []
     if features is None:
         if train is None:
-            data, train = _halves(data, apart(seed, "learning"))
+            data, train = _halves(data, seed_for(seed, "learning"))
             notes.append(f"Half of {data.name} taught the features and was left out, for want of other examples.")
         features = train_classifier(train, steps=steps, seed=seed, device=device, progress=progress)
     if isinstance(features, Classifier):

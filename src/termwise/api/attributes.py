@@ -13,7 +13,7 @@ from termwise.api.on_device import on_device
 from termwise.measuring.attributes import METHODS, Judge, attribute_account, check_strengths, joined, vectors_of
 from termwise.measuring.classifier.classifier import train_classifier
 from termwise.models.passes import Progress
-from termwise.report.attribute_figure import STRENGTHS, attribute_sheet, edited_images
+from termwise.report.attribute_figure import STRENGTHS, attribute_figure, edited_images
 from termwise.report.pictures import can_be_drawn, is_image
 from termwise.training import RunFolder
 
@@ -100,5 +100,5 @@ def attributes(
             if can_be_drawn(parts.held_out.shape) and is_image(parts.held_out.shape):
                 for method, one in vectors.items():
                     images = edited_images(vae, parts.held_out, one, strengths, device=device)
-                    attribute_sheet(images).save(files.edits_figure(method))
+                    attribute_figure(images).save(files.edits_figure(method))
     return account

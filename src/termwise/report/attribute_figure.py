@@ -73,7 +73,7 @@ def edited_images(
     return EditedImages(draw.x.cpu().numpy(), plain.numpy(), torch.stack(edits, 1).numpy(), names, tuple(strengths))
 
 
-def attribute_sheet(images: EditedImages) -> Image.Image:
+def attribute_figure(images: EditedImages) -> Image.Image:
     """The figure: a row an image; the original, its reconstruction, and then a group of columns an attribute."""
     rows = [
         [original, plain, *edits.reshape(-1, *original.shape)]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from termwise.report.account_json import AccountJson, at, by_dimension
-from termwise.report.image_grids import image_sheet, line_drawing
+from termwise.report.image_grids import image_grid, line_drawing
 from termwise.report.markup import quiet, typeset
 from termwise.report.pictures import Pictures, is_image
 from termwise.report.rounding import with_error
@@ -45,7 +45,7 @@ def sample_gallery(pictures: Pictures) -> str:
     if is_image(drawn.shape[1:]):
         per_row = _columns(drawn.shape[1:])
         width = _share(min(per_row, len(drawn)), per_row)
-        return f'<img class="sheet" src="{image_sheet(drawn, per_row)}" alt="{label}" style="width:{width}">'
+        return f'<img class="sheet" src="{image_grid(drawn, per_row)}" alt="{label}" style="width:{width}">'
     low, high = float(drawn.min()), float(drawn.max())
     strips = "".join(line_drawing(v[None], ["after"], low, high) for v in drawn)
     return f'<div class="lines" role="img" aria-label="{label}">{strips}</div>'
@@ -84,7 +84,7 @@ def _strip(label: str, images: np.ndarray, per_row: int, alt: str) -> str:
     """One row of images under or beside its label; `label` is HTML."""
     return (
         f'<figure class="strip"><figcaption>{label}</figcaption><div>'
-        f'<img class="sheet" src="{image_sheet(images, len(images))}" alt="{alt}" '
+        f'<img class="sheet" src="{image_grid(images, len(images))}" alt="{alt}" '
         f'style="width:{_share(len(images), per_row)}"></div></figure>'
     )
 

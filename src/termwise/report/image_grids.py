@@ -13,7 +13,7 @@ MOST_COORDINATES = 256
 """How many points a line has at most; each is the mean of neighbouring coordinates where there are more."""
 
 
-def image_sheet(images: np.ndarray, columns: int) -> str:
+def image_grid(images: np.ndarray, columns: int) -> str:
     """The images in rows of `columns`, as the data URI of a PNG whose gaps are transparent.
 
     Args:
@@ -22,7 +22,7 @@ def image_sheet(images: np.ndarray, columns: int) -> str:
     if images.ndim == 3:
         images = images[:, None]
     n, channels, height, width = images.shape
-    gap = sheet_gap(height)
+    gap = grid_gap(height)
     rows = -(-n // columns)
     canvas = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, channels + 1), np.uint8)
     pixels = np.rint(255 * images.clip(0, 1)).astype(np.uint8).transpose(0, 2, 3, 1)  # (n, H, W, C)
@@ -35,7 +35,7 @@ def image_sheet(images: np.ndarray, columns: int) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def sheet_gap(height: int) -> int:
+def grid_gap(height: int) -> int:
     """The pixels between two images of this height."""
     return max(1, round(height / 14))
 

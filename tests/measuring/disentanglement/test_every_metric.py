@@ -67,7 +67,7 @@ def test_a_code_that_tells_nothing_scores_chance(metric):
 
 
 def test_the_order_of_dimensions_and_examples_says_nothing(metric):
-    factors = grid(2, 3, copies=100)
+    factors = grid(2, 3, copies=50)
     codes = perfect(factors)[:, [0, 1, 1]] + 0.5 * perfect(factors).std(0)[[0, 1, 1]] * random(factors, 3)
     one = encodings(codes, factors)
     rows, columns = np.random.default_rng(1).permutation(len(one)), [2, 0, 1]

@@ -22,6 +22,8 @@ Graph = Mapping[str, set[str]]
 WIDTH, MARGIN, TOP, GAP = 940, 24, 72, 34
 COLUMNS = ((24, 268), (292, 648), (672, 916))
 """Left wing, body and right wing: where each begins and ends, in pixels."""
+TURN = 10
+"""How round the corners of arrows are."""
 WINGS = {"account": 0, "measuring": 0, "worlds": 2}
 """Rooms beside the body; another of the same floor has the body, or all that is left of the width."""
 NARROW = {"data", "models", "terms", "objectives", "training"}
@@ -177,15 +179,15 @@ def _in_words(every: Mapping[str, Room], graph: Graph) -> str:
 
 
 def _boxes(every: Mapping[str, Room], floor_of: Mapping[str, int]) -> dict[str, Box]:
-    """Floors from the top of the drawing to its bottom, each as high as its fullest room."""
+    """Floors from the top of the drawing to its bottom."""
     boxes: dict[str, Box] = {}
     top: float = TOP
     for floor in range(max(floor_of.values()), -1, -1):
         here = [name for name in every if floor_of[name] == floor]
         spans = _spans(here)
-        height = max(_height(every[name], right - left) for name, (left, right) in spans.items())
-        boxes |= {name: Box(left, right, top, top + height) for name, (left, right) in spans.items()}
-        top += height + GAP
+        heights = {name: _height(every[name], right - left) for name, (left, right) in spans.items()}
+        boxes |= {name: Box(left, right, top, top + heights[name]) for name, (left, right) in spans.items()}
+        top += max(heights.values()) + GAP
     return boxes
 
 
@@ -218,7 +220,7 @@ def _lines(text: str, width: float) -> list[str]:
 
 def _wide(text: str) -> float:
     """About how many pixels a text of the common size takes."""
-    return 6.5 * len(text)
+    return 6.7 * len(text)
 
 
 def _rows(room: Room, width: float) -> list[list[tuple[str, float, float]]]:
@@ -263,21 +265,31 @@ def _room(room: Room, box: Box) -> str:
 
 
 def _arrow(boxes: Mapping[str, Box], above: str, below: str) -> str:
-    """Straight down where nothing stands between; else down and into the side of the room below."""
+    """Straight down where nothing stands between; else by the way that is free into the side of the room below."""
     start, end = boxes[above], boxes[below]
-    between = [box for box in boxes.values() if start.bottom < box.top and box.bottom < end.top]
+    between = [box for box in boxes.values() if start.bottom < box.bottom and box.top < end.top and box != start]
     left, right = max(start.left, end.left), min(start.right, end.right)
-    free = [x for x in _steps(left, right) if not any(box.left - 8 < x < box.right + 8 for box in between)]
-    if free:
-        x = free[len(free) // 2]
-        path = f"M{x:g},{start.bottom:g} V{end.top - 1:g}"
+    straight = [x for x in _steps(left, right) if _free(x, between)]
+    if straight:
+        path = f"M{straight[len(straight) // 2]:g},{start.bottom:g} V{end.top - 1:g}"
     else:
-        rightwards = start.left < end.left
-        x = start.right - 36 if rightwards else start.left + 36
-        y, side, turn = (end.top + end.bottom) / 2, end.left - 1 if rightwards else end.right + 1, 10
-        corner = x + turn if rightwards else x - turn
-        path = f"M{x:g},{start.bottom:g} V{y - turn:g} Q{x:g},{y:g} {corner:g},{y:g} H{side:g}"
+        way = 1 if start.left < end.left else -1
+        y, side = (end.top + end.bottom) / 2, end.left - 1 if way > 0 else end.right + 1
+        x = start.right - 36 if way > 0 else start.left + 36
+        turn = f"V{y - TURN:g} Q{{x:g}},{y:g} {{out:g}},{y:g} H{side:g}"
+        if _free(x, between):
+            path = f"M{x:g},{start.bottom:g} " + turn.format(x=x, out=x + way * TURN)
+        else:  # between the columns
+            edge, from_y = (start.right, start.bottom - 16) if way > 0 else (start.left, start.bottom - 16)
+            x = edge + way * 12
+            path = f"M{edge:g},{from_y:g} H{x - way * TURN:g} Q{x:g},{from_y:g} {x:g},{from_y + TURN:g} "
+            path += turn.format(x=x, out=x + way * TURN)
     return f'<path class="arrow" id="{above}-on-{below}" d="{path}" marker-end="url(#head)"/>'
+
+
+def _free(x: float, between: Iterable[Box]) -> bool:
+    """Whether a line down at x meets no room."""
+    return not any(box.left - 8 < x < box.right + 8 for box in between)
 
 
 def _steps(left: float, right: float) -> Iterable[float]:

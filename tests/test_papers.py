@@ -109,3 +109,41 @@ def test_the_addition_from_outside_is_one(tmp_path, monkeypatch):
     exec(compile(code, "CONTRIBUTING.md", "exec"), names)
     assert names["run"].model.likelihood.spec == "cauchy:0.5"
     assert dict(termwise.load_run("runs/cauchy").account) == dict(names["run"].account)
+
+
+def shape_and_sizes(drawing: str) -> tuple[str, list[int]]:
+    """A drawing without its counts of files, and these."""
+    count = r"(?<=>)\d+(?= files<)|(?<=/ )\d+(?=</text>)"
+    return re.sub(count, "N", drawing), [int(number) for number in re.findall(count, drawing)]
+
+
+def test_the_drawing_is_of_the_house_as_it_is():
+    """Rooms, folders, words and arrows are today's; how many files there are may lag a little."""
+    kept, drawn = (ROOT / "docs" / "architecture.svg").read_text(), script("draw_architecture").drawing()
+    (shape, sizes), (shape_now, sizes_now) = shape_and_sizes(kept), shape_and_sizes(drawn)
+    assert shape == shape_now, "python docs/draw_architecture.py draws it anew"
+    assert len(sizes) > 20 and all(abs(a - b) <= max(2, b / 4) for a, b in zip(sizes, sizes_now, strict=True))
+
+
+def test_a_house_is_drawn_from_its_imports(tmp_path):
+    house = {
+        "ground.py": '"""What all stand on."""',
+        "left/__init__.py": '"""The left `wing`."""',
+        "left/a.py": "from house import ground",
+        "left/inner/__init__.py": "",
+        "left/inner/b.py": "def f():\n    import house.ground.thing",
+        "roof.py": "import torch\nfrom house.left.a import f\nfrom house.ground import g",
+        "__init__.py": "from house.roof import all_of_it",
+    }
+    for name, code in house.items():
+        path = tmp_path / "house" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code)
+    draw = script("draw_architecture")
+    rooms, graph = draw.rooms(tmp_path / "house"), draw.imports(tmp_path / "house")
+    assert rooms["left"] == draw.Room("left", "The left wing", 2, {"inner": 1})
+    assert graph == {"ground": set(), "left": {"ground"}, "roof": {"left", "ground"}}
+    assert draw.floors(graph) == {"ground": 0, "left": 1, "roof": 2}
+    assert draw.arrows(graph) == [("left", "ground"), ("roof", "left")]
+    with pytest.raises(SystemExit, match="left -> roof -> left"):
+        draw.floors(graph | {"left": {"roof"}})

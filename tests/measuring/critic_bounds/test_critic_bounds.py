@@ -9,7 +9,9 @@ from termwise.data import load_data
 from termwise.errors import BadData, NoDensity, Refused, UnknownName
 from termwise.measuring.critic_bounds import critic_bounds as critic
 from termwise.measuring.critic_bounds.critic_bounds import critic_readings
-from termwise.measuring.critic_bounds.fixed_reference import Moments
+from termwise.measuring.critic_bounds.critic_outputs import CriticOutputs
+from termwise.measuring.critic_bounds.diagnosis import diagnose
+from termwise.measuring.critic_bounds.fixed_reference import FixedReference
 from termwise.models.passes import DataPass
 from termwise.terms.adversarial.critic_loss import SEPARATED
 from termwise.worlds import LinearGaussian, implicit_world
@@ -128,9 +130,9 @@ def test_no_example_is_read_by_a_critic_that_saw_it(monkeypatch):
         read.append({float(v) for v in reads.data.tensor().flatten()})
         assert reads.data.tensor().flatten().tolist() == positions.double().tolist()
         zero = torch.zeros(2, len(positions)).double()
-        return critic._Found(name, positions, positions.double().expand(2, -1), zero, zero, None)
+        return CriticOutputs(name, positions, positions.double().expand(2, -1), zero, zero, None)
 
-    monkeypatch.setattr(critic, "_read", spied)
+    monkeypatch.setattr(critic, "_train_and_read", spied)
     data, other = dataset(torch.arange(11.0).unsqueeze(1)), dataset(torch.arange(20.0, 31.0).unsqueeze(1))
     found = critic_readings(SKEWED, data)
     assert found.per_example["rate_nwj"].tolist() == list(range(11)), "each example's value stands in its place"
@@ -142,7 +144,7 @@ def test_no_example_is_read_by_a_critic_that_saw_it(monkeypatch):
 
 def test_the_bounds_are_nwj_s_and_dv_s_by_hand():
     left, right = torch.tensor([[1.0, 2.0]]).double(), torch.tensor([[0.0, -1.0]]).double()
-    found = [critic._Found("rate", torch.tensor([1, 0]), torch.tensor([[3.0, 3.0]]).double(), left, right, left + 4)]
+    found = [CriticOutputs("rate", torch.tensor([1, 0]), torch.tensor([[3.0, 3.0]]).double(), left, right, left + 4)]
     bounds = critic._bounds(found)
     assert bounds["rate_nwj"].tolist() == pytest.approx([3 + 2 - 0.367879 + 1, 3 + 1 - 1 + 1])
     assert float(bounds["rate_dv"].mean()) == pytest.approx(3 + 1.5 + 0.379885)  # -log((1 + 1/e) / 2)
@@ -151,15 +153,15 @@ def test_the_bounds_are_nwj_s_and_dv_s_by_hand():
 
 def test_laws_that_are_told_apart_without_fail_are_warned_of():
     far = torch.full((1, 4), 30.0).double()
-    found = [critic._Found("total_correlation", torch.arange(4), 0 * far, far, -far, None)]
+    found = [CriticOutputs("total_correlation", torch.arange(4), 0 * far, far, -far, None)]
     readings = {key: critic._reading(key, held) for key, held in critic._bounds(found).items()}
-    assert "Beware" in critic._said("total_correlation", found, readings, "One") and SEPARATED < 1
+    assert "Beware" in diagnose(found, readings, 10, 4) and SEPARATED < 1
 
 
 def test_the_reference_takes_covariances_where_they_pay_and_makes_codes_standard():
     for diagonal in (True, False):
         world = LinearGaussian.random(0, latent=6, mutual_information=2.0, diagonal=diagonal)
-        batches, moments = DataPass(Hidden(world), dataset(world.data(300))), Moments()
+        batches, moments = DataPass(Hidden(world), dataset(world.data(300))), FixedReference()
         with torch.no_grad():
             moments.take(batches)
             draw = next(iter(batches()))

@@ -1,4 +1,4 @@
-"""What fresh critics say of a model's links: bounds that ask for samples alone, and so hold for any posterior.
+"""Readings of a model's links by fresh critics: bounds that ask for samples alone, and so hold for any posterior.
 
 A critic is trained anew, the autoencoder standing still, on other data than it is read on: on a part that the data was
 split from, or on either half for the other, so that no example is read by a critic that saw it. Whatever it has
@@ -17,7 +17,7 @@ the rate is one over the ELBO: -distortion - rate.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,9 @@ from termwise.account.bracket import allowance
 from termwise.account.reading import Reading, reading_of
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused, UnknownName
-from termwise.measuring.critic_bounds.fixed_reference import Moments
+from termwise.measuring.critic_bounds.critic_outputs import CriticOutputs, stops_of
+from termwise.measuring.critic_bounds.diagnosis import diagnose
+from termwise.measuring.critic_bounds.fixed_reference import FixedReference
 from termwise.measuring.critic_bounds.train_critics import train_critics
 from termwise.models.draw import Drawable, generates
 from termwise.models.passes import DataPass, Progress, evaluating
@@ -35,10 +37,9 @@ from termwise.models.randomness import own_randomness
 from termwise.objectives import Cosine, Objective, Weighted, solo
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
-from termwise.terms.adversarial.critic_loss import accuracy, cross_entropy, separation
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.ratio_bounds import donsker_varadhan, nwj
-from termwise.terms.decomposition import LINK_NAMES, link_name
+from termwise.terms.decomposition import link_name
 from termwise.terms.link import Link
 
 READABLE = ("rate", "index_code_mi", "marginal_kl", "total_correlation")
@@ -46,7 +47,9 @@ READABLE = ("rate", "index_code_mi", "marginal_kl", "total_correlation")
 MOST = 8192
 """Examples that a critic is trained on, where there are more."""
 LEARNING_RATE = 2e-3
+"""A critic's, at its first step; at its last it is a hundredth of that."""
 BATCH = 256
+"""Examples of a step."""
 
 
 def critic_readings(
@@ -78,7 +81,7 @@ def critic_readings(
 
     Returns:
         Readings in nats, for the population: rate_nwj and rate_dv, under the rate; elbo_upper_nwj and elbo_upper_dv,
-        over the ELBO, where there is a decoder; marginal_nwj and their kin for other links. `lower` and `upper` are
+        over the ELBO, where there is a decoder; marginal_nwj and the like for other links. `lower` and `upper` are
         NWJ's alone, with room for sampling errors: DV is no bound on few samples.
 
     Raises:
@@ -95,43 +98,21 @@ def critic_readings(
         raise BadData(f"A critic needs four examples or more, to train on some and be read on others; got {len(data)}.")
     readings: dict[str, Reading] = {}
     values: dict[str, Tensor] = {}
-    said = []
+    sentences = []
     folds = list(_folds(data, train, seed))
     for number, name in enumerate(links):
-        found = []
-        for fold, (known, positions) in enumerate(folds):
+        outputs = []
+        for fold, (others, positions) in enumerate(folds):
             if progress is not None:
                 progress(f"critic of {name}".replace("_", " "), (number + fold / len(folds)) / len(links))
-            read, learn = (DataPass(model, part, batch_size, device) for part in (data.subset(positions), known))
-            found.append(_read(name, read, learn, positions, steps, samples, seed))
-        how = f"A critic trained anew, {steps:,} steps on {len(folds[0][0]):,} other examples,"
-        bounds = _bounds(found)
+            read, learn = (DataPass(model, part, batch_size, device) for part in (data.subset(positions), others))
+            outputs.append(_train_and_read(name, read, learn, positions, steps, samples, seed))
+        bounds = _bounds(outputs)
         values |= bounds
-        readings |= {key: _reading(key, held) for key, held in bounds.items()}
-        said.append(_said(name, found, readings, how))
+        readings |= {key: _reading(key, bound) for key, bound in bounds.items()}
+        sentences.append(diagnose(outputs, readings, steps, len(folds[0][0])))
     about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint()}
-    return Account(readings, tuple(said), values, about)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What a critic saw on examples that it was not trained on, by code: shape (samples, N), float64, on the CPU.
-
-    Attributes:
-        link: Which.
-        positions: Of the examples in the data, shape (N,).
-        exact: What needs no critic: log r(z|x) - log p(z), or 0.
-        left: T at codes of the left law.
-        right: T at codes of the right law.
-        distortion: Of the left law's codes; None without a decoder, and of other links than the rate.
-    """
-
-    link: str
-    positions: Tensor
-    exact: Tensor
-    left: Tensor
-    right: Tensor
-    distortion: Tensor | None
+    return Account(readings, tuple(sentences), values, about)
 
 
 def _folds(data: Dataset, train: Dataset | None, seed: int) -> Iterator[tuple[Dataset, Tensor]]:
@@ -141,54 +122,56 @@ def _folds(data: Dataset, train: Dataset | None, seed: int) -> Iterator[tuple[Da
         yield train.subset(torch.randperm(len(train), generator=generator)[:MOST]), torch.arange(len(data))
         return
     halves = torch.randperm(len(data), generator=generator).tensor_split(2)
-    for known, read in (halves, halves[::-1]):
-        yield data.subset(known[:MOST]), read
+    for others, positions in (halves, halves[::-1]):
+        yield data.subset(others[:MOST]), positions
 
 
-def _read(name: str, read: DataPass, known: DataPass, positions: Tensor, steps: int, samples: int, seed: int) -> _Found:
-    """A critic trained on `known`, and what it says on `read`."""
+def _train_and_read(
+    name: str, read: DataPass, learn: DataPass, positions: Tensor, steps: int, samples: int, seed: int
+) -> CriticOutputs:
+    """The outputs, on the examples of `read`, of a critic trained on those of `learn`."""
     model, device = read.model, read.device
-    moments = Moments() if name == "rate" else None
+    reference = FixedReference() if name == "rate" else None
     with own_randomness(seed), evaluating(model):
-        if moments is not None:
-            moments.take(known)
-            ratio: DensityRatio = AdaptiveContrast(moments)
-            link = Link("posterior", moments, ratio)
+        if reference is not None:
+            reference.take(learn)
+            ratio: DensityRatio = AdaptiveContrast(reference)
+            link = Link("posterior", reference, ratio)
         else:
             ratio = DensityRatio("kl")
-            link = Link(*_stops(name), ratio)
+            link = Link(*stops_of(name), ratio)
     rate = Cosine(start=LEARNING_RATE, end=0.01 * LEARNING_RATE, steps=steps)
-    how = OptimizerSettings(learning_rate=rate)
+    settings = OptimizerSettings(learning_rate=rate)
     game = solo(Objective((Weighted(link),)))
-    train_critics(game, model, known.data, steps=steps, batch_size=BATCH, optimizer=how, seed=seed, device=device)
-    decodes = moments is not None and generates(model)
-    found: dict[str, list[Tensor]] = {"left": [], "right": [], "exact": [], "distortion": []}
+    train_critics(game, model, learn.data, steps=steps, batch_size=BATCH, optimizer=settings, seed=seed, device=device)
+    decodes = reference is not None and generates(model)
+    by_batch: dict[str, list[Tensor]] = {"left": [], "right": [], "exact": [], "distortion": []}
     with own_randomness(seed + 1), evaluating(model), evaluating(nn.ModuleList([ratio.critic])):
-        if moments is not None:
-            moments.take(read)
+        if reference is not None:
+            reference.take(read)
         for draw in (draw for _ in range(samples) for draw in read()):
             one, other = ratio.logits(link.left, link.right, draw)
-            found["left"].append(one)
-            found["right"].append(other)
-            if moments is None:
-                found["exact"].append(torch.zeros_like(one))
+            by_batch["left"].append(one)
+            by_batch["right"].append(other)
+            if reference is None:
+                by_batch["exact"].append(torch.zeros_like(one))
             else:
-                found["exact"].append(moments.log_prob(draw.z, draw) - draw.prior.log_prob(draw.z))
+                by_batch["exact"].append(reference.log_prob(draw.z, draw) - draw.prior.log_prob(draw.z))
             if decodes:
-                found["distortion"].append(-draw.likelihood.log_prob(draw.x))
-    whole = {key: torch.cat(parts).double().cpu().view(samples, -1) for key, parts in found.items() if parts}
-    return _Found(name, positions, whole["exact"], whole["left"], whole["right"], whole.get("distortion"))
+                by_batch["distortion"].append(-draw.likelihood.log_prob(draw.x))
+    whole = {key: torch.cat(parts).double().cpu().view(samples, -1) for key, parts in by_batch.items() if parts}
+    return CriticOutputs(name, positions, whole["exact"], whole["left"], whole["right"], whole.get("distortion"))
 
 
-def _bounds(found: Sequence[_Found]) -> dict[str, Tensor]:
-    """By reading, of every example of the data, shape (N,)."""
-    order = torch.cat([one.positions for one in found]).argsort()
+def _bounds(outputs: Sequence[CriticOutputs]) -> dict[str, Tensor]:
+    """The bounds by reading, of every example of the data, shape (N,)."""
+    order = torch.cat([one.positions for one in outputs]).argsort()
     by_example: dict[str, Tensor] = {}
     for title, influence in (("NWJ", nwj), ("DV", donsker_varadhan)):
-        values = torch.cat([(one.exact + influence(one.left, one.right)).mean(0) for one in found])[order]
-        by_example[link_name(*_stops(found[0].link), title)] = values
-        if all(one.distortion is not None for one in found):
-            distortion = torch.cat([one.distortion.mean(0) for one in found if one.distortion is not None])[order]
+        values = torch.cat([(one.exact + influence(one.left, one.right)).mean(0) for one in outputs])[order]
+        by_example[link_name(*stops_of(outputs[0].link), title)] = values
+        if all(one.distortion is not None for one in outputs):
+            distortion = torch.cat([one.distortion.mean(0) for one in outputs if one.distortion is not None])[order]
             by_example[f"elbo_upper_{title.lower()}"] = -(distortion + values)
     return by_example
 
@@ -206,30 +189,3 @@ def _reading(name: str, values: Tensor) -> Reading:
         return reading
     end = float(values.mean()) + (1 if over else -1) * allowance(values)
     return replace(reading, upper=end) if over else replace(reading, lower=end)
-
-
-def _said(name: str, found: Sequence[_Found], readings: dict[str, Reading], how: str) -> str:
-    """What the critic says, whom it learnt from, and what follows."""
-    left, right = (torch.cat([getattr(one, side).flatten() for one in found]) for side in ("left", "right"))
-    terms = {"accuracy": float(accuracy(left, right).mean()), "cross_entropy": float(cross_entropy(left, right).mean())}
-    bound = readings[link_name(*_stops(name), "NWJ")]
-    sentence = (
-        f"{how} reads the {name.replace('_', ' ')} at {bound.value:.2f} nats or more (NWJ; {bound.lower:.2f} with room "
-        "for chance)"
-    )
-    if name == "rate":
-        alone = float(torch.cat([one.exact.flatten() for one in found]).mean())
-        sentence += f"; a normal of the posterior's moments alone reads {alone:.2f}"
-        if "elbo_upper_nwj" in readings:
-            sentence += f". So the ELBO for new data is at most {readings['elbo_upper_nwj'].upper:.2f}"
-    sentence += (
-        f". It calls {terms['accuracy']:.0%} of codes by their law, and cannot say how much it misses: more steps may "
-        "raise the bound."
-    )
-    seen = separation(terms)
-    return sentence if seen is None else f"{sentence} Beware: {seen}"
-
-
-def _stops(name: str) -> tuple[str, str]:
-    """The laws at either end of a link."""
-    return next(stops for stops, title in LINK_NAMES.items() if title == name)

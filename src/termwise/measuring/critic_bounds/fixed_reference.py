@@ -16,8 +16,8 @@ from termwise.models.passes import DataPass
 from termwise.terms.aggregate.gaussians import LOG_2PI
 
 
-class Moments:
-    """r of the draws of one data set at a time, by their index."""
+class FixedReference:
+    """r(z|x) of the draws of one data set at a time, found by their index; a law that a walk can stop at."""
 
     name = "reference"
     given_x = True
@@ -26,7 +26,7 @@ class Moments:
         self.full: bool | None = None  # until a first data set decides
 
     def take(self, batches: DataPass) -> None:
-        """Those of this data set, whose draws alone are asked for from now on."""
+        """Take the moments of this data set's posteriors; its draws alone are asked for from now on."""
         means, covariances, codes = [], [], []
         for draw in batches():
             law = fitted_normal(draw.posterior)
@@ -52,7 +52,7 @@ class Moments:
         return _log_normal(z.double(), *self._of(draw))
 
     def factorises(self, draw: Draw) -> bool:
-        """Where its covariance is diagonal; no link asks."""
+        """Whether its covariance is diagonal; no link asks."""
         return not self.full
 
     def standardised(self, z: Tensor, draw: Draw) -> Tensor:

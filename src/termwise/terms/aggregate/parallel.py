@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import torch
 
-T = TypeVar("T")
+Piece = TypeVar("Piece")
 
 WORTH_A_THREAD = 2**20
 """Exponentials from which several threads are worth their start."""
@@ -21,10 +21,8 @@ def threads_for(work: int, device: torch.device) -> int:
     return torch.get_num_threads() if device.type == "cpu" and work > WORTH_A_THREAD else 1
 
 
-def one_by_one(tasks: Sequence[Callable[[], T]], threads: int) -> Iterator[T]:
-    """What each of `tasks` returns, in their order: in the caller's thread, or in several, each of which computes
-    by itself.
-    """
+def one_by_one(tasks: Sequence[Callable[[], Piece]], threads: int) -> Iterator[Piece]:
+    """The results of tasks, in their order: from the caller's thread, or from several, each computing by itself."""
     if min(threads, len(tasks)) < 2:
         for task in tasks:
             yield task()

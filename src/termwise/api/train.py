@@ -99,22 +99,18 @@ def train(
     folder = RunFolder(out or Path("runs") / _run_name(settings, own_data))
     if resume:
         settings = resolve(config, keywords, **own, resumed=folder)
-    elif folder.exists and not overwrite:
-        raise Refused(f"{folder} holds a run already. Resume it (resume, --resume), or begin anew (overwrite).")
+    _check_folder(folder, resume, overwrite)
 
     dataset = own_data or configured_data(settings)
     seed_all(settings.training.seed)
     vae = model or configured_model(settings, dataset)
-    _check(vae, dataset)
+    _check_data(vae, dataset)
     game = settings.objective.build() if objective is None else _as_game(objective)
     trainer = Trainer(vae, game, dataset, settings.training, folder, _watcher(settings, dataset, progress))
     _begin(trainer, folder, settings, resume)
     trained = trainer.run().to(dtype=torch.float32)
     account = measure(trained, dataset.test, device=trainer.engine.device)
-    run = Run(folder, settings, trained.to("cpu"), dataset, account)
-    _save(run)
-    write_report(run)
-    return run
+    return _saved(Run(folder, settings, trained.to("cpu"), dataset, account))
 
 
 def _run_name(settings: Config, own_data: Dataset | None) -> str:
@@ -123,7 +119,13 @@ def _run_name(settings: Config, own_data: Dataset | None) -> str:
     return f"{name}-{settings.objective.recipe or 'walk'}-seed{settings.training.seed}"
 
 
-def _check(model: VAE, dataset: Dataset) -> None:
+def _check_folder(folder: RunFolder, resume: bool, overwrite: bool) -> None:
+    """Raise Refused where a run that is there already would be lost."""
+    if folder.exists and not (resume or overwrite):
+        raise Refused(f"{folder} holds a run already. Resume it (resume, --resume), or begin anew (overwrite).")
+
+
+def _check_data(model: VAE, dataset: Dataset) -> None:
     """Raise BadData where the model cannot be trained, or not be measured, on these examples."""
     check_fit(model, dataset)
     if len(dataset.test) < 2:
@@ -131,6 +133,7 @@ def _check(model: VAE, dataset: Dataset) -> None:
 
 
 def _watcher(settings: Config, dataset: Dataset, progress: bool) -> Watcher:
+    """A bar as long as the training, or nobody."""
     steps_per_epoch = len(dataset.train) // min(settings.training.batch_size, len(dataset.train))
     return Bar(settings.training.epochs * steps_per_epoch, settings.training.epochs) if progress else Silent()
 
@@ -147,11 +150,13 @@ def _begin(trainer: Trainer, folder: RunFolder, settings: Config, resume: bool) 
         folder.extend(settings)
 
 
-def _save(run: Run) -> None:
-    """Write the account and the model, with its card, to the run's folder."""
+def _saved(run: Run) -> Run:
+    """The same run, once its folder has the account, the model with its card, and the report."""
     run.account.save(run.folder.account_file, run.folder.values_file)
     card = model_card(run.config.to_json(), run.account.to_json())
     run.model.save_pretrained(run.folder.model_folder, card=card)
+    write_report(run)
+    return run
 
 
 def _as_game(objective: Game | Objective | Weighted) -> Game:

@@ -100,7 +100,9 @@ def main() -> int:
         for method in METHODS:
             seen = found[method, nats] = [read(nats, method, seed) for seed in range(given.seeds)]
             spread = [f"{min(one['plug-in'] for one in seen):.2f} to {max(one['plug-in'] for one in seen):.2f}"]
-            means = [f"{statistics.mean(one[name] for one in seen):.2f}" for name in ("plug-in", "NWJ", "DV", "seconds")]
+            means = [
+                f"{statistics.mean(one[name] for one in seen):.2f}" for name in ("plug-in", "NWJ", "DV", "seconds")
+            ]
             rows.append((f"{nats:g}", method, means[0], *spread, *means[1:]))
             print(*rows[-1], flush=True)
     print()

@@ -2,7 +2,8 @@
 
 import torch
 
-from termwise.models.passes import DataPass, evaluating, own_randomness
+from termwise.models.passes import DataPass, evaluating
+from termwise.models.randomness import own_randomness
 
 
 def critic_logits(link, model, data, seed=0):

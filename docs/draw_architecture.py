@@ -84,15 +84,15 @@ class Box:
 
 def rooms(source: Path = SOURCE) -> dict[str, Room]:
     """Every room, by name."""
-    found = {}
+    by_name = {}
     for path in sorted(source.iterdir()):
         home = path / "__init__.py" if path.is_dir() else path
         if home.suffix == ".py" and home.exists() and path.stem != "__init__":
             says = (ast.get_docstring(ast.parse(home.read_text())) or "").split("\n")[0]
             says = says.rstrip(".").replace("->", "→").replace("`", "")
             inner = [folder for folder in sorted(path.glob("*/")) if (folder / "__init__.py").exists()]
-            found[path.stem] = Room(path.stem, says, _files(path), {folder.name: _files(folder) for folder in inner})
-    return found
+            by_name[path.stem] = Room(path.stem, says, _files(path), {folder.name: _files(folder) for folder in inner})
+    return by_name
 
 
 def _files(path: Path) -> int:
@@ -125,14 +125,14 @@ def _imported(code: str, package: str) -> Iterator[str]:
 
 def floors(graph: Graph) -> dict[str, int]:
     """The floor of each room: 0 where it imports none, else one above the highest that it imports."""
-    found: dict[str, int] = {}
+    floor: dict[str, int] = {}
 
     def floor_of(room: str, path: tuple[str, ...] = ()) -> int:
         if room in path:
             raise SystemExit(f"Rooms import one another in a circle: {' -> '.join([*path, room])}.")
-        if room not in found:
-            found[room] = max((floor_of(below, (*path, room)) + 1 for below in graph[room]), default=0)
-        return found[room]
+        if room not in floor:
+            floor[room] = max((floor_of(below, (*path, room)) + 1 for below in graph[room]), default=0)
+        return floor[room]
 
     return {room: floor_of(room) for room in graph}
 

@@ -31,15 +31,15 @@ def write(folder: Path) -> None:
 
 def exported() -> dict[str, list[str]]:
     """The names of each room, each once and as a user writes it: by the top where the top has it."""
-    found: dict[str, list[str]] = {room: [] for room in ROOMS}
+    by_room: dict[str, list[str]] = {room: [] for room in ROOMS}
     written: set[int] = set()
     for prefix, names in [("termwise", termwise.__all__), *((f"termwise.{room}", _all(room)) for room in ROOMS)]:
         for name in names:
             thing = getattr(importlib.import_module(prefix), name)
             if not inspect.ismodule(thing) and id(thing) not in written:
                 written.add(id(thing))
-                found.setdefault(_room(thing, prefix, name), []).append(f"{prefix}.{name}")
-    return found
+                by_room.setdefault(_room(thing, prefix, name), []).append(f"{prefix}.{name}")
+    return by_room
 
 
 def _all(room: str) -> list[str]:
@@ -86,13 +86,13 @@ def _constant_docstring(module: str, name: str) -> str:
 
 def registries() -> dict[str, Registry[Any]]:
     """Every table of the library, by what is called by its names."""
-    found = {}
+    by_name = {}
     for module in pkgutil.walk_packages(termwise.__path__, "termwise."):
         if ".ready." not in module.name:  # which needs other packages
             for thing in vars(importlib.import_module(module.name)).values():
                 if isinstance(thing, Registry):
-                    found[thing.what] = thing
-    return found
+                    by_name[thing.what] = thing
+    return by_name
 
 
 SUMMARIES = ("summary", "meaning", "estimator", "title")

@@ -29,7 +29,7 @@ FEWEST = 8
 
 @dataclass(frozen=True)
 class Simulated:
-    """A batch from the model.
+    """A batch of examples that the model made, with the codes that it made them from.
 
     Attributes:
         path: Of its x.
@@ -62,7 +62,7 @@ class Certificate:
 
     @property
     def temperatures(self) -> int:
-        """T."""
+        """How many temperatures the schedule has above 0."""
         return len(self.schedule) - 1
 
     @property

@@ -13,12 +13,16 @@ from torch.distributions import Distribution, Independent, MultivariateNormal
 from termwise.errors import Refused
 from termwise.measuring.log_likelihood.densities import Joint, normal_in_double
 
-STEPS, RATE, CODES = 400, 0.05, 8
-"""Of Adam, its first rate, and codes an example and step."""
+STEPS = 400
+"""Steps of Adam."""
+RATE = 0.05
+"""Adam's learning rate at its first step; it falls to zero by a cosine."""
+CODES = 8
+"""Codes of every example, at every step."""
 
 
 def adaptable(posterior: Distribution) -> Distribution:
-    """The posterior, float64.
+    """The posterior as one whose best member can be sought, float64.
 
     Raises:
         Refused: It is neither a diagonal nor a full-covariance normal.
@@ -33,7 +37,7 @@ def adaptable(posterior: Distribution) -> Distribution:
 
 
 def best_normal(joint: Joint, posterior: Distribution) -> Distribution:
-    """q*: batch shape (B,), event shape (D,), float64.
+    """The normal q* of the highest ELBO for every example: batch shape (B,), event shape (D,), float64.
 
     Raises:
         Refused: The posterior is neither a diagonal nor a full-covariance normal.
@@ -53,8 +57,8 @@ def best_normal(joint: Joint, posterior: Distribution) -> Distribution:
             noise = torch.randn(CODES, *mean.shape, dtype=torch.float64, device=mean.device)
             inner = shift + torch.einsum("bij,cbj->cbi", root, noise)
             z = mean + torch.einsum("bij,cbj->cbi", outer, inner)
-            held = torch.linalg.solve_triangular(root.detach(), (inner - shift.detach())[..., None], upper=False)
-            log_q = -0.5 * held.squeeze(-1).square().sum(-1)  # but for what has no gradient
+            standard = torch.linalg.solve_triangular(root.detach(), (inner - shift.detach())[..., None], upper=False)
+            log_q = -0.5 * standard.squeeze(-1).square().sum(-1)  # but for what has no gradient
             loss = (log_q - joint(z)).mean(0).sum()
             gradients = torch.autograd.grad(loss, parameters)
         for parameter, gradient in zip(parameters, gradients, strict=True):

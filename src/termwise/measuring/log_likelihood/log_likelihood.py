@@ -15,9 +15,10 @@ from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.log_likelihood.annealing import Annealer, annealed, base_law
 from termwise.measuring.log_likelihood.bdmc import Certificate, certificates, doubling, simulate
 from termwise.measuring.log_likelihood.densities import Joint, has_density
+from termwise.measuring.log_likelihood.diagnosis import diagnose
 from termwise.measuring.log_likelihood.gaps import adaptable, best_normal
 from termwise.measuring.log_likelihood.importance import effective_sample_size, jackknife, log_mean_exp, log_weights
-from termwise.measuring.log_likelihood.result import BASES, LogLikelihood, Made, readings_of, warnings_of
+from termwise.measuring.log_likelihood.result import BASES, LogLikelihood, Procedure, readings_of
 from termwise.models.distributions import innermost
 from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.passes import DataPass, Progress, evaluating
@@ -77,6 +78,14 @@ def log_likelihood(
 
     Raises:
         Refused: An option that cannot be, or a model without what the method asks.
+
+    Example:
+        >>> import termwise as tw
+        >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2)
+        >>> data = tw.load_data(world.data(100), test=0.0)
+        >>> evidence = log_likelihood(world, data, method="iwae", samples=200, limit=50)
+        >>> evidence["elbo"].value < evidence["log_likelihood"].value  # nats
+        True
     """
     _check(method, base, temperatures, simulated, tolerance)
     _check_positive(
@@ -89,16 +98,16 @@ def log_likelihood(
     batches = DataPass(model, data.subset(index), batch_size, device)
     tell = progress or (lambda stage, part: None)
     certificate, schedule = None, None
-    found: dict[str, list[Tensor]] = {}
+    by_batch: dict[str, list[Tensor]] = {}
     with own_randomness(seed), evaluating(model):
         first = next(iter(batches()))
-        known = has_density(first.posterior)
-        if base == "posterior" and not known:
+        has_log_prob = has_density(first.posterior)
+        if base == "posterior" and not has_log_prob:
             raise Refused(
                 "This posterior has no density, so neither importance weights nor chains can begin at it. Leave base "
                 'out, or say "normal": the normal with the posterior\'s moments.'
             )
-        proposal = "posterior" if known else "normal"
+        proposal = "posterior" if has_log_prob else "normal"
         base = base or proposal
         annealer = Annealer(chains, leapfrogs, base) if method == "ais" else None
         if split_gap:
@@ -118,12 +127,12 @@ def log_likelihood(
                 run = annealed(path, kernels, schedule, path.start(chains))
                 parts |= _weighed(run.log_weights) | {"acceptance": run.acceptance.mean(0)}
             for name, value in parts.items():
-                found.setdefault(name, []).append(value.cpu())
+                by_batch.setdefault(name, []).append(value.cpu())
             tell(f"log p(x) by {method.upper()}", min(1.0, (number + 1) * batch_size / len(index)))
-    values = {name: torch.cat(parts) for name, parts in found.items()}
+    values = {name: torch.cat(parts) for name, parts in by_batch.items()}
     _check_finite(values)
     _subtract(values)
-    made = Made(
+    procedure = Procedure(
         samples=samples,
         chains=chains,
         temperatures=None if schedule is None else len(schedule) - 1,
@@ -134,10 +143,10 @@ def log_likelihood(
         grey=grey,
         given=first.context is not None,
     )
-    readings = readings_of(values, made)
+    readings = readings_of(values, procedure)
     per_example = {name: value for name, value in values.items() if name in readings}
     about = {"name": data.name, "n": len(index), "fingerprint": batches.data.fingerprint()}
-    return LogLikelihood(readings, tuple(warnings_of(values, made)), per_example, about, certificate, index)
+    return LogLikelihood(readings, tuple(diagnose(values, procedure)), per_example, about, certificate, index)
 
 
 def _certificate(

@@ -22,8 +22,8 @@ FLATTEST = 1e-6  # of an example's largest curvature
 
 
 @dataclass(frozen=True)
-class Metric:
-    """S_t.
+class HmcMetric:
+    """The metric S_t of Hamiltonian Monte Carlo: how far a move goes in every direction, at every temperature.
 
     Attributes:
         shared: A, shape (B, D, D).
@@ -46,7 +46,7 @@ class Metric:
         return (0.5 * ((self.stiffness - 1) / (1 - t + t * self.stiffness)).square()).sum(-1).mean(-1).sqrt()
 
 
-def metric(path: Path, posterior: Distribution) -> Metric:
+def metric(path: Path, posterior: Distribution) -> HmcMetric:
     """The path's metric at the posterior's mean, by differences of gradients one posterior deviation to either side.
 
     Differences so wide see the curvature that a network of ReLUs has on the scale on which chains move, and has not
@@ -64,7 +64,7 @@ def metric(path: Path, posterior: Distribution) -> Metric:
     base, joint = (_positive(torch.stack(rows, 1)) for rows in curvatures)  # (B, D, D)
     inverse = torch.linalg.inv(torch.linalg.cholesky(base))
     stiffness, rotation = torch.linalg.eigh(inverse @ joint @ inverse.mT)
-    return Metric(inverse.mT @ rotation, stiffness)
+    return HmcMetric(inverse.mT @ rotation, stiffness)
 
 
 def _positive(curvature: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""What was found: readings, values by example, the certificate, and what to beware of."""
+"""The result of estimating log p(x): readings, values by example, and the certificate."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -9,13 +9,10 @@ from termwise.account.account import Account
 from termwise.account.reading import Reading, reading_of
 from termwise.measuring.log_likelihood.bdmc import Certificate
 
-COLLAPSED = 5.0  # effective samples; or half of all, where that is fewer
-OFTEN = 0.05  # of the examples
-SELDOM_ACCEPTED = 0.4
-
 BASES = {"posterior": "the posterior", "normal": "a normal with the posterior's moments", "prior": "the prior"}
 
 Values = Mapping[str, Tensor]
+"""Values by example, shape (N,), by the name of their reading."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,8 @@ class LogLikelihood(Account):
 
 
 @dataclass(frozen=True)
-class Made:
-    """How values by example were made.
+class Procedure:
+    """How values by example were estimated.
 
     Attributes:
         samples: Codes an example for the importance weights.
@@ -58,18 +55,20 @@ class Made:
     given: bool
 
 
-def readings_of(values: Values, made: Made) -> dict[str, Reading]:
+def readings_of(values: Values, procedure: Procedure) -> dict[str, Reading]:
     """Readings of log_likelihood, elbo, iwae and the gaps, by example; of BDMC's bounds; of effective samples."""
-    codes = f"{made.samples} codes" + ("" if made.proposal == "posterior" else f" of {BASES[made.proposal]}")
-    note = "; of an unnormalised density, as grey values have under a Bernoulli" if made.grey else ""
-    note += "; given the context that the encoder hands to the decoder" if made.given else ""
-    if made.temperatures is None:
+    codes = f"{procedure.samples} codes" + (
+        "" if procedure.proposal == "posterior" else f" of {BASES[procedure.proposal]}"
+    )
+    note = "; of an unnormalised density, as grey values have under a Bernoulli" if procedure.grey else ""
+    note += "; given the context that the encoder hands to the decoder" if procedure.given else ""
+    if procedure.temperatures is None:
         whole, short = f"IWAE, {codes}", "a lower bound in expectation"
         ess = codes
     else:
-        whole = f"AIS, {made.chains} chains from {BASES[made.base]}, {made.temperatures} temperatures"
-        short = f"a lower bound in expectation; {certified(made.certificate)}"
-        ess = f"{made.chains} chains"
+        whole = f"AIS, {procedure.chains} chains from {BASES[procedure.base]}, {procedure.temperatures} temperatures"
+        short = f"a lower bound in expectation; {certified(procedure.certificate)}"
+        ess = f"{procedure.chains} chains"
     rows = {
         "log_likelihood": (whole, short),
         "log_likelihood_jackknife": (f"{whole}; less its first-order bias", "small where weights do not collapse"),
@@ -85,17 +84,17 @@ def readings_of(values: Values, made: Made) -> dict[str, Reading]:
     }
     readings = {}
     for name, (estimator, bias) in rows.items():
-        if name not in values or (name == "iwae" and made.temperatures is None):
+        if name not in values or (name == "iwae" and procedure.temperatures is None):
             continue
         reading = reading_of(values[name], name, estimator=estimator, bias=bias)
         reading = replace(reading, bias=bias + note) if reading.unit == "nats" else reading
-        bound = "a lower bound" in bias and not made.grey
+        bound = "a lower bound" in bias and not procedure.grey
         readings[name] = replace(reading, lower=float(values[name].mean())) if bound else reading
-    return readings | (_of_simulated(made.certificate, whole) if made.certificate else {})
+    return readings | (_of_simulated(procedure.certificate, whole) if procedure.certificate else {})
 
 
 def certified(certificate: Certificate | None) -> str:
-    """What BDMC says, in a clause."""
+    """What BDMC certifies, in a clause: how large its gap is, and whether that is small enough."""
     if certificate is None:
         return "not certified, for no data was simulated"
     verdict = "under" if certificate.reached else "NOT shown to be under"
@@ -118,59 +117,3 @@ def _of_simulated(certificate: Certificate, estimator: str) -> dict[str, Reading
         "bdmc_upper": replace(upper, lower=bounds[0], upper=bounds[1]),
         "bdmc_gap": gap,
     }
-
-
-def warnings_of(values: Values, made: Made) -> Iterator[str]:
-    """What to beware of, worst first."""
-    certificate = made.certificate
-    if certificate is not None and not certificate.reached:
-        yield (
-            f"log p(x) is not certified: {certified(certificate)}, at {certificate.temperatures} temperatures. Allow "
-            "more temperatures, chains or simulated examples (the error bar counts twice)."
-        )
-    if made.temperatures is not None:
-        yield from _of_chains(values, made)
-    else:
-        yield from _of_collapse(values["effective_sample_size"], made.samples, "codes", 'method="ais", or more samples')
-    if made.grey:
-        yield (
-            "The data is grey and the likelihood Bernoulli: this is no log-likelihood, but the log of an unnormalised "
-            "density"
-            + (", and BDMC's data, simulated as 0 and 1, certifies another regime." if certificate else ".")
-            + " Binarise the data, or choose a normal or categorical likelihood."
-        )
-
-
-def _of_chains(values: Values, made: Made) -> Iterator[str]:
-    accepted = float(values["acceptance"].mean())
-    if made.temperatures != 1 and accepted < SELDOM_ACCEPTED:
-        yield (
-            f"HMC's moves were accepted {accepted:.0%} of the time, where 65% was aimed at: the densities are rough, "
-            "or their gradients in z are broken. Is decode() differentiable in z?"
-        )
-    loose = float((values["log_likelihood_jackknife"] - values["log_likelihood"]).mean())
-    if loose > made.tolerance:
-        yield (
-            f"On the data itself the chains of an example disagree, and the bound is loose by about {loose:.2f} nats; "
-            "a certificate on simulated data does not carry over. Ask for more temperatures or chains."
-        )
-    if "iwae" in values:
-        above = values["iwae"] - values["log_likelihood"]
-        error = float(above.std()) / len(above) ** 0.5 if len(above) > 1 else 0.0
-        if float(above.mean()) - 4 * error > made.tolerance:
-            yield (
-                f"IWAE lies {float(above.mean()):.2f} nats above AIS, and both are lower bounds: AIS is short of "
-                "temperatures. Ask for more."
-            )
-    yield from _of_collapse(values["effective_sample_size"], made.chains, "chains", "more temperatures")
-
-
-def _of_collapse(sizes: Tensor, count: int, what: str, remedy: str) -> Iterator[str]:
-    threshold = min(COLLAPSED, 0.5 * count) if what == "codes" else 0.25 * count
-    collapsed = int((sizes < threshold).sum())
-    if collapsed > OFTEN * len(sizes):
-        yield (
-            f"Importance weights collapse: in {collapsed} of {len(sizes)} examples fewer than {threshold:g} of "
-            f"{count} {what} carry the estimate (median {float(sizes.median()):.1f}), so that it is a loose lower "
-            f"bound and its error bar too small. Ask for {remedy}."
-        )

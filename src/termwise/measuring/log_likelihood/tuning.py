@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from termwise.measuring.log_likelihood.hmc import transition
-from termwise.measuring.log_likelihood.metric import Metric
+from termwise.measuring.log_likelihood.metric import HmcMetric
 from termwise.measuring.log_likelihood.path import Path, Point
 from termwise.measuring.log_likelihood.schedule import equal_lengths, interpolated
 
@@ -38,7 +38,7 @@ class Kernels:
         leapfrogs: Leapfrog steps a trajectory.
     """
 
-    metric: Metric
+    metric: HmcMetric
     knots: Tensor
     log_steps: Tensor
     speeds: Tensor
@@ -54,7 +54,7 @@ class Kernels:
         return transition(path, point, t, step.to(point.z.device), self.metric.root(t), self.leapfrogs)
 
 
-def tune(path: Path, metric: Metric, chains: int, leapfrogs: int) -> Kernels:
+def tune(path: Path, metric: HmcMetric, chains: int, leapfrogs: int) -> Kernels:
     """Kernels for the path's examples.
 
     A trajectory is never longer than a quarter turn of a normal law of the metric's shape: that far its end is

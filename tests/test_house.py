@@ -1,6 +1,8 @@
 """The house is built as its plan says: who may import whom, how long a file is, which names are public."""
 
 import ast
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -135,6 +137,79 @@ def test_every_room_is_reached_from_the_top():
 def test_an_unknown_public_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="No termwise attribute trian"):
         termwise.trian  # noqa: B018
+
+
+FACES = ("api", "cli")
+"""The rooms whose functions bear the name of the verb that they bring to a user."""
+
+
+def defined(code: str) -> set[str]:
+    """The names that a module defines: classes, functions, constants and aliases, private ones left out."""
+    names = set()
+    for node in ast.parse(code).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return {name for name in names if not name.startswith("_")}
+
+
+def exported(path: Path) -> set[str]:
+    """What a room's __init__ offers."""
+    stub = path.with_suffix(".pyi")
+    nodes = ast.walk(ast.parse((stub if stub.exists() else path).read_text()))
+    return {alias.asname or alias.name for n in nodes if isinstance(n, ast.ImportFrom) for alias in n.names}
+
+
+def test_no_two_things_that_a_reader_meets_share_a_name():
+    homes = {}
+    for path in everything():
+        for name in defined(path.read_text()):
+            homes.setdefault(name, []).append(path)
+    offered = set().union(*(exported(path) for path in SOURCE.rglob("__init__.py")))
+    twice = {}
+    for name, paths in homes.items():
+        kind = re.fullmatch(r"([A-Z][A-Za-z0-9]*)+", name) and not name.isupper()  # a class, or an alias of types
+        inside = [path for path in paths if room_of(path) not in FACES]
+        if len(inside) > 1 and (kind or name in offered):
+            twice[name] = [str(path.relative_to(SOURCE)) for path in inside]
+    assert twice == {}
+
+
+def docstrings(path: Path):
+    """(name, first line) of a module, and of every class and function in it that is not private."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            name, text = getattr(node, "name", path.stem), ast.get_docstring(node)
+            if text and not name.startswith("_"):
+                yield f"{path.relative_to(SOURCE)}: {name}", text.splitlines()[0]
+
+
+def test_the_first_line_of_a_docstring_stands_on_its_own():
+    short = {name: line for path in everything() for name, line in docstrings(path) if len(line.split()) < 4}
+    assert short == {}
+
+
+SLOW_TO_SHOW = {"best_four_points"}
+"""Public names without an example: one would take seconds."""
+
+
+def without_example(thing) -> bool:
+    """Whether neither a function or class nor any method of it has an example that runs."""
+    parts = [thing, *(vars(thing).values() if inspect.isclass(thing) else ())]
+    return not any(">>> " in (getattr(part, "__doc__", None) or "") for part in parts)
+
+
+@pytest.mark.parametrize(
+    "room", ["", *sorted(f".{room}" for room in ORDER if (SOURCE / room).is_dir() and room != "cli")]
+)
+def test_every_public_name_has_an_example(room):
+    module = importlib.import_module(f"termwise{room}")
+    things = {name: getattr(module, name) for name in getattr(module, "__all__", ())}
+    things = {
+        n: t for n, t in things.items() if (inspect.isclass(t) or inspect.isfunction(t)) and n not in SLOW_TO_SHOW
+    }
+    assert [name for name, thing in things.items() if without_example(thing)] == []
 
 
 def test_nothing_names_a_path_of_the_machine_that_it_was_written_on():

@@ -5,7 +5,16 @@ from collections.abc import Iterable
 
 
 class TermwiseError(Exception):
-    """Something that the user can mend; the command line prints it without a traceback and ends with 2."""
+    """Something that the user can mend; the command line prints it without a traceback and ends with 2.
+
+    Example:
+        >>> import termwise as tw
+        >>> try:
+        ...     tw.recipe("beta-vea")
+        ... except tw.TermwiseError as error:
+        ...     print(error)
+        Unknown recipe 'beta-vea'. Did you mean 'beta-vae'...
+    """
 
 
 class UnknownName(TermwiseError):

@@ -12,7 +12,17 @@ from termwise.errors import BadData
 
 
 class Rows(Protocol):
-    """N rows that can be had by position: a tensor (N, ...), or what computes them when they are asked for."""
+    """N rows that can be had by position: a tensor (N, ...), or what computes them when they are asked for.
+
+    Example:
+        >>> class Squares:
+        ...     def __len__(self):
+        ...         return 4
+        ...     def __getitem__(self, positions):
+        ...         return positions.float().square()
+        >>> Annotations(factors=Squares()).factors[torch.tensor([3, 1])]
+        tensor([9., 1.])
+    """
 
     def __len__(self) -> int: ...
 

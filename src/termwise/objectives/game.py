@@ -56,6 +56,11 @@ class Game:
         together: Whether codes of the posterior and of the prior are decoded together, as `Draw` has it.
         sits_out: Of players who move at once, the names of those who leave this round out.
 
+    Example:
+        >>> from termwise.objectives import recipe
+        >>> [player.name for player in recipe("factor-vae").turns]
+        ['critic of total correlation', 'autoencoder']
+
     Raises:
         Refused: Players have one name; or they move at once, and several times.
     """

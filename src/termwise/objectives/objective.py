@@ -187,7 +187,13 @@ def _mean(term: Term, draw: Draw) -> Tensor:
 
 
 def distortion() -> Weighted:
-    """The distortion E_q[-log p(x|z)], nats, weighing 1."""
+    """The distortion E_q[-log p(x|z)], nats, weighing 1.
+
+    Example:
+        >>> from termwise.terms import ClosedForm
+        >>> (distortion() + 2.0 * rate(ClosedForm())).names
+        ('distortion', 'rate')
+    """
     return Weighted(Distortion())
 
 
@@ -208,17 +214,35 @@ def link(left: str | Law, right: str | Law, estimator: Estimator) -> Weighted:
 
 
 def rate(estimator: Estimator) -> Weighted:
-    """The rate KL(q(z|x) || p(z)), weighing 1."""
+    """The rate KL(q(z|x) || p(z)), weighing 1.
+
+    Example:
+        >>> from termwise.terms import ClosedForm
+        >>> rate(ClosedForm()).shaped(gap(25.0)).term.bias
+        'exact for every x'
+    """
     return link("posterior", "prior", estimator)
 
 
 def index_code_mi(estimator: Estimator) -> Weighted:
-    """The mutual information of code and index, KL(q(z|x) || q(z)), weighing 1."""
+    """The mutual information of code and index, KL(q(z|x) || q(z)), weighing 1.
+
+    Example:
+        >>> from termwise.terms import MonteCarlo
+        >>> index_code_mi(MonteCarlo(aggregate="minibatch-stratified")).term.bias
+        'biased up (Jensen)'
+    """
     return link("posterior", "aggregate", estimator)
 
 
 def marginal_kl(estimator: Estimator) -> Weighted:
-    """The marginal KL(q(z) || p(z)), weighing 1."""
+    """The marginal KL(q(z) || p(z)), weighing 1.
+
+    Example:
+        >>> from termwise.terms import Kernel, MonteCarlo
+        >>> [marginal_kl(how).term.name for how in (MonteCarlo(aggregate="bank"), Kernel("rbf"))]
+        ['marginal_kl', 'marginal_mmd2']
+    """
     return link("aggregate", "prior", estimator)
 
 
@@ -234,5 +258,11 @@ def total_correlation(estimator: Estimator) -> Weighted:
 
 
 def dimension_wise_kl(estimator: Estimator) -> Weighted:
-    """The dimension-wise KL, sum_j KL(q(z_j) || p(z_j)), weighing 1."""
+    """The dimension-wise KL, sum_j KL(q(z_j) || p(z_j)), weighing 1.
+
+    Example:
+        >>> from termwise.terms import MonteCarlo
+        >>> dimension_wise_kl(MonteCarlo(aggregate="minibatch-stratified")).term.bias
+        'biased down (Jensen)'
+    """
     return link("marginals", "prior", estimator)

@@ -32,6 +32,10 @@ class Scatter:
         y: What is.
         x_label: What x is, and its unit.
         y_label: What y is, and its unit.
+
+    Example:
+        >>> Scatter([0.0, 1.0], [0.1, 0.9], "log ratio, nats", "the critic's T, nats").y_label
+        "the critic's T, nats"
     """
 
     x: tuple[float, ...]

@@ -38,6 +38,12 @@ class FeatureClouds:
         real: Of real examples, shape (N, F).
         features: What the features are, in words.
         neighbours: k, of measures that go by nearest neighbours.
+
+    Example:
+        >>> import torch
+        >>> clouds = FeatureClouds(torch.zeros(8, 2), torch.ones(6, 2), features="pixels", neighbours=3)
+        >>> clouds.samples.shape, clouds.real.shape
+        (torch.Size([8, 2]), torch.Size([6, 2]))
     """
 
     samples: Tensor

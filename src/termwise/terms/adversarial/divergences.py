@@ -38,6 +38,11 @@ class Divergence:
         pathwise: t -> f'(r), over the left law: what the left law's gradient comes from.
         conjugate: t -> f*(f'(r)), over the right law: its negative is what the right law's gradient comes from.
         differentiable: Whether f' moves; where it does not, there is no pathwise gradient.
+
+    Example:
+        >>> t = torch.tensor([0.0, 1.0])  # log ratios
+        >>> DIVERGENCES["kl"].value(t)
+        tensor([0., 1.])
     """
 
     name: str

@@ -25,6 +25,18 @@ class Comparison:
         difference_stderr: Its standard error.
         z: The difference in standard errors.
         paired: Whether the standard error is over pairs.
+
+    Example:
+        >>> import torch
+        >>> from termwise.account import Account
+        >>> from termwise.account.reading import reading_of
+        >>> def rates(*nats):
+        ...     values = torch.tensor(nats)
+        ...     reading = reading_of(values, "rate", estimator="by hand", bias="unbiased")
+        ...     return Account({"rate": reading}, per_example={"rate": values}, data={"fingerprint": "the same"})
+        >>> (row,) = compare([rates(1.0, 5.0, 9.0), rates(2.0, 6.0, 10.5)])
+        >>> row.paired, round(row.difference, 2), round(row.difference_stderr, 2)  # far less than that of either
+        (True, 1.17, 0.17)
     """
 
     name: str
@@ -38,7 +50,13 @@ class Comparison:
 
 
 def compare(accounts: Sequence[Account]) -> list[Comparison]:
-    """Every scalar reading that any account has; differences where there are two."""
+    """Every reading of one number that any account has; differences where there are two.
+
+    Example:
+        >>> compare([Account({})])
+        Traceback (most recent call last):
+        termwise.errors.Refused: A comparison needs two accounts or more; got 1.
+    """
     if len(accounts) < 2:
         raise Refused(f"A comparison needs two accounts or more; got {len(accounts)}.")
     return [

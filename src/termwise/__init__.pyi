@@ -12,7 +12,12 @@ from . import (
     verify as verify,
     worlds as worlds,
 )
-from .account import Account as Account, Comparison as Comparison, Reading as Reading
+from .account import (
+    Account as Account,
+    Comparison as Comparison,
+    Reading as Reading,
+    ReadingByDimension as ReadingByDimension,
+)
 from .account.readings import READINGS as READINGS, ReadingRow as ReadingRow
 from .api import (
     Run as Run,

@@ -127,6 +127,8 @@ def test_its_estimator_and_its_memory_go_by_name_in_a_walk(python):
 
 @pytest.mark.usefixtures("trained")
 def test_commands_know_it(python):
+    options = command(python, "train", "--help")
+    assert all(KINDS[group][1] in options for group in ("likelihoods", "posteriors", "priors"))
     assert "numbers from 0 to 1" in command(python, "data")
     recipes = command(python, "recipes")
     assert "two-rates" in recipes and "Nothing New (Nobody, 2026, eq. 1)." in recipes and "weight=1.0" in recipes

@@ -51,3 +51,9 @@ def test_a_mean_by_dimension_has_the_error_of_its_own_column():
 def test_a_reading_that_an_account_has_not_is_named_with_those_near(account):
     with pytest.raises(UnknownReading, match="Did you mean 'total_correlation'"):
         account["total_corelation"]
+
+
+def test_accounts_are_equal_where_their_readings_are(account, tmp_path):
+    account.save(tmp_path / "account.json", tmp_path / "account.npz")
+    assert Account.load(tmp_path / "account.json", tmp_path / "account.npz") == account
+    assert Account({"rate": account["rate"]}) != account

@@ -14,7 +14,7 @@ from termwise.account.reading import AnyReading, Reading, ReadingByDimension
 from termwise.errors import BadData, UnknownName
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal where the readings are, as mappings are
 class Account(Mapping[str, Reading]):
     """Readings by name, a diagnosis in words, and the values per example.
 

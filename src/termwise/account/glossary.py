@@ -89,7 +89,7 @@ class Stop:
     symbol: str
 
 
-STOPS = {
+STOP_SYMBOLS = {
     "posterior": Stop("posterior", "q(z|x)"),
     "reference": Stop("reference", "r(z|x)"),
     "aggregate": Stop("aggregate", "q(z)"),
@@ -105,4 +105,4 @@ STOPS = {
 
 def stop(name: str) -> Stop:
     """A stop of the walk by its name; one that is not known goes by that."""
-    return STOPS.get(name) or Stop(name, name.replace("_", " "))
+    return STOP_SYMBOLS.get(name) or Stop(name, name.replace("_", " "))

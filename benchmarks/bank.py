@@ -25,10 +25,12 @@ from stepping import table, trainer_on_turns
 
 from termwise import load_data
 from termwise.models import VAE, Draw
-from termwise.models.passes import DataPass
+from termwise.models.data_pass import DataPass
 from termwise.objectives.recipes import recipe
 from termwise.terms.aggregate.bank import REFRESH, SIZE, Bank
-from termwise.terms.aggregate.memory import Full, Memory, MinibatchStratified, MinibatchWeighted
+from termwise.terms.aggregate.full import Full
+from termwise.terms.aggregate.memory import Memory
+from termwise.terms.aggregate.minibatch import MinibatchStratified, MinibatchWeighted
 from termwise.terms.link import Link, by_example
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.worlds import LinearGaussian

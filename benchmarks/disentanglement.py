@@ -27,7 +27,7 @@ from termwise.data.examples import InMemory
 from termwise.data.sprites import GRID_SIZE, load_sprites
 from termwise.measuring.disentanglement import METRICS, disentanglement
 from termwise.models import Drawable
-from termwise.models.passes import Progress
+from termwise.models.data_pass import Progress
 
 DIMENSIONS = 10
 SIGMA = 0.05

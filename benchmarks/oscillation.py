@@ -32,7 +32,7 @@ from torch.nn.functional import conv1d
 from termwise.data import Dataset
 from termwise.data.examples import InMemory
 from termwise.models import VAE
-from termwise.models.passes import evaluating
+from termwise.models.data_pass import evaluating
 from termwise.models.randomness import own_randomness
 from termwise.objectives import recipe
 from termwise.training import RunFolder, Trainer, config_from

@@ -21,7 +21,7 @@ from stepping import table
 
 from termwise.data import load_data
 from termwise.measuring.critic_bounds.train_critics import train_critics
-from termwise.models.passes import DataPass, evaluating
+from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.randomness import own_randomness
 from termwise.objectives import Objective, OptimizerSettings, Weighted, solo
 from termwise.objectives.schedules import Cosine

@@ -63,7 +63,7 @@ from .terms.estimators import ESTIMATORS as ESTIMATORS
 from .terms.kernel import KERNELS as KERNELS
 from .terms.laws import Law as Law
 from .terms.link import Estimator as Estimator, Term as Term
-from .terms.references import REFERENCES as REFERENCES
+from .terms.references.table import REFERENCES as REFERENCES
 from .training.watchers import Watcher as Watcher
 
 __version__: str

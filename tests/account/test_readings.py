@@ -13,8 +13,8 @@ from termwise.account.account import Account
 from termwise.account.reading import reading_of, reading_without_error
 from termwise.errors import UnknownName
 from termwise.report.account_table import account_table
-from termwise.report.card import model_card
 from termwise.report.curves import run_charts
+from termwise.report.model_card import model_card
 from termwise.report.sections import account_section
 from termwise.report.term_colours import TERM_COLOURS
 from termwise.training.watchers import in_short

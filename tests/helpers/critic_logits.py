@@ -2,7 +2,7 @@
 
 import torch
 
-from termwise.models.passes import DataPass, evaluating
+from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.randomness import own_randomness
 
 

@@ -18,11 +18,11 @@ from termwise.terms import IMQ, RBF, AdaptiveContrast, ClosedForm, Critic, Densi
 from termwise.terms.adversarial.adversary import Adversarial
 from termwise.terms.adversarial.telescoping import Telescoping
 from termwise.terms.aggregate.table import AGGREGATES
-from termwise.terms.decomposition import LINK_NAMES
 from termwise.terms.distribution_law import DistributionLaw
 from termwise.terms.estimators import ESTIMATORS
 from termwise.terms.link import Estimator, WithReference
-from termwise.terms.reference import standardised
+from termwise.terms.link_names import LINK_NAMES
+from termwise.terms.references.moments import standardised
 
 WALK = {name: ends for ends, name in LINK_NAMES.items()}
 AGGREGATED = ("index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl")

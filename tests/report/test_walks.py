@@ -1,7 +1,7 @@
 """Walks are read off the table of links; an account's links are those of the plain and the disentangled walk."""
 
 from termwise.report.walks import WALKS, standard_links
-from termwise.terms.decomposition import LINK_NAMES
+from termwise.terms.link_names import LINK_NAMES
 
 
 def test_every_walk_leads_from_the_posterior_to_the_prior_link_by_link():

@@ -16,8 +16,8 @@ from helpers.link_cases import (
 )
 from termwise.data import load_data
 from termwise.errors import Refused
+from termwise.models.data_pass import DataPass
 from termwise.models.draw import Draw
-from termwise.models.passes import DataPass
 from termwise.registry import Row
 from termwise.terms import Bank, Distortion, Full, Link, MonteCarlo
 from termwise.terms.adversarial.adversary import Adversarial

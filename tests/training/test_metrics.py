@@ -7,7 +7,7 @@ import torch
 
 import termwise as tw
 from helpers.short_runs import examples, small, trainer
-from termwise.models.passes import DataPass, evaluating
+from termwise.models.data_pass import DataPass, evaluating
 from termwise.terms import Full
 from termwise.terms.link import by_example
 from termwise.training.engine import Engine

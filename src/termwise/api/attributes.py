@@ -12,7 +12,7 @@ from termwise.api.model_and_data import Data, Measurable
 from termwise.api.on_device import on_device
 from termwise.measuring.attributes import METHODS, Judge, attribute_account, check_strengths, joined, vectors_of
 from termwise.measuring.classifier.classifier import train_classifier
-from termwise.models.passes import Progress
+from termwise.models.data_pass import Progress
 from termwise.report.attribute_figure import STRENGTHS, attribute_figure, edited_images
 from termwise.report.pictures import can_be_drawn, is_image
 from termwise.training import RunFolder

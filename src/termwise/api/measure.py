@@ -12,7 +12,7 @@ from termwise.api.model_and_data import Data, Measurable, model_and_data
 from termwise.api.on_device import on_device
 from termwise.errors import NoDensity
 from termwise.measuring.critic_bounds.critic_bounds import critic_readings
-from termwise.models.passes import Progress
+from termwise.models.data_pass import Progress
 
 
 def measure(

@@ -16,7 +16,7 @@ from termwise.data import Dataset, load_data
 from termwise.errors import BadData, Refused
 from termwise.models import VAE
 from termwise.objectives import Game, Objective, Weighted, solo
-from termwise.report.card import model_card
+from termwise.report.model_card import model_card
 from termwise.training import Config, RunFolder, Trainer, resolve
 from termwise.training.random_state import seed_all
 from termwise.training.watchers import Bar, Silent, Watcher

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from termwise.account import Account
-    from termwise.models.passes import Progress
+    from termwise.models.data_pass import Progress
 
 app = typer.Typer(
     help="Train, measure and explain variational autoencoders, one ELBO term at a time.",

@@ -8,7 +8,7 @@ import torch
 
 from termwise.data.dataset import Dataset
 from termwise.errors import Refused
-from termwise.models.passes import DataPass
+from termwise.models.data_pass import DataPass
 from termwise.models.vae import VAE
 
 

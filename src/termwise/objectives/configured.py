@@ -16,9 +16,9 @@ from termwise.objectives.schedules import Weight, as_schedule
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.aggregate.table import aggregate_from
 from termwise.terms.closed_form import ClosedForm
-from termwise.terms.decomposition import LINK_NAMES
 from termwise.terms.estimators import ESTIMATORS
 from termwise.terms.link import Estimator, Link, WithReference
+from termwise.terms.link_names import LINK_NAMES
 
 PLAIN = str | int | float | tuple
 """The types of options whose defaults are written down, so that a run's file says what it was trained under."""

@@ -45,7 +45,7 @@ from termwise.terms.closed_form import ClosedForm
 from termwise.terms.kernel import IMQ, RBF, Kernel
 from termwise.terms.link import Term
 from termwise.terms.monte_carlo import MonteCarlo
-from termwise.terms.references import AnyReference, reference_from
+from termwise.terms.references.table import AnyReference, reference_from
 
 
 def vae() -> Game:

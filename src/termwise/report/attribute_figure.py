@@ -12,8 +12,8 @@ from termwise.data.dataset import Dataset
 from termwise.errors import Refused
 from termwise.measuring.attributes import AttributeVectors, check_strengths, decoded
 from termwise.measuring.attributes.edits import code_means
+from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.draw import Drawable
-from termwise.models.passes import DataPass, evaluating
 from termwise.report.pictures import can_be_drawn, is_image
 
 MOST_ATTRIBUTES = 12

@@ -25,7 +25,7 @@ from termwise.report.curves import (
     under,
 )
 from termwise.report.walks import WALKS
-from termwise.terms.decomposition import LINK_NAMES
+from termwise.terms.link_names import LINK_NAMES
 
 LINKS = tuple(dict.fromkeys(link for walk in WALKS for link in walk))
 """The links of all walks, by name."""

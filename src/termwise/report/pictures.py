@@ -7,7 +7,7 @@ import torch
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData
-from termwise.models.passes import evaluating
+from termwise.models.data_pass import evaluating
 from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE
 

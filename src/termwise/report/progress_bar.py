@@ -8,7 +8,7 @@ from rich import progress
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
-from termwise.models.passes import Progress
+from termwise.models.data_pass import Progress
 
 PATIENCE = 1.0
 """How many seconds pass before there is a bar."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from termwise.report.account_json import AccountJson, overall
-from termwise.terms.decomposition import LINK_NAMES
+from termwise.terms.link_names import LINK_NAMES
 
 BESIDE = {"data", "reconstruction", "generated"}
 """What is compared in the space of x, and so stands beside the walk."""

@@ -1,6 +1,6 @@
 """(law, law, draw) -> nats: laws, links between them, and the estimators of a link.
 
-Who is compared stands in `laws.py`, which links there are in `decomposition.py`, how a link is estimated in
+Who is compared stands in `laws.py`, which links there are in `link_names.py`, how a link is estimated in
 `closed_form.py`, `monte_carlo.py`, `kernel.py` and `adversarial/`, and what q(z) is taken from in `aggregate/`.
 """
 
@@ -8,10 +8,11 @@ from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.adversarial.critic import Critic
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.divergences import DIVERGENCES, Divergence
-from termwise.terms.adversarial.learned_reference import LearnedReference
 from termwise.terms.adversarial.telescoping import Telescoping
 from termwise.terms.aggregate.bank import Bank
-from termwise.terms.aggregate.memory import Full, Memory, MinibatchStratified, MinibatchWeighted
+from termwise.terms.aggregate.full import Full
+from termwise.terms.aggregate.memory import Memory
+from termwise.terms.aggregate.minibatch import MinibatchStratified, MinibatchWeighted
 from termwise.terms.aggregate.table import AGGREGATES
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.estimators import ESTIMATORS
@@ -19,8 +20,9 @@ from termwise.terms.kernel import IMQ, KERNELS, RBF, Kernel
 from termwise.terms.laws import Law
 from termwise.terms.link import Distortion, Estimator, Link, Term
 from termwise.terms.monte_carlo import MonteCarlo
-from termwise.terms.reference import Reference
-from termwise.terms.references import REFERENCES
+from termwise.terms.references.learned import LearnedReference
+from termwise.terms.references.moments import Reference
+from termwise.terms.references.table import REFERENCES
 
 __all__ = [
     "AGGREGATES",

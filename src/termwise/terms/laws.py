@@ -21,7 +21,7 @@ from termwise.models.distributions import samples
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.distribution_law import DistributionLaw
-from termwise.terms.reference import Reference
+from termwise.terms.references.moments import Reference
 
 
 @runtime_checkable

@@ -1,6 +1,6 @@
 """A link: two laws and how they are compared; and the distortion. These are the terms of which objectives are made.
 
-`decomposition.py` says which links there are, and where each is computed.
+`link_names.py` says which links there are, and where each is computed.
 """
 
 from typing import Protocol, runtime_checkable
@@ -11,9 +11,9 @@ from torch import Tensor
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.memory import Memory
-from termwise.terms.decomposition import LINK_NAMES, link_name
 from termwise.terms.laws import STOPS, Law, law
-from termwise.terms.reference import ReferenceLaw
+from termwise.terms.link_names import LINK_NAMES, link_name
+from termwise.terms.references.moments import ReferenceLaw
 
 
 class Estimator(Protocol):

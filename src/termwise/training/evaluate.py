@@ -9,12 +9,12 @@ import torch
 
 from termwise.data.dataset import Dataset
 from termwise.errors import Refused
+from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.draw import Draw
-from termwise.models.passes import DataPass, evaluating
 from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE
 from termwise.objectives.objective import Objective, Weighted
-from termwise.terms.aggregate.memory import Full
+from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.link import Distortion, Link, Term, by_example
 from termwise.terms.monte_carlo import MonteCarlo

@@ -13,7 +13,7 @@ from torch import nn
 
 from termwise.data.dataset import Batch, Dataset
 from termwise.errors import NonFiniteLoss, Refused
-from termwise.models.passes import evaluating
+from termwise.models.data_pass import evaluating
 from termwise.models.vae import VAE
 from termwise.objectives.game import Game
 from termwise.terms.adversarial.critic_loss import PerfectSeparation, separation

@@ -13,8 +13,8 @@ from torch import nn
 
 from termwise.data.dataset import Batch
 from termwise.errors import NonFiniteLoss
+from termwise.models.data_pass import DataPass
 from termwise.models.draw import Draw
-from termwise.models.passes import DataPass
 from termwise.models.vae import VAE
 from termwise.objectives.game import Game, Player
 from termwise.objectives.objective import Breakdown

@@ -5,7 +5,7 @@ A family is a function of a seed that gives checks, and a row of `CHECK_FAMILIES
 
 from collections.abc import Callable
 
-from termwise.models.passes import Progress
+from termwise.models.data_pass import Progress
 from termwise.verify import (
     adaptive_contrast,
     adversarial,
@@ -14,8 +14,8 @@ from termwise.verify import (
     generative_adversarial,
     info_vae,
     information_bound,
-    instrument,
     kl_appendix,
+    measure_on_worlds,
     trained_critic,
     trained_game,
 )
@@ -34,7 +34,7 @@ CHECK_FAMILIES: dict[str, Callable[[int], list[Check]]] = {
     "trained critics": trained_critic.checks,
     "trained games": trained_game.checks,
     "VAE-GAN": generative_adversarial.checks,
-    "instrument": instrument.checks,
+    "instrument": measure_on_worlds.checks,
 }
 """Functions of a seed that give checks, by the name of their family, in the order of the notes."""
 

@@ -27,7 +27,7 @@ from termwise.models.randomness import own_randomness
 from termwise.objectives import Cosine, Objective, OptimizerSettings, distortion, link, rate, solo
 from termwise.terms import Critic, DensityRatio, MonteCarlo
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
-from termwise.terms.reference import Reference
+from termwise.terms.references.moments import Reference
 from termwise.training import RunFolder, Trainer, config_from
 from termwise.verify.check import SCATTER_POINTS, Check, Scatter, check
 from termwise.worlds import DiscreteWorld, Grid, random_world

@@ -12,7 +12,7 @@ from termwise.measuring.critic_bounds.critic_bounds import critic_readings
 from termwise.measuring.critic_bounds.critic_outputs import CriticOutputs
 from termwise.measuring.critic_bounds.diagnosis import diagnose
 from termwise.measuring.critic_bounds.fixed_reference import FixedReference
-from termwise.models.passes import DataPass
+from termwise.models.data_pass import DataPass
 from termwise.terms.adversarial.critic_loss import SEPARATED
 from termwise.worlds import LinearGaussian, implicit_world
 from termwise.worlds.discrete import DiscreteWorld

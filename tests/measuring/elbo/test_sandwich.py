@@ -21,7 +21,7 @@ from termwise.measuring.elbo.sandwich import last_layer, sandwich
 from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales
 from termwise.measuring.elbo.term_readings import Bounding, Smoothing
 from termwise.models import Draw
-from termwise.models.passes import DataPass
+from termwise.models.data_pass import DataPass
 from termwise.worlds import Grid, LinearGaussian, TriangularMap, implicit_world
 from termwise.worlds.discrete import DiscreteWorld
 

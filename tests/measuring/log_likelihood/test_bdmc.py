@@ -7,7 +7,7 @@ from helpers.exact_evidence import Binary, dataset, linear, log_evidence, normal
 from termwise.errors import Refused
 from termwise.measuring.log_likelihood.annealing import Annealer
 from termwise.measuring.log_likelihood.bdmc import Certificate, bracket, certificates, doubling, simulate
-from termwise.models.passes import DataPass
+from termwise.models.data_pass import DataPass
 
 
 def simulated(model, data, chains=4, base="posterior"):

@@ -15,8 +15,8 @@ from termwise.measuring.attributes.diagnosis import diagnose
 from termwise.measuring.attributes.edits import BaselineJudgements, EditJudgements, Judge, edit_and_judge
 from termwise.measuring.attributes.shares import share_readings
 from termwise.measuring.attributes.vectors import AttributeVectors, check_strengths, reading_ending
+from termwise.models.data_pass import Progress
 from termwise.models.draw import Drawable
-from termwise.models.passes import Progress
 from termwise.models.randomness import seed_for
 
 _JUDGED = "as the classifier judges, its own errors included; images are the decoder's means"

@@ -21,11 +21,11 @@ from termwise.account.reading import AnyReading
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, NoDensity, Refused
 from termwise.measuring.attributes.vectors import AttributeVectors, find_vectors
+from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import expected_example
 from termwise.models.draw import Draw, Drawable
-from termwise.models.map_fields import map_fields
-from termwise.models.passes import DataPass, Progress, evaluating
 from termwise.models.randomness import own_randomness
+from termwise.models.tensor_dataclasses import map_fields
 
 
 class Judge(Protocol):

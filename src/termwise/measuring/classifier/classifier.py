@@ -23,8 +23,8 @@ from termwise.data.dataset import Dataset
 from termwise.data.examples import spread
 from termwise.errors import BadData, NonFiniteLoss, Refused, UnknownName
 from termwise.measuring.classifier.targets import TARGETS, Task, target_of
+from termwise.models.data_pass import Progress
 from termwise.models.networks import PadTo
-from termwise.models.passes import Progress
 from termwise.models.randomness import own_randomness
 
 CHANNELS = (16, 32, 64, 128)

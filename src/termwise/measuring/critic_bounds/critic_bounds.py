@@ -31,16 +31,16 @@ from termwise.measuring.critic_bounds.critic_outputs import CriticOutputs, stops
 from termwise.measuring.critic_bounds.diagnosis import diagnose
 from termwise.measuring.critic_bounds.fixed_reference import FixedReference
 from termwise.measuring.critic_bounds.train_critics import train_critics
+from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.draw import Drawable, generates
-from termwise.models.passes import DataPass, Progress, evaluating
 from termwise.models.randomness import own_randomness
 from termwise.objectives import Cosine, Objective, Weighted, solo
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.ratio_bounds import donsker_varadhan, nwj
-from termwise.terms.decomposition import link_name
 from termwise.terms.link import Link
+from termwise.terms.link_names import link_name
 
 READABLE = ("rate", "index_code_mi", "marginal_kl", "total_correlation")
 """The links that a critic can be asked for."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from termwise.terms.decomposition import LINK_NAMES
+from termwise.terms.link_names import LINK_NAMES
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from termwise.account.reading import Reading
 from termwise.measuring.critic_bounds.critic_outputs import CriticOutputs, stops_of
 from termwise.terms.adversarial.critic_loss import accuracy, cross_entropy, separation
-from termwise.terms.decomposition import link_name
+from termwise.terms.link_names import link_name
 
 
 def diagnose(outputs: Sequence[CriticOutputs], readings: Mapping[str, Reading], steps: int, examples: int) -> str:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from termwise.measuring.log_likelihood.densities import fitted_normal
+from termwise.models.data_pass import DataPass
 from termwise.models.draw import Draw
-from termwise.models.passes import DataPass
 from termwise.terms.aggregate.gaussians import LOG_2PI
 
 

@@ -10,8 +10,8 @@ from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused, TermwiseError
 from termwise.measuring.disentanglement.encodings import encode_dataset, factors_of
 from termwise.measuring.disentanglement.metrics import METRICS
+from termwise.models.data_pass import Progress
 from termwise.models.draw import Drawable
-from termwise.models.passes import Progress
 
 LIMIT = 30_000
 """How many examples are used at most, where nothing else is asked for."""

@@ -9,8 +9,8 @@ from torch import Tensor
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.disentanglement.factors import Factors, factors_from
+from termwise.models.data_pass import DataPass
 from termwise.models.draw import Drawable
-from termwise.models.passes import DataPass
 from termwise.models.randomness import own_randomness
 from termwise.terms.aggregate.mixture import Gaussians, gaussians
 

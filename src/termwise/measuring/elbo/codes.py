@@ -12,7 +12,7 @@ from termwise.measuring.elbo.mixture_posteriors import Components, marginals_of
 from termwise.measuring.elbo.population import LogAggregateEstimates
 from termwise.measuring.elbo.split_aggregate import FittedNormal, SplitAggregate
 from termwise.models.draw import Draw
-from termwise.models.map_fields import map_fields
+from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.closed_form import kl
 
 

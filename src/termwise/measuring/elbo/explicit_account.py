@@ -24,8 +24,8 @@ from termwise.measuring.elbo.control_variates import controlled
 from termwise.measuring.elbo.mixture_posteriors import Components
 from termwise.measuring.elbo.population import LEAST, LinkSum, population_reading
 from termwise.measuring.elbo.term_readings import TermReadings
+from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import generates
-from termwise.models.passes import DataPass, Progress
 from termwise.terms.link import Distortion, Link, by_example
 
 ESTIMATOR = "Monte Carlo, full aggregate, control variates"

@@ -30,9 +30,9 @@ from termwise.measuring.elbo.codes import factorises, under_others
 from termwise.measuring.elbo.sandwich import last_layer, sandwich
 from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales
 from termwise.measuring.elbo.term_readings import Bounding, Smoothing, TermReadings
+from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import Draw, generates
-from termwise.models.map_fields import map_fields
-from termwise.models.passes import DataPass, Progress
+from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, log_density
 

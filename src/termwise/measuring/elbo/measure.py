@@ -23,12 +23,12 @@ from termwise.measuring.elbo.diagnosis import diagnose
 from termwise.measuring.elbo.explicit_account import explicit_terms
 from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
 from termwise.measuring.log_likelihood.densities import has_density
+from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import innermost
 from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.likelihoods import NormalLikelihood
-from termwise.models.passes import DataPass, Progress, evaluating
 from termwise.models.randomness import own_randomness
-from termwise.terms.aggregate.memory import Full
+from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.link import Link
 from termwise.terms.monte_carlo import MonteCarlo

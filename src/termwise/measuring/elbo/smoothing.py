@@ -24,8 +24,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.measuring.elbo.sandwich import bounds, in_blocks, log_normal
+from termwise.models.data_pass import DataPass
 from termwise.models.draw import Draw
-from termwise.models.passes import DataPass
 
 MULTIPLES = tuple(2 ** (0.5 * step) for step in range(2, -13, -1))  # of the posterior's spread: from 2 down to 1/64
 LEAST = 1e-3

@@ -19,9 +19,9 @@ from termwise.measuring.log_likelihood.diagnosis import diagnose
 from termwise.measuring.log_likelihood.gaps import adaptable, best_normal
 from termwise.measuring.log_likelihood.importance import effective_sample_size, jackknife, log_mean_exp, log_weights
 from termwise.measuring.log_likelihood.result import BASES, LogLikelihood, Procedure, readings_of
+from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import innermost
 from termwise.models.draw import Draw, Drawable, generates
-from termwise.models.passes import DataPass, Progress, evaluating
 from termwise.models.randomness import own_randomness
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.measuring.log_likelihood.densities import Density, Joint, density, sampled
-from termwise.models.map_fields import map_fields
+from termwise.models.tensor_dataclasses import map_fields
 
 FAR = 1e6
 """Codes beyond it have no density: a trajectory that diverges is rejected, and no network sees what it cannot take."""

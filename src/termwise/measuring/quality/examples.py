@@ -8,9 +8,9 @@ from torch.distributions import Distribution
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData
+from termwise.models.data_pass import DataPass
 from termwise.models.distributions import expected_example
 from termwise.models.draw import Drawable
-from termwise.models.passes import DataPass
 
 
 def checked_batches(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Iterator[Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from termwise.errors import BadData, Refused
 from termwise.measuring.classifier.classifier import Classifier
 from termwise.measuring.quality.sharpness import sharpness
-from termwise.models.passes import evaluating
+from termwise.models.data_pass import evaluating
 
 FeatureFunction = Callable[[Tensor], Tensor]
 """Examples x, shape (B, *shape), to features, (B, F), or more dimensions, which are flattened."""

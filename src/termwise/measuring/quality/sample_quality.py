@@ -15,8 +15,8 @@ from termwise.measuring.quality.examples import checked_batches, reconstruction_
 from termwise.measuring.quality.features import FeatureFunction, Features, describe_features, extract_features
 from termwise.measuring.quality.frechet import GROUPS
 from termwise.measuring.quality.measures import LEAST, FeatureClouds, measure_clouds
+from termwise.models.data_pass import Progress, evaluating
 from termwise.models.draw import Drawable
-from termwise.models.passes import Progress, evaluating
 from termwise.models.randomness import own_randomness, seed_for
 
 LIMIT = 10_000

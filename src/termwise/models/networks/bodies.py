@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from termwise.errors import Refused
-from termwise.models.passes import evaluating
+from termwise.models.data_pass import evaluating
 
 Bodies = tuple[nn.Module, nn.Module]
 """A pair of modules: an encoder and a decoder."""

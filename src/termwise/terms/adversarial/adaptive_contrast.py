@@ -19,10 +19,10 @@ from termwise.models.draw import Draw
 from termwise.terms.adversarial.adversary import Adversary
 from termwise.terms.adversarial.critic import Critic, Widths
 from termwise.terms.adversarial.density_ratio import DensityRatio
-from termwise.terms.adversarial.learned_reference import LearnedReference
 from termwise.terms.laws import Law
-from termwise.terms.reference import ReferenceLaw
-from termwise.terms.references import AnyReference, reference_from
+from termwise.terms.references.learned import LearnedReference
+from termwise.terms.references.moments import ReferenceLaw
+from termwise.terms.references.table import AnyReference, reference_from
 
 
 class AdaptiveContrast(DensityRatio):

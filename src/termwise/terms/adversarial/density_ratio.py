@@ -20,9 +20,9 @@ from termwise.terms.adversarial.adversary import Adversary
 from termwise.terms.adversarial.critic import Critic, as_constants
 from termwise.terms.adversarial.critic_loss import Accuracy, CrossEntropy, GradientPenalty, MeanLogit
 from termwise.terms.adversarial.divergences import Divergence, Function, divergence_from
-from termwise.terms.decomposition import LINK_NAMES
 from termwise.terms.laws import Law
 from termwise.terms.link import Term
+from termwise.terms.link_names import LINK_NAMES
 
 MARGINS = ("aggregate", "marginals")
 """The laws that move with the autoencoder when they stand on the right: margins of the law on the left."""

@@ -16,15 +16,15 @@ AGGREGATES: Makers[Row] = Makers(
             "posteriors of the data set, remembered from step to step",
             examples=("bank", '{ name = "bank", size = 4096 }'),
         ),
-        Row("full", "termwise.terms.aggregate.memory:Full", "all posteriors, encoded anew at every step"),
+        Row("full", "termwise.terms.aggregate.full:Full", "all posteriors, encoded anew at every step"),
         Row(
             "minibatch-stratified",
-            "termwise.terms.aggregate.memory:MinibatchStratified",
+            "termwise.terms.aggregate.minibatch:MinibatchStratified",
             "the batch's own posteriors, weighted so that q(z) is unbiased",
         ),
         Row(
             "minibatch-weighted",
-            "termwise.terms.aggregate.memory:MinibatchWeighted",
+            "termwise.terms.aggregate.minibatch:MinibatchWeighted",
             "the batch's own posteriors, weighted alike: a gradient, not a value",
         ),
     ],

@@ -6,7 +6,7 @@ from torch import nn
 
 from termwise.data import load_data
 from termwise.models import VAE
-from termwise.models.passes import DataPass, evaluating
+from termwise.models.data_pass import DataPass, evaluating
 
 
 def test_evaluating_restores_every_parts_own_mode_even_after_an_error():

@@ -22,7 +22,7 @@ from termwise.models.spline_flow import SplineFlow
 from termwise.terms.adversarial.adversary import Adversary
 from termwise.terms.adversarial.critic import Widths, as_constants
 from termwise.terms.distribution_law import DistributionLaw
-from termwise.terms.reference import standardised
+from termwise.terms.references.moments import standardised
 
 
 class MixtureOfNormals(nn.Module):

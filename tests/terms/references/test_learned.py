@@ -13,9 +13,9 @@ from termwise.models.draw import Draw
 from termwise.objectives import distortion, link, solo
 from termwise.terms import Critic, Link, MonteCarlo
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
-from termwise.terms.adversarial.learned_reference import REFERENCE_FAMILIES, LearnedReference, MixtureOfNormals
 from termwise.terms.laws import PosteriorLaw
 from termwise.terms.link import by_example
+from termwise.terms.references.learned import REFERENCE_FAMILIES, LearnedReference, MixtureOfNormals
 from termwise.worlds import implicit_world
 
 D, B = 3, 6

@@ -4,19 +4,24 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from termwise.registry import Makers, Row
-from termwise.terms.reference import ReferenceLaw
+from termwise.terms.references.moments import ReferenceLaw
 
-_LEARNED = "termwise.terms.adversarial.learned_reference"
+_MOMENTS, _LEARNED = "termwise.terms.references.moments", "termwise.terms.references.learned"
+
 REFERENCES: Makers[Row] = Makers(
     "reference",
     "termwise.references",
     [
         Row(
             "moments",
-            "termwise.terms.reference:diagonal_reference",
+            f"{_MOMENTS}:diagonal_reference",
             "the normal with the posterior's means and variances",
         ),
-        Row("full", "termwise.terms.reference:full_reference", "the normal with the posterior's means and covariances"),
+        Row(
+            "full",
+            f"{_MOMENTS}:full_reference",
+            "the normal with the posterior's means and covariances",
+        ),
         Row("learned", f"{_LEARNED}:learned_normal", "a normal of variances, which a network of x learns"),
         Row("learned-full", f"{_LEARNED}:learned_full_normal", "a normal of covariances, which a network learns"),
         Row("mixture", f"{_LEARNED}:learned_mixture", "a mixture of normals, which a network learns"),

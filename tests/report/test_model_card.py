@@ -1,7 +1,7 @@
 import json
 
 from termwise.account import glossary
-from termwise.report.card import model_card
+from termwise.report.model_card import model_card
 
 
 def test_the_front_matter_names_the_library_and_the_tags(config, account):

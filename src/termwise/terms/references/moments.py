@@ -1,7 +1,7 @@
 """The reference r(z|x) of adaptive contrast: the normal with the moments of q(z|x) (Mescheder et al., 2017,
 section 3.3), and the coordinates in which a critic looks at codes from it.
 
-The moments are taken from q itself, at every round anew. `learned_reference.py` has the references that are fitted.
+The moments are taken from q itself, at every round anew. `learned.py` has the references that are fitted.
 """
 
 from typing import Protocol, cast, runtime_checkable

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from termwise.models.map_fields import map_fields
+from termwise.models.tensor_dataclasses import map_fields
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from termwise.models.draw import Draw
 from termwise.models.posteriors import DiagonalNormal, FullNormal
 from termwise.models.spline_flow import SplineFlow
 from termwise.objectives import recipe
-from termwise.terms.adversarial.learned_reference import LearnedReference, MixtureOfNormals
-from termwise.terms.reference import Reference
-from termwise.terms.references import REFERENCES, reference_from
+from termwise.terms.references.learned import LearnedReference, MixtureOfNormals
+from termwise.terms.references.moments import Reference
+from termwise.terms.references.table import REFERENCES, reference_from
 
 
 @pytest.fixture

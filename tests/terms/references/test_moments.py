@@ -10,7 +10,7 @@ from termwise.terms import MonteCarlo
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.adversarial.critic import Critic
 from termwise.terms.link import Link, by_example
-from termwise.terms.reference import Reference
+from termwise.terms.references.moments import Reference
 
 SCALE = torch.tensor([[0.5, 0.0], [0.3, 0.8]])
 

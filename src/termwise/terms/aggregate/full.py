@@ -1,0 +1,94 @@
+"""All posteriors of the data set as they are now: the q(z) of those N points, exactly."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor
+
+from termwise.errors import Refused
+from termwise.models.draw import Draw
+from termwise.terms.aggregate.convolution import log_marginals
+from termwise.terms.aggregate.gaussians import Gaussians, LogWeights, gaussians
+from termwise.terms.aggregate.memory import Batches, Memory
+from termwise.terms.aggregate.mixture import log_density, marginal_log_density
+
+
+class Full(Memory):
+    """All N posteriors as they are now: exact for the q(z) of those points.
+
+    Every step of training costs a pass of the encoder over the data; for measuring, one pass is all. The marginals of
+    posteriors that stand still come from tables, built when they are first asked for.
+
+    Args:
+        block: How many (code, component, dimension) triples a thread holds at a time; None for what suits the device.
+
+    Example:
+        >>> from termwise.data import load_data
+        >>> from termwise.models import VAE
+        >>> from termwise.models.data_pass import DataPass
+        >>> full, data = Full(), load_data(torch.rand(100, 4), test=0.0)
+        >>> full.prepare(DataPass(VAE.build((4,), 2), data))
+        >>> full.bias("index_code_mi")
+        'exact aggregate of the 100 points; at most log N = 4.61'
+    """
+
+    name = "full"
+    label = "full aggregate"
+
+    def __init__(self, block: PositiveInt | None = None) -> None:
+        self.block = block
+        self._components: Gaussians | None = None
+        self._marginals: Callable[[Tensor], Tensor] | None = None
+        self._moving = False  # every step encodes anew: a table would not be read often enough to pay
+        self._batches: Batches | None = None
+
+    def prepare(self, batches: Batches) -> None:
+        """Encode the whole data set."""
+        self._batches = batches
+        self._moving = False
+        self.refresh()
+
+    def attach(self, batches: Batches) -> None:
+        """Know the data set again; the next `observe` encodes it."""
+        self._batches = batches
+
+    def refresh(self) -> None:
+        """Encode the whole data set once more."""
+        if self._batches is None:
+            raise Refused("The full aggregate was never given the data set; call prepare(batches) first.")
+        with torch.no_grad():
+            parts = [gaussians(draw.posterior) for draw in self._batches()]
+        self._components = Gaussians(torch.cat([p.mean for p in parts]), torch.cat([p.spread for p in parts]))
+        self._marginals = None
+
+    def observe(self, draw: Draw) -> None:
+        """Encode everything again: the encoder has moved."""
+        self._moving = True
+        self.refresh()
+
+    def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
+        """All N posteriors, which weigh 1/N each."""
+        if self._components is None:
+            raise Refused("The full aggregate is empty; call prepare(batches) first.")
+        return self._components, LogWeights.uniform(len(self._components))
+
+    def log_density(self, z: Tensor, draw: Draw) -> Tensor:
+        """log q(z) of codes z, shape (B, D): shape (B,), nats."""
+        return log_density(z, *self.components(draw), block=self.block)
+
+    def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
+        """log q(z_j), shape (B, D); by convolution where there are many components, and they stand still."""
+        components, weights = self.components(draw)
+        if self._moving:
+            return marginal_log_density(z, components, weights, block=self.block)
+        if self._marginals is None:
+            self._marginals = log_marginals(components, self.block)
+        return self._marginals(z)
+
+    def bias(self, link: str) -> str:
+        """No bias, for the aggregate of these points; and the ceiling of the mutual information."""
+        n = f"{len(self._components):,}" if self._components is not None else "N"
+        ceiling = f"; at most log N = {math.log(len(self._components)):.2f}" if self._components is not None else ""
+        return f"exact aggregate of the {n} points" + (ceiling if link == "index_code_mi" else "")

@@ -1,0 +1,1 @@
+"""References r(z|x), stops between posterior and prior: a file for each kind, and their table."""

@@ -62,6 +62,7 @@ class Memory:
         ...         return Gaussians(both.mean[:2], both.spread[:2]), LogWeights.uniform(2)
         ...     def bias(self, link):
         ...         return "biased: of two examples alone"
+        >>> import torch
         >>> from termwise.models import VAE
         >>> draw = Draw(VAE.build((4,), 3), torch.rand(5, 4))
         >>> Pairs().log_density(draw.z, draw).shape

@@ -55,12 +55,14 @@ def names() -> str:
 
 
 def sources() -> str:
-    """A row for every source and format of data."""
-    rows = [f"| {', '.join(f'`{form}`' for form in row.shown)} | {row.summary} |" for row in tw.SOURCES.values()]
+    """A row for every source, and for every kind of path and of object that data come from."""
+    rows = [f"| `{name}` | {row.summary} |" for name, row in tw.SOURCES.items()]
+    rows += [f"| a path, {name} | {row.summary} |" for name, row in tw.FORMATS.items()]
+    rows += [f"| from Python, {name} | {row.summary} |" for name, row in tw.OBJECTS.items()]
     return "\n".join(["| data | what they are |", "|---|---|", *rows])
 
 
-TABLES: Mapping[str, Callable[[], str]] = {"recipes": recipes, "names": names}
+TABLES: Mapping[str, Callable[[], str]] = {"recipes": recipes, "names": names, "sources": sources}
 
 
 def _greek(text: str) -> str:

@@ -55,10 +55,10 @@ class Double(nn.Module):
     def __init__(self, latent: int) -> None:
         super().__init__()
         self.latent, self.options = latent, {}
+        self.register_buffer("zero", torch.zeros(latent), persistent=False)
 
     def forward(self) -> Distribution:
-        zero = torch.zeros(self.latent)
-        return Independent(Normal(zero, zero + 2.0, validate_args=False), 1, validate_args=False)
+        return Independent(Normal(self.zero, self.zero + 2.0, validate_args=False), 1, validate_args=False)
 
 
 class Halved(ClosedForm):

@@ -155,3 +155,12 @@ def test_a_kinked_f_is_known_to_have_no_pathwise_gradient():
 def test_an_unknown_divergence_is_told_which_are_near():
     with pytest.raises(UnknownName, match="Did you mean 'pearson'"):
         divergence_from("pearsen")
+
+
+@each
+def test_the_conjugate_is_that_of_f_at_its_slope(divergence, formula):
+    """f*(f'(r)) = r f'(r) - f(r), for a convex f."""
+    t = torch.linspace(-3, 3, 14, dtype=torch.float64)  # without 0, where total variation has a kink
+    r = t.exp()
+    expected = r * divergence.pathwise(t) - r * divergence.value(t)
+    assert torch.allclose(divergence.conjugate(t), expected, atol=1e-9)

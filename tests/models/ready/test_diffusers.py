@@ -58,7 +58,7 @@ def test_without_a_likelihood_the_rate_alone_is_measured_and_the_scaling_factor_
 
 
 def test_sigma_is_asked_for(model):
-    with pytest.raises(Refused, match="as in 'normal:0.1'"):
+    with pytest.raises(Refused, match=r"as in 'normal:0\.1'"):
         tw.adapt(model, likelihood="normal")
 
 

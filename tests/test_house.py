@@ -15,7 +15,7 @@ import termwise
 from helpers.floors import ORDER
 
 ROOT = Path(__file__).parent.parent
-SOURCE = ROOT / "src" / "termwise"
+SOURCE, TESTS = ROOT / "src" / "termwise", ROOT / "tests"
 OF_WORLDS = ("errors", "registry", "account", "data", "models", "worlds")
 LONGEST = 400
 PRIVATE = re.compile(r"/wor[k]\b|/tmp/bas[h]")  # paths of a builder's machine; brackets keep this line from matching
@@ -78,7 +78,10 @@ def test_an_import_that_runs_against_the_order_is_caught(room, code, found):
 
 
 def test_no_file_is_longer_than_one_can_read():
-    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in everything()}
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in [*everything(), *TESTS.rglob("*.py")]
+    }
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
 
 

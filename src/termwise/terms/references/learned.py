@@ -7,7 +7,7 @@ gradient in r vanishes, as the walk is the rate by way of any r. To all others i
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from pydantic import PositiveInt
@@ -53,16 +53,6 @@ class MixtureOfNormals(nn.Module):
         mean, log_scale = normals.unflatten(-1, (self.components, -1)).chunk(2, dim=-1)  # (B, K, D) each
         parts = Independent(Normal(self.start + mean, log_scale.exp(), validate_args=False), 1, validate_args=False)
         return MixtureSameFamily(Categorical(logits=logits, validate_args=False), parts, validate_args=False)
-
-
-class Family(Protocol):
-    """Turns features, shape (B, features), into r(z|x); a module."""
-
-    features: int
-
-    def __call__(self, features: Tensor) -> Distribution:
-        """r(z|x), batch shape (B,), event shape (D,)."""
-        ...
 
 
 REFERENCE_FAMILIES: dict[str, Callable[..., Any]] = {

@@ -1,4 +1,5 @@
 # make demo: train, measure and report on real digits.   make test: the tests.   make check: linters and types.
+# make test-slow: the proofs that take many minutes.
 # make docs: the documentation, in build/docs.   make test-adapters: pythae, scvi-tools and diffusers.
 # The last two make an environment of their own.
 PYTHON ?= python3
@@ -9,13 +10,16 @@ DOCS = .venv-docs
 BIN = $(VENV)/bin
 DEMO = runs/demo
 
-.PHONY: demo test test-adapters check docs wheel clean
+.PHONY: demo test test-slow test-adapters check docs wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/termwise train --config demo.toml --out $(DEMO) --overwrite
 
 test: $(VENV)/ready
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+
+test-slow: $(VENV)/ready
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m slow tests
 
 test-adapters:
 	$(MAKE) VENV=$(ADAPTERS) EXTRAS=dev,adapters $(ADAPTERS)/ready

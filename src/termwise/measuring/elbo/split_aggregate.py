@@ -84,7 +84,7 @@ class SplitAggregate:
         self.part = torch.empty_like(order)  # of every example, and its place there
         self.place = torch.empty_like(order)
         self.components = []
-        for p, rows in enumerate(order.chunk(parts)):
+        for p, rows in enumerate(order.tensor_split(min(parts, len(order)))):
             self.part[rows] = p
             self.place[rows] = torch.arange(len(rows), device=rows.device)
             self.components.append(components.at(rows))
@@ -94,12 +94,12 @@ class SplitAggregate:
     def joint(self, z: Tensor, index: Tensor, own: Tensor) -> LogAggregate:
         """log q(z) of codes z, shape (B, D), of the examples at `index`; `own` their log q(z|x), shape (B,)."""
         others = [part.joint(z, self._place(index, p)) for p, part in enumerate(self.sums)]
-        return LogAggregate(own.double(), torch.stack(others, -1), self._count(index))
+        return _log_aggregate(own, others, self._count(index))
 
     def by_dimension(self, z: Tensor, index: Tensor, own: Tensor) -> LogAggregate:
         """log q(z_j) of codes z, as `joint` takes them; `own` their log q(z_j|x), shape (B, D)."""
         others = [part.by_dimension(z, self._place(index, p), own) for p, part in enumerate(self.sums)]
-        return LogAggregate(own.double(), torch.stack(others, -1), self._count(index).unsqueeze(1))
+        return _log_aggregate(own, others, self._count(index).unsqueeze(1))
 
     def _place(self, index: Tensor, part: int) -> Tensor:
         """Where examples stand in a part; -1 where they do not."""
@@ -108,6 +108,11 @@ class SplitAggregate:
     def _count(self, index: Tensor) -> Tensor:
         own = torch.nn.functional.one_hot(self.part[index], len(self.components))
         return (self.sizes - own).double()
+
+
+def _log_aggregate(own: Tensor, others: list[Tensor], count: Tensor) -> LogAggregate:
+    """The same with the others stacked; of an example alone in its part there are none, so that their sum is 0."""
+    return LogAggregate(own.double(), torch.stack(others, -1).masked_fill(count == 0, -math.inf), count)
 
 
 @dataclass(frozen=True)

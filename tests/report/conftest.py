@@ -32,6 +32,7 @@ def account():
             "rate_by_dimension": reading([0.5, 6.25, 3.46], [0.012, 0.031, 0.025]),
             "dimension_wise_kl_by_dimension": reading([0.1, 0.9, 0.3652], [0.01, 0.011, 0.012]),
         },
+        "withheld": {"marginal_kl": "it reads -3.2 ± 0.1 nats, where 0 is the least that there can be"},
         "diagnosis": ["2 of 3 dimensions are active.", "The index-code MI is within 0.26 nats of log N."],
     }
 

@@ -48,6 +48,11 @@ def test_many_dimensions_are_cut_and_counted(account):
     assert f"and {100 - MOST_DIMENSIONS} dimensions more" in shown(account_table(account))
 
 
+def test_a_withheld_reading_has_a_row_that_says_why(account):
+    text = row(shown(account_table(account), 140), "marginal KL")
+    assert text.split("  ", 1)[1].strip().split(maxsplit=1) == ["withheld", account["withheld"]["marginal_kl"]]
+
+
 def test_markup_in_an_account_is_shown_and_not_obeyed(account):
     account["readings"]["[red]name[/red]"] = {"value": 1.0, "unit": "[b]u[/b]", "estimator": "[i]e[/i]"}
     text = shown(account_table(account), 120)

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from termwise.account.guard import guarded
 from termwise.account.reading import AnyReading, Reading, ReadingByDimension
-from termwise.errors import BadData, UnknownName
+from termwise.errors import BadData, TermwiseError, UnknownName
 
 
 @dataclass(frozen=True, eq=False)  # equal where the readings are, as mappings are
@@ -21,11 +22,14 @@ class Account(Mapping[str, Reading]):
     `account[name]` is the reading of that name. Nearly all are of one number, so for a type checker it is a `Reading`,
     whose value is a float; of a `ReadingByDimension` it is told by `by_dimension`.
 
+    A reading that cannot be, such as a mutual information above log N, is no reading: it is withheld, with the reason.
+
     Attributes:
         readings: By name, of one number or by dimension.
         diagnosis: Sentences.
         per_example: The values that a reading is the mean of, shape (N,), by name.
         data: Which data was measured: its name, how many examples, and its fingerprint.
+        withheld: Why a reading is not among the readings, in words, by its name.
 
     Example:
         >>> import termwise as tw
@@ -38,14 +42,25 @@ class Account(Mapping[str, Reading]):
         >>> account["ratte"]
         Traceback (most recent call last):
         termwise.account.account.UnknownReading: Unknown reading 'ratte'. Did you mean 'rate'? ...
+        >>> account.withheld
+        {}
     """
 
     readings: Mapping[str, AnyReading]
     diagnosis: tuple[str, ...] = ()
     per_example: Mapping[str, Tensor] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    withheld: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        readings, withheld = guarded(self.readings, self.withheld)
+        values = {name: values for name, values in self.per_example.items() if name not in withheld}
+        for name, kept in (("readings", readings), ("withheld", withheld), ("per_example", values)):
+            object.__setattr__(self, name, kept)
 
     def __getitem__(self, name: str) -> Reading:
+        if name in self.withheld:
+            raise WithheldReading(name, self.withheld[name])
         try:
             return cast(Reading, self.readings[name])  # as the class says
         except KeyError:
@@ -58,7 +73,8 @@ class Account(Mapping[str, Reading]):
         return len(self.readings)
 
     def __str__(self) -> str:
-        return "\n".join([*(str(reading) for reading in self.readings.values()), *self.diagnosis])
+        withheld = (f"{name} is withheld: {reason}" for name, reason in self.withheld.items())
+        return "\n".join([*map(str, self.readings.values()), *withheld, *self.diagnosis])
 
     @property
     def overall(self) -> dict[str, Reading]:
@@ -72,21 +88,28 @@ class Account(Mapping[str, Reading]):
 
     def and_also(self, other: "Account") -> "Account":
         """These readings and another account's of the same model; where both have one, it is this account's."""
+        own = {*self.readings, *self.withheld}
         return Account(
-            {**self.readings, **{name: reading for name, reading in other.readings.items() if name not in self}},
+            {**self.readings, **{name: reading for name, reading in other.readings.items() if name not in own}},
             (*self.diagnosis, *other.diagnosis),
             self.per_example,
             self.data,
+            {**self.withheld, **{name: reason for name, reason in other.withheld.items() if name not in own}},
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Readings, diagnosis and data as plain JSON; what is not finite becomes null."""
+        """Readings, diagnosis, data and what is withheld as plain JSON; an end that is not finite becomes null."""
         readings = {}
         for name, reading in self.readings.items():
             entry = asdict(reading)
             del entry["name"]
             readings[name] = _finite(entry)
-        return {"readings": readings, "diagnosis": list(self.diagnosis), "data": dict(self.data)}
+        return {
+            "readings": readings,
+            "diagnosis": list(self.diagnosis),
+            "data": dict(self.data),
+            "withheld": dict(self.withheld),
+        }
 
     def save(self, json_file: str | Path, values_file: str | Path | None = None) -> None:
         """Write the account and, where a file is named for them, the values per example."""
@@ -110,7 +133,7 @@ class Account(Mapping[str, Reading]):
         if values_file is not None and Path(values_file).exists():
             with np.load(values_file, allow_pickle=False) as arrays:
                 values = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-        return cls(readings, tuple(content["diagnosis"]), values, content.get("data", {}))
+        return cls(readings, tuple(content["diagnosis"]), values, content.get("data", {}), content.get("withheld", {}))
 
 
 class UnknownReading(UnknownName, KeyError):
@@ -118,6 +141,16 @@ class UnknownReading(UnknownName, KeyError):
 
     def __init__(self, name: str, readings: Iterable[str]) -> None:
         super().__init__("reading", name, readings)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class WithheldReading(TermwiseError, KeyError):
+    """A reading that an account does not give, since it cannot be."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The reading {name!r} is withheld: {reason}.")
 
     def __str__(self) -> str:
         return str(self.args[0])

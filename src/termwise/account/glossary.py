@@ -24,8 +24,8 @@ SPELLED = (("kl", "KL"), ("gan", "GAN"), ("hellinger", "Hellinger"), ("jensen sh
 def reading(name: str) -> ReadingRow:
     """The row of a reading by its name, or what can be said of one that has none.
 
-    A critic's reading has its link's term; a reading by or of something, such as `mig_by_factor`, has the term and the
-    unit of the one that it is of; any other goes by its own name.
+    A critic's reading has its link's term; a reading by or of something, such as `mig_by_factor`, has the term, unit
+    and range of the one that it is of; any other goes by its own name.
 
     Example:
         >>> reading("total_correlation_nwj").title, reading("total_correlation_nwj").term
@@ -40,7 +40,7 @@ def reading(name: str) -> ReadingRow:
             return _of_critic(name, name.removesuffix(ending), title, meaning)
     for match in re.finditer("_(?:by|of)_", name):
         if whole := READINGS.get(name[: match.start()]):
-            return ReadingRow(name, term=whole.term, unit=whole.unit)
+            return ReadingRow(name, term=whole.term, unit=whole.unit, least=whole.least, most=whole.most)
     return ReadingRow(name)
 
 

@@ -6,8 +6,11 @@ row from outside the package, added to `READINGS` or brought by the entry point 
 Symbols are plain text in which an underscore lowers the character after it, as in "q(z_j)".
 """
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Literal, get_args
 
 from termwise.errors import UnknownName
 from termwise.registry import Registry
@@ -15,10 +18,15 @@ from termwise.registry import Registry
 ElboTerm = Literal["distortion", "rate", "elbo", "mi", "marginal", "tc", "dw", "other"]
 """The terms of the ELBO that a reading may belong to: it has their colour wherever readings are shown."""
 
+LOG_N: Final = "log N"
+"""The most that a reading can be of N examples, where it grows with them."""
+
 
 @dataclass(frozen=True)
 class ReadingRow:
-    """What a reading is called, stands for and is measured in.
+    """What a reading is called, stands for and is measured in, and what it can be.
+
+    A reading that leaves its range by more than its error is withheld (`account/guard.py`).
 
     Attributes:
         name: Its key in an account; never changed once released.
@@ -29,9 +37,14 @@ class ReadingRow:
         unit: Its unit, of which a square is written "^2".
         short: Its name on a line of a training's progress; where left out, the name.
         population_of: The reading of the examples measured whose value for the population this is; "" for others.
+        least: The least that it can be.
+        most: The most that it can be: a number, or "log N" of N examples.
+        at_most: The reading that it cannot exceed; "" for others.
+        sum_of: The readings that it is a sum of, each with its sign, by name.
+        rests_on: Other readings from whose estimates it is made, so that it is wrong where they are.
 
     Example:
-        >>> ReadingRow("free_nats", meaning="what the rate may cost for nothing", term="rate").title
+        >>> ReadingRow("free_nats", meaning="what the rate may cost for nothing", term="rate", least=0.0).title
         'free nats'
         >>> row = READINGS["total_correlation"]
         >>> row.title, row.symbol, row.unit, row.short
@@ -46,6 +59,11 @@ class ReadingRow:
     unit: str = "nats"
     short: str = ""
     population_of: str = ""
+    least: float = -math.inf
+    most: float | Literal["log N"] = math.inf
+    at_most: str = ""
+    sum_of: Mapping[str, int] = field(default_factory=dict)
+    rests_on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.term not in get_args(ElboTerm):
@@ -54,12 +72,25 @@ class ReadingRow:
         object.__setattr__(self, "short", self.short or self.name)
 
 
+_at_least_0 = partial(ReadingRow, least=0.0)
+_score = partial(ReadingRow, unit="score", least=0.0, most=1.0)
+_share = partial(ReadingRow, unit="share", least=0.0, most=1.0)
+
 _ROWS = (
     ReadingRow(
         "distortion", "distortion", "−E log p(x|z)", "how poorly the reconstructions fit x", "distortion", short="dist"
     ),
-    ReadingRow("rate", "rate", "KL(q(z|x) ‖ p(z))", "what the code costs, beyond the prior", "rate"),
-    ReadingRow("elbo", "ELBO", "−distortion − rate", "a lower bound on log p(x)", "elbo"),
+    _at_least_0(
+        "rate",
+        "rate",
+        "KL(q(z|x) ‖ p(z))",
+        "what the code costs, beyond the prior",
+        "rate",
+        rests_on=("rate_by_dimension",),
+    ),
+    ReadingRow(
+        "elbo", "ELBO", "−distortion − rate", "a lower bound on log p(x)", "elbo", sum_of={"distortion": -1, "rate": -1}
+    ),
     ReadingRow(
         "elbo_upper_nwj",
         "ELBO from above, NWJ",
@@ -81,40 +112,47 @@ _ROWS = (
         "how much a code tells of the example it came from",
         "mi",
         short="MI",
+        least=0.0,
+        most=LOG_N,
+        at_most="rate",
     ),
-    ReadingRow(
+    _at_least_0(
         "marginal_kl",
         "marginal KL",
         "KL(q(z) ‖ p(z))",
         "how far the codes, all together, lie from the prior",
         "marginal",
         short="marg",
+        sum_of={"rate": 1, "index_code_mi": -1},
     ),
-    ReadingRow(
+    _at_least_0(
         "total_correlation",
         "total correlation",
         "KL(q(z) ‖ ∏_j q(z_j))",
         "how much the dimensions depend on each other",
         "tc",
         short="TC",
+        rests_on=("index_code_mi", "index_code_mi_by_dimension"),
     ),
-    ReadingRow(
+    _at_least_0(
         "dimension_wise_kl",
         "dimension-wise KL",
         "∑_j KL(q(z_j) ‖ p(z_j))",
         "how far each dimension alone lies from the prior",
         "dw",
         short="DW",
+        sum_of={"marginal_kl": 1, "total_correlation": -1},
     ),
-    ReadingRow(
+    _at_least_0(
         "population_mi",
         "population MI",
         "I(x; z)",
         "what the code tells of x, on endless data",
         "mi",
         population_of="index_code_mi",
+        at_most="rate",
     ),
-    ReadingRow(
+    _at_least_0(
         "population_marginal_kl",
         "population marginal KL",
         "KL(q(z) ‖ p(z))",
@@ -122,7 +160,7 @@ _ROWS = (
         "marginal",
         population_of="marginal_kl",
     ),
-    ReadingRow(
+    _at_least_0(
         "population_total_correlation",
         "population TC",
         "KL(q(z) ‖ ∏_j q(z_j))",
@@ -130,7 +168,7 @@ _ROWS = (
         "tc",
         population_of="total_correlation",
     ),
-    ReadingRow(
+    _at_least_0(
         "population_dimension_wise_kl",
         "population dim.-wise KL",
         "∑_j KL(q(z_j) ‖ p(z_j))",
@@ -138,20 +176,24 @@ _ROWS = (
         "dw",
         population_of="dimension_wise_kl",
     ),
-    ReadingRow("rate_by_dimension", "rate by dimension", "KL(q(z_j|x) ‖ p(z_j))", "what each dimension costs", "rate"),
+    _at_least_0("rate_by_dimension", "rate by dimension", "KL(q(z_j|x) ‖ p(z_j))", "what each dimension costs", "rate"),
     ReadingRow(
         "index_code_mi_by_dimension",
         "index-code MI by dimension",
         "KL(q(z_j|x) ‖ q(z_j))",
         "how much each dimension tells of the example",
         "mi",
+        least=0.0,
+        most=LOG_N,
+        at_most="rate_by_dimension",
     ),
-    ReadingRow(
+    _at_least_0(
         "dimension_wise_kl_by_dimension",
         "dimension-wise KL by dimension",
         "KL(q(z_j) ‖ p(z_j))",
         "how far each dimension lies from the prior",
         "dw",
+        rests_on=("rate_by_dimension", "index_code_mi_by_dimension"),
     ),
     ReadingRow(
         "code_use",
@@ -159,10 +201,11 @@ _ROWS = (
         "E log p(x|z)/p(x|z′)",
         "what the decoder gains from an example's own code",
         "distortion",
+        rests_on=("distortion",),
     ),
-    ReadingRow("sigma", "sigma", "σ", "the likelihood's standard deviation", "distortion", unit="data units"),
-    ReadingRow("active_units", "active units", "", "dimensions whose mean moves with x", unit="units"),
-    ReadingRow(
+    _at_least_0("sigma", "sigma", "σ", "the likelihood's standard deviation", "distortion", unit="data units"),
+    _at_least_0("active_units", "active units", "", "dimensions whose mean moves with x", unit="units"),
+    _at_least_0(
         "marginal_mmd2",
         "marginal MMD²",
         "MMD²(q(z), p(z))",
@@ -170,7 +213,7 @@ _ROWS = (
         "marginal",
         unit="MMD^2",
     ),
-    ReadingRow(
+    _at_least_0(
         "total_correlation_mmd2",
         "total correlation MMD²",
         "MMD²(q(z), ∏_j q(z_j))",
@@ -178,7 +221,7 @@ _ROWS = (
         "tc",
         unit="MMD^2",
     ),
-    ReadingRow(
+    _at_least_0(
         "dimension_wise_mmd2",
         "dimension-wise MMD²",
         "MMD²(∏_j q(z_j), p(z))",
@@ -186,14 +229,8 @@ _ROWS = (
         "dw",
         unit="MMD^2",
     ),
-    ReadingRow(
-        "accuracy",
-        "critic's accuracy",
-        "",
-        "1/2 where the laws are alike to the critic; 1 where it never errs",
-        unit="share",
-    ),
-    ReadingRow(
+    _share("accuracy", "critic's accuracy", "", "1/2 where the laws are alike to the critic; 1 where it never errs"),
+    _at_least_0(
         "cross_entropy",
         "critic's cross-entropy",
         "",
@@ -205,28 +242,28 @@ _ROWS = (
         "−E log r(z|x)",
         "what the reference minimises: least where it is the posterior",
     ),
-    ReadingRow(
+    _at_least_0(
         "gan_loss",
         "GAN loss",
         "L_GAN",
         "what the discriminator minimises and the decoder maximises: log 2 for each law where nothing is told apart",
     ),
-    ReadingRow(
+    _at_least_0(
         "non_saturating_loss",
         "non-saturating loss",
         "−log D",
         "what the decoder minimises in place of −L_GAN: large where D is sure",
     ),
-    ReadingRow(
+    _at_least_0(
         "loss_on_data", "loss on real examples", "−log D(x)", "log 2 = 0.69 of a discriminator that tells nothing"
     ),
-    ReadingRow(
+    _at_least_0(
         "loss_on_reconstruction", "loss on reconstructions", "−log(1 − D)", "above 0.69 where it takes them for real"
     ),
-    ReadingRow(
+    _at_least_0(
         "loss_on_generated", "loss on samples", "−log(1 − D)", "near 0 where the decoder learns nothing of them"
     ),
-    ReadingRow(
+    _at_least_0(
         "feature_distortion",
         "feature distortion",
         "1/2 |Dis_l(x) − Dis_l(x_rec)|²",
@@ -241,8 +278,8 @@ _ROWS = (
         "T = log left/right, so zero where the laws are alike, and apart by as much as they are",
     ),
     ReadingRow("right_logit", "mean logit of the right law", "E T", "the same, of the other law"),
-    ReadingRow("gradient_penalty", "critic's squared slope", "E|∇T|²", "how steep the critic is", unit=""),
-    ReadingRow("reference_kl", "reference KL", "KL(q(z|x) ‖ r(z|x))", "how unlike a normal the posterior is", "mi"),
+    _at_least_0("gradient_penalty", "critic's squared slope", "E|∇T|²", "how steep the critic is", unit=""),
+    _at_least_0("reference_kl", "reference KL", "KL(q(z|x) ‖ r(z|x))", "how unlike a normal the posterior is", "mi"),
     ReadingRow(
         "reference_to_prior",
         "reference to prior",
@@ -253,8 +290,13 @@ _ROWS = (
     ReadingRow(
         "log_likelihood", "log-likelihood", "log p(x)", "what the model gives the data, codes summed out", "elbo"
     ),
-    ReadingRow(
-        "inference_gap", "inference gap", "log p(x) − ELBO", "what the posterior's form and fit cost", "marginal"
+    _at_least_0(
+        "inference_gap",
+        "inference gap",
+        "log p(x) − ELBO",
+        "what the posterior's form and fit cost",
+        "marginal",
+        sum_of={"log_likelihood": 1, "elbo": -1},
     ),
     ReadingRow(
         "log_likelihood_jackknife",
@@ -264,78 +306,91 @@ _ROWS = (
         "elbo",
     ),
     ReadingRow("iwae", "IWAE", "E log mean p(x, z)/q(z|x)", "the importance-weighted bound on log p(x)", "elbo"),
-    ReadingRow(
+    _at_least_0(
         "approximation_gap", "approximation gap", "log p(x) − ELBO(q*)", "what the posterior's form costs", "marginal"
     ),
-    ReadingRow(
+    _at_least_0(
         "amortisation_gap", "amortisation gap", "ELBO(q*) − ELBO(q)", "what one encoder for all x costs", "marginal"
     ),
     ReadingRow(
-        "effective_sample_size", "effective samples", "(∑ w)² / ∑ w²", "how many samples carry log p(x)", unit="samples"
+        "effective_sample_size",
+        "effective samples",
+        "(∑ w)² / ∑ w²",
+        "how many samples carry log p(x)",
+        unit="samples",
+        least=1.0,
     ),
     ReadingRow("bdmc_lower", "BDMC, from below", "", "log p(x) of simulated data, annealed forwards"),
     ReadingRow("bdmc_upper", "BDMC, from above", "", "log p(x) of simulated data, annealed backwards"),
-    ReadingRow("bdmc_gap", "BDMC gap", "", "how far apart the two bounds lie"),
-    ReadingRow("mig", "MIG", "", "mutual information gap, by the exact mixture", unit="score"),
-    ReadingRow("mig_binned", "MIG, binned", "", "mutual information gap, of binned means", unit="score"),
-    ReadingRow("modularity", "", "", "each dimension tells of one factor", unit="score"),
-    ReadingRow("explicitness", "", "", "how well a line tells each value of a factor from the rest", unit="score"),
-    ReadingRow("beta_vae_score", "β-VAE score", "", "a fixed factor told from differences of codes", unit="score"),
-    ReadingRow(
-        "factor_vae_score", "FactorVAE score", "", "a fixed factor told from the steadiest dimension", unit="score"
+    _at_least_0(
+        "bdmc_gap", "BDMC gap", "", "how far apart the two bounds lie", sum_of={"bdmc_upper": 1, "bdmc_lower": -1}
     ),
-    ReadingRow("dci_disentanglement", "DCI disentanglement", "", "each dimension of use for one factor", unit="score"),
-    ReadingRow("dci_completeness", "DCI completeness", "", "each factor in one dimension", unit="score"),
+    _score("mig", "MIG", "", "mutual information gap, by the exact mixture"),
+    _score("mig_binned", "MIG, binned", "", "mutual information gap, of binned means"),
+    _score("modularity", "", "", "each dimension tells of one factor"),
     ReadingRow(
-        "dci_informativeness", "DCI informativeness", "", "how well factors are read off the code", unit="score"
+        "explicitness",
+        "",
+        "",
+        "how well a line tells each value of a factor from the rest",
+        unit="score",
+        least=-1.0,
+        most=1.0,
     ),
-    ReadingRow("sap", "SAP", "", "separated attribute predictability", unit="score"),
-    ReadingRow("irs", "IRS", "", "interventional robustness", unit="score"),
-    ReadingRow(
-        "gaussian_tc_of_means", "Gaussian TC of means", "", "total correlation of the means, were they normal", "tc"
+    _score("beta_vae_score", "β-VAE score", "", "a fixed factor told from differences of codes"),
+    _score("factor_vae_score", "FactorVAE score", "", "a fixed factor told from the steadiest dimension"),
+    _score("dci_disentanglement", "DCI disentanglement", "", "each dimension of use for one factor"),
+    _score("dci_completeness", "DCI completeness", "", "each factor in one dimension"),
+    _score("dci_informativeness", "DCI informativeness", "", "how well factors are read off the code"),
+    _score("sap", "SAP", "", "separated attribute predictability"),
+    _score("irs", "IRS", "", "interventional robustness"),
+    _at_least_0(
+        "gaussian_tc_of_means",
+        "Gaussian TC of means",
+        "",
+        "total correlation of the means, were they normal: infinite where one is made of others",
+        "tc",
     ),
-    ReadingRow("gaussian_tc_of_aggregate", "Gaussian TC", "", "total correlation of q(z), were it normal", "tc"),
-    ReadingRow(
+    _at_least_0("gaussian_tc_of_aggregate", "Gaussian TC", "", "total correlation of q(z), were it normal", "tc"),
+    _at_least_0(
         "frechet_distance",
         "Fréchet distance",
         "",
         "of normals with the moments of features: it falls as examples grow in number",
         unit="FD",
     ),
-    ReadingRow(
+    _at_least_0(
         "frechet_distance_extrapolated",
         "Fréchet distance, extrapolated",
         "",
         "carried on to infinitely many examples",
         unit="FD",
     ),
-    ReadingRow("kernel_distance", "kernel distance", "MMD²", "of features, under a cubic kernel", unit="MMD^2"),
-    ReadingRow("precision", "precision", "", "how much of what is made lies among real examples", unit="share"),
-    ReadingRow("recall", "recall", "", "how many real examples lie among what is made", unit="share"),
-    ReadingRow(
+    _at_least_0("kernel_distance", "kernel distance", "MMD²", "of features, under a cubic kernel", unit="MMD^2"),
+    _share("precision", "precision", "", "how much of what is made lies among real examples"),
+    _share("recall", "recall", "", "how many real examples lie among what is made"),
+    _at_least_0(
         "density", "density", "", "how many real neighbourhoods hold an example that is made, of k", unit="ratio"
     ),
-    ReadingRow("coverage", "coverage", "", "how many real neighbourhoods hold anything that is made", unit="share"),
-    ReadingRow("sharpness", "sharpness", "", "variance of the Laplacian: low of what is blurred", unit="pixel^2"),
-    ReadingRow("classifier_accuracy", meaning="how often the features' network is right on new examples", unit="share"),
-    ReadingRow("classifier_majority", meaning="how often the most frequent answer is right", unit="share"),
+    _share("coverage", "coverage", "", "how many real neighbourhoods hold anything that is made"),
+    _at_least_0("sharpness", "sharpness", "", "variance of the Laplacian: low of what is blurred", unit="pixel^2"),
+    _share("classifier_accuracy", meaning="how often the features' network is right on new examples"),
+    _share("classifier_majority", meaning="how often the most frequent answer is right"),
+    _share("attribute_reconstructed_lacking", meaning="of examples without it, reconstructions judged so"),
+    _share("attribute_reconstructed_having", meaning="of examples with it, reconstructions judged so"),
+    _share("attribute_success_before", meaning="reconstructions judged as an edit would have them"),
+    _share("attribute_success", meaning="edits judged as asked"),
+    _share("attribute_added", meaning="edits that add it, judged as asked"),
+    _share("attribute_removed", meaning="edits that take it away, judged as asked"),
+    _share("attribute_generated_before", meaning="samples judged to have it"),
+    _share("attribute_generated", meaning="samples to which it was added, judged to have it"),
+    _share("attribute_others_kept", meaning="other attributes judged as before an edit"),
+    _at_least_0("identity_scale", meaning="how far apart two reconstructions' features are", unit="distance"),
+    _at_least_0("identity_distance", meaning="how far an edit moves features", unit="distance"),
     ReadingRow(
-        "attribute_reconstructed_lacking", meaning="of examples without it, reconstructions judged so", unit="share"
+        "attribute_cosine", meaning="of attributes asked for and predicted", unit="cosine", least=-1.0, most=1.0
     ),
-    ReadingRow(
-        "attribute_reconstructed_having", meaning="of examples with it, reconstructions judged so", unit="share"
-    ),
-    ReadingRow("attribute_success_before", meaning="reconstructions judged as an edit would have them", unit="share"),
-    ReadingRow("attribute_success", meaning="edits judged as asked", unit="share"),
-    ReadingRow("attribute_added", meaning="edits that add it, judged as asked", unit="share"),
-    ReadingRow("attribute_removed", meaning="edits that take it away, judged as asked", unit="share"),
-    ReadingRow("attribute_generated_before", meaning="samples judged to have it", unit="share"),
-    ReadingRow("attribute_generated", meaning="samples to which it was added, judged to have it", unit="share"),
-    ReadingRow("attribute_others_kept", meaning="other attributes judged as before an edit", unit="share"),
-    ReadingRow("identity_scale", meaning="how far apart two reconstructions' features are", unit="distance"),
-    ReadingRow("identity_distance", meaning="how far an edit moves features", unit="distance"),
-    ReadingRow("attribute_cosine", meaning="of attributes asked for and predicted", unit="cosine"),
-    ReadingRow("attribute_squared_error", meaning="of attributes asked for and predicted", unit="squared"),
+    _at_least_0("attribute_squared_error", meaning="of attributes asked for and predicted", unit="squared"),
 )
 
 READINGS = Registry("reading", "termwise.readings", _ROWS)

@@ -8,7 +8,7 @@ from termwise.account import glossary
 from termwise.report.rounding import MISSING, rounded
 
 AccountJson = Mapping[str, Any]
-"""What `Account.to_json` gives and account.json holds: "readings" by name, "diagnosis" and "data"."""
+"""What `Account.to_json` gives and account.json holds: "readings" by name, "diagnosis", "data" and "withheld"."""
 
 ReadingJson = Mapping[str, Any]
 """One of the readings in it: "value", "stderr", "interval", "lower", "upper", "unit", "estimator", "bias" and "n"."""
@@ -17,6 +17,16 @@ ReadingJson = Mapping[str, Any]
 def overall(account: AccountJson) -> dict[str, ReadingJson]:
     """The readings whose value is one number."""
     return {name: r for name, r in account.get("readings", {}).items() if not isinstance(r.get("value"), list)}
+
+
+def withheld(account: AccountJson) -> dict[str, str]:
+    """Why readings that cannot be are not among the others, by name."""
+    return dict(account.get("withheld") or {})
+
+
+def withheld_sentences(account: AccountJson) -> list[str]:
+    """The same as sentences, where readings have no rows of their own."""
+    return [f"{glossary.reading(name).title} is withheld: {reason}." for name, reason in withheld(account).items()]
 
 
 def interval(reading: ReadingJson) -> str:

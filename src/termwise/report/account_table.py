@@ -20,8 +20,9 @@ from termwise.report.account_json import (
     dimensions_by_cost,
     interval,
     overall,
+    withheld,
 )
-from termwise.report.rounding import MISSING, rounded, with_error
+from termwise.report.rounding import MISSING, WITHHELD, rounded, with_error
 from termwise.report.term_colours import terminal_colour
 from termwise.report.terminal import listed_sentence, plain_table
 
@@ -30,10 +31,10 @@ MOST_DIMENSIONS = 24
 
 
 def account_table(account: AccountJson) -> RenderableType:
-    """Each reading with its error, estimator and bias; then by dimension; then the diagnosis in words."""
+    """Each reading with its error, estimator and bias, or why it is withheld; by dimension; the diagnosis in words."""
     whole = overall(account)
     population = {name: whole.pop(name) for name in list(whole) if glossary.reading(name).population_of}
-    parts: list[RenderableType] = [_readings(whole)]
+    parts: list[RenderableType] = [_readings(whole, withheld(account))]
     if population:
         parts += ["", _population(population)]
     lists = by_dimension(account)
@@ -45,8 +46,8 @@ def account_table(account: AccountJson) -> RenderableType:
     return Group(*parts)
 
 
-def _readings(selected: Mapping[str, ReadingJson]) -> Table:
-    """A row a reading: its value, error and unit, how it was estimated, its bias and its bounds."""
+def _readings(selected: Mapping[str, ReadingJson], reasons: Mapping[str, str]) -> Table:
+    """A row a reading: its value, error and unit, how it was estimated, its bias and its bounds; or why it has none."""
     table = plain_table()
     table.add_column("", no_wrap=True, overflow="ellipsis")
     table.add_column("value", justify="right", no_wrap=True)
@@ -62,6 +63,9 @@ def _readings(selected: Mapping[str, ReadingJson]) -> Table:
                 how.append(f"\n{line}", "dim")
         title = Text(entry.title, f"bold {terminal_colour(name)}")
         table.add_row(title, Text(value, "bold"), error and f"± {error}", Text(str(reading.get("unit") or "")), how)
+    for name, reason in reasons.items():
+        title = Text(glossary.reading(name).title, f"bold {terminal_colour(name)}")
+        table.add_row(title, Text(WITHHELD, "bold"), "", "", Text(reason))
     return table
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from termwise.measuring.attributes.vectors import reading_ending
-from termwise.report.account_json import AccountJson, ReadingJson
+from termwise.report.account_json import AccountJson, ReadingJson, withheld_sentences
 from termwise.report.rounding import MISSING, with_error
 
 
@@ -18,7 +18,7 @@ def attribute_table(account: AccountJson) -> RenderableType:
     for method in account["data"]["methods"]:
         parts += [Text(f" {edit_title(account, method)}", "bold"), _table(attribute_rows(account, method)), ""]
     parts += [Text(f" {attribute_note(account)}", "dim"), _table(model_rows(account))]
-    parts += [Text(f" • {sentence}") for sentence in account.get("diagnosis") or []]
+    parts += [Text(f" • {one}") for one in (*withheld_sentences(account), *(account.get("diagnosis") or []))]
     return Group(*parts)
 
 
@@ -51,7 +51,7 @@ def attribute_rows(account: AccountJson, method: str) -> Iterator[list[str]]:
     for k, name in enumerate(account["data"]["attributes"]):
         cells = []
         for title, names in columns.items():
-            by_attribute = [readings[f"{one}_by_attribute"] for one in names]
+            by_attribute = [readings.get(f"{one}_by_attribute") for one in names]
             within = title in ("added", "removed", "generated")
             cells.append(" | ".join(_percent(reading, k, within) for reading in by_attribute))
         yield [name, *cells]
@@ -86,10 +86,10 @@ def model_rows(account: AccountJson) -> Iterator[list[str]]:
             yield [title, *(with_error(r["value"], r["stderr"]) if r else "" for r in cells)]
 
 
-def _percent(reading: ReadingJson, k: int, within: bool) -> str:
-    value, interval = reading["value"][k], reading["interval"]
-    if value is None:
+def _percent(reading: ReadingJson | None, k: int, within: bool) -> str:
+    if reading is None or reading["value"][k] is None:
         return MISSING
+    value, interval = reading["value"][k], reading["interval"]
     share = f"{100 * value:3.0f}"
     return f"{share}  {100 * interval[k][0]:.0f}–{100 * interval[k][1]:.0f}" if within and interval else share
 

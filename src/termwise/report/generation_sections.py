@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from termwise.account import glossary
-from termwise.report.account_json import AccountJson
+from termwise.report.account_json import AccountJson, withheld_sentences
 from termwise.report.attribute_tables import attribute_note, attribute_rows, edit_title, model_rows
 from termwise.report.markup import hue, quiet, section, typeset
 from termwise.report.quality_tables import quality_note, quality_rows
@@ -73,5 +73,6 @@ def _table(rows: Iterator[list[str]]) -> str:
 
 
 def _diagnosis(account: AccountJson) -> str:
-    sentences = "".join(f"<li>{escape(str(one))}</li>" for one in account.get("diagnosis") or [])
+    said = [*withheld_sentences(account), *(account.get("diagnosis") or [])]
+    sentences = "".join(f"<li>{escape(str(one))}</li>" for one in said)
     return f'<ul class="diagnosis">{sentences}</ul>' if sentences else ""

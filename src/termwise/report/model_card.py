@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from termwise.account import glossary
-from termwise.report.account_json import AccountJson, ReadingJson, at, by_dimension, dimension_title, overall
-from termwise.report.rounding import MISSING, with_error
+from termwise.report.account_json import AccountJson, ReadingJson, at, by_dimension, dimension_title, overall, withheld
+from termwise.report.rounding import MISSING, WITHHELD, with_error
 from termwise.report.run_summary import flattened, run_summary
 
 
@@ -44,7 +44,7 @@ def model_card(config: Mapping[str, Any], account: AccountJson) -> str:
 
 
 def _readings(account: AccountJson) -> str:
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for name, reading in overall(account).items():
         entry = glossary.reading(name)
         rows.append(
@@ -56,6 +56,7 @@ def _readings(account: AccountJson) -> str:
                 reading.get("bias"),
             )
         )
+    rows += [(glossary.reading(n).title, WITHHELD, None, None, reason) for n, reason in withheld(account).items()]
     return _table(("reading", "value", "unit", "estimator", "bias"), rows) if rows else ""
 
 

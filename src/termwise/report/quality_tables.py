@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from termwise.account import glossary
-from termwise.report.account_json import AccountJson, ReadingJson
+from termwise.report.account_json import AccountJson, ReadingJson, withheld_sentences
 from termwise.report.rounding import MISSING, with_error
 
 REAL = "_of_real"
@@ -27,7 +27,8 @@ def quality_table(account: AccountJson) -> RenderableType:
     table.add_column("unit", style="dim", no_wrap=True)
     for row in quality_rows(account):
         table.add_row(Text.assemble((row.title, "bold"), (f"\n{row.bias}", "dim")), row.model, row.real, row.unit)
-    sentences = (Text(f" • {sentence}") for sentence in account.get("diagnosis") or [])
+    said = [*withheld_sentences(account), *(account.get("diagnosis") or [])]
+    sentences = (Text(f" • {sentence}") for sentence in said)
     return Group(table, *(Text(f" {line}", "dim") for line in [quality_note(account)] if line), *sentences)
 
 

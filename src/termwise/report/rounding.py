@@ -3,6 +3,8 @@
 import math
 
 MISSING = "—"
+WITHHELD = "withheld"
+"""In place of a value that cannot be."""
 
 
 def rounded(value: float | None, stderr: float | None = None) -> tuple[str, str]:

@@ -13,10 +13,11 @@ from termwise.report.account_json import (
     dimensions_by_cost,
     interval,
     overall,
+    withheld,
 )
 from termwise.report.curves import constant_values
 from termwise.report.markup import hue, quiet, symbol_html, typeset
-from termwise.report.rounding import MISSING, rounded, with_error
+from termwise.report.rounding import MISSING, WITHHELD, rounded, with_error
 from termwise.report.run_summary import RunSummary, flattened
 from termwise.report.walk_diagram import walk_svg
 from termwise.report.walks import BESIDE
@@ -58,19 +59,21 @@ def walk_section(links: Sequence[Mapping[str, Any]]) -> str:
 
 
 def account_section(account: AccountJson) -> str:
-    """Every reading with its standard error, interval, bounds, estimator and bias."""
+    """Every reading with its standard error, interval, bounds, estimator and bias; or why it is withheld."""
     rows = []
     for name, reading in account.get("readings", {}).items():
-        entry = glossary.reading(name)
-        what = f'<span class="symbol">{symbol_html(entry.symbol)}</span>' if entry.symbol else ""
-        meaning = f'<span class="meaning">{escape(entry.meaning)}</span>' if entry.meaning else ""
         rows.append(
-            f'<tr {hue(name)}><th scope="row"><span class="name">{escape(entry.title)}</span>{what}{meaning}</th>'
+            f"<tr {hue(name)}>{_what(name)}"
             f'<td class="number" data-label="value">{_value(reading)}</td>'
             f'<td class="number" data-label="95% interval">{typeset(interval(reading))}</td>'
             f'<td data-label="estimator">{escape(str(reading.get("estimator") or MISSING))}</td>'
             f'<td data-label="bias">{escape(str(reading.get("bias") or MISSING))}{_bound_span(reading)}</td></tr>'
         )
+    rows += [
+        f'<tr {hue(name)}>{_what(name)}<td class="number" data-label="value"><strong>{WITHHELD}</strong></td>'
+        f'<td colspan="3" data-label="reason">{escape(reason)}</td></tr>'
+        for name, reason in withheld(account).items()
+    ]
     if not rows:
         return quiet("No readings were taken.")
     return (
@@ -150,6 +153,14 @@ def _constants(values: Mapping[str, float]) -> str:
 
 def _ends(links: Sequence[Mapping[str, Any]]) -> set[str]:
     return {end for link in links for end in (link["from"], link["to"])}
+
+
+def _what(name: str) -> str:
+    """The head of a reading's row: its title, its symbol and what it says."""
+    entry = glossary.reading(name)
+    symbol = f'<span class="symbol">{symbol_html(entry.symbol)}</span>' if entry.symbol else ""
+    meaning = f'<span class="meaning">{escape(entry.meaning)}</span>' if entry.meaning else ""
+    return f'<th scope="row"><span class="name">{escape(entry.title)}</span>{symbol}{meaning}</th>'
 
 
 def _value(reading: ReadingJson) -> str:

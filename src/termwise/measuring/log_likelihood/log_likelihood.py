@@ -146,7 +146,8 @@ def log_likelihood(
     readings = readings_of(values, procedure)
     per_example = {name: value for name, value in values.items() if name in readings}
     about = {"name": data.name, "n": len(index), "fingerprint": batches.data.fingerprint()}
-    return LogLikelihood(readings, tuple(diagnose(values, procedure)), per_example, about, certificate, index)
+    sentences = tuple(diagnose(values, procedure))
+    return LogLikelihood(readings, sentences, per_example, about, certificate=certificate, index=index)
 
 
 def _certificate(

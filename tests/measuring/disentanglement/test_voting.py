@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from helpers.factor_codes import grid, perfect, random, rotated
 from termwise.errors import BadData, Refused
@@ -35,6 +36,59 @@ def test_no_example_is_paired_with_itself_and_all_others_are():
     assert (factors.index[first, 0] == factors.index[second, 0]).all()
     met = {(int(a), int(b)) for a, b in zip(first.ravel(), second.ravel(), strict=True)}
     assert met == {(a, b) for a in range(3) for b in range(3) if a != b} | {(3, 4), (4, 3)}
+
+
+def test_the_value_that_a_pair_shares_is_its_own():
+    factors = grid(4, 2, copies=20)
+    first, _ = Fixing(factors, np.arange(len(factors)), np.random.default_rng(0)).pairs(0, 500, 16)
+    fixed = factors.index[first, 0]
+    assert np.bincount(fixed.ravel()) / fixed.size == pytest.approx([0.25] * 4, abs=4 * np.sqrt(3 / 16 / fixed.size))
+    alike = (fixed[:, :1] == fixed[:, 1:]).mean()  # of independent pairs a quarter
+    assert abs(alike - 0.25) < 4 * np.sqrt(3 / 16 / (500 * 15))
+
+
+def by_the_papers(votes, of_pairs, codes, factors, seed=7):
+    """Votes of 64, drawn one by one as the papers say: mean differences of pairs, or variances; and the factors."""
+    rng = np.random.default_rng(seed)
+    scaled, rows = codes / codes.std(axis=0), {}
+    for k in range(factors.count):
+        rows |= {(k, v): np.flatnonzero(factors.index[:, k] == v) for v in range(factors.sizes[k])}
+    made, fixed = [], rng.integers(factors.count, size=votes)
+    for k in fixed:
+        if of_pairs:
+            pairs = [rng.choice(rows[k, factors.index[rng.integers(len(factors)), k]], size=2) for _ in range(64)]
+            made.append(np.mean([np.abs(scaled[a] - scaled[b]) for a, b in pairs], axis=0))
+        else:
+            batch = rng.choice(rows[k, factors.index[rng.integers(len(factors)), k]], size=64)
+            made.append(scaled[batch].var(axis=0))
+    return np.array(made), fixed
+
+
+def products(factors):
+    """A code whose spread, where one factor is fixed, depends on the value that is fixed: (a^2 b^2, a b + a / 2)."""
+    a, b = factors.index.T
+    return np.stack([a**2 * b**2, a * b + a / 2], axis=1)
+
+
+def test_the_beta_vae_score_is_that_of_votes_drawn_as_its_paper_says():
+    factors = grid(5, 5, copies=80)
+    codes = products(factors)
+    (x, y), (test_x, test_y) = (by_the_papers(600, True, codes, factors, seed) for seed in (1, 2))
+    truth = float((LogisticRegression(C=100.0, max_iter=2000).fit(x, y).predict(test_x) == test_y).mean())
+    found = beta_vae_score(codes, factors, votes=VOTES).value
+    assert truth > 0.9  # it is 0.63 where all pairs of a vote share one value
+    assert abs(found - truth) < 4 * np.sqrt(truth * (1 - truth) * (1 / 600 + 1 / VOTES))
+
+
+def test_the_factor_vae_score_is_that_of_votes_drawn_as_its_paper_says():
+    factors = grid(5, 5, copies=80)
+    codes = products(factors)
+    (variances, fixed), (test, of_test) = (by_the_papers(VOTES, False, codes, factors, seed) for seed in (1, 2))
+    said = [np.bincount(fixed[variances.argmin(axis=1) == j]).argmax() for j in range(2)]
+    truth = float((np.array(said)[test.argmin(axis=1)] == of_test).mean())
+    found = factor_vae_score(codes, factors, votes=VOTES).value
+    assert 0.5 < truth < 0.95
+    assert abs(found - truth) < 4 * np.sqrt(truth * (1 - truth) * 2 / VOTES)
 
 
 @pytest.mark.parametrize("score", SCORES)

@@ -1,9 +1,9 @@
 """The beta-VAE score (Higgins et al., 2017, appendix A.4): which factor is fixed, told by a linear classifier.
 
-A vote fixes a factor k, draws L pairs of examples that share v_k, and hands on their mean |mu(x) - mu(x')|; the
-classifier, a logistic regression that is hardly regularised, tells k from it. The score is its accuracy on votes from
-examples that it has never seen. It also rewards codes that leave out a factor (told by elimination; Kim and Mnih,
-2018, section 4).
+A vote fixes a factor k, draws L pairs of examples, each pair sharing a v_k of its own, and hands on the pairs' mean
+|mu(x) - mu(x')|; the classifier, a logistic regression that is hardly regularised, tells k from it. The score is its
+accuracy on votes from examples that it has never seen. It also rewards codes that leave out a factor (told by
+elimination; Kim and Mnih, 2018, section 4).
 """
 
 from typing import Any

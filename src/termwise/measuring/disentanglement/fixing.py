@@ -1,7 +1,8 @@
 """Examples that share the value of one factor, and differ as they do in the data in the others.
 
-This stands in for a simulator that renders a batch with one factor fixed, and so works for any data whose factors
-are known, full grid or not: the value is that of a random example, the batch is drawn from all that have it.
+This stands in for a simulator that renders examples with one factor fixed, and so works for any data whose factors
+are known, full grid or not: the value is that of a random example, and those that share it are drawn from all that
+have it. Whole batches share one value (Kim and Mnih, 2018), or the two of each pair do (Higgins et al., 2017).
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ from termwise.measuring.disentanglement.factors import Factors
 
 
 class Fixing:
-    """Draws batches of examples that share the value of one factor, among some rows.
+    """Draws examples that share the value of one factor, in batches or in pairs, among some rows.
 
     Args:
         factors: Of all examples.
@@ -26,24 +27,24 @@ class Fixing:
 
     def batches(self, k: int, count: int, size: int) -> np.ndarray:
         """Rows of `count` batches of `size` examples that share v_k, drawn with replacement: (count, size)."""
-        start, alike = self._values(k, count)
-        return self._rows[k][start + self._below(alike, size)]
+        start, alike = self._values(k, (count, 1))
+        return self._rows[k][start + self._below(np.repeat(alike, size, axis=1))]
 
     def pairs(self, k: int, count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of `count` batches of `size` pairs, all of a batch sharing v_k, no example paired with itself."""
-        start, alike = self._values(k, count)
-        first = self._below(alike, size)
-        second = (first + 1 + self._below(alike - 1, size)) % alike
+        """Rows of `count` batches of `size` pairs, either of a pair sharing its own v_k, and no example its own pair."""
+        start, alike = self._values(k, (count, size))
+        first = self._below(alike)
+        second = (first + 1 + self._below(alike - 1)) % alike
         return self._rows[k][start + first], self._rows[k][start + second]
 
-    def _values(self, k: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where the examples of `count` random values of v_k begin, and how many there are; both (count, 1)."""
-        value = self._index[self._rng.integers(len(self._index), size=count), k]
-        return self._starts[k][value][:, None], self._counts[k][value][:, None]
+    def _values(self, k: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Where the examples of random values of v_k begin, and how many there are; both of the shape."""
+        value = self._index[self._rng.integers(len(self._index), size=shape), k]
+        return self._starts[k][value], self._counts[k][value]
 
-    def _below(self, limit: np.ndarray, size: int) -> np.ndarray:
-        """Whole numbers from 0 to limit - 1, limit of shape (count, 1): (count, size)."""
-        return (self._rng.random((len(limit), size)) * limit).astype(np.int64)
+    def _below(self, limit: np.ndarray) -> np.ndarray:
+        """Whole numbers from 0 to limit - 1, each drawn under its own limit."""
+        return (self._rng.random(limit.shape) * limit).astype(np.int64)
 
 
 def votes_by_factor(votes: int, factors: Factors, rng: np.random.Generator) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Faults planted in the code, one at a time, to see whether a test notices each: `make mutants`.
 
-A *change* is of one of five kinds: a sign (`a + b` becomes `a - b`), a factor (`a * b` becomes `a / b`, a constant twice
-or ten times what it was), a reduction (a sum becomes a mean, another dimension is reduced), a comparison (`<` becomes
-`<=` or `>=`) or an index (another element). Of those that could be made in terms/, objectives/ and measuring/, the
-same number of each kind is drawn, from a seed: by a digest of its text, so that an edit elsewhere leaves it drawn.
+A *change* is of one of five kinds: a sign (`a + b` becomes `a - b`), a factor (`a * b` becomes `a / b`, a constant
+twice or ten times what it was), a reduction (a sum becomes a mean, another dimension is reduced), a comparison (`<`
+becomes `<=` or `>=`) or an index (another element). Of those that could be made in terms/, objectives/ and measuring/,
+the same number of each kind is drawn, from a seed: by a digest of its text, so that an edit elsewhere leaves it drawn.
 
 The tests of the three rooms run once, unchanged, to learn who reaches which line. For every change, made in a copy of
 the tree, the files of tests that reach its line run, the tests that themselves reach it first, quick ones before slow
@@ -202,7 +202,7 @@ def reasons() -> dict[tuple[str, str, str], str]:
 
 
 class Lines:
-    """A plugin of pytest: the seconds that each test takes, whether it passes, and the lines of the rooms it reaches."""
+    """A plugin of pytest: the seconds of each test, whether it passes, and the lines of the rooms that it reaches."""
 
     def __init__(self, tree: Path, into: Path) -> None:
         self.places = tuple(str(tree / "src/termwise" / room) for room in ROOMS)
@@ -231,7 +231,7 @@ class Lines:
 
 
 def forked(tree: Path, arguments: list[str], limit: float, plugins: tuple = ()) -> str:
-    """How a run of pytest ended in a process of its own, which begins with the libraries imported: passed or noticed."""
+    """How a run of pytest ended in a process of its own, which has the libraries imported: passed or noticed."""
     child = os.fork()
     if child == 0:
         os.setsid()
@@ -265,7 +265,7 @@ def copy_of_the_tree(into: Path) -> None:
 
 
 def tests_of(tree: Path) -> dict[str, tuple[float, set[tuple[str, int]]]]:
-    """The seconds and lines of every test that passes on the tree unchanged, each file by itself (tests share caches)."""
+    """The seconds and lines of every test that passes on the tree unchanged, each file by itself: they share caches."""
     files = sorted(path for room in ROOMS for path in (tree / "tests" / room).rglob("test_*.py"))
     units = [str(path.relative_to(tree)) for path in files] + [f"src/termwise/{room}" for room in ROOMS]
     found, into = {}, tree / "tests.pickle"

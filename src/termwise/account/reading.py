@@ -1,5 +1,6 @@
 """A reading: a number, or one by dimension, and all that must be known to use it."""
 
+import re
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -8,6 +9,9 @@ from termwise.account import glossary
 
 NORMAL_95 = 1.959964
 """The standard errors to either side of a mean that hold 95% of a normal law."""
+
+Ends = tuple[float | None, float | None]
+"""From and to where something lies; None where an end is open."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,25 @@ class Reading:
     estimator: str
     bias: str
     n: int
+
+    @property
+    def bounds(self) -> Ends | None:
+        """From and to where the truth lies, of a value that is itself a bound on it; None of an estimate.
+
+        A bound is told by its bias, which says so; by an interval that is the bracket itself; or by having one end.
+
+        Example:
+            >>> Reading("iwae", -90.0, 0.5, None, None, None, "nats", "IWAE", "a lower bound", 100).bounds
+            (-90.0, None)
+        """
+        ends = self.lower, self.upper
+        if None not in ends:
+            whole = self.interval is None or list(self.interval) == list(ends)
+            return ends if whole or _side(self.bias) else None
+        if ends != (None, None):
+            return ends
+        low, high = self.interval or (self.value, self.value)
+        return {"lower": (low, None), "upper": (None, high)}.get(_side(self.bias))
 
     def __str__(self) -> str:
         error = "" if self.stderr is None else f" ± {self.stderr:.3f}"
@@ -161,6 +184,12 @@ def reading_of_each(values: Tensor, name: str, *, estimator: str, bias: str) -> 
 def reading_without_error(name: str, value: float, *, estimator: str, bias: str, n: int) -> Reading:
     """A reading that has no standard error over examples, such as a count or a parameter."""
     return Reading(name, value, None, None, None, None, glossary.reading(name).unit, estimator, bias, n)
+
+
+def _side(bias: str) -> str:
+    """The side from which a value bounds the truth, "lower" or "upper", by what is said of its bias; else ""."""
+    said = re.search(r"\b(lower|upper) bound", bias, re.IGNORECASE)
+    return said[1].lower() if said else ""
 
 
 def _mean_with_error(values: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -1,4 +1,4 @@
-"""What is asked of any torch Distribution: samples, some of its rows, what a product is of, an example of it."""
+"""What is asked of any torch Distribution: samples, some of its rows, what a product is of, its unit, an example."""
 
 from copy import copy
 
@@ -46,6 +46,26 @@ def innermost(law: Distribution) -> Distribution:
     while isinstance(law, torch.distributions.Independent):
         law = law.base_dist
     return law
+
+
+def log_prob_is_of(law: Distribution, *, grey: bool) -> str:
+    """What a law's log_prob is the logarithm of: values of other kinds have no common unit.
+
+    Args:
+        law: Of an example.
+        grey: Whether a Bernoulli is asked for values between 0 and 1.
+
+    Example:
+        >>> log_prob_is_of(torch.distributions.Normal(0.0, 1.0), grey=False)
+        'densities'
+    """
+    if grey:
+        return "cross-entropies"
+    try:
+        support = law.support
+    except NotImplementedError:
+        return "densities"
+    return "probabilities" if getattr(support, "is_discrete", False) else "densities"
 
 
 def expected_example(likelihood: Distribution) -> Tensor:

@@ -31,7 +31,7 @@ class Fixing:
         return self._rows[k][start + self._below(np.repeat(alike, size, axis=1))]
 
     def pairs(self, k: int, count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of `count` batches of `size` pairs, either of a pair sharing its own v_k, and no example its own pair."""
+        """Rows of `count` batches of `size` pairs, each pair sharing a v_k of its own, of two examples."""
         start, alike = self._values(k, (count, size))
         first = self._below(alike)
         second = (first + 1 + self._below(alike - 1)) % alike

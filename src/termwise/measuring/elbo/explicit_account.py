@@ -49,7 +49,9 @@ def explicit_terms(batches: DataPass, rate: Link, samples: int, progress: Progre
     links = _link_values(values, densities)
     readings |= {name: _of_points(name, link) for name, link in links.items()}
     if len(batches) >= LEAST:
-        readings |= _of_population(values["rate"], densities, readings)
+        of_population = _of_population(values["rate"], densities, readings)
+        readings |= {name: reading for name, (reading, _) in of_population.items()}
+        links |= {name: influence for name, (_, influence) in of_population.items()}
     return TermReadings(readings, values | links, (aggregate.means, aggregate.means))
 
 
@@ -116,8 +118,10 @@ def _of_points(name: str, values: Tensor) -> AnyReading:
     return reading_of_each(values, name, estimator=ESTIMATOR, bias=f"exact aggregate of the {n:,} points{ceiling}")
 
 
-def _of_population(rate: Tensor, at: CodeDensities, of_points: dict[str, AnyReading]) -> dict[str, AnyReading]:
-    """The readings of the links for the population: each a sum of log q(z), sum_j log q(z_j) and a rest."""
+def _of_population(
+    rate: Tensor, at: CodeDensities, of_points: dict[str, AnyReading]
+) -> dict[str, tuple[Reading, Tensor]]:
+    """The links for the population, by example too: each a sum of log q(z), sum_j log q(z_j) and a rest."""
     joint = at.joint.controlled(at.controls)
     marginal = at.marginal.controlled(at.controls_by_dimension.sum(1))
     rest = rate - at.expected_own

@@ -24,7 +24,7 @@ from termwise.measuring.elbo.explicit_account import explicit_terms
 from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
 from termwise.measuring.log_likelihood.densities import has_density
 from termwise.models.data_pass import DataPass, Progress, evaluating
-from termwise.models.distributions import innermost
+from termwise.models.distributions import innermost, log_prob_is_of
 from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.likelihoods import NormalLikelihood
 from termwise.models.randomness import own_randomness
@@ -86,6 +86,7 @@ def measure(
         else:
             terms = explicit_terms(batches, rate, samples, progress)
         grey = _grey_bernoulli(first, data)
+        likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey) if generates(model) else ""
     readings: dict[str, AnyReading] = dict(terms.readings)
     if terms.means is not None:
         readings["active_units"] = active_units(*terms.means)
@@ -96,7 +97,7 @@ def measure(
         note = "; grey values make it a cross-entropy, not a normalised likelihood"
         for name in ("distortion", "elbo"):
             readings[name] = replace(readings[name], bias=readings[name].bias + note)
-    about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint()}
+    about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint(), "likelihood": likelihood_is_of}
     ordered = {name: readings[name] for name in glossary.in_order(readings)}
     account = Account(ordered, (), {name: v for name, v in terms.values.items() if v.dim() == 1}, about)
     sure, possible = (at_bounds(account, "lower"), at_bounds(account, "upper")) if rate is None else (account, None)

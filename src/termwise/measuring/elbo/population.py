@@ -137,8 +137,11 @@ def in_sight(reading: Reading) -> bool:
 
 def population_reading(
     link: LinkSum, joint: LogAggregateEstimates, marginal: LogAggregateEstimates, of_points: Reading
-) -> Reading:
-    """A link for the population: a calibrated interval, and bounds that are rigorous in expectation.
+) -> tuple[Reading, Tensor]:
+    """A link for the population: a calibrated interval, and bounds that are rigorous in expectation; and by example.
+
+    By example it is the influence, shape (N,), whose mean the value is (but for being kept within the bounds), so that
+    readings of two models on the same examples can be paired.
 
     Args:
         link: The link, as a sum.
@@ -161,7 +164,7 @@ def population_reading(
     else:
         stderr, interval = None, [lower, upper]
         bias = f"out of sight of {of_points.n:,} points: the interval is the bracket"
-    return Reading(
+    reading = Reading(
         name=glossary.of_population(of_points.name),
         value=value,
         stderr=stderr,
@@ -173,6 +176,7 @@ def population_reading(
         bias=bias,
         n=of_points.n,
     )
+    return reading, values
 
 
 def _bound(rest: Tensor, parts: list[tuple[int, LogAggregateEstimates]], side: int) -> float:

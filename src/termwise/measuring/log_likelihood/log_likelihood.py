@@ -20,7 +20,7 @@ from termwise.measuring.log_likelihood.gaps import adaptable, best_normal
 from termwise.measuring.log_likelihood.importance import effective_sample_size, jackknife, log_mean_exp, log_weights
 from termwise.measuring.log_likelihood.result import BASES, LogLikelihood, Procedure, readings_of
 from termwise.models.data_pass import DataPass, Progress, evaluating
-from termwise.models.distributions import innermost
+from termwise.models.distributions import innermost, log_prob_is_of
 from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.randomness import own_randomness
 
@@ -113,6 +113,7 @@ def log_likelihood(
         if split_gap:
             adaptable(first.posterior)
         grey = isinstance(innermost(first.likelihood), Bernoulli) and not batches.data.value_range().binary
+        likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey)
         if annealer is not None and simulated:
             counts = doubling(most_temperatures) if temperatures is None else [temperatures]
             certificate = _certificate(batches, annealer, simulated, tolerance, counts, tell)
@@ -145,7 +146,12 @@ def log_likelihood(
     )
     readings = readings_of(values, procedure)
     per_example = {name: value for name, value in values.items() if name in readings}
-    about = {"name": data.name, "n": len(index), "fingerprint": batches.data.fingerprint()}
+    about = {
+        "name": data.name,
+        "n": len(index),
+        "fingerprint": batches.data.fingerprint(),
+        "likelihood": likelihood_is_of,
+    }
     sentences = tuple(diagnose(values, procedure))
     return LogLikelihood(readings, sentences, per_example, about, certificate=certificate, index=index)
 

@@ -8,7 +8,7 @@ def test_noise_that_the_controls_foretell_is_taken_out_and_the_mean_stays():
     controls = torch.randn(4000, 2, dtype=torch.float64)
     rest = torch.randn(4000, dtype=torch.float64)
     values = 3.0 + controls @ torch.tensor([2.0, -1.0], dtype=torch.float64) + 0.1 * rest
-    found = controlled(values, controls)
+    found = controlled(values, controls, torch.zeros(4000).double())
     assert float(found.std()) < 0.11
     assert abs(float(found.mean()) - 3.0) < 4 * 0.1 / 4000**0.5
 
@@ -20,7 +20,7 @@ def test_the_coefficients_come_from_the_other_half_so_that_the_mean_is_unbiased(
     for _ in range(4000):
         controls = torch.randn(LEAST, 1, dtype=torch.float64).exp() - torch.e**0.5
         values = controls.square().squeeze(1)
-        means.append(controlled(values, controls).mean())
+        means.append(controlled(values, controls, torch.zeros(LEAST).double()).mean())
         centred = controls - controls.mean()
         beta = (centred.squeeze(1) * values).sum() / centred.square().sum()
         own.append((values - beta * controls.squeeze(1)).mean())
@@ -33,10 +33,19 @@ def test_the_coefficients_come_from_the_other_half_so_that_the_mean_is_unbiased(
 def test_controls_that_say_the_same_twice_do_no_harm():
     torch.manual_seed(0)
     control = torch.randn(500, 1, dtype=torch.float64)
-    found = controlled(2 * control[:, 0], torch.cat([control, control], 1))
+    found = controlled(2 * control[:, 0], torch.cat([control, control], 1), torch.zeros(500).double())
     assert float(found.abs().max()) < 1e-9
 
 
 def test_few_examples_are_left_as_they_are():
     values, controls = torch.arange(LEAST - 1).double(), torch.randn(LEAST - 1, 1).double()
-    assert torch.equal(controlled(values, controls), values)
+    assert torch.equal(controlled(values, controls, values), values)
+
+
+def test_what_is_known_of_the_values_beside_the_noise_adds_none_to_the_coefficients():
+    """As near log N, where log q(z) is its mean, the noise of the code, and -log N."""
+    torch.manual_seed(0)
+    controls = torch.randn(1000, 2, dtype=torch.float64)
+    expected = 5 * torch.randn(1000, dtype=torch.float64)
+    found = controlled(expected + controls[:, 0] - 7.0, controls, expected)
+    torch.testing.assert_close(found, expected - 7.0, atol=1e-9, rtol=0)

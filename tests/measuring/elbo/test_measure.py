@@ -160,3 +160,12 @@ def test_one_example_is_refused():
         tw.measure(LinearGaussian.random(0), torch.zeros(1, 6))
     with pytest.raises(Refused, match="samples"):
         tw.measure(LinearGaussian.random(0), torch.zeros(9, 6), samples=0)
+
+
+def test_codes_that_say_which_example_they_are_of_leave_no_noise_in_the_index_code_mi():
+    """Posteriors of many widths, far apart: log N, whatever the codes; the plain log ratio is no better."""
+    torch.manual_seed(0)
+    mean, scale = torch.randn(500, 8), 0.01 * (0.7 * torch.randn(500, 8)).exp()
+    laws = tw.adapt(encode=lambda rows: (mean[rows[:, 0].long()], 2 * scale[rows[:, 0].long()].log()))
+    found = [tw.measure(laws, torch.arange(500.0)[:, None], seed=seed)["index_code_mi"].value for seed in range(4)]
+    assert max(abs(value - math.log(500)) for value in found) < 1e-6

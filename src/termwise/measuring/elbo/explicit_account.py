@@ -96,9 +96,9 @@ def _values_at_codes(
 
 def _link_values(values: dict[str, Tensor], at: CodeDensities) -> dict[str, Tensor]:
     """The links of the rate for the aggregate of the points, by example, shape (N,), or by dimension, (N, D)."""
-    log_q = controlled(at.joint.above, at.controls)
-    by_dimension = zip(at.marginals.T, at.controls_by_dimension.unbind(1), strict=True)
-    log_q_j = torch.stack([controlled(values, controls) for values, controls in by_dimension], 1)
+    log_q = controlled(at.joint.above, at.controls, at.expected_own)
+    by_dimension = zip(at.marginals.T, at.controls_by_dimension.unbind(1), at.expected_own_by_dimension.T, strict=True)
+    log_q_j = torch.stack([controlled(*of_dimension) for of_dimension in by_dimension], 1)
     mi_j = at.expected_own_by_dimension - log_q_j
     links = {
         "index_code_mi": at.expected_own - log_q,
@@ -122,8 +122,8 @@ def _of_population(
     rate: Tensor, at: CodeDensities, of_points: dict[str, AnyReading]
 ) -> dict[str, tuple[Reading, Tensor]]:
     """The links for the population, by example too: each a sum of log q(z), sum_j log q(z_j) and a rest."""
-    joint = at.joint.controlled(at.controls)
-    marginal = at.marginal.controlled(at.controls_by_dimension.sum(1))
+    joint = at.joint.controlled(at.controls, at.expected_own)
+    marginal = at.marginal.controlled(at.controls_by_dimension.sum(1), at.expected_own_by_dimension.sum(1))
     rest = rate - at.expected_own
     sums = {
         "index_code_mi": LinkSum(at.expected_own, joint=-1),

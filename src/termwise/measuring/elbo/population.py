@@ -70,12 +70,12 @@ class LogAggregateEstimates:
             torch.stack([summed(aggregate.with_half_own(parts)) for parts in LEVELS], 1),
         )
 
-    def controlled(self, controls: Tensor) -> "LogAggregateEstimates":
-        """The same estimates, less what controls, shape (N, C), foretell of them."""
+    def controlled(self, controls: Tensor, expected: Tensor) -> "LogAggregateEstimates":
+        """The same estimates, less what controls, shape (N, C), foretell of them; `expected` is log q(z|x)'s mean."""
         return LogAggregateEstimates(
-            controlled(self.above, controls),
-            torch.stack([controlled(values, controls) for values in self.below.T], 1),
-            torch.stack([controlled(values, controls) for values in self.near.T], 1),
+            controlled(self.above, controls, expected),
+            torch.stack([controlled(values, controls, expected) for values in self.below.T], 1),
+            torch.stack([controlled(values, controls, expected) for values in self.near.T], 1),
         )
 
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from termwise.account import glossary
-
-NORMAL_95 = 1.959964
-"""The standard errors to either side of a mean that hold 95% of a normal law."""
+from termwise.account.interval import reach_95
 
 Ends = tuple[float | None, float | None]
 """From and to where something lies; None where an end is open."""
@@ -22,7 +20,7 @@ class Reading:
         name: The term.
         value: Its value.
         stderr: The standard error over examples; None where there is none.
-        interval: 95% for the value, from and to, by the normal approximation; None where there is no error.
+        interval: 95% for the value, from and to, wider where values reach far out; None where there is no error.
         lower: A lower bound of the population's value, rigorous in expectation; or None.
         upper: Likewise an upper one.
         unit: "nats", "MMD^2", "units".
@@ -134,12 +132,12 @@ def reading_of(values: Tensor, name: str, *, unit: str | None = None, estimator:
         rate = 3.000 ± 0.408 nats (by hand; unbiased)
     """
     mean, stderr = _mean_with_error(values)
-    half = None if stderr is None else NORMAL_95 * float(stderr)
+    below, above = (0.0, 0.0) if stderr is None else reach_95(values)
     return Reading(
         name=name,
         value=float(mean),
         stderr=None if stderr is None else float(stderr),
-        interval=None if half is None else [float(mean) - half, float(mean) + half],
+        interval=None if stderr is None else [float(mean) - below, float(mean) + above],
         lower=None,
         upper=None,
         unit=glossary.reading(name).unit if unit is None else unit,

@@ -8,6 +8,7 @@ from torch.distributions import Independent, Laplace
 
 import termwise as tw
 from helpers.brute_force import full_covariance_log_prob, mixture_log_prob
+from termwise.account.interval import reach_95
 from termwise.errors import BadData, Refused
 from termwise.models.randomness import own_randomness
 from termwise.worlds import LinearGaussian
@@ -87,8 +88,8 @@ def test_the_standard_error_is_over_examples_and_more_codes_make_it_smaller():
     values = one.per_example["index_code_mi"].numpy()
     assert one["index_code_mi"].stderr == pytest.approx(np.std(values, ddof=1) / math.sqrt(500))
     assert one["index_code_mi"].value == pytest.approx(values.mean())
-    half = 1.959964 * one["index_code_mi"].stderr
-    assert one["index_code_mi"].interval == pytest.approx([values.mean() - half, values.mean() + half])
+    below, above = reach_95(torch.tensor(values))
+    assert one["index_code_mi"].interval == pytest.approx([values.mean() - below, values.mean() + above])
     assert many["distortion"].stderr < 0.9 * one["distortion"].stderr
     assert many["rate"].stderr == pytest.approx(one["rate"].stderr)  # in closed form: no codes in it
 

@@ -102,3 +102,14 @@ def test_a_model_that_tells_all_points_apart_has_a_bracket_for_an_interval():
 def test_few_examples_say_nothing_of_the_population():
     world = LinearGaussian.random(0)
     assert not set(map(of_population, LINKS)) & set(tw.measure(world, world.data(LEAST - 1)))
+
+
+def test_where_examples_reach_far_out_to_one_side_the_interval_does_too():
+    """One latent is the square of another: of the values for the dimension-wise KL a few are as large as all others."""
+    torch.manual_seed(0)
+    u = torch.randn(1000)
+    x = torch.stack([u, u**2 - 1], 1)
+    reading = tw.measure(tw.adapt(encode=lambda x: (x, torch.full_like(x, -2.4))), x)["population_dimension_wise_kl"]
+    below, above = reading.value - reading.interval[0], reading.interval[1] - reading.value
+    assert above > 1.2 * below
+    assert below > reading.stderr and above < 4 * reading.stderr

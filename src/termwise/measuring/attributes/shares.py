@@ -18,7 +18,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from termwise.account.reading import NORMAL_95, AnyReading, ReadingByDimension, reading_of
+from termwise.account.interval import NORMAL_95
+from termwise.account.reading import AnyReading, ReadingByDimension, reading_of
 
 
 def wilson(share: Tensor, count: Tensor) -> Tensor:

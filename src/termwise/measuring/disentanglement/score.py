@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
-from termwise.account.reading import NORMAL_95
+from termwise.account.interval import NORMAL_95
 from termwise.errors import BadData
 from termwise.measuring.disentanglement.factors import Factors
 

@@ -10,7 +10,8 @@ Every such term is known by example up to E log q(z) and E log q(z_j), of which 
             on to N = infinity from what it is at N, N/2 and N/4.
 
 The bracket is the tightest of the bounds, each moved outwards by its own sampling error at a level that allows for
-the choice among them. The interval is 95% by the normal approximation, with the carrying-on in its error.
+the choice among them. The interval is 95%, with the carrying-on in its error, and follows the
+values' skewness.
 """
 
 import math
@@ -21,7 +22,8 @@ from scipy.stats import norm
 from torch import Tensor
 
 from termwise.account import glossary
-from termwise.account.reading import NORMAL_95, Reading
+from termwise.account.interval import reach_95
+from termwise.account.reading import Reading
 from termwise.measuring.elbo.control_variates import controlled
 from termwise.measuring.elbo.split_aggregate import LogAggregate
 
@@ -159,8 +161,9 @@ def population_reading(
     error = float(values.std()) / math.sqrt(len(values))
     stderr: float | None = error
     if all(end.shrinking or abs(end.step) < NEGLIGIBLE * error for end in ends):
-        half = NORMAL_95 * error + ROUNDING
-        interval, bias = [max(value - half, lower), min(value + half, upper)], f"carried on to infinite N; {off}"
+        below, above = reach_95(values)
+        interval = [max(value - below - ROUNDING, lower), min(value + above + ROUNDING, upper)]
+        bias = f"carried on to infinite N; {off}"
     else:
         stderr, interval = None, [lower, upper]
         bias = f"out of sight of {of_points.n:,} points: the interval is the bracket"

@@ -14,7 +14,8 @@ import numpy as np
 from scipy.stats import t as student
 from torch import Tensor
 
-from termwise.account.reading import NORMAL_95, Reading
+from termwise.account.interval import NORMAL_95
+from termwise.account.reading import Reading
 from termwise.account.readings import READINGS
 from termwise.errors import BadData
 from termwise.measuring.quality.frechet import jackknifed

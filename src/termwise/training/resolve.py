@@ -9,6 +9,7 @@ from typing import Any
 
 from termwise.data.dataset import Dataset
 from termwise.errors import Refused
+from termwise.models.pretrained import parts_of
 from termwise.models.vae import VAE
 from termwise.objectives.configured import ObjectiveSpec
 from termwise.training.config import Config, ModelSection, config_from, merged
@@ -77,15 +78,8 @@ def _described(config: Config, objective: object | None, model: VAE | None) -> C
         changes["objective"] = ObjectiveSpec()
     if model is not None:
         network = model.network or {"name": OWN, "options": {}}
-        changes["model"] = ModelSection(
-            network=network["name"],
-            latent=model.latent,
-            posterior=model.family.name,
-            posterior_options=model.family.options,
-            likelihood=model.likelihood.spec,
-            **model.prior_config(),
-            options=network["options"],
-        )
+        parts = {"latent": model.latent, **parts_of(model)}
+        changes["model"] = ModelSection(network=network["name"], options=network["options"], **parts)
     return config_from(config.model_copy(update=changes).tables())
 
 

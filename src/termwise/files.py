@@ -54,15 +54,15 @@ def write_whole(path: str | Path, content: bytes, before: Path | None = None) ->
 
 def append(path: Path, content: bytes) -> int:
     """Add to a file's end, which must be no link; returns how long it is then, in bytes."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK, 0o666)
-    with os.fdopen(descriptor, "ab") as file:
-        try:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK, 0o666)
+        with os.fdopen(descriptor, "ab") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(path)) from None
-        return file.tell()
+            os.fsync(descriptor)
+            return file.tell()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def refuse_link(path: Path) -> None:

@@ -1,6 +1,10 @@
 """What a configuration names: the data and the model, made or read."""
 
 from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
 
 from termwise.data import Dataset, load_data
 from termwise.data.pixel_cache import caches_as_they_are
@@ -21,13 +25,15 @@ def configured_data(config: Config) -> Dataset:
     return load_data(source, **arguments)
 
 
-def data_of_run(folder: RunFolder, trust: Trust = ()) -> Dataset:
-    """The data that a run's configuration names, which must be those that it was trained on.
+def data_of_run(
+    folder: RunFolder, trust: Trust = (), given: Dataset | Tensor | np.ndarray | str | Path | None = None
+) -> Dataset:
+    """The data that a run's configuration names, or those given, which must be those that it was trained on.
 
     No cache is written where the configuration says, unless it is trusted: it may be somebody else's.
     """
     with nullcontext() if trust is True else caches_as_they_are():
-        data = configured_data(folder.config())
+        data = configured_data(folder.config()) if given is None else load_data(given)
     folder.check(data.fingerprint())
     return data
 

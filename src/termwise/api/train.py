@@ -28,6 +28,7 @@ from termwise.report.model_card import model_card
 from termwise.report.progress_bar import terminal_bar
 from termwise.training import Config, RunFolder, Trainer, resolve
 from termwise.training.random_state import seed_all
+from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher
 
 
@@ -116,7 +117,7 @@ def train(
         asked = settings
         if resume:
             settings = resolve(config, keywords, **own, resumed=folder.current)
-            if model is None and settings.model.network != asked.model.network:
+            if model is None and settings.model.network not in (asked.model.network, OWN):
                 check_network(settings.model.network, trust, folder.current.config_file)
         named = trust is True or not resume or asked.data == settings.data
         with nullcontext() if named else caches_as_they_are():
@@ -125,11 +126,11 @@ def train(
         vae = model or configured_model(settings, dataset)
         _check_data(vae, dataset)
         game = settings.objective.build() if objective is None else _as_game(objective)
-        if not folder.exists:
-            held.enter_context(folder.locked())
-            _check_folder(folder, resume, overwrite)  # again: another process may have begun meanwhile
         place = _place(folder, settings, resume)
         trainer = Trainer(vae, game, dataset, settings.training, place, _watcher(settings, dataset, progress))
+        if place.path == folder.path and not folder.exists:
+            held.enter_context(folder.locked())
+            _check_folder(folder, resume, overwrite)  # again: another process may have begun meanwhile
         _begin(trainer, folder, settings, resume)
         trained = trainer.run().to(dtype=torch.float32)
         with terminal_bar() if progress else nullcontext() as bar:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -17,34 +17,29 @@ from torch import Tensor, nn
 
 from termwise.errors import BadData, Refused, TermwiseError
 from termwise.files import write_whole
-from termwise.models.likelihoods import likelihood_from
+from termwise.models.likelihoods import Likelihood, likelihood_from
 from termwise.models.networks.table import check_network
-from termwise.models.posteriors import posterior_family
+from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.priors import prior_from
 from termwise.models.user_function import Trust
-
-if TYPE_CHECKING:
-    from termwise.models.vae import VAE
 
 GIVEN = "given"
 """What a configuration calls a posterior, a likelihood or a prior that was made in Python."""
 
 
-def parts_of(model: "VAE") -> dict[str, Any]:
+def parts_of(family: PosteriorFamily, likelihood: Likelihood, prior: nn.Module, latent: int) -> dict[str, Any]:
     """The posterior, the likelihood and the prior of a model as a configuration has them; "given" for one of your own.
 
     A part has a name where a table makes the same kind of thing of it.
     """
-    family, likelihood, prior = model.family, model.likelihood, model.prior
     name, options = getattr(family, "name", ""), getattr(family, "options", {})
-    spec, prior_name, prior_options = (
-        getattr(likelihood, "spec", ""), getattr(prior, "name", ""), getattr(prior, "options", {}),
-    )  # fmt: skip
+    spec = getattr(likelihood, "spec", "")
+    prior_name, prior_options = getattr(prior, "name", ""), getattr(prior, "options", {})
     with torch.random.fork_rng(devices=[]):
         named = {
-            "posterior": _makes(family, posterior_family, name, model.latent, options),
+            "posterior": _makes(family, posterior_family, name, latent, options),
             "likelihood": _makes(likelihood, likelihood_from, spec),
-            "prior": _makes(prior, prior_from, prior_name, model.latent, prior_options),
+            "prior": _makes(prior, prior_from, prior_name, latent, prior_options),
         }
     return {
         "posterior": name if named["posterior"] else GIVEN,
@@ -65,13 +60,13 @@ def _makes(part: object, make: Any, name: object, *arguments: Any) -> bool:
         return False
 
 
-def write_model(model: "VAE", folder: Path) -> None:
+def write_model(model: nn.Module, config: Mapping[str, Any], folder: Path) -> None:
     """Write config.json and model.safetensors to a folder, which is made where it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    config = (json.dumps(model.config(), indent=2) + "\n").encode()
+    text = (json.dumps(config, indent=2) + "\n").encode()
     tensors = _weights(model)
-    checksums = {"config": hashlib.sha256(config).hexdigest(), "weights": _checksum(tensors)}
-    write_whole(folder / "config.json", config)
+    checksums = {"config": hashlib.sha256(text).hexdigest(), "weights": _checksum(tensors)}
+    write_whole(folder / "config.json", text)
     write_whole(folder / "model.safetensors", save(tensors, {"checksums": json.dumps(checksums)}))
 
 
@@ -170,7 +165,7 @@ class SavedModel:
         if lacking := [name for name in own if name not in given]:
             raise Refused(
                 f"The model in {self.folder} was made of modules of your own, which are not saved. Pass "
-                f"from_pretrained(folder, {', '.join(f'{name}=...' for name in lacking)}); or, as model=..., a whole model "
+                f"from_pretrained(folder, {', '.join(f'{name}=...' for name in lacking)}); or, as model=..., one "
                 "to take the weights. load_run takes them, too."
             )
         if self.network is not None and "encoder" not in given:
@@ -181,13 +176,12 @@ class SavedModel:
                 "damaged, or was changed. Restore it; or, if the change is meant, say trust=True."
             )
 
-    def load_into(self, model: "VAE") -> "VAE":
-        """The same model, with these weights, in evaluation mode."""
-        if (model.shape, model.latent) != (self.shape, self.latent):
-            raise BadData(
-                f"{self.folder} holds a model of examples of shape {self.shape} and {self.latent} latent dimensions; "
-                f"the one to take its weights has {model.shape} and {model.latent}."
-            )
+    def load_into(self, model: nn.Module) -> None:
+        """Give a model these weights.
+
+        Raises:
+            BadData: They are another model's.
+        """
         try:
             load_model(model, self.folder / "model.safetensors")
         except RuntimeError as error:
@@ -196,7 +190,6 @@ class SavedModel:
                 f"The weights in {self.folder} are not those of its config.json, or of the modules given; or their "
                 f"code was changed since: {reason:.300}"
             ) from None
-        return model.eval()
 
 
 def _checked_weights(path: Path) -> dict[str, str]:

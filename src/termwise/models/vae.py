@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from termwise.errors import Refused
+from termwise.errors import BadData, Refused
 from termwise.files import write_whole
 from termwise.models.distributions import expected_example
 from termwise.models.draw import Draw
@@ -158,12 +158,16 @@ class VAE(nn.Module):
     def config(self) -> dict[str, Any]:
         """What `from_pretrained` needs to build this model again, as JSON; what is "given" must be given again."""
         shape = list(self.shape)
-        return {"termwise": "VAE", "shape": shape, "latent": self.latent, **parts_of(self), "network": self.network}
+        return {"termwise": "VAE", "shape": shape, "latent": self.latent, **self.parts(), "network": self.network}
+
+    def parts(self) -> dict[str, Any]:
+        """The posterior, the likelihood and the prior by name, with options; "given" where Python made one of its own."""
+        return parts_of(self.family, self.likelihood, self.prior, self.latent)
 
     def save_pretrained(self, folder: str | Path, card: str | None = None) -> Path:
         """Write config.json, model.safetensors and, where given, the model card README.md, to `folder`."""
         folder = Path(folder)
-        write_model(self, folder)
+        write_model(self, self.config(), folder)
         if card is not None:
             write_whole(folder / "README.md", card.encode())
         return folder
@@ -216,7 +220,13 @@ class VAE(nn.Module):
         if model is None:
             saved.check(given, trust)
             model = cls._made(saved, given)
-        return saved.load_into(model)
+        elif (model.shape, model.latent) != (saved.shape, saved.latent):
+            raise BadData(
+                f"{folder} holds a model of examples of shape {saved.shape} and {saved.latent} latent dimensions; the "
+                f"one to take its weights has {model.shape} and {model.latent}."
+            )
+        saved.load_into(model)
+        return model.eval()
 
     @classmethod
     def _made(cls, saved: SavedModel, given: Mapping[str, Any]) -> "VAE":

@@ -9,7 +9,6 @@ from typing import Any
 
 from termwise.data.dataset import Dataset
 from termwise.errors import Refused
-from termwise.models.pretrained import parts_of
 from termwise.models.vae import VAE
 from termwise.objectives.configured import ObjectiveSpec
 from termwise.training.config import Config, ModelSection, config_from, merged
@@ -78,7 +77,7 @@ def _described(config: Config, objective: object | None, model: VAE | None) -> C
         changes["objective"] = ObjectiveSpec()
     if model is not None:
         network = model.network or {"name": OWN, "options": {}}
-        parts = {"latent": model.latent, **parts_of(model)}
+        parts = {"latent": model.latent, **model.parts()}
         changes["model"] = ModelSection(network=network["name"], options=network["options"], **parts)
     return config_from(config.model_copy(update=changes).tables())
 

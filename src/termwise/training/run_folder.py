@@ -119,6 +119,8 @@ class RunFolder:
 
     def edits_figure(self, method: str) -> Path:
         """attributes-METHOD.png, images edited by one method's vectors."""
+        if Path(method).name != method:
+            raise BadData(f"{self.attributes_file} speaks of {method!r}, which is no name of a method.")
         return self.path / f"attributes-{method}.png"
 
     @property

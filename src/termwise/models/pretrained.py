@@ -118,7 +118,7 @@ class SavedModel:
 
     @classmethod
     def read(cls, folder: Path) -> "SavedModel":
-        """What `write_model` wrote.
+        """What a folder says, as `write_model` wrote it.
 
         Raises:
             BadData: A file is missing, is of another kind, or is damaged.

@@ -161,7 +161,7 @@ class VAE(nn.Module):
         return {"termwise": "VAE", "shape": shape, "latent": self.latent, **self.parts(), "network": self.network}
 
     def parts(self) -> dict[str, Any]:
-        """The posterior, the likelihood and the prior by name, with options; "given" where Python made one of its own."""
+        """The posterior, the likelihood and the prior by name, with options; "given" where Python made it."""
         return parts_of(self.family, self.likelihood, self.prior, self.latent)
 
     def save_pretrained(self, folder: str | Path, card: str | None = None) -> Path:

@@ -10,7 +10,8 @@ is withheld where
     it rests on a reading that is withheld.
 
 What is allowed for is the error of the numbers at hand: four standard errors, or of few examples as many as Student's
-law has for four, and rounding; where a reading has bounds and no standard error, as far as they reach.
+law has for four, more where an interval says that values are skewed, and rounding; where a reading has bounds and no
+standard error, as far as they reach.
 
 The guard is a net: an estimator that needs it is wrong.
 """
@@ -25,6 +26,7 @@ from typing import Any
 from scipy.special import ndtr, stdtrit
 
 from termwise.account import glossary
+from termwise.account.interval import NORMAL_95
 from termwise.account.reading import AnyReading, Reading, ReadingByDimension
 from termwise.account.readings import LOG_N, ReadingRow
 
@@ -32,6 +34,10 @@ ERRORS = 4.0
 """The standard errors that a reading may be off by: chance alone takes it further once in 30,000 times."""
 ROUNDING = 1e-4
 """What rounding may add to that, in the reading's unit."""
+FEW = 256
+"""Examples under which the noise of their codes may be in a reading as it came: too few to tell what it was."""
+OF_CODES = math.sqrt(0.5)
+"""Nats, the standard deviation of that noise in one dimension: of few codes all may lie near their means by chance."""
 RELATIVE_ROUNDING = 1e-6
 """What it may add as a share of the largest number that the reading is a difference of."""
 
@@ -82,6 +88,7 @@ class _Number:
         upper: Likewise the upper one.
         rounding: What rounding may have added.
         errors: How many standard errors it may be off by.
+        least_error: What the standard error is taken to be at the least, where there is one.
     """
 
     which: str
@@ -92,23 +99,29 @@ class _Number:
     upper: float
     rounding: float
     errors: float
+    least_error: float
 
     @property
-    def slack(self) -> float:
-        """How far off chance and rounding may have put it."""
-        return self.errors * (self.stderr or 0.0) + self.rounding
+    def by_chance(self) -> tuple[float, float]:
+        """From where to where it may truly lie, for chance and rounding: as much further as its interval is skewed."""
+        stderr = 0.0 if self.stderr is None else max(self.stderr, self.least_error)
+        halves = self.value - self.interval[0], self.interval[1] - self.value
+        if not self.stderr or min(halves) < 0 or max(halves) == math.inf:
+            halves = 0.0, 0.0
+        below, above = (self.errors * max(stderr, half / NORMAL_95) + self.rounding for half in halves)
+        return self.value - below, self.value + above
 
     @property
-    def least(self) -> float:
-        """The least that it may truly be."""
-        bound = self.lower if self.stderr is None and math.isfinite(self.lower) else self.value
-        return min(self.value, bound) - self.slack
+    def reach(self) -> tuple[float, float]:
+        """The same as far as its standard error says, or else its bounds."""
+        return self.within_bounds if self.stderr is None else self.by_chance
 
     @property
-    def most(self) -> float:
-        """The most that it may truly be."""
-        bound = self.upper if self.stderr is None and math.isfinite(self.upper) else self.value
-        return max(self.value, bound) + self.slack
+    def within_bounds(self) -> tuple[float, float]:
+        """The same as far as either says: two values from above need not be what they are together."""
+        low, high = self.by_chance
+        ends = [end for end in (self.lower, self.upper) if math.isfinite(end)]
+        return min([low, *(end - self.rounding for end in ends)]), max([high, *(end + self.rounding for end in ends)])
 
     def __str__(self) -> str:
         error = "" if self.stderr is None else f" ± {self.stderr:.2g}"
@@ -136,13 +149,14 @@ def _impossible(number: _Number, reading: AnyReading, row: ReadingRow) -> str | 
     if any(map(math.isnan, (*number.interval, number.lower, number.upper))):
         return "its interval or bracket has an end that is no number"
     least, most = (_limit(of, reading.n) for of in (row.least, row.most))
-    if number.most < least:
+    low, high = number.reach
+    if high < least:
         return f"it reads {number}{unit}, where {_shown(row.least, reading.n)} is the least that there can be"
-    if number.least > most:
+    if low > most:
         return f"it reads {number}{unit}, where {_shown(row.most, reading.n)} is the most that there can be"
-    for name, (low, high) in (("bracket", (number.lower, number.upper)), ("interval", number.interval)):
-        if not low - number.slack <= number.value <= high + number.slack:
-            return f"it reads {number}{unit}, outside of its own {name}, {low:.5g} to {high:.5g}"
+    for name, (start, end) in (("bracket", (number.lower, number.upper)), ("interval", number.interval)):
+        if number.by_chance[1] < start or end < number.by_chance[0]:
+            return f"it reads {number}{unit}, outside of its own {name}, {start:.5g} to {end:.5g}"
     if row.population_of and not _holds((number.lower, number.upper), number.interval, number.rounding):
         return "its interval reaches beyond its bracket"
     return None
@@ -154,16 +168,16 @@ def _beside(reading: AnyReading, others: Mapping[str, AnyReading], whole: float)
     higher = others.get(row.at_most)
     if higher is not None and _alike(reading, higher):
         for mine, theirs in zip(_numbers(reading, whole), _numbers(higher, whole), strict=True):
-            if mine.least > theirs.most:
+            if mine.within_bounds[0] > theirs.within_bounds[1]:
                 return f"{mine.which}it reads {mine}, more than {row.at_most}, {theirs}, which it cannot exceed"
     parts = [(sign, others.get(name)) for name, sign in row.sum_of.items()]
     if not parts or any(part is None or not _alike(reading, part) for _, part in parts):
         return None
     mine = next(_numbers(reading, whole))
     summands = [(sign, next(_numbers(part, whole))) for sign, part in parts if part is not None]
-    low = sum(min(sign * part.least, sign * part.most) for sign, part in summands)
-    high = sum(max(sign * part.least, sign * part.most) for sign, part in summands)
-    if mine.least <= high and low <= mine.most:
+    ends = [sorted(sign * end for end in part.within_bounds) for sign, part in summands]
+    low, high = (sum(side) for side in zip(*ends, strict=True))
+    if mine.within_bounds[0] <= high and low <= mine.within_bounds[1]:
         return None
     total = sum(sign * part.value for sign, part in summands)
     return f"it reads {mine}, and what it is the sum of, {_sum_shown(row)}, comes to {total:.5g}"
@@ -182,7 +196,9 @@ def _numbers(reading: AnyReading, whole: float) -> Iterator[_Number]:
     scale = max([0.0, *(abs(limit) for limit in (row.least, row.most) if isinstance(limit, float))])
     if reading.unit == "nats":
         scale = max(scale, whole)
-    errors = float(stdtrit(max(1, _count(reading.n) - 1), ndtr(ERRORS)))
+    n, count = _count(reading.n), len(reading.value) if isinstance(reading, ReadingByDimension) else 1
+    errors = float(-stdtrit(max(1, n - 1), ndtr(-ERRORS) / max(1, count)))  # in any of its numbers as seldom as in one
+    least_error = OF_CODES / math.sqrt(n) if reading.unit == "nats" and n < FEW else 0.0
     for which, value, stderr, interval, lower, upper in _rows(reading):
         own = _number(value, math.nan)
         scale_here = max(abs(number) for number in (own, scale if math.isfinite(scale) else 0.0))
@@ -195,6 +211,7 @@ def _numbers(reading: AnyReading, whole: float) -> Iterator[_Number]:
             _number(upper, math.inf),
             ROUNDING + RELATIVE_ROUNDING * scale_here,
             errors,
+            least_error,
         )
 
 

@@ -1,7 +1,6 @@
 """Train: from a configuration to a run."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,15 @@ from termwise.account import Account
 from termwise.api.from_config import check_fit, configured_data, configured_model
 from termwise.api.measure import measure
 from termwise.api.run import Run
-from termwise.api.write_report import write_page
+from termwise.api.write_report import write_report
 from termwise.data import Dataset, load_data
-from termwise.data.pixel_cache import caches_as_they_are
 from termwise.errors import BadData, Refused
-from termwise.files import remove, write_whole
 from termwise.models import VAE
-from termwise.models.data_pass import Progress
-from termwise.models.networks.table import check_network
-from termwise.models.user_function import Trust
 from termwise.objectives import Game, Objective, Weighted, solo
 from termwise.report.model_card import model_card
-from termwise.report.progress_bar import terminal_bar
 from termwise.training import Config, RunFolder, Trainer, resolve
+from termwise.training.overfitting import diagnose_overfitting
 from termwise.training.random_state import seed_all
-from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher
 
 
@@ -52,7 +45,6 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    trust: Trust = (),
     progress: bool = True,
     **options: Any,
 ) -> Run:
@@ -73,9 +65,7 @@ def train(
         epochs, batch_size, learning_rate, seed, device: Of the training.
         out: The run folder; runs/DATA-RECIPE-seedS where left out.
         resume: Go on with the run in `out`; with more `epochs` than it was given, beyond its end.
-        overwrite: Begin anew where `out` holds a run, which stays until the new one has ended.
-        trust: With `resume`: modules whose code may be run, by name, where the run's network is a function of yours and
-            `network` does not name it again; all where True.
+        overwrite: Begin anew where `out` holds a run.
         progress: Show a bar.
         **options: The recipe's.
 
@@ -110,35 +100,21 @@ def train(
     own: dict[str, Any] = {"data": own_data, "objective": objective, "model": model}
     settings = resolve(config, keywords, **own)
     folder = RunFolder(out or Path("runs") / _run_name(settings, own_data))
+    if resume:
+        settings = resolve(config, keywords, **own, resumed=folder)
     _check_folder(folder, resume, overwrite)
-    with ExitStack() as held:
-        if folder.exists:
-            held.enter_context(folder.locked())
-        asked = settings
-        if resume:
-            settings = resolve(config, keywords, **own, resumed=folder.current)
-            if model is None and settings.model.network not in (asked.model.network, OWN):
-                check_network(settings.model.network, trust, folder.current.config_file)
-        named = trust is True or not resume or asked.data == settings.data
-        with nullcontext() if named else caches_as_they_are():
-            dataset = own_data or configured_data(settings)
-        seed_all(settings.training.seed)
-        vae = model or configured_model(settings, dataset)
-        _check_data(vae, dataset)
-        game = settings.objective.build() if objective is None else _as_game(objective)
-        place = _place(folder, settings, resume)
-        trainer = Trainer(vae, game, dataset, settings.training, place, _watcher(settings, dataset, progress))
-        if place.path == folder.path and not folder.exists:
-            held.enter_context(folder.locked())
-            _check_folder(folder, resume, overwrite)  # again: another process may have begun meanwhile
-        _begin(trainer, folder, settings, resume)
-        trained = trainer.run().to(dtype=torch.float32)
-        with terminal_bar() if progress else nullcontext() as bar:
-            run = _measured(Run(place, settings, trained, dataset, Account({})), trainer.engine.device, bar)
-        if place.path == folder.path:
-            return run
-        folder.adopt()
-        return replace(run, folder=folder)
+
+    dataset = own_data or configured_data(settings)
+    seed_all(settings.training.seed)
+    vae = model or configured_model(settings, dataset)
+    _check_data(vae, dataset)
+    game = settings.objective.build() if objective is None else _as_game(objective)
+    trainer = Trainer(vae, game, dataset, settings.training, folder, _watcher(settings, dataset, progress))
+    _begin(trainer, folder, settings, resume)
+    trained = trainer.run().to(dtype=torch.float32)
+    account = measure(trained, dataset.test, device=trainer.engine.device)
+    account = replace(account, diagnosis=(*account.diagnosis, *_overfitting(trainer, account)))
+    return _saved(Run(folder, settings, trained.to("cpu"), dataset, account))
 
 
 def _run_name(settings: Config, own_data: Dataset | None) -> str:
@@ -148,11 +124,9 @@ def _run_name(settings: Config, own_data: Dataset | None) -> str:
 
 
 def _check_folder(folder: RunFolder, resume: bool, overwrite: bool) -> None:
-    """Raise Refused where a run that is there already would be lost, or where there are other files."""
+    """Raise Refused where a run that is there already would be lost."""
     if folder.exists and not (resume or overwrite):
         raise Refused(f"{folder} holds a run already. Resume it (resume, --resume), or begin anew (overwrite).")
-    if not folder.exists and not resume:
-        folder.check_free()
 
 
 def _check_data(model: VAE, dataset: Dataset) -> None:
@@ -168,49 +142,34 @@ def _watcher(settings: Config, dataset: Dataset, progress: bool) -> Watcher:
     return Bar(settings.training.epochs * steps_per_epoch, settings.training.epochs) if progress else Silent()
 
 
-def _place(folder: RunFolder, settings: Config, resume: bool) -> RunFolder:
-    """Where the training writes: within the folder, wherever it holds results that another model would replace."""
-    if not resume:
-        return folder.unfinished if folder.exists else folder
-    longer = settings.training.epochs > folder.current.config().training.epochs
-    return folder.unfinished if longer and folder.current.model_folder.exists() else folder.current
-
-
 def _begin(trainer: Trainer, folder: RunFolder, settings: Config, resume: bool) -> None:
-    """Make the trainer ready: at the start of a run, or where the last checkpoint has it.
-
-    config.toml is written last, so that whoever finds one finds a checkpoint.
-    """
-    place, current = trainer.folder, folder.current
-    if resume and place.path == current.path:
+    """Make the trainer ready: at the start of a run, or where the last checkpoint has it."""
+    if not resume:
+        folder.create(settings)
+    if folder.checkpoint_file.exists():
         trainer.resume()
-        if settings != place.config():  # more epochs: what was measured is another model's
-            remove(place.report_file)
-            place.write_config(settings)
-        return
-    if place.path != folder.path:
-        remove(place.path)
-    if resume:
-        trainer.resume(beyond=current)
     else:
-        place.clear()
         trainer.start()
-    place.write_config(settings)
+    if settings != folder.config():  # more epochs: what was found at the old end goes once the checkpoint is read
+        folder.extend(settings)
 
 
-def _measured(run: Run, device: torch.device, progress: Progress | None) -> Run:
-    """The same run with its account, once its folder has the model, the account, the card and, last, the report."""
-    folder = run.folder
-    if folder.report_file.exists():  # nothing was left to do
-        return replace(run, model=run.model.to("cpu"), account=Account.load(folder.account_file, folder.values_file))
-    run.model.save_pretrained(folder.model_folder)
-    account = measure(run.model, run.data.test, device=device, progress=progress)
-    run = replace(run, model=run.model.to("cpu"), account=account)
-    account.save(folder.account_file, folder.values_file)
-    write_whole(folder.model_folder / "README.md", model_card(run.config.to_json(), account.to_json()).encode())
-    folder.write_checksums(run.data.fingerprint())
-    write_page(run)
+def _saved(run: Run) -> Run:
+    """The same run, once its folder has the account, the model with its card, and the report."""
+    run.account.save(run.folder.account_file, run.folder.values_file)
+    card = model_card(run.config.to_json(), run.account.to_json())
+    run.model.save_pretrained(run.folder.model_folder, card=card)
+    write_report(run)
     return run
+
+
+def _overfitting(trainer: Trainer, account: Account) -> list[str]:
+    """What the curves of the training say of it."""
+    elbo = account.get("elbo")
+    waited = 0 if trainer.stopping.best_weights is None else trainer.stopping.waited
+    return diagnose_overfitting(
+        trainer.folder.metrics(), trainer.held_out_name, None if elbo is None else elbo.stderr, waited
+    )
 
 
 def _as_game(objective: Game | Objective | Weighted) -> Game:

@@ -8,11 +8,12 @@ What the game claims is held against what is rigorous: the account's own terms, 
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from termwise.account import glossary
-from termwise.report.account_json import AccountJson, ReadingJson
+from termwise.report.account_json import AccountJson, ReadingJson, withheld
 from termwise.report.curves import MetricsLine, by_further_player, by_split, finite, under
 from termwise.report.game_charts import LINKS, Splits, by_critic, claimed, limits, objective
 from termwise.report.rounding import with_error
@@ -48,14 +49,21 @@ DECEIVING = ("gan_loss", "non_saturating_loss")
 def diagnose_game(metrics: Sequence[MetricsLine], account: AccountJson) -> list[str]:
     """The sentences on a game, critic by critic, and on what it claims; none where no critic played."""
     splits, others = by_split(metrics), by_further_player(metrics)
+    broken = {player: name for player, lines in others.items() if (name := _broken(lines))}
+    others = {player: lines for player, lines in others.items() if player not in broken}
     critics = {player: lines for player, lines in others.items() if _series(lines, "accuracy")}
     judges = {player: critics.pop(player) for player in list(critics) if _series(others[player], "gan_loss")}
     deceived = any(_weighs(line, DECEIVING) for player in others.keys() - judges for line in others[player])
-    sentences = [sentence for player, lines in critics.items() for sentence in _critic(player, lines)]
+    sentences = [
+        f"The {player}'s {glossary.reading(name).title} is no finite number at the end of training, and could not be "
+        "judged: it has diverged. Lower its learning rate, or penalise its gradient (gradient_penalty)."
+        for player, name in broken.items()
+    ]
+    sentences += [sentence for player, lines in critics.items() for sentence in _critic(player, lines)]
     sentences += [sentence for player, lines in judges.items() for sentence in _discriminator(player, lines, deceived)]
     if critics:
         sentences += _swinging_bound(splits)
-    if critics and not any(map(_astray, critics.values())):
+    if critics and not broken and not any(map(_astray, critics.values())):
         sentences += _claims(splits, account)
     return sentences
 
@@ -164,6 +172,11 @@ def _claims(splits: Splits, account: AccountJson) -> Iterator[str]:
         taken |= {link: finite(last.get(by_critic(link))) for link in LINKS if by_critic(link) in weighed}
     for name, claim in taken.items():
         reading = account.get("readings", {}).get(name, {})
+        if claim is not None and name in withheld(account):
+            yield (
+                f"By its critic the game ends at {claim:.2f} nats of {glossary.reading(name).title} on {split}. That "
+                "could not be judged: the account's own is withheld."
+            )
         if claim is not None and finite(reading.get("value")) is not None:
             yield _compared(name, claim, split, reading)
 
@@ -195,12 +208,26 @@ def _compared(name: str, claim: float, split: str, reading: ReadingJson) -> str:
     return f"{ends_at} The critic makes out more than there is; the account's is the one to report."
 
 
+JUDGED = ("accuracy", "cross_entropy", "gan_loss", "loss_on_reconstruction", "loss_on_generated")
+"""What a critic or a discriminator is judged by."""
+
+
+def _broken(lines: Sequence[MetricsLine]) -> str | None:
+    """What of that is there, and no finite number, at any look of the last third; None where all is sound."""
+    for line in _last_third(lines):
+        terms = line.get("terms") or {}
+        for name in JUDGED:
+            if name in terms and finite(terms[name]) is None:
+                return name
+    return None
+
+
 def _series(lines: Sequence[MetricsLine], name: str) -> list[float]:
     values = [finite(under("terms", name)(line)) for line in lines]
     return [value for value in values if value is not None]
 
 
-def _last_third(values: Sequence[float]) -> Sequence[float]:
+def _last_third(values: Sequence[Any]) -> Sequence[Any]:
     return values[-max(1, len(values) // 3) :]
 
 

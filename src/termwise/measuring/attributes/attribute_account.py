@@ -93,8 +93,8 @@ def attribute_account(
         "methods": list(vectors),
         "strength": strength,
     }
-    diagnosis = tuple(diagnose(collected.readings, data.attribute_names))
-    return Account(collected.readings, diagnosis, collected.values, about)
+    account = Account(collected.readings, (), collected.values, about)
+    return replace(account, diagnosis=tuple(diagnose(account, data.attribute_names)))
 
 
 class _Collected:

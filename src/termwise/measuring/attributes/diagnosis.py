@@ -1,26 +1,36 @@
 """What must be minded when the readings of attributes are read, in words."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from termwise.account.reading import AnyReading
+from termwise.account.account import Account
+from termwise.account.judging import unfit, unjudged
 
 LOST = 0.75
 """Where the reconstructions are judged right in less than this share, the code is said not to hold an attribute."""
 
+NEEDED = tuple(
+    f"{name}_by_attribute"
+    for name in (
+        "classifier_accuracy",
+        "classifier_majority",
+        "attribute_reconstructed_lacking",
+        "attribute_reconstructed_having",
+    )
+)
+"""The readings that the sentences rest on."""
 
-def diagnose(readings: Mapping[str, AnyReading], names: tuple[str, ...]) -> list[str]:
+
+def diagnose(account: Account, names: tuple[str, ...]) -> list[str]:
     """The attributes that the classifier cannot judge, and those that the code loses: a sentence each, if any.
 
     Args:
-        readings: By name: the classifier's accuracy and majority, and how reconstructions are judged, by attribute.
+        account: The classifier's accuracy and majority, and how reconstructions are judged, by attribute.
         names: The attributes' names, in the readings' order.
     """
-    value = {name: torch.as_tensor(reading.value) for name, reading in readings.items()}
-    accuracy, majority = value["classifier_accuracy_by_attribute"], value["classifier_majority_by_attribute"]
-    sides = [value[f"attribute_reconstructed_{side}_by_attribute"] for side in ("lacking", "having")]
+    if lacking := unfit(account, NEEDED):
+        return unjudged({"which attributes the classifier knows, and which the code keeps": lacking})
+    accuracy, majority, *sides = (torch.tensor(account.by_dimension[name].value) for name in NEEDED)
     poor = accuracy <= majority
     lost = ~poor & (torch.stack(sides).mean(0) < LOST)
     sentences = []

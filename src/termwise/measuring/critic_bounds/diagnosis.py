@@ -1,5 +1,6 @@
 """What a fresh critic's reading means, in words: how much it bounds, whom it learnt from, and when to beware."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -23,8 +24,14 @@ def diagnose(outputs: Sequence[CriticOutputs], readings: Mapping[str, Reading], 
     left, right = (torch.cat([getattr(one, side).flatten() for one in outputs]) for side in ("left", "right"))
     terms = {"accuracy": float(accuracy(left, right).mean()), "cross_entropy": float(cross_entropy(left, right).mean())}
     bound = readings[link_name(*stops_of(link), "NWJ")]
+    critic = f"A critic trained anew, {steps:,} steps on {examples:,} other examples,"
+    if not all(map(math.isfinite, (bound.value, *terms.values()))):
+        return (
+            f"{critic} gave no finite numbers: the {link.replace('_', ' ')} could not be judged by it. Look for codes "
+            "that are not finite, or ask for fewer steps (critic_steps)."
+        )
     sentence = (
-        f"A critic trained anew, {steps:,} steps on {examples:,} other examples, reads the {link.replace('_', ' ')} at "
+        f"{critic} reads the {link.replace('_', ' ')} at "
         f"{bound.value:.2f} nats or more (NWJ; {bound.lower:.2f} with room for chance)"
     )
     if link == "rate":

@@ -20,6 +20,7 @@ from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.elbo.active_units import active_units
 from termwise.measuring.elbo.diagnosis import diagnose
+from termwise.measuring.elbo.dominance import dominating_entry
 from termwise.measuring.elbo.explicit_account import explicit_terms
 from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
 from termwise.measuring.log_likelihood.densities import has_density
@@ -87,6 +88,7 @@ def measure(
             terms = explicit_terms(batches, rate, samples, progress)
         grey = _grey_bernoulli(first, data)
         likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey) if generates(model) else ""
+        entry = dominating_entry(first) if generates(model) else None
     readings: dict[str, AnyReading] = dict(terms.readings)
     if terms.means is not None:
         readings["active_units"] = active_units(*terms.means)
@@ -97,12 +99,18 @@ def measure(
         note = "; grey values make it a cross-entropy, not a normalised likelihood"
         for name in ("distortion", "elbo"):
             readings[name] = replace(readings[name], bias=readings[name].bias + note)
-    about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint(), "likelihood": likelihood_is_of}
+    about = {
+        "name": data.name,
+        "n": len(data),
+        "of": len(data.examples),
+        "fingerprint": data.fingerprint(),
+        "likelihood": likelihood_is_of,
+    }
     ordered = {name: readings[name] for name in glossary.in_order(readings)}
     account = Account(ordered, (), {name: v for name, v in terms.values.items() if v.dim() == 1}, about)
     sure, possible = (at_bounds(account, "lower"), at_bounds(account, "upper")) if rate is None else (account, None)
     blank = data.value_range().minimum == data.value_range().maximum
-    sentences = diagnose(sure, possible, blank=blank, bounding=terms.bounding, unmeasured=terms.unmeasured)
+    sentences = diagnose(sure, possible, blank=blank, bounding=terms.bounding, unmeasured=terms.unmeasured, entry=entry)
     return replace(account, diagnosis=sentences)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from termwise.measuring.log_likelihood.result import Procedure, Values, certified, not_arrived
+from termwise.measuring.log_likelihood.result import Procedure, Values, certified
 
 COLLAPSED = 5.0
 """Effective samples under which importance weights have collapsed; or half of all, where that is fewer."""
@@ -21,19 +21,18 @@ def diagnose(values: Values, procedure: Procedure) -> Iterator[str]:
         values: By example and name of reading; of chains their acceptance, too.
         procedure: How they were estimated.
     """
+    if broken := {name: int((~value.isfinite()).sum()) for name, value in values.items() if not _finite(value)}:
+        some = ", ".join(f"{name} of {count}" for name, count in broken.items())
+        yield (
+            f"It could not be judged how good these estimates are: no finite number came out of {some} of "
+            f"{len(next(iter(values.values())))} examples. Look at what the decoder gives there."
+        )
+        return
     certificate = procedure.certificate
     if certificate is not None and not certificate.reached:
         yield (
             f"log p(x) is not certified: {certified(certificate)}, at {certificate.temperatures} temperatures. Allow "
             "more temperatures, chains or simulated examples (the error bar counts twice)."
-        )
-    if short := not_arrived(values):
-        gain = float(values["search_lacks"].mean())
-        yield (
-            f"The search for the best normal posterior has not arrived in {short[0]} of {short[1]} examples: another "
-            f"step would gain {gain:.2g} nats or so, on average. The approximation gap is too large by what is lacking "
-            "and the amortisation gap too small: each is no more than a bound. The inference gap, their sum, needs no "
-            "search."
         )
     if procedure.temperatures is not None:
         yield from _of_chains(values, procedure)
@@ -48,6 +47,10 @@ def diagnose(values: Values, procedure: Procedure) -> Iterator[str]:
             + (", and BDMC's data, simulated as 0 and 1, certifies another regime." if certificate else ".")
             + " Binarise the data, or choose a normal or categorical likelihood."
         )
+
+
+def _finite(value: Tensor) -> bool:
+    return bool(value.isfinite().all())
 
 
 def _of_chains(values: Values, procedure: Procedure) -> Iterator[str]:

@@ -176,8 +176,7 @@ def _by_importance(joint: Joint, draw: Draw, proposal: str, samples: int, split_
     if proposal == "posterior":
         parts["elbo"] = weights.mean(0)
     if split_gap:
-        best = best_normal(joint, draw.posterior)
-        parts |= {"best_elbo": log_weights(joint, best.law, samples).mean(0), "search_lacks": best.lacks}
+        parts["best_elbo"] = log_weights(joint, best_normal(joint, draw.posterior), samples).mean(0)
     return parts
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from termwise.account.account import Account
+from termwise.account.judging import unfit, unjudged
 
 FEW = 10
 """Examples a feature, below which covariances are poorly known."""
@@ -25,13 +26,16 @@ def diagnose(account: Account, features: int) -> list[str]:
         features: How many there are.
     """
     sentences = []
-    least = min(account[f"frechet_distance{suffix}"].n for suffix in ("", "_of_real"))
+    unable: dict[str, list[str]] = {}
+    least = min((one.n for name, one in account.overall.items() if not name.startswith("classifier_")), default=0)
     if least < FEW * features:
         sentences.append(
             f"{least} examples are few for the covariances of {features} features: trust kernel_distance over "
             "frechet_distance, or give more examples."
         )
-    if "classifier_accuracy" in account:
+    if learned := unfit(account, ["classifier_accuracy", "classifier_majority"]):
+        unable["whether the features learned anything"] = learned
+    elif "classifier_accuracy" in account:
         right, usual = (float(np.mean(account[f"classifier_{name}"].value)) for name in ("accuracy", "majority"))
         if right <= usual:
             sentences.append(
@@ -39,7 +43,10 @@ def diagnose(account: Account, features: int) -> list[str]:
                 f"{usual:.3f}: it learned nothing. Give features of your own."
             )
     for name, meaning in MEANINGS.items():
+        if lacking := unfit(account, [name, f"{name}_of_real"]):
+            unable[f"whether {meaning}"] = lacking
+            continue
         here, beside = (float(np.mean(account[f"{name}{suffix}"].value)) for suffix in ("", "_of_real"))
         if here < beside - SHORT:
             sentences.append(f"{name} is {here:.3f}, and {beside:.3f} of real examples: {meaning}.")
-    return sentences
+    return [*sentences, *unjudged(unable)]

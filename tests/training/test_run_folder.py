@@ -7,7 +7,6 @@ from helpers.killed_runs import differences
 from helpers.short_runs import examples, small
 from termwise.errors import BadData, Refused
 from termwise.training import RunFolder, config_from
-from termwise.training.run_folder import write_atomically
 
 
 def train(path, **options):
@@ -17,6 +16,10 @@ def train(path, **options):
 
 def content(path):
     return {file.relative_to(path): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def names(path):
+    return {str(name) for name in content(path)}
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
@@ -100,32 +103,24 @@ def test_a_start_that_was_cut_short_can_be_made_again(tmp_path):
     whole, path = tmp_path / "whole", tmp_path / "run"
     train(whole)
     (path / "checkpoints").mkdir(parents=True)
-    (path / "config.toml.part").write_text("[da")
+    for half in (".config.toml.1234.part", "checkpoints/.last.pt.1234.part"):
+        (path / half).write_text("[da")
     train(path)
     assert content(path) == content(whole)
 
 
-def test_a_run_without_a_checkpoint_resumes_from_its_beginning(tmp_path):
-    """Killed before the first checkpoint; and, where it overwrites another run, with that one's metrics still there."""
+def test_a_run_without_a_checkpoint_is_not_begun_again_in_silence(tmp_path):
     path = tmp_path / "run"
     train(path)
-    held = content(path)
     (path / "checkpoints" / "last.pt").unlink()
-    train(path, resume=True)
+    (path / "checkpoints" / "previous.pt").unlink()
+    held = content(path)
+    with pytest.raises(BadData, match=r"last\.pt is no checkpoint that can be read: it is not there.*--overwrite"):
+        train(path, resume=True)
     assert content(path) == held
 
 
 def test_beginning_anew_leaves_nothing_of_the_old_run(tmp_path):
     train(tmp_path)
     RunFolder(tmp_path).create(config_from({}))
-    assert {str(name) for name in content(tmp_path)} == {"config.toml"}
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path):
-    file = tmp_path / "file"
-    write_atomically(file, b"old")
-    with pytest.raises(TypeError):
-        write_atomically(file, "no bytes")
-    assert file.read_bytes() == b"old"
-    write_atomically(file, b"new")
-    assert file.read_bytes() == b"new"
+    assert names(tmp_path) == {"config.toml", ".lock"}

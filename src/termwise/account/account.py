@@ -1,5 +1,7 @@
 """An account: readings of a model, each with its estimator, its bias and its error; and the values per example."""
 
+import hashlib
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,6 +15,7 @@ from torch import Tensor
 from termwise.account.guard import guarded
 from termwise.account.reading import AnyReading, Reading, ReadingByDimension
 from termwise.errors import BadData, TermwiseError, UnknownName
+from termwise.files import sha256_of, write_whole
 
 
 @dataclass(frozen=True, eq=False)  # equal where the readings are, as mappings are
@@ -113,12 +116,16 @@ class Account(Mapping[str, Reading]):
         }
 
     def save(self, json_file: str | Path, values_file: str | Path | None = None) -> None:
-        """Write the account and, where a file is named for them, the values per example."""
-        Path(json_file).write_text(json.dumps(self.to_json(), indent=2) + "\n")
-        if values_file is None:
-            return
-        arrays: dict[str, Any] = {name: values.numpy() for name, values in self.per_example.items()}
-        np.savez_compressed(values_file, **arrays)
+        """Write the account and, where a file is named for them, the values per example; with checksums of both."""
+        content = self.to_json()
+        if values_file is not None:
+            arrays: dict[str, Any] = {name: values.numpy() for name, values in self.per_example.items()}
+            buffer = io.BytesIO()
+            np.savez_compressed(buffer, **arrays)
+            write_whole(values_file, buffer.getvalue())
+            content["values"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+        content["checksum"] = _checksum(content)
+        write_whole(json_file, (json.dumps(content, indent=2) + "\n").encode())
 
     @classmethod
     def load(cls, json_file: str | Path, values_file: str | Path | None = None) -> "Account":
@@ -130,8 +137,13 @@ class Account(Mapping[str, Reading]):
             raise BadData(f"There is no account at {json_file}. `termwise measure RUN` makes one.") from None
         except (ValueError, KeyError, TypeError) as error:
             raise BadData(f"{json_file} is no account that can be read: {error}.") from None
+        if content.get("checksum", _checksum(content)) != _checksum(content):
+            raise BadData(f"{json_file} is damaged, or was changed: it is not what was saved. Restore it.")
         values = {}
         if values_file is not None and Path(values_file).exists():
+            checksum = sha256_of(Path(values_file))
+            if content.get("values", checksum) != checksum:
+                raise BadData(f"{values_file} is damaged, or another account's than {json_file}. Restore it.")
             with np.load(values_file, allow_pickle=False) as arrays:
                 values = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
         return cls(readings, tuple(content["diagnosis"]), values, content.get("data", {}), content.get("withheld", {}))
@@ -155,6 +167,12 @@ class WithheldReading(TermwiseError, KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    """The SHA-256 of what an account's file holds, its checksum left out, however it is laid out."""
+    rest = {name: value for name, value in content.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _from_json(name: str, entry: Mapping[str, Any]) -> AnyReading:

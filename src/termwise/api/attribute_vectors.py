@@ -11,6 +11,7 @@ from termwise.data import Dataset
 from termwise.errors import Refused, UnknownName
 from termwise.measuring.attributes import METHODS, AttributeVectors, vectors_of, with_attributes
 from termwise.models import Drawable
+from termwise.models.user_function import Trust
 
 LIMIT = 1000
 """The number of held-out examples that are edited, where nothing is said."""
@@ -29,6 +30,7 @@ def attribute_vectors(
     seed: int = 0,
     batch_size: int = 512,
     device: torch.device | str = "cpu",
+    trust: Trust = (),
 ) -> AttributeVectors:
     """The vectors alone, to edit codes with: `vectors.edit(z, "smile", 0.5)`; arguments as `attributes` takes them.
 
@@ -40,7 +42,7 @@ def attribute_vectors(
         >>> torch.allclose(vectors.edit(z, "1", 0.5), 0.5 * vectors["1"].expand(3, 2))
         True
     """
-    vae, parts = prepared_parts(model, data, split, names, (method,), LIMIT, seed)
+    vae, parts = prepared_parts(model, data, split, names, (method,), LIMIT, seed, trust)
     with on_device(vae, device):
         return vectors_of(vae, parts.few, (method,), seed, batch_size, device)[method]
 
@@ -63,6 +65,7 @@ def prepared_parts(
     methods: Sequence[str],
     limit: int | None,
     seed: int,
+    trust: Trust = (),
 ) -> tuple[Drawable, AttributeData]:
     """The model, and the parts of the data, of arguments that `attributes` and `attribute_vectors` take."""
     if not methods:
@@ -72,7 +75,7 @@ def prepared_parts(
             raise UnknownName("way to find attribute vectors", method, METHODS)
     if limit is not None and limit < 2:
         raise Refused(f"Expected two examples or more to edit; got limit={limit}.")
-    vae, held_out, train = model_and_data(model, data, split, seed)
+    vae, held_out, train = model_and_data(model, data, split, seed, trust)
     if train is None:
         raise Refused(
             "Attribute vectors are found in a training part and judged on another. Give data with splits, such as "

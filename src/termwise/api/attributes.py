@@ -1,6 +1,8 @@
 """An account of what editing and generating by attributes does, as a classifier judges it."""
 
+import io
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,11 @@ from termwise.account import Account
 from termwise.api.attribute_vectors import LIMIT, prepared_parts
 from termwise.api.model_and_data import Data, Measurable
 from termwise.api.on_device import on_device
+from termwise.files import write_whole
 from termwise.measuring.attributes import METHODS, Judge, attribute_account, check_strengths, joined, vectors_of
 from termwise.measuring.classifier.classifier import train_classifier
 from termwise.models.data_pass import Progress
+from termwise.models.user_function import Trust
 from termwise.report.attribute_figure import STRENGTHS, attribute_figure, edited_images
 from termwise.report.pictures import can_be_drawn, is_image
 from termwise.training import RunFolder
@@ -34,6 +38,7 @@ def attributes(
     seed: int = 0,
     batch_size: int = 256,
     device: torch.device | str = "cpu",
+    trust: Trust = (),
     progress: Progress | None = None,
 ) -> Account:
     """How well attributes are edited and generated, as a classifier judges that learned from real examples alone.
@@ -59,6 +64,7 @@ def attributes(
         seed: Of the examples, the classifier and the codes of the prior.
         batch_size: Examples at a time.
         device: Where to measure.
+        trust: As `measure` takes it.
         progress: Called with the name of what is being done, and how much of it is done, 0 to 1.
 
     Raises:
@@ -74,8 +80,9 @@ def attributes(
     """
     check_strengths(strength)
     check_strengths(*strengths)
-    vae, parts = prepared_parts(model, data, split, names, methods, limit, seed)
-    with on_device(vae, device):
+    vae, parts = prepared_parts(model, data, split, names, methods, limit, seed, trust)
+    files = None if folder is None else RunFolder(folder)
+    with nullcontext() if files is None else files.locked(), on_device(vae, device):
         vectors = vectors_of(vae, parts.few, methods, seed, batch_size, device)
         judge = classifier
         if judge is None:
@@ -94,11 +101,12 @@ def attributes(
             progress=progress,
         )
         account = Account(account.readings, (*parts.sentences, *account.diagnosis), account.per_example, account.data)
-        if folder is not None:
-            files = RunFolder(folder)
+        if files is not None:
             account.save(files.attributes_file, files.edits_file)
             if can_be_drawn(parts.held_out.shape) and is_image(parts.held_out.shape):
                 for method, one in vectors.items():
                     images = edited_images(vae, parts.held_out, one, strengths, device=device)
-                    attribute_figure(images).save(files.edits_figure(method))
+                    png = io.BytesIO()
+                    attribute_figure(images).save(png, "PNG")
+                    write_whole(files.edits_figure(method), png.getvalue())
     return account

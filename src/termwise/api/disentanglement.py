@@ -8,6 +8,7 @@ import termwise.measuring.disentanglement as metrics
 from termwise.account import Account
 from termwise.api.model_and_data import Data, Measurable, model_and_data
 from termwise.api.on_device import on_device
+from termwise.models.user_function import Trust
 
 
 def disentanglement(
@@ -17,12 +18,13 @@ def disentanglement(
     split: str = "test",
     seed: int = 0,
     device: torch.device | str = "cpu",
+    trust: Trust = (),
     **options: Any,
 ) -> Account:
     """How far the code's dimensions and the data's factors stand for one another, as an Account.
 
     Args:
-        model, data, split, seed, device: As `measure` takes them.
+        model, data, split, seed, device, trust: As `measure` takes them.
         **options: As `termwise.measuring.disentanglement.disentanglement` takes them: `metrics` (names; all where left
             out), `limit` (how many examples), `repeats` and others.
 
@@ -33,6 +35,6 @@ def disentanglement(
         >>> 0 <= account["mig"].value < 0.1
         True
     """
-    vae, dataset, _ = model_and_data(model, data, split, seed)
+    vae, dataset, _ = model_and_data(model, data, split, seed, trust)
     with on_device(vae, device):
         return metrics.disentanglement(vae, dataset, seed=seed, device=device, **options)

@@ -1,9 +1,18 @@
 """What a configuration names: the data and the model, made or read."""
 
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
 from termwise.data import Dataset, load_data
+from termwise.data.pixel_cache import caches_as_they_are
 from termwise.errors import BadData, Refused
 from termwise.models import VAE
-from termwise.training import Config
+from termwise.models.pretrained import GIVEN
+from termwise.models.user_function import Trust
+from termwise.training import Config, RunFolder
 from termwise.training.resolve import OWN
 
 
@@ -16,11 +25,24 @@ def configured_data(config: Config) -> Dataset:
     return load_data(source, **arguments)
 
 
+def data_of_run(
+    folder: RunFolder, trust: Trust = (), given: Dataset | Tensor | np.ndarray | str | Path | None = None
+) -> Dataset:
+    """The data that a run's configuration names, or those given, which must be those that it was trained on.
+
+    No cache is written where the configuration says, unless it is trusted: it may be somebody else's.
+    """
+    with nullcontext() if trust is True else caches_as_they_are():
+        data = configured_data(folder.config()) if given is None else load_data(given)
+    folder.check(data.fingerprint())
+    return data
+
+
 def configured_model(config: Config, data: Dataset) -> VAE:
     """A fresh model, as a configuration describes it, of examples as the data has them."""
     section = config.model
-    if section.network == OWN:
-        raise Refused("This run's networks were made in Python. Pass the model again: train(..., model=...).")
+    if section.network == OWN or GIVEN in (section.posterior, section.likelihood, section.prior):
+        raise Refused("This run's model was made in Python. Pass it again: train(..., model=...).")
     return VAE.build(
         data.shape,
         section.latent,

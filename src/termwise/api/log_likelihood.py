@@ -8,6 +8,7 @@ import termwise.measuring.log_likelihood as estimators
 from termwise.account import Account
 from termwise.api.model_and_data import Data, Measurable, model_and_data
 from termwise.api.on_device import on_device
+from termwise.models.user_function import Trust
 
 
 def log_likelihood(
@@ -17,12 +18,13 @@ def log_likelihood(
     split: str = "test",
     seed: int = 0,
     device: torch.device | str = "cpu",
+    trust: Trust = (),
     **options: Any,
 ) -> Account:
     """log p(x), and the inference gap: equation (1), as an Account.
 
     Args:
-        model, data, split, seed, device: As `measure` takes them.
+        model, data, split, seed, device, trust: As `measure` takes them.
         **options: As `termwise.measuring.log_likelihood.log_likelihood` takes them: `method` ("ais", certified by BDMC,
             or "iwae"), `limit` (how many examples), `split_gap` (into approximation and amortisation), `chains`,
             `temperatures`, `tolerance` and others.
@@ -34,6 +36,6 @@ def log_likelihood(
         >>> account["log_likelihood"].value > account["elbo"].value
         True
     """
-    vae, dataset, _ = model_and_data(model, data, split, seed)
+    vae, dataset, _ = model_and_data(model, data, split, seed, trust)
     with on_device(vae, device):
         return estimators.log_likelihood(vae, dataset, seed=seed, device=device, **options)

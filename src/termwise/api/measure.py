@@ -13,6 +13,7 @@ from termwise.api.on_device import on_device
 from termwise.errors import NoDensity
 from termwise.measuring.critic_bounds.critic_bounds import critic_readings
 from termwise.models.data_pass import Progress
+from termwise.models.user_function import Trust
 
 
 def measure(
@@ -27,6 +28,7 @@ def measure(
     seed: int = 0,
     batch_size: int = 512,
     device: torch.device | str = "cpu",
+    trust: Trust = (),
     progress: Progress | None = None,
 ) -> Account:
     """Every term of a model's ELBO, with its error: an Account.
@@ -47,6 +49,8 @@ def measure(
         seed: Of the codes.
         batch_size: Examples at a time.
         device: Where to measure.
+        trust: Of a run folder: modules whose code may be run, by name, where its network is a function of yours; all
+            where True. A run of a model of your own is measured as `load_run(folder, model=...)`.
         progress: Called with the name of what is being done, and how much of it is done, 0 to 1.
 
     Example:
@@ -57,7 +61,7 @@ def measure(
         >>> abs(left + right) < 1e-3
         True
     """
-    vae, dataset, train = model_and_data(model, data, split, seed)
+    vae, dataset, train = model_and_data(model, data, split, seed, trust)
     where: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "device": device, "progress": progress}
     with on_device(vae, device):
         if not critic:

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from termwise.api.from_config import check_fit, configured_data
+from termwise.api.from_config import check_fit, data_of_run
 from termwise.api.run import Run, load_model
 from termwise.data import Dataset, load_data
 from termwise.errors import Refused, TermwiseError
 from termwise.models import VAE, Drawable, adapt
-from termwise.models.user_function import user_function
+from termwise.models.user_function import Trust, user_function
 from termwise.training import RunFolder
 from termwise.training.config import LARGEST_SEED
 
@@ -24,15 +24,15 @@ Data = Dataset | Tensor | np.ndarray | str | Path
 
 
 def model_and_data(
-    model: Measurable, data: Data | None, split: str, seed: int
+    model: Measurable, data: Data | None, split: str, seed: int, trust: Trust = ()
 ) -> tuple[Drawable, Dataset, Dataset | None]:
     """The model itself, the examples to measure it on, and others to train critics on, where there are any."""
     vae: Drawable
     if isinstance(model, str | Path) and _names_function(model):
         vae = _from_function(str(model))
     elif isinstance(model, str | Path):
-        vae = load_model(model)
-        data = configured_data(RunFolder(model).config()) if data is None else data
+        vae = load_model(model, trust=trust)
+        data = data_of_run(RunFolder(model), trust) if data is None else data
     elif isinstance(model, Run):
         vae, data = model.model, model.data if data is None else data
     else:

@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from torch import Tensor
+
 from termwise.account import Account
-from termwise.api.from_config import configured_data
+from termwise.api.from_config import data_of_run
 from termwise.data import Dataset
+from termwise.errors import BadData, Refused
 from termwise.models import VAE
+from termwise.models.user_function import Trust, user_function
 from termwise.training import Config, RunFolder
 
 
@@ -42,8 +47,19 @@ class Run:
         return self.folder.metrics()
 
 
-def load_model(run: str | Path) -> VAE:
+def load_model(run: str | Path, *, model: VAE | str | None = None, trust: Trust = (), **parts: Any) -> VAE:
     """The model of a run folder, in evaluation mode.
+
+    Args:
+        run: The folder.
+        model: Where it was made in Python: such a model again, into which its weights are loaded; or "module:function",
+            a function of yours that makes one.
+        trust: Modules whose code may be run, by name, where its network is a function of yours; all where True.
+        **parts: Your own encoder, decoder, posterior, likelihood or prior, in place of a whole model.
+
+    Raises:
+        Refused: A part of your own is lacking, or a module is not trusted.
+        BadData: It is no run folder, or a file is damaged.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -55,11 +71,30 @@ def load_model(run: str | Path) -> VAE:
     """
     folder = RunFolder(run)
     folder.config()  # says so where it is no run folder
-    return VAE.from_pretrained(folder.model_folder)
+    folder.check()
+    if isinstance(model, str):
+        (module, _, function), name = model.partition(":"), model
+        model = user_function(module, function)()
+        if not isinstance(model, VAE):
+            raise Refused(f"{name} must return a VAE, to take the run's weights; it gave {model!r:.80}.")
+    return VAE.from_pretrained(folder.model_folder, model=model, trust=trust, **parts)
 
 
-def load_run(path: str | Path) -> Run:
+def load_run(
+    path: str | Path,
+    *,
+    model: VAE | str | None = None,
+    data: Dataset | Tensor | np.ndarray | str | Path | None = None,
+    trust: Trust = (),
+    **parts: Any,
+) -> Run:
     """The run in a folder, with its model, its data, and the account that is saved there.
+
+    Args:
+        path: The folder.
+        model, trust, **parts: As `load_model` takes them; `trust=True` also writes a cache of data where the run's
+            configuration names one.
+        data: Its data, where its configuration cannot name them, since they came from Python.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -70,6 +105,8 @@ def load_run(path: str | Path) -> Run:
         True
     """
     folder = RunFolder(path)
-    config, model = folder.config(), load_model(path)
+    vae = load_model(path, model=model, trust=trust, **parts)
+    if not folder.account_file.exists():
+        raise BadData(f"{folder} has no account: its training has not ended. Go on with it by resume, or --resume.")
     account = Account.load(folder.account_file, folder.values_file)
-    return Run(folder, config, model, configured_data(config), account)
+    return Run(folder, folder.config(), vae, data_of_run(folder, trust, data), account)

@@ -11,6 +11,7 @@ from termwise.api.model_and_data import Data, Measurable, examples_of, model_and
 from termwise.api.on_device import on_device
 from termwise.errors import Refused
 from termwise.measuring import quality
+from termwise.models.user_function import Trust
 from termwise.training import RunFolder
 
 
@@ -22,6 +23,7 @@ def sample_quality(
     folder: str | Path | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    trust: Trust = (),
     **options: Any,
 ) -> Account:
     """How good samples are beside real data, by features of a network: Fréchet and kernel distances, and overlap.
@@ -34,6 +36,7 @@ def sample_quality(
             shows; nothing is written where left out.
         seed: Of the samples, of what features learn, and of the errors.
         device: Where to measure.
+        trust: As `measure` takes it.
         **options: As `termwise.measuring.quality.sample_quality` takes them: `features` (any network of yours),
             `reconstructions`, `count`, `limit`, `neighbours` and others.
 
@@ -44,15 +47,16 @@ def sample_quality(
         >>> account["frechet_distance"].value > account["frechet_distance_of_real"].value
         True
     """
+    if folder is not None:
+        with RunFolder(folder).locked():
+            account = sample_quality(samples, data, split=split, seed=seed, device=device, trust=trust, **options)
+            account.save(RunFolder(folder).quality_files[account.data["made"] == "reconstructions"])
+            return account
     if isinstance(samples, Tensor):
         if data is None:
             raise Refused("Samples are judged beside real data: pass a Dataset, a tensor, or a source's name or path.")
         dataset, train = examples_of(data, split)
-        account = quality.sample_quality(samples, dataset, train=train, seed=seed, device=device, **options)
-    else:
-        model, dataset, train = model_and_data(samples, data, split, seed)
-        with on_device(model, device):
-            account = quality.sample_quality(model, dataset, train=train, seed=seed, device=device, **options)
-    if folder is not None:
-        account.save(RunFolder(folder).quality_files[account.data["made"] == "reconstructions"])
-    return account
+        return quality.sample_quality(samples, dataset, train=train, seed=seed, device=device, **options)
+    model, dataset, train = model_and_data(samples, data, split, seed, trust)
+    with on_device(model, device):
+        return quality.sample_quality(model, dataset, train=train, seed=seed, device=device, **options)

@@ -1,6 +1,7 @@
 """Train: from a configuration to a run."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,22 @@ from termwise.account import Account
 from termwise.api.from_config import check_fit, configured_data, configured_model
 from termwise.api.measure import measure
 from termwise.api.run import Run
-from termwise.api.write_report import write_report
+from termwise.api.write_report import write_page
 from termwise.data import Dataset, load_data
+from termwise.data.pixel_cache import caches_as_they_are
 from termwise.errors import BadData, Refused
+from termwise.files import remove, write_whole
 from termwise.models import VAE
+from termwise.models.data_pass import Progress
+from termwise.models.networks.table import check_network
+from termwise.models.user_function import Trust
 from termwise.objectives import Game, Objective, Weighted, solo
 from termwise.report.model_card import model_card
+from termwise.report.progress_bar import terminal_bar
 from termwise.training import Config, RunFolder, Trainer, resolve
 from termwise.training.overfitting import diagnose_overfitting
 from termwise.training.random_state import seed_all
+from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher
 
 
@@ -45,6 +53,7 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    trust: Trust = (),
     progress: bool = True,
     **options: Any,
 ) -> Run:
@@ -65,7 +74,9 @@ def train(
         epochs, batch_size, learning_rate, seed, device: Of the training.
         out: The run folder; runs/DATA-RECIPE-seedS where left out.
         resume: Go on with the run in `out`; with more `epochs` than it was given, beyond its end.
-        overwrite: Begin anew where `out` holds a run.
+        overwrite: Begin anew where `out` holds a run, which stays until the new one has ended.
+        trust: With `resume`: modules whose code may be run, by name, where the run's network is a function of yours and
+            `network` does not name it again; all where True.
         progress: Show a bar.
         **options: The recipe's.
 
@@ -100,21 +111,35 @@ def train(
     own: dict[str, Any] = {"data": own_data, "objective": objective, "model": model}
     settings = resolve(config, keywords, **own)
     folder = RunFolder(out or Path("runs") / _run_name(settings, own_data))
-    if resume:
-        settings = resolve(config, keywords, **own, resumed=folder)
     _check_folder(folder, resume, overwrite)
-
-    dataset = own_data or configured_data(settings)
-    seed_all(settings.training.seed)
-    vae = model or configured_model(settings, dataset)
-    _check_data(vae, dataset)
-    game = settings.objective.build() if objective is None else _as_game(objective)
-    trainer = Trainer(vae, game, dataset, settings.training, folder, _watcher(settings, dataset, progress))
-    _begin(trainer, folder, settings, resume)
-    trained = trainer.run().to(dtype=torch.float32)
-    account = measure(trained, dataset.test, device=trainer.engine.device)
-    account = replace(account, diagnosis=(*account.diagnosis, *_overfitting(trainer, account)))
-    return _saved(Run(folder, settings, trained.to("cpu"), dataset, account))
+    with ExitStack() as held:
+        if folder.exists:
+            held.enter_context(folder.locked())
+        asked = settings
+        if resume:
+            settings = resolve(config, keywords, **own, resumed=folder.current)
+            if model is None and settings.model.network not in (asked.model.network, OWN):
+                check_network(settings.model.network, trust, folder.current.config_file)
+        named = trust is True or not resume or asked.data == settings.data
+        with nullcontext() if named else caches_as_they_are():
+            dataset = own_data or configured_data(settings)
+        seed_all(settings.training.seed)
+        vae = model or configured_model(settings, dataset)
+        _check_data(vae, dataset)
+        game = settings.objective.build() if objective is None else _as_game(objective)
+        place = _place(folder, settings, resume)
+        trainer = Trainer(vae, game, dataset, settings.training, place, _watcher(settings, dataset, progress))
+        if place.path == folder.path and not folder.exists:
+            held.enter_context(folder.locked())
+            _check_folder(folder, resume, overwrite)  # again: another process may have begun meanwhile
+        _begin(trainer, folder, settings, resume)
+        trained = trainer.run().to(dtype=torch.float32)
+        with terminal_bar() if progress else nullcontext() as bar:
+            run = _measured(Run(place, settings, trained, dataset, Account({})), trainer, bar)
+        if place.path == folder.path:
+            return run
+        folder.adopt()
+        return replace(run, folder=folder)
 
 
 def _run_name(settings: Config, own_data: Dataset | None) -> str:
@@ -124,9 +149,11 @@ def _run_name(settings: Config, own_data: Dataset | None) -> str:
 
 
 def _check_folder(folder: RunFolder, resume: bool, overwrite: bool) -> None:
-    """Raise Refused where a run that is there already would be lost."""
+    """Raise Refused where a run that is there already would be lost, or where there are other files."""
     if folder.exists and not (resume or overwrite):
         raise Refused(f"{folder} holds a run already. Resume it (resume, --resume), or begin anew (overwrite).")
+    if not folder.exists and not resume:
+        folder.check_free()
 
 
 def _check_data(model: VAE, dataset: Dataset) -> None:
@@ -142,24 +169,49 @@ def _watcher(settings: Config, dataset: Dataset, progress: bool) -> Watcher:
     return Bar(settings.training.epochs * steps_per_epoch, settings.training.epochs) if progress else Silent()
 
 
-def _begin(trainer: Trainer, folder: RunFolder, settings: Config, resume: bool) -> None:
-    """Make the trainer ready: at the start of a run, or where the last checkpoint has it."""
+def _place(folder: RunFolder, settings: Config, resume: bool) -> RunFolder:
+    """Where the training writes: within the folder, wherever it holds results that another model would replace."""
     if not resume:
-        folder.create(settings)
-    if folder.checkpoint_file.exists():
+        return folder.unfinished if folder.exists else folder
+    longer = settings.training.epochs > folder.current.config().training.epochs
+    return folder.unfinished if longer and folder.current.model_folder.exists() else folder.current
+
+
+def _begin(trainer: Trainer, folder: RunFolder, settings: Config, resume: bool) -> None:
+    """Make the trainer ready: at the start of a run, or where the last checkpoint has it.
+
+    config.toml is written last, so that whoever finds one finds a checkpoint.
+    """
+    place, current = trainer.folder, folder.current
+    if resume and place.path == current.path:
         trainer.resume()
+        if settings != place.config():  # more epochs: what was measured is another model's
+            remove(place.report_file)
+            place.write_config(settings)
+        return
+    if place.path != folder.path:
+        remove(place.path)
+    if resume:
+        trainer.resume(beyond=current)
     else:
+        place.clear()
         trainer.start()
-    if settings != folder.config():  # more epochs: what was found at the old end goes once the checkpoint is read
-        folder.extend(settings)
+    place.write_config(settings)
 
 
-def _saved(run: Run) -> Run:
-    """The same run, once its folder has the account, the model with its card, and the report."""
-    run.account.save(run.folder.account_file, run.folder.values_file)
-    card = model_card(run.config.to_json(), run.account.to_json())
-    run.model.save_pretrained(run.folder.model_folder, card=card)
-    write_report(run)
+def _measured(run: Run, trainer: Trainer, progress: Progress | None) -> Run:
+    """The same run with its account, once its folder has the model, the account, the card and, last, the report."""
+    folder = run.folder
+    if folder.report_file.exists():  # nothing was left to do
+        return replace(run, model=run.model.to("cpu"), account=Account.load(folder.account_file, folder.values_file))
+    run.model.save_pretrained(folder.model_folder)
+    account = measure(run.model, run.data.test, device=trainer.engine.device, progress=progress)
+    account = replace(account, diagnosis=(*account.diagnosis, *_overfitting(trainer, account)))
+    run = replace(run, model=run.model.to("cpu"), account=account)
+    account.save(folder.account_file, folder.values_file)
+    write_whole(folder.model_folder / "README.md", model_card(run.config.to_json(), account.to_json()).encode())
+    folder.write_checksums(run.data.fingerprint())
+    write_page(run)
     return run
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from termwise.account import Account
 from termwise.api.run import Run
+from termwise.files import write_whole
 from termwise.report.page import page
 from termwise.report.pictures import pictures_of
 from termwise.report.walks import standard_links
@@ -20,6 +21,12 @@ def write_report(run: Run) -> Path:
         >>> write_report(tw.load_run(folder)).name
         'report.html'
     """
+    with run.folder.locked():
+        return write_page(run)
+
+
+def write_page(run: Run) -> Path:
+    """The same, for who is the one that writes in the folder."""
     account, folder = run.account.to_json(), run.folder
     edits = Account.load(folder.attributes_file).to_json() if folder.attributes_file.exists() else None
     figures = {method: folder.edits_figure(method) for method in edits["data"]["methods"]} if edits else {}
@@ -35,5 +42,5 @@ def write_report(run: Run) -> Path:
         attributes=edits,
         figures={method: file.read_bytes() for method, file in figures.items() if file.exists()},
     )
-    folder.report_file.write_text(content, encoding="utf-8")
+    write_whole(folder.report_file, content.encode())
     return folder.report_file

@@ -29,6 +29,14 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard 
 RunFolders = Annotated[list[Path], typer.Argument(help="Run folders.", metavar="RUN RUN ...")]
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
 DataOption = Annotated[str | None, typer.Option(help="A name, or a path; the run's own where left out.")]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(help="A module whose code the run may use, as that of a network of yours; or all.", metavar="MODULE"),
+]
+OwnModel = Annotated[
+    str | None,
+    typer.Option("--model", help="Your function that makes the model, where Python did.", metavar="MODULE:FUNCTION"),
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps.")]
 
 
@@ -41,6 +49,16 @@ def choices(table: Registry[Any], *more: str) -> str:
         'mlp, conv, conv-bn, or your own as module:function.'
     """
     return ", ".join([*table.shown(), *more]) + "."
+
+
+def trusted(modules: list[str] | None) -> bool | list[str]:
+    """What `trust` is, of the modules that --trust names; all where one is "all".
+
+    Example:
+        >>> trusted(["nets"]), trusted(["all"])
+        (['nets'], True)
+    """
+    return "all" in (modules or []) or list(modules or [])
 
 
 @contextmanager

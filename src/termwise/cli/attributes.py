@@ -4,7 +4,19 @@ from typing import Annotated, Any
 
 import typer
 
-from termwise.cli.app import DataOption, Device, Json, RunArgument, app, print_json, progress_bar, show_table
+from termwise.cli.app import (
+    DataOption,
+    Device,
+    Json,
+    OwnModel,
+    RunArgument,
+    Trust,
+    app,
+    print_json,
+    progress_bar,
+    show_table,
+    trusted,
+)
 
 
 @app.command()
@@ -24,15 +36,18 @@ def attributes(
     seed: Annotated[int, typer.Option(help="Of the examples, the classifier and what is generated.")] = 0,
     classifier_steps: Annotated[int, typer.Option(help="How many moves the network that judges makes.")] = 1000,
     device: Device = "cpu",
+    model: OwnModel = None,
+    trust: Trust = None,
     as_json: Json = False,
 ) -> None:
     """Edit and generate by attributes, and let a classifier that knows real images alone judge how often they show."""
     from termwise import api
 
     chosen: dict[str, Any] = {"methods": method, "strengths": show}
+    opened = api.load_run(run, model=model, trust=trusted(trust))
     with progress_bar() as progress:
         account = api.attributes(
-            run,
+            opened,
             data,
             split=split,
             names=attribute,
@@ -45,7 +60,7 @@ def attributes(
             progress=progress,
             **{name: values for name, values in chosen.items() if values},
         )
-    report = api.write_report(api.load_run(run))
+    report = api.write_report(opened)
     if as_json:
         print_json(account.to_json())
         return

@@ -5,7 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from termwise.cli.app import DataOption, Device, Json, app, print_json, progress_bar, show_account
+from termwise.cli.app import (
+    DataOption,
+    Device,
+    Json,
+    OwnModel,
+    Trust,
+    app,
+    print_json,
+    progress_bar,
+    show_account,
+    trusted,
+)
 from termwise.errors import Refused
 
 
@@ -33,6 +44,8 @@ def measure(
         bool, typer.Option("--disentanglement", help="Also MIG, DCI and others, where the data's factors are known.")
     ] = False,
     latents: Annotated[Path | None, typer.Option(help="Also write the codes to this .npz or .csv file.")] = None,
+    model: OwnModel = None,
+    trust: Trust = None,
     as_json: Json = False,
 ) -> None:
     """Measure every term of a trained model's ELBO, with its error."""
@@ -43,17 +56,20 @@ def measure(
     if critic_steps is not None and not critic:
         raise Refused("--critic-steps is of --critic, which was not asked for. Say --critic, too.")
     steps: dict[str, Any] = {} if critic_steps is None else {"critic_steps": critic_steps}
-    whole_run = None if latents is None else api.load_run(run)  # says so at once where it is no run folder
-    where: dict[str, Any] = {"split": split, "seed": seed, "device": device}
+    where: dict[str, Any] = {"split": split, "seed": seed, "device": device, "trust": trusted(trust)}
+    whole_run = None  # for these, a run folder is opened at once: it says so where it is none
+    if latents is not None or model is not None:
+        whole_run = api.load_run(run, model=model, trust=trusted(trust))
+    measured = whole_run or run
     with progress_bar() as progress:
         account = api.measure(
-            run, data, samples=samples, noises=noises, critic=critic, progress=progress, **steps, **where
+            measured, data, samples=samples, noises=noises, critic=critic, progress=progress, **steps, **where
         )
         if likelihood is not None:
-            more = api.log_likelihood(run, data, method=likelihood, limit=limit, progress=progress, **where)
+            more = api.log_likelihood(measured, data, method=likelihood, limit=limit, progress=progress, **where)
             account = account.and_also(more)
         if disentanglement:
-            account = account.and_also(api.disentanglement(run, data, progress=progress, **where))
+            account = account.and_also(api.disentanglement(measured, data, progress=progress, **where))
     if whole_run is not None and latents is not None:
         from termwise import models
 

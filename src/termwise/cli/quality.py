@@ -4,7 +4,19 @@ from typing import Annotated
 
 import typer
 
-from termwise.cli.app import DataOption, Device, Json, RunArgument, app, print_json, progress_bar, show_table
+from termwise.cli.app import (
+    DataOption,
+    Device,
+    Json,
+    OwnModel,
+    RunArgument,
+    Trust,
+    app,
+    print_json,
+    progress_bar,
+    show_table,
+    trusted,
+)
 
 
 @app.command()
@@ -22,14 +34,17 @@ def quality(
     seed: Annotated[int, typer.Option(help="Of the samples, of what features learn, and of the errors.")] = 0,
     classifier_steps: Annotated[int, typer.Option(help="How many moves the network that judges makes.")] = 1000,
     device: Device = "cpu",
+    model: OwnModel = None,
+    trust: Trust = None,
     as_json: Json = False,
 ) -> None:
     """Judge what a run generates beside real data: Fréchet and kernel distances, precision, recall, sharpness."""
     from termwise import api
 
+    opened = api.load_run(run, model=model, trust=trusted(trust))
     with progress_bar() as progress:
         account = api.sample_quality(
-            run,
+            opened,
             data,
             split=split,
             reconstructions=reconstructions,
@@ -41,7 +56,7 @@ def quality(
             device=device,
             progress=progress,
         )
-    report = api.write_report(api.load_run(run))
+    report = api.write_report(opened)
     if as_json:
         print_json(account.to_json())
         return

@@ -1,11 +1,11 @@
 """`termwise report`: a run's report, written again."""
 
-from termwise.cli.app import RunArgument, app
+from termwise.cli.app import OwnModel, RunArgument, Trust, app, trusted
 
 
 @app.command()
-def report(run: RunArgument) -> None:
+def report(run: RunArgument, model: OwnModel = None, trust: Trust = None) -> None:
     """Write a run's report again, as one HTML file."""
     from termwise import api
 
-    print(api.write_report(api.load_run(run)))
+    print(api.write_report(api.load_run(run, model=model, trust=trusted(trust))))

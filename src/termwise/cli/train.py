@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from termwise.cli.app import app, choices, show_account
+from termwise.cli.app import Trust, app, choices, show_account, trusted
 from termwise.models.likelihoods.table import LIKELIHOODS
 from termwise.models.networks.table import NETWORKS
 from termwise.models.posteriors.table import POSTERIORS
@@ -35,6 +35,7 @@ def train(
         bool, typer.Option("--resume", help="Go on in --out; with more --epochs, beyond its end.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where --out holds a run.")] = False,
+    trust: Trust = None,
 ) -> None:
     """Train a VAE, measure it on the test split, and write a run folder with a report."""
     from termwise import api
@@ -61,6 +62,7 @@ def train(
             out=out,
             resume=resume,
             overwrite=overwrite,
+            trust=trusted(trust),
         )
     except KeyboardInterrupt:
         print("termwise: stopped. The same command with --resume goes on from the last checkpoint.", file=sys.stderr)

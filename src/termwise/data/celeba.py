@@ -23,7 +23,7 @@ from termwise.data.array_files import MEMORY_LIMIT, MappedArray
 from termwise.data.dataset import SPLITS, Dataset
 from termwise.data.examples import InMemory
 from termwise.data.image_folders import SUFFIXES, ImageFiles
-from termwise.data.pixel_cache import is_written, write
+from termwise.data.pixel_cache import is_written, may_write, write
 from termwise.data.stream import StreamedExamples
 from termwise.errors import BadData
 
@@ -72,10 +72,13 @@ def load_celeba(
     place = path if cache is None else Path(cache).expanduser()
     fits = len(names) * 3 * size**2 <= memory_limit
     if not is_written(place / kept):
-        if cache is None and not os.access(place, os.W_OK):
+        if not may_write() or (cache is None and not os.access(place, os.W_OK)):
             if fits:
                 return Dataset(path.name, InMemory(files.pixels((3, size, size)), 255.0), annotations, splits=splits)
-            raise BadData(f"{path}: cannot be written, and its pixels are more than memory_limit. Give a cache folder.")
+            raise BadData(
+                f"{path}: no cache may be written, and its pixels are more than memory_limit. Give a cache folder; or, "
+                "where a run names one, say trust=True (--trust all)."
+            )
         write(place / kept, (len(names), 3, size, size), (image.numpy() for image in files.decoded()))
         for other in place.glob(f"{stem}*.npy") if cache is None else ():
             if other.name != kept:

@@ -1,7 +1,8 @@
 """Pixels that took long to make, kept in a .npy file of uint8: it is there whole, or not at all."""
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,6 +10,23 @@ import numpy as np
 
 from termwise.data.array_files import MappedArray
 from termwise.errors import BadData
+
+_MAY_WRITE: ContextVar[bool] = ContextVar("may_write", default=True)
+
+
+@contextmanager
+def caches_as_they_are() -> Iterator[None]:
+    """Within, no cache is written: of data that somebody else's file names, who may have written any path there."""
+    token = _MAY_WRITE.set(False)
+    try:
+        yield
+    finally:
+        _MAY_WRITE.reset(token)
+
+
+def may_write() -> bool:
+    """Whether caches may be written here."""
+    return _MAY_WRITE.get()
 
 
 def is_written(path: Path) -> bool:

@@ -3,23 +3,24 @@
 It knows no term and no loss: it infers, generates, and is saved and loaded.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, load_model, save_model
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from termwise.errors import BadData, Refused
+from termwise.files import write_whole
 from termwise.models.distributions import expected_example
 from termwise.models.draw import Draw
-from termwise.models.likelihoods import Likelihood, LogDensity, likelihood_from
+from termwise.models.likelihoods import Likelihood, likelihood_from
 from termwise.models.networks import build_bodies, checked_bodies
 from termwise.models.posteriors import PosteriorFamily, posterior_family
-from termwise.models.priors import GivenPrior, Prior, prior_from
+from termwise.models.pretrained import SavedModel, parts_of, write_model
+from termwise.models.priors import prior_from
+from termwise.models.user_function import Trust
 
 
 class VAE(nn.Module):
@@ -35,8 +36,9 @@ class VAE(nn.Module):
         likelihood: A likelihood, or its name: a row of `termwise.models.likelihoods.LIKELIHOODS`, such as "bernoulli"
             or "normal:0.1".
         prior: p(z), batch shape (), event shape (D,), as a Distribution, as a module that gives one, or by name: a row
-            of `termwise.models.priors.PRIORS`. N(0, I) where left out. One that is no row is the user's to make again:
-            `from_pretrained` cannot.
+            of `termwise.models.priors.PRIORS`. N(0, I) where left out.
+
+    A part that is no row of a table is the user's to make again, and to give to `from_pretrained`.
 
     Raises:
         Refused: A body's output has another shape than the posterior or the likelihood asks for; the prior is over
@@ -154,95 +156,95 @@ class VAE(nn.Module):
         return self.generate_examples(self.prior().sample(torch.Size([count])))
 
     def config(self) -> dict[str, Any]:
-        """All that `from_pretrained` needs to build this model again, as JSON."""
-        return {
-            "termwise": "VAE",
-            "shape": list(self.shape),
-            "latent": self.latent,
-            "posterior": self.family.name,
-            "posterior_options": self.family.options,
-            "likelihood": self.likelihood.spec,
-            **self.prior_config(),
-            "network": self.network,
-        }
+        """What `from_pretrained` needs to build this model again, as JSON; what is "given" must be given again."""
+        shape = list(self.shape)
+        return {"termwise": "VAE", "shape": shape, "latent": self.latent, **self.parts(), "network": self.network}
 
-    def prior_config(self) -> dict[str, Any]:
-        """The prior's name and options, as a configuration holds them; "given" where it is no row of the table."""
-        prior = self.prior
-        if not isinstance(prior, Prior):
-            return {"prior": GivenPrior.name, "prior_options": {}}
-        return {"prior": prior.name, "prior_options": prior.options}
+    def parts(self) -> dict[str, Any]:
+        """The posterior, the likelihood and the prior by name, with options; "given" where Python made it."""
+        return parts_of(self.family, self.likelihood, self.prior, self.latent)
 
     def save_pretrained(self, folder: str | Path, card: str | None = None) -> Path:
         """Write config.json, model.safetensors and, where given, the model card README.md, to `folder`."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps(self.config(), indent=2) + "\n")
-        save_model(self, str(folder / "model.safetensors"))
+        write_model(self, self.config(), folder)
         if card is not None:
-            (folder / "README.md").write_text(card)
+            write_whole(folder / "README.md", card.encode())
         return folder
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | Path, encoder: nn.Module | None = None, decoder: nn.Module | None = None
+        cls,
+        folder: str | Path,
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        *,
+        posterior: PosteriorFamily | None = None,
+        likelihood: Likelihood | None = None,
+        prior: Distribution | nn.Module | None = None,
+        model: "VAE | None" = None,
+        trust: Trust = (),
     ) -> "VAE":
         """The model that `save_pretrained` wrote to `folder`, in evaluation mode.
 
+        What was made of names is made again. What was made in Python is given again; its weights are of no matter.
+
         Args:
-            encoder: Where the model was made of modules of your own: the same module, its weights of no matter.
-            decoder: The same for the decoder.
+            encoder, decoder: Modules of your own, together.
+            posterior: A family of your own.
+            likelihood: A likelihood of your own.
+            prior: A prior of your own.
+            model: All of it, in place of parts; the weights are loaded into it.
+            trust: Modules whose code may be run, where the network is a function of yours, "module:function": their
+                names; or True, which also takes a config.json that was changed.
+
+        Raises:
+            Refused: A part of your own is lacking, or a module is not trusted.
+            BadData: The folder holds no such model, or it is damaged.
 
         Example:
             >>> import tempfile
-            >>> model = VAE.build((6,), latent=2, options={"hidden": [16]}).eval()
+            >>> model = VAE(nn.Linear(6, 4), nn.Linear(2, 6), shape=(6,), latent=2).eval()
             >>> with tempfile.TemporaryDirectory() as folder:
-            ...     again = VAE.from_pretrained(model.save_pretrained(folder))
+            ...     again = VAE.from_pretrained(model.save_pretrained(folder), nn.Linear(6, 4), nn.Linear(2, 6))
             >>> x = torch.zeros(1, 6)
             >>> torch.equal(again.reconstruct(x), model.reconstruct(x))
             True
         """
-        folder = Path(folder)
-        missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).exists()]
-        if missing:
-            raise BadData(f"Expected config.json and model.safetensors in {folder}; {missing[0]} is missing.")
-        try:
-            config = json.loads((folder / "config.json").read_text())
-            load_file(folder / "model.safetensors")  # says whether it is whole, before anything is built
-            shape, latent, network = tuple(config["shape"]), int(config["latent"]), config["network"]
-            posterior, posterior_options = config["posterior"], dict(config.get("posterior_options", {}))
-            likelihood, prior = config["likelihood"], config.get("prior", "standard-normal")
-            prior_options = dict(config.get("prior_options", {}))
-            builder = None if network is None else (network["name"], dict(network["options"]))
-        except (KeyError, TypeError) as error:
-            raise BadData(f"{folder / 'config.json'} is not what save_pretrained writes: {error!r}.") from None
-        except Exception as error:  # JSON and safetensors each have errors of their own
-            raise BadData(f"{folder} holds no model that can be read: {error}") from None
-        if likelihood == LogDensity.spec or prior == GivenPrior.name:
-            raise Refused(
-                f"The model in {folder} has a likelihood or a prior of your own, which is not saved. Make the model "
-                "again, and load its weights: safetensors.torch.load_model(model, folder / 'model.safetensors')."
+        saved = SavedModel.read(Path(folder))
+        laws: dict[str, Any] = {"posterior": posterior, "likelihood": likelihood, "prior": prior}
+        parts = {"encoder": encoder, "decoder": decoder, **laws}
+        given = {name: part for name, part in parts.items() if part is not None}
+        if model is not None and given:
+            raise Refused(f"Expected a whole model, or parts of one; got both, model and {', '.join(given)}.")
+        if model is None:
+            saved.check(given, trust)
+            model = cls._made(saved, given)
+        elif (model.shape, model.latent) != (saved.shape, saved.latent):
+            raise BadData(
+                f"{folder} holds a model of examples of shape {saved.shape} and {saved.latent} latent dimensions; the "
+                f"one to take its weights has {model.shape} and {model.latent}."
             )
-        if encoder is not None and decoder is not None:
-            family = posterior_family(posterior, latent, posterior_options)
-            law = prior_from(prior, latent, prior_options)
-            parts = {"shape": shape, "latent": latent, "posterior": family, "likelihood": likelihood, "prior": law}
-            model = cls(encoder, decoder, **parts)
-        elif builder is None:
-            raise Refused(
-                f"The model in {folder} was made of modules of your own, which are not saved. "
-                "Pass from_pretrained(folder, encoder=..., decoder=...)."
-            )
-        else:
-            network, options = builder
-            model = cls.build(
-                shape, latent, network, posterior, likelihood, options, posterior_options, prior, prior_options
-            )
-        try:
-            load_model(model, folder / "model.safetensors")
-        except RuntimeError as error:
-            raise BadData(f"The weights in {folder} are not those of its config.json: {error}") from None
+        saved.load_into(model)
         return model.eval()
+
+    @classmethod
+    def _made(cls, saved: SavedModel, given: Mapping[str, Any]) -> "VAE":
+        """A fresh model of the parts that a folder names, and of those that were given."""
+        parts, latent, network = saved.parts, saved.latent, None if "encoder" in given else saved.network
+        family = given.get("posterior") or posterior_family(parts["posterior"], latent, parts["posterior_options"])
+        likelihood = given.get("likelihood") or likelihood_from(parts["likelihood"])
+        prior = given.get("prior") or prior_from(parts["prior"], latent, parts["prior_options"])
+        if network is None:
+            encoder, decoder = given["encoder"], given["decoder"]
+        else:
+            decoded = likelihood.decoded_shape(saved.shape)
+            sizes = saved.shape, family.features, latent, decoded
+            encoder, decoder = build_bodies(network["name"], *sizes, network["options"])
+        laws: dict[str, Any] = {"posterior": family, "likelihood": likelihood, "prior": prior}
+        model = cls(encoder, decoder, shape=saved.shape, latent=latent, **laws)
+        model.network = network
+        return model
 
 
 def at_least_single(values: Tensor) -> Tensor:

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from termwise.account import glossary
+from termwise.models.pretrained import GIVEN
 from termwise.report.account_json import AccountJson, ReadingJson, at, by_dimension, dimension_title, overall, withheld
 from termwise.report.rounding import MISSING, WITHHELD, with_error
 from termwise.report.run_summary import flattened, run_summary
+from termwise.training.resolve import OWN
 
 
 def model_card(config: Mapping[str, Any], account: AccountJson) -> str:
@@ -30,9 +32,7 @@ def model_card(config: Mapping[str, Any], account: AccountJson) -> str:
         "## Diagnosis",
         "\n".join(f"- {_text(s)}" for s in account.get("diagnosis") or []) or "None was made.",
         "## Loading it",
-        "```python\nimport termwise as tw\n\n"
-        'model = tw.VAE.from_pretrained("PATH")\n'
-        "codes = model.encode(x)\nsamples = model.sample(64)\n```",
+        *_loading(config.get("model", {})),
         "## Limits",
         "- The numbers hold for the held-out examples that they were measured on, and for data like them.\n"
         "- An index-code mutual information on N examples cannot exceed log N; near that ceiling it, the marginal KL "
@@ -41,6 +41,21 @@ def model_card(config: Mapping[str, Any], account: AccountJson) -> str:
         "- Samples and reconstructions repeat what is in the training data, its errors and omissions included.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _loading(model: Mapping[str, Any]) -> list[str]:
+    """How the model is read back: what names make is made again, and what Python made is given again."""
+    network = str(model.get("network", ""))
+    own = ["encoder", "decoder"] if network == OWN else []
+    own += [name for name in ("posterior", "likelihood", "prior") if model.get(name) == GIVEN]
+    given = [f"{name}={name}" for name in own]
+    given += [f"trust=[{network.partition(':')[0]!r}]"] if ":" in network else []
+    call = ", ".join(['"PATH"', *given])
+    words = (
+        [f"Made in Python, and not saved: {', '.join(own)}. Make these again as they were, and then:"] if own else []
+    )
+    code = f"import termwise as tw\n\nmodel = tw.VAE.from_pretrained({call})\ncodes = model.encode(x)"
+    return [*words, f"```python\n{code}\nsamples = model.sample(64)\n```"]
 
 
 def _readings(account: AccountJson) -> str:

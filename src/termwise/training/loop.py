@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from termwise.data.dataset import Batch, Dataset
-from termwise.errors import NonFiniteLoss, Refused
+from termwise.errors import BadData, NonFiniteLoss, Refused
 from termwise.models.data_pass import evaluating
 from termwise.models.vae import VAE
 from termwise.objectives.game import Game
@@ -77,6 +77,7 @@ class Trainer:
         self.train = data.train
         self.held_out_name = "test" if data.validation is None else "validation"
         self.held_out = data.test if data.validation is None else data.validation
+        self._data = f"{self.train.fingerprint()} {self.held_out.fingerprint()}"
         self.watcher = watcher or Silent()
         if settings.patience is not None and data.validation is None:
             raise Refused(
@@ -110,35 +111,64 @@ class Trainer:
 
     def start(self) -> None:
         """Fill the memories; a run is then ready, and its first checkpoint is written."""
-        self.folder.cut_metrics(0)
+        self.folder.write_metrics(b"")
         for memory in self.game.memories:
             memory.prepare(self.passes)
         self.save()
 
-    def resume(self) -> None:
-        """Take the place of the trainer that wrote the last checkpoint."""
-        state = TrainerState.load(self.folder.checkpoint_file, self.engine.device)
+    def resume(self, beyond: RunFolder | None = None) -> None:
+        """Take the place of the trainer that wrote the last checkpoint.
+
+        Args:
+            beyond: The run to go on with, where it is another folder's, which is left as it is.
+
+        Raises:
+            BadData: The checkpoint or the metrics cannot be read, or are of another model or of other data.
+        """
+        source = beyond or self.folder
+        state = TrainerState.last(source, self.engine.device, mend=beyond is None)
+        metrics = source.metrics_at(state.metrics_length)
+        if state.data not in ("", self._data):
+            raise BadData(
+                f"The data are not those that {source} was trained on: their fingerprint is {self._data}, and was "
+                f"{state.data}. Restore them, or begin anew in another folder."
+            )
+        self._take(state)
+        if beyond is not None:
+            self.folder.clear()
+        self.folder.write_metrics(metrics)
+        if beyond is not None:
+            self.save()
+        restore_random_state(state.random)
+
+    def _take(self, state: TrainerState) -> None:
+        """Be as a checkpoint says."""
         torch.set_num_threads(state.threads)
-        self.model.load_state_dict(state.model)
-        self.game.load_state_dict(state.game)
-        for memory in self.game.memories:
-            memory.attach(self.passes)
-        for name, optimizer in state.optimizers.items():
-            self.rounds.optimizers[name].load_state_dict(optimizer)
-        if self.average is not None and state.average is not None:
-            self.average.load_state_dict(state.average)
-        for name, (count, totals) in state.sums.items():
-            self.rounds.means[name].count, self.rounds.means[name].totals = count, totals
+        try:
+            self.model.load_state_dict(state.model)
+            self.game.load_state_dict(state.game)
+            for memory in self.game.memories:
+                memory.attach(self.passes)
+            for name, optimizer in state.optimizers.items():
+                self.rounds.optimizers[name].load_state_dict(optimizer)
+            if self.average is not None and state.average is not None:
+                self.average.load_state_dict(state.average)
+            for name, (count, totals) in state.sums.items():
+                self.rounds.means[name].count, self.rounds.means[name].totals = count, totals
+        except (RuntimeError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())
+            raise BadData(
+                f"The checkpoint is of another model or game: {reason:.300}. Its code was changed since it was begun: "
+                "restore that, or begin anew in another folder."
+            ) from None
         self.epoch, self.step, self.metrics_length = state.epoch, state.step, state.metrics_length
         self.stopping.waited, self.stopping.best = state.waited, state.best
         self.stopping.best_weights = state.best_weights
-        self.folder.cut_metrics(self.metrics_length)
-        restore_random_state(state.random)
 
     def save(self) -> None:
         """Write a checkpoint, unless the weights are no longer finite."""
         self._check_weights()
-        self._state().save(self.folder.checkpoint_file)
+        self._state().save(self.folder)
 
     def run(self) -> VAE:
         """Train to the end; returns the model to keep."""
@@ -179,6 +209,7 @@ class Trainer:
             waited=self.stopping.waited,
             best=self.stopping.best,
             best_weights=self.stopping.best_weights,
+            data=self._data,
         )
 
     def _check_weights(self) -> None:

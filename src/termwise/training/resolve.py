@@ -77,15 +77,8 @@ def _described(config: Config, objective: object | None, model: VAE | None) -> C
         changes["objective"] = ObjectiveSpec()
     if model is not None:
         network = model.network or {"name": OWN, "options": {}}
-        changes["model"] = ModelSection(
-            network=network["name"],
-            latent=model.latent,
-            posterior=model.family.name,
-            posterior_options=model.family.options,
-            likelihood=model.likelihood.spec,
-            **model.prior_config(),
-            options=network["options"],
-        )
+        parts = {"latent": model.latent, **model.parts()}
+        changes["model"] = ModelSection(network=network["name"], options=network["options"], **parts)
     return config_from(config.model_copy(update=changes).tables())
 
 

@@ -1,34 +1,22 @@
 """A run folder: what a training leaves behind.
 
-config.toml, metrics.jsonl, checkpoints/, model/, account.json, account.npz, report.html; and, once they are asked for,
-quality.json, quality-reconstructions.json, attributes.json, attributes.npz and attributes-METHOD.png.
+config.toml, metrics.jsonl, checkpoints/, model/, account.json, account.npz, checksums.json, report.html; and, once they
+are asked for, quality.json, quality-reconstructions.json, attributes.json, attributes.npz and attributes-METHOD.png.
+
+A training that begins anew where a run is, or goes on beyond a run's end, is carried out in unfinished/, a run folder
+within, so that the old results stay until the new ones stand. Then unfinished/ becomes finished/, in one step, and its
+files take the places of the old; whoever finds a finished/ goes on with that.
 """
 
 import json
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from termwise.errors import BadData, Refused
+from termwise.files import PART, append, move, refuse_link, remove, remove_parts, sha256_of, write_whole
 from termwise.training.config import Config, config_from, read_config
-
-MODEL_FILES = ("config.json", "model.safetensors", "README.md")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file such that, whatever happens, there is the old one or the new one, whole."""
-    beside = _beside(path)
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
-def _beside(path: Path) -> Path:
-    """The file that is written first, and then takes the other's place."""
-    return path.with_name(path.name + ".part")
 
 
 class RunFolder:
@@ -47,6 +35,21 @@ class RunFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+
+    @property
+    def unfinished(self) -> "RunFolder":
+        """unfinished/, the run that will take this one's place once it stands."""
+        return RunFolder(self.path / "unfinished")
+
+    @property
+    def _finished(self) -> "RunFolder":
+        """finished/, whose files are taking their places."""
+        return RunFolder(self.path / "finished")
+
+    @property
+    def current(self) -> "RunFolder":
+        """The run to go on with: the unfinished one, where there is one."""
+        return self.unfinished if self.unfinished.exists else self
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -70,6 +73,11 @@ class RunFolder:
         return self.path / "checkpoints" / "last.pt"
 
     @property
+    def earlier_checkpoint_file(self) -> Path:
+        """checkpoints/previous.pt, the one before: for where the last is damaged."""
+        return self.path / "checkpoints" / "previous.pt"
+
+    @property
     def model_folder(self) -> Path:
         """model/, as `VAE.from_pretrained` reads it."""
         return self.path / "model"
@@ -83,6 +91,11 @@ class RunFolder:
     def values_file(self) -> Path:
         """account.npz, the readings' values per example."""
         return self.path / "account.npz"
+
+    @property
+    def checksums_file(self) -> Path:
+        """checksums.json, of config.toml and of the data; other files have their own in them."""
+        return self.path / "checksums.json"
 
     @property
     def report_file(self) -> Path:
@@ -106,6 +119,8 @@ class RunFolder:
 
     def edits_figure(self, method: str) -> Path:
         """attributes-METHOD.png, images edited by one method's vectors."""
+        if Path(method).name != method:
+            raise BadData(f"{self.attributes_file} speaks of {method!r}, which is no name of a method.")
         return self.path / f"attributes-{method}.png"
 
     @property
@@ -113,57 +128,138 @@ class RunFolder:
         """Whether a run was begun here."""
         return self.config_file.exists()
 
-    def create(self, config: Config) -> None:
-        """Begin a run: a folder with its configuration, and nothing else that is a run's.
+    @contextmanager
+    def locked(self, patience: float = 0.0) -> Iterator[None]:
+        """Be the only one who writes here; a process that dies lets go.
 
-        The old checkpoint goes first and the new configuration comes last, so that whatever happens the folder is
-        fit to begin again in.
+        What a writer that was cut short has left half done is brought to its end first.
+
+        Args:
+            patience: How many seconds to wait for another to end.
+
+        Raises:
+            Refused: Another process writes here; or a folder within is a link, and leads elsewhere.
         """
-        begun = {self.checkpoint_file.parent, _beside(self.config_file)}
-        if self.path.exists() and not self.exists and not set(self.path.iterdir()) <= begun:
+        from filelock import FileLock, Timeout
+
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock", timeout=patience)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise Refused(
+                f"Another process writes into {self.path}. Wait until it has ended, or choose another folder."
+            ) from None
+        try:
+            self._bring_to_an_end()
+            yield
+        finally:
+            lock.release()
+
+    def check_free(self) -> None:
+        """Raise Refused where there are files of another kind than those of a run that is about to begin."""
+        names = {"checkpoints", "metrics.jsonl", ".lock"}
+        if self.path.exists() and any(p.name not in names and p.suffix != PART for p in self.path.iterdir()):
             raise Refused(f"{self.path} holds files that are no run's. Choose another folder with --out.")
+
+    def clear(self) -> None:
+        """Make ready for a run to begin: a folder with nothing in it that is a run's."""
         self.checkpoint_file.parent.mkdir(parents=True, exist_ok=True)
-        for stale in (self.checkpoint_file, self.metrics_file):
-            stale.unlink(missing_ok=True)
-        self._forget_results()
-        write_atomically(self.config_file, config.toml().encode())
+        stale = [self.config_file, self.checkpoint_file, self.earlier_checkpoint_file, self.metrics_file]
+        stale += [self.model_folder, self.account_file, self.values_file, self.checksums_file, self.report_file]
+        for path in (*stale, *self._asked_for()):
+            remove(path)
 
-    def extend(self, config: Config) -> None:
-        """Let the run go on beyond what was its end: the results there are another model's."""
-        self._forget_results()
-        write_atomically(self.config_file, config.toml().encode())
+    def create(self, config: Config) -> None:
+        """Begin a run: a folder with its configuration, and nothing else that is a run's."""
+        self.clear()
+        self.write_config(config)
 
-    def _forget_results(self) -> None:
-        """Remove what was measured of the model, and the model."""
-        results = [self.account_file, self.values_file, self.report_file, *self.quality_files]
-        models = [self.model_folder / name for name in MODEL_FILES]
-        for stale in (*results, *models, *self.path.glob("attributes*")):
-            stale.unlink(missing_ok=True)
+    def write_config(self, config: Config) -> None:
+        """Write config.toml: from then on the folder is a run's."""
+        write_whole(self.config_file, config.toml().encode())
+
+    def adopt(self) -> None:
+        """Let the unfinished run, which has all its results, take this one's place."""
+        move(self.unfinished.path, self._finished.path)
+        self._bring_to_an_end()
+
+    def _bring_to_an_end(self) -> None:
+        """Remove what is half written, and let the files of a finished/ take their places."""
+        runs = [self.path, self.unfinished.path, self._finished.path]
+        inner = [run / name for run in runs for name in ("checkpoints", "model")]
+        for folder in (*runs[1:], *inner):
+            refuse_link(folder)
+        remove_parts((*runs, *inner))
+        if not self._finished.path.is_dir():
+            return
+        for stale in self._asked_for():
+            remove(stale)
+        for file in sorted(self._finished.path.rglob("*")):
+            if file.is_file():
+                target = self.path / file.relative_to(self._finished.path)
+                target.parent.mkdir(exist_ok=True)
+                move(file, target)
+        remove(self._finished.path)
+
+    def _asked_for(self) -> list[Path]:
+        """What is there of what only a command of its own measures."""
+        return [*self.quality_files, *self.path.glob("attributes*")]
+
+    def write_checksums(self, data: str) -> None:
+        """Write checksums.json: of the configuration as it is, and the fingerprint of the data."""
+        content = {"config.toml": sha256_of(self.config_file), "data": data}
+        write_whole(self.checksums_file, (json.dumps(content, indent=2) + "\n").encode())
+
+    def check(self, data: str | None = None) -> None:
+        """Raise BadData where the configuration, or the data by their fingerprint, are not what they were at the end.
+
+        A folder that was written before there were checksums, or whose run has not ended, is taken as it is.
+        """
+        if not self.checksums_file.exists():
+            return
+        try:
+            known = json.loads(self.checksums_file.read_bytes())
+            config, known_data = known["config.toml"], known["data"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadData(f"{self.checksums_file} cannot be read: {error!r}. Restore it, or remove it.") from None
+        if config != sha256_of(self.config_file):
+            raise BadData(
+                f"{self.config_file} is not as it was when the run ended: it is damaged, or was changed. Restore it; "
+                f"or, if the change is meant, remove {self.checksums_file.name} beside it."
+            )
+        if data not in (None, known_data):
+            raise BadData(
+                f"The data of {self.path} are not those that it was trained on: their fingerprint is {data}, and was "
+                f"{known_data}. Restore them, or name the data to use."
+            )
 
     def config(self) -> Config:
         """The configuration of the run; BadData where the folder is no run's."""
+        if self._finished.path.is_dir():
+            with self.locked(patience=10.0):
+                pass
         if not self.exists:
             raise BadData(f"{self.path} is no run folder: it has no config.toml. `termwise train --out DIR` makes one.")
         return config_from(read_config(self.config_file))
 
     def append(self, lines: Iterable[dict[str, Any]]) -> int:
         """Add lines to metrics.jsonl; returns how long it is then, in bytes."""
-        with self.metrics_file.open("ab") as file:
-            for line in lines:
-                file.write(json.dumps(line).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-            return file.tell()
+        return append(self.metrics_file, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
-    def cut_metrics(self, length: int) -> None:
-        """Forget what was added to metrics.jsonl beyond its first `length` bytes."""
-        with self.metrics_file.open("ab") as file:
-            if file.tell() < length:
-                raise BadData(
-                    f"{self.metrics_file} must have {length} bytes at the last checkpoint; it has {file.tell()}. "
-                    "Begin anew with --overwrite."
-                )
-            file.truncate(length)
+    def metrics_at(self, length: int) -> bytes:
+        """The first `length` bytes of metrics.jsonl, which a checkpoint knows of."""
+        content = self.metrics_file.read_bytes() if self.metrics_file.exists() else b""
+        if len(content) < length:
+            raise BadData(
+                f"{self.metrics_file} must have {length} bytes at the last checkpoint; it has {len(content)}. "
+                "Begin anew with --overwrite."
+            )
+        return content[:length]
+
+    def write_metrics(self, content: bytes) -> None:
+        """Let metrics.jsonl hold this, and nothing else."""
+        write_whole(self.metrics_file, content)
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl."""

@@ -97,11 +97,12 @@ class Joint:
 
     def __init__(self, model: Drawable, x: Tensor, context: Any) -> None:
         self.model, self.x, self.context = model, x, context
-        self._prior = density(model.prior_law(), x.dtype)
+        self.prior = model.prior_law()
+        self._log_prior = density(self.prior, x.dtype)
 
     def __call__(self, z: Tensor) -> Tensor:
         """Nats, shape (C, B), at codes of shape (C, B, D)."""
-        return self._prior(z) + self.log_likelihood(z)
+        return self._log_prior(z) + self.log_likelihood(z)
 
     def log_likelihood(self, z: Tensor) -> Tensor:
         """log p(x|z), shape (C, B)."""

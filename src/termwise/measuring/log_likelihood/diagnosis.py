@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from termwise.measuring.log_likelihood.result import Procedure, Values, certified
+from termwise.measuring.log_likelihood.result import Procedure, Values, certified, not_arrived
 
 COLLAPSED = 5.0
 """Effective samples under which importance weights have collapsed; or half of all, where that is fewer."""
@@ -33,6 +33,14 @@ def diagnose(values: Values, procedure: Procedure) -> Iterator[str]:
         yield (
             f"log p(x) is not certified: {certified(certificate)}, at {certificate.temperatures} temperatures. Allow "
             "more temperatures, chains or simulated examples (the error bar counts twice)."
+        )
+    if short := not_arrived(values):
+        gain = float(values["search_lacks"].mean())
+        yield (
+            f"The search for the best normal posterior has not arrived in {short[0]} of {short[1]} examples: another "
+            f"step would gain {gain:.2g} nats or so, on average. The approximation gap is too large by what is lacking "
+            "and the amortisation gap too small: each is no more than a bound. The inference gap, their sum, needs no "
+            "search."
         )
     if procedure.temperatures is not None:
         yield from _of_chains(values, procedure)

@@ -176,7 +176,8 @@ def _by_importance(joint: Joint, draw: Draw, proposal: str, samples: int, split_
     if proposal == "posterior":
         parts["elbo"] = weights.mean(0)
     if split_gap:
-        parts["best_elbo"] = log_weights(joint, best_normal(joint, draw.posterior), samples).mean(0)
+        best = best_normal(joint, draw.posterior)
+        parts |= {"best_elbo": log_weights(joint, best.law, samples).mean(0), "search_lacks": best.lacks}
     return parts
 
 

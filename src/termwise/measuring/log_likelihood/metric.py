@@ -53,18 +53,23 @@ def metric(path: Path, posterior: Distribution) -> HmcMetric:
     at any one point.
     """
     draws = finite_codes(posterior, DRAWS)
-    centre, spread = draws.mean(0), draws.std(0).clamp(min=1e-6)  # (B, D)
-    curvatures: tuple[list[Tensor], list[Tensor]] = ([], [])
+    base, joint = curvatures(path, draws.mean(0), draws.std(0).clamp(min=1e-6))
+    inverse = torch.linalg.inv(torch.linalg.cholesky(base))
+    stiffness, rotation = torch.linalg.eigh(inverse @ joint @ inverse.mT)
+    return HmcMetric(inverse.mT @ rotation, stiffness)
+
+
+def curvatures(path: Path, centre: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+    """Precisions of base and joint, shape (B, D, D) each, by differences over `spread` about `centre`, (B, D) each."""
+    both: tuple[list[Tensor], list[Tensor]] = ([], [])
     for j in range(centre.shape[-1]):
         shift = torch.zeros_like(centre)
         shift[:, j] = spread[:, j]
         point = path.at(torch.stack([centre + shift, centre - shift]))
-        for rows, gradient in zip(curvatures, (point.base_gradient, point.joint_gradient), strict=True):
+        for rows, gradient in zip(both, (point.base_gradient, point.joint_gradient), strict=True):
             rows.append((gradient[1] - gradient[0]) / (2 * spread[:, j, None]))
-    base, joint = (_positive(torch.stack(rows, 1)) for rows in curvatures)  # (B, D, D)
-    inverse = torch.linalg.inv(torch.linalg.cholesky(base))
-    stiffness, rotation = torch.linalg.eigh(inverse @ joint @ inverse.mT)
-    return HmcMetric(inverse.mT @ rotation, stiffness)
+    base, joint = (_positive(torch.stack(rows, 1)) for rows in both)
+    return base, joint
 
 
 def _positive(curvature: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 from termwise.account.account import Account
 from termwise.account.reading import Reading, reading_of
 from termwise.measuring.log_likelihood.bdmc import Certificate
+from termwise.measuring.log_likelihood.gaps import ENOUGH
 
 BASES = {"posterior": "the posterior", "normal": "a normal with the posterior's moments", "prior": "the prior"}
 
@@ -69,6 +70,7 @@ def readings_of(values: Values, procedure: Procedure) -> dict[str, Reading]:
         whole = f"AIS, {procedure.chains} chains from {BASES[procedure.base]}, {procedure.temperatures} temperatures"
         short = f"a lower bound in expectation; {certified(procedure.certificate)}"
         ess = f"{procedure.chains} chains"
+    off = _search_short(values)
     rows = {
         "log_likelihood": (whole, short),
         "log_likelihood_jackknife": (f"{whole}; less its first-order bias", "small where weights do not collapse"),
@@ -77,9 +79,12 @@ def readings_of(values: Values, procedure: Procedure) -> dict[str, Reading]:
         "inference_gap": (f"{whole}; less ELBO, {codes}", "a lower bound in expectation, as log p(x) is"),
         "approximation_gap": (
             f"{whole}; less the best normal's ELBO, {codes}",
-            "down by what log p(x) lacks, up by what the search for the best normal lacks",
+            "down by what log p(x) lacks, up by what the search for the best normal lacks" + off,
         ),
-        "amortisation_gap": (f"ELBO of the best normal by Adam less ELBO, {codes}", "a lower bound in expectation"),
+        "amortisation_gap": (
+            f"ELBO of the best normal by Adam less ELBO, {codes}",
+            "a lower bound in expectation" + off,
+        ),
         "effective_sample_size": (ess, "up, where the samples have missed where the weight is"),
     }
     readings = {}
@@ -91,6 +96,19 @@ def readings_of(values: Values, procedure: Procedure) -> dict[str, Reading]:
         bound = "a lower bound" in bias and not procedure.grey
         readings[name] = replace(reading, lower=float(values[name].mean())) if bound else reading
     return readings | (_of_simulated(procedure.certificate, whole) if procedure.certificate else {})
+
+
+def _search_short(values: Values) -> str:
+    """A clause on the search for the best normal, where it has not arrived."""
+    short = not_arrived(values)
+    return "" if short is None else f"; it has not arrived in {short[0]} of {short[1]} examples"
+
+
+def not_arrived(values: Values) -> tuple[int, int] | None:
+    """In how many examples, of how many, the search for the best normal has not arrived; None where it has in all."""
+    lacks = values.get("search_lacks")
+    missing = 0 if lacks is None else int((~(lacks <= ENOUGH)).sum())
+    return None if lacks is None or not missing else (missing, len(lacks))
 
 
 def certified(certificate: Certificate | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from termwise.errors import Refused, UnknownName
-from termwise.models.user_function import user_function
+from termwise.models.user_function import Trust, check_trust, user_function
 from termwise.registry import Makers, Row
 
 if TYPE_CHECKING:
@@ -41,6 +41,12 @@ def network_builder(name: str) -> "Callable[..., Bodies]":
     if not colon:
         raise UnknownName("network", name, [*NETWORKS.shown(), "module:function (your own)"])
     return user_function(module, function)
+
+
+def check_network(name: str, trust: Trust, where: object) -> None:
+    """Raise Refused where a file names a network that is nobody's row, and its module is not trusted."""
+    if name not in NETWORKS:
+        check_trust(name, trust, where)
 
 
 def build_bodies(

@@ -1,0 +1,202 @@
+"""A model in a folder: config.json, of what it is made, and model.safetensors, its weights, with checksums of both.
+
+What goes by a name is made again from its name. What was made in Python is called "given", and must be given again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, load_model, save
+from torch import Tensor, nn
+
+from termwise.errors import BadData, Refused, TermwiseError
+from termwise.files import write_whole
+from termwise.models.likelihoods import Likelihood, likelihood_from
+from termwise.models.networks.table import check_network
+from termwise.models.posteriors import PosteriorFamily, posterior_family
+from termwise.models.priors import prior_from
+from termwise.models.user_function import Trust
+
+GIVEN = "given"
+"""What a configuration calls a posterior, a likelihood or a prior that was made in Python."""
+
+
+def parts_of(family: PosteriorFamily, likelihood: Likelihood, prior: nn.Module, latent: int) -> dict[str, Any]:
+    """The posterior, the likelihood and the prior of a model as a configuration has them; "given" for one of your own.
+
+    A part has a name where a table makes the same kind of thing of it.
+    """
+    name, options = getattr(family, "name", ""), getattr(family, "options", {})
+    spec = getattr(likelihood, "spec", "")
+    prior_name, prior_options = getattr(prior, "name", ""), getattr(prior, "options", {})
+    with torch.random.fork_rng(devices=[]):
+        named = {
+            "posterior": _makes(family, posterior_family, name, latent, options),
+            "likelihood": _makes(likelihood, likelihood_from, spec),
+            "prior": _makes(prior, prior_from, prior_name, latent, prior_options),
+        }
+    return {
+        "posterior": name if named["posterior"] else GIVEN,
+        "posterior_options": options if named["posterior"] else {},
+        "likelihood": spec if named["likelihood"] else GIVEN,
+        "prior": prior_name if named["prior"] else GIVEN,
+        "prior_options": prior_options if named["prior"] else {},
+    }
+
+
+def _makes(part: object, make: Any, name: object, *arguments: Any) -> bool:
+    """Whether a table makes a thing of the same class by this name."""
+    if not isinstance(name, str) or not name:
+        return False
+    try:
+        return type(make(name, *arguments)) is type(part)
+    except TermwiseError:
+        return False
+
+
+def write_model(model: nn.Module, config: Mapping[str, Any], folder: Path) -> None:
+    """Write config.json and model.safetensors to a folder, which is made where it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = (json.dumps(config, indent=2) + "\n").encode()
+    tensors = _weights(model)
+    checksums = {"config": hashlib.sha256(text).hexdigest(), "weights": _checksum(tensors)}
+    write_whole(folder / "config.json", text)
+    write_whole(folder / "model.safetensors", save(tensors, {"checksums": json.dumps(checksums)}))
+
+
+def _weights(model: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a model by name, each once, and each with memory of its own."""
+    found: dict[str, Tensor] = {}
+    places: set[object] = set()
+    memories: set[int] = set()
+    for name, tensor in model.state_dict().items():
+        place = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
+        if tensor.numel() and place in places:
+            continue
+        memory = tensor.untyped_storage().data_ptr()
+        shared = memory in memories or tensor.untyped_storage().nbytes() != tensor.nbytes
+        found[name] = tensor.detach().clone(memory_format=torch.contiguous_format) if shared else tensor.contiguous()
+        places.add(place)
+        memories.add(memory)
+    return found
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    """A checksum of tensors' names, kinds, shapes and numbers."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """What a folder with a model says of it, as it was read; nothing has been made of it yet.
+
+    Attributes:
+        folder: Where it lies.
+        shape: Of an example.
+        latent: D.
+        network: The builder's "name" and "options"; None where the networks were made in Python.
+        parts: The posterior, the likelihood and the prior, as a configuration has them.
+        unchanged: Whether config.json is the one that was saved with the weights, as far as these tell.
+    """
+
+    folder: Path
+    shape: tuple[int, ...]
+    latent: int
+    network: dict[str, Any] | None
+    parts: dict[str, Any] = field(default_factory=dict)
+    unchanged: bool = True
+
+    @classmethod
+    def read(cls, folder: Path) -> "SavedModel":
+        """What a folder says, as `write_model` wrote it.
+
+        Raises:
+            BadData: A file is missing, is of another kind, or is damaged.
+        """
+        missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).exists()]
+        if missing:
+            raise BadData(f"Expected config.json and model.safetensors in {folder}; {missing[0]} is missing.")
+        try:
+            text = (folder / "config.json").read_bytes()
+            config = json.loads(text)
+            checksums = _checked_weights(folder / "model.safetensors")
+            network = config["network"]
+            return cls(
+                folder,
+                tuple(config["shape"]),
+                int(config["latent"]),
+                None if network is None else {"name": network["name"], "options": dict(network["options"])},
+                {
+                    "posterior": config["posterior"],
+                    "posterior_options": dict(config.get("posterior_options", {})),
+                    "likelihood": config["likelihood"],
+                    "prior": config.get("prior", "standard-normal"),
+                    "prior_options": dict(config.get("prior_options", {})),
+                },
+                checksums.get("config") in (None, hashlib.sha256(text).hexdigest()),
+            )
+        except (KeyError, TypeError) as error:
+            raise BadData(f"{folder / 'config.json'} is not what save_pretrained writes: {error!r}.") from None
+        except BadData:
+            raise
+        except Exception as error:  # JSON and safetensors each have errors of their own
+            raise BadData(f"{folder} holds no model that can be read: {error}") from None
+
+    def check(self, given: Mapping[str, object], trust: Trust) -> None:
+        """Raise unless the model can be made again of what is saved and of the parts that are given.
+
+        Raises:
+            Refused: A part was made in Python, and is not given; or code would be run that is not trusted.
+            BadData: config.json was changed.
+        """
+        bodies = ("encoder", "decoder")
+        own = bodies if self.network is None or any(body in given for body in bodies) else ()
+        own = (*own, *(name for name in ("posterior", "likelihood", "prior") if self.parts[name] == GIVEN))
+        if lacking := [name for name in own if name not in given]:
+            raise Refused(
+                f"The model in {self.folder} was made of modules of your own, which are not saved. Pass "
+                f"from_pretrained(folder, {', '.join(f'{name}=...' for name in lacking)}); or, as model=..., one "
+                "to take the weights. load_run takes them, too."
+            )
+        if self.network is not None and "encoder" not in given:
+            check_network(self.network["name"], trust, self.folder / "config.json")
+        if not self.unchanged and trust is not True:
+            raise BadData(
+                f"{self.folder / 'config.json'} is not the one that was saved with the weights beside it: it is "
+                "damaged, or was changed. Restore it; or, if the change is meant, say trust=True."
+            )
+
+    def load_into(self, model: nn.Module) -> None:
+        """Give a model these weights.
+
+        Raises:
+            BadData: They are another model's.
+        """
+        try:
+            load_model(model, self.folder / "model.safetensors")
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise BadData(
+                f"The weights in {self.folder} are not those of its config.json, or of the modules given; or their "
+                f"code was changed since: {reason:.300}"
+            ) from None
+
+
+def _checked_weights(path: Path) -> dict[str, str]:
+    """The checksums that a file of weights holds, once its own is found right."""
+    with safe_open(path, "pt") as file:
+        checksums = json.loads((file.metadata() or {}).get("checksums", "{}"))
+    tensors = load_file(path)  # says whether it is whole, before anything is built
+    if checksums.get("weights") not in (None, _checksum(tensors)):
+        raise BadData(f"{path} is damaged: its weights are not those that were saved. Restore it, or train again.")
+    return checksums

@@ -139,7 +139,7 @@ def test_the_order_of_a_batch_does_not_matter(case):
     order = torch.randperm(100)
     with torch.no_grad():
         one, other = draw_of(model, data, index), draw_of(model, data, index[order])
-        other.z = one.z[order]
+        other.codes = one.codes[order]
         if link.memory is not None:
             link.memory.observe(one)
         torch.manual_seed(1)

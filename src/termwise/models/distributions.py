@@ -1,4 +1,4 @@
-"""What is asked of any torch Distribution: samples, some of its rows, what a product is of, its unit, an example."""
+"""What is asked of any torch Distribution: samples, its rows, itself in float64, what it is of, its unit, an example."""
 
 from copy import copy
 
@@ -34,6 +34,35 @@ def rows(law: Distribution, part: slice) -> Distribution:
             setattr(some, name, value[part])
     some._batch_shape = torch.Size([len(range(size)[part]), *law.batch_shape[1:]])
     return some
+
+
+def in_double(law: Distribution) -> Distribution | None:
+    """The same law in float64, with its gradient; None where it is not made of torch's own distributions alone.
+
+    Example:
+        >>> in_double(torch.distributions.Normal(torch.zeros(3), 1.0)).mean.dtype
+        torch.float64
+    """
+    if not _is_torchs(law):
+        return None
+    double = copy(law)
+    for name, value in vars(law).items():
+        if isinstance(value, Distribution):
+            inner = in_double(value)
+            if inner is None:
+                return None
+            setattr(double, name, inner)
+        elif isinstance(value, Tensor) and value.is_floating_point():
+            setattr(double, name, value.double())
+        elif name == "transforms" and not all(map(_is_torchs, value)):
+            return None
+    return double
+
+
+def _is_torchs(thing: object) -> bool:
+    """Whether a law or a transform, and all that it is composed of, is torch's own."""
+    ours = type(thing).__module__.startswith("torch.distributions.")
+    return ours and all(map(_is_torchs, getattr(thing, "parts", ())))
 
 
 def innermost(law: Distribution) -> Distribution:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from termwise.models.distributions import rows, samples
+from termwise.models.codes import Codes
+from termwise.models.distributions import in_double, rows, samples
 
 T = TypeVar("T")
 
@@ -120,9 +121,18 @@ class Draw:
         return self._inferred[1]
 
     @cached_property
-    def z(self) -> Tensor:
+    def codes(self) -> Codes:
         """One code per example, z ~ q(z|x), shape (B, D), with its pathwise gradient where the posterior has one."""
-        return samples(self.posterior)
+        return Codes.of(self.posterior)
+
+    @property
+    def z(self) -> Tensor:
+        """The same codes, as one number each."""
+        return self.codes.z
+
+    def codes_at(self, z: Tensor) -> Codes:
+        """Codes z, shape (B, D): with all that is known of them, where they are the draw's own."""
+        return self.codes if z is self.z else Codes.at(z)
 
     @property
     def likelihood(self) -> Distribution:
@@ -184,6 +194,28 @@ class Draw:
         if inferred:
             other._infer = lambda: self._inferred
         return other
+
+
+class InDouble(Draw):
+    """A draw's posterior, codes and prior in float64, for what is to be known of them more exactly than it was made.
+
+    Args:
+        draw: Its codes are taken over, and its decoder is not asked again.
+
+    Example:
+        >>> import termwise as tw
+        >>> draw = Draw(tw.VAE.build((4,), latent=3), torch.zeros(5, 4))
+        >>> InDouble(draw).z.dtype, bool((InDouble(draw).z.float() == draw.z).all())
+        (torch.float64, True)
+    """
+
+    def __init__(self, draw: Draw) -> None:
+        super().__init__(draw.model, draw.x, draw.index, draw.dataset_size)
+        posterior, prior = in_double(draw.posterior), in_double(draw.prior)
+        alike = posterior is not None and prior is not None  # a law of the user's may take its own precision only
+        self._infer = lambda: (posterior if alike else draw.posterior, draw.context)
+        self.prior = prior if alike else draw.prior
+        self.codes = draw.codes.in_double() if alike else draw.codes
 
 
 def _remembered(memory: dict[Hashable, Any], key: Hashable, compute: Callable[[], T]) -> T:

@@ -4,6 +4,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from termwise.errors import Refused
+from termwise.models.codes import log_density_at
 from termwise.models.draw import Draw
 
 
@@ -23,7 +24,7 @@ class DistributionLaw:
 
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
         """The log-density of codes z, shape (B, D): shape (B,), nats."""
-        return self.distribution(draw).log_prob(z)
+        return log_density_at(self.distribution(draw), draw.codes_at(z)).to(z.dtype)
 
     def factorises(self, draw: Draw) -> bool:
         """Whether it is a product over dimensions."""
@@ -35,4 +36,4 @@ class DistributionLaw:
         law = self.distribution(draw)
         if not isinstance(law, Independent):
             raise Refused(f"A {type(law).__name__} does not factorise over dimensions, as this link needs.")
-        return law.base_dist.log_prob(z)
+        return log_density_at(law.base_dist, draw.codes_at(z)).to(z.dtype)

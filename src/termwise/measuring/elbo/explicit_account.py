@@ -19,7 +19,7 @@ from torch import Tensor
 from termwise.account import glossary
 from termwise.account.reading import AnyReading, Reading, reading_of_each
 from termwise.errors import Refused
-from termwise.measuring.elbo.codes import CodeDensities, DataAggregate, mean_over_rounds, under_others
+from termwise.measuring.elbo.code_densities import CodeDensities, DataAggregate, mean_over_rounds, under_others
 from termwise.measuring.elbo.control_variates import controlled
 from termwise.measuring.elbo.mixture_posteriors import Components
 from termwise.measuring.elbo.population import LEAST, LinkSum, population_reading

@@ -26,7 +26,7 @@ from termwise.account.account import Account
 from termwise.account.bracket import Bracket, allowance
 from termwise.account.reading import AnyReading, Reading, reading_by_dimension, reading_of
 from termwise.errors import NoDensity
-from termwise.measuring.elbo.codes import factorises, under_others
+from termwise.measuring.elbo.code_densities import factorises, under_others
 from termwise.measuring.elbo.sandwich import last_layer, sandwich
 from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales
 from termwise.measuring.elbo.term_readings import Bounding, Smoothing, TermReadings

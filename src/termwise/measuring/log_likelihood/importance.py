@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from termwise.measuring.log_likelihood.densities import Joint, density, sampled
+from termwise.measuring.log_likelihood.densities import Joint
+from termwise.models.codes import Codes, log_density_at
+from termwise.models.distributions import in_double
 
 AT_ONCE = 2048
 """Codes that the decoder sees at once."""
@@ -21,12 +23,12 @@ AT_ONCE = 2048
 
 def log_weights(joint: Joint, proposal: Distribution, samples: int) -> Tensor:
     """log p(x, z) - log q(z|x) of `samples` codes for every example: nats, shape (S, B)."""
-    log_q = density(proposal, joint.x.dtype)
+    law = in_double(proposal) or proposal
     step = max(1, AT_ONCE // len(joint.x))
     parts = []
     for start in range(0, samples, step):
-        z = sampled(proposal, min(step, samples - start))
-        parts.append(joint(z) - log_q(z))
+        codes = Codes.of(law, min(step, samples - start)).detached()
+        parts.append(joint(codes.exact) - log_density_at(law, codes).double())
     return torch.cat(parts)
 
 

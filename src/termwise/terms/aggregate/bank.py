@@ -13,6 +13,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
 from termwise.errors import Refused
+from termwise.models.codes import Codes
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.lattice import Extent, Lattice
 from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, Batches, Memory, batch_components
@@ -131,7 +132,9 @@ class Bank(Memory):
         if slots.lattice is None or not slots.lattice.fits:
             return super().marginal_log_density(z, draw)
         components, weights = self.components(draw)
-        return _LatticeLogDensity.apply(z, slots.lattice, components, weights, slots.slot_of[_index(draw)])
+        codes = draw.codes_at(z)
+        own = slots.slot_of[_index(draw)]
+        return _LatticeLogDensity.apply(codes.z, codes.detached(), slots.lattice, components, weights, own)
 
     def bias(self, link: str) -> str:
         """Staleness, and, of a smaller bank, Jensen's."""
@@ -221,14 +224,15 @@ class _LatticeLogDensity(torch.autograd.Function):
     def forward(
         ctx: Any,
         z: Tensor,
+        codes: Codes,
         lattice: Lattice,
         components: Gaussians,
         weights: LogWeights,
         own: Tensor,
     ) -> Tensor:
-        total, slope = lattice.density(z)
+        total, slope = lattice.density(codes.exact)
         scale = components.scale[own].double()
-        standard = (z.double() - components.mean[own].double()) / scale
+        standard = codes.in_double().beyond(components.mean[own].double()) / scale
         alone = (-0.5 * standard.square()).exp() / (scale * math.sqrt(2 * math.pi))
         alone_slope = -alone * standard / scale
         others = (total - alone).clamp(min=0)
@@ -240,7 +244,7 @@ class _LatticeLogDensity(torch.autograd.Function):
         return density.log().to(z.dtype)
 
     @staticmethod
-    def backward(ctx: Any, upward: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, upward: Tensor) -> tuple[Tensor, None, None, None, None, None]:
         """The gradient in z alone."""
         (gradient,) = ctx.saved_tensors
-        return upward * gradient, None, None, None, None
+        return upward * gradient, None, None, None, None, None

@@ -28,6 +28,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from termwise.models.codes import Codes
 from termwise.terms.aggregate.gaussians import LOG_2PI, Gaussians, LogWeights
 from termwise.terms.aggregate.mixture import CodesDone, fitting_block, marginal_and_slope, marginal_log_density
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
@@ -54,7 +55,7 @@ CONVOLVED_FROM = 1024
 """The number of components from which a table pays; fewer are taken one by one."""
 
 
-def log_marginals(components: Gaussians, block: int | None = None) -> Callable[[Tensor], Tensor]:
+def log_marginals(components: Gaussians, block: int | None = None) -> Callable[[Tensor | Codes], Tensor]:
     """z -> log q(z_j), shape (S, D) to (S, D), nats, of N components that weigh 1/N each and stand still."""
     if len(components) >= CONVOLVED_FROM:
         return Convolution(components, block=block).log_density
@@ -78,17 +79,18 @@ class Convolution:
         threads = threads_for(components.mean.numel() * (2 * SPREAD + 1), components.mean.device)
         self.dimensions = list(one_by_one(tasks, threads))
 
-    def log_density(self, z: Tensor, progress: CodesDone | None = None) -> Tensor:
+    def log_density(self, z: Tensor | Codes, progress: CodesDone | None = None) -> Tensor:
         """log q(z_j) of codes z, shape (S, D): shape (S, D), in nats; `progress` is told of dimensions."""
-        return _LogDensity.apply(z, self, progress)
+        codes = Codes.at(z)
+        return _LogDensity.apply(codes.z, codes.detached(), self, progress)
 
 
 class _LogDensity(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, z: Tensor, convolution: Convolution, progress: CodesDone | None) -> Tensor:
+    def forward(ctx: Any, z: Tensor, codes: Codes, convolution: Convolution, progress: CodesDone | None) -> Tensor:
         """log q(z_j), and its gradient beside it."""
-        pairs = zip(convolution.dimensions, z.detach().T, strict=True)
-        tasks = [partial(dimension.log_density, codes) for dimension, codes in pairs]
+        columns = zip(convolution.dimensions, codes.centre.T, codes.offset.T, strict=True)
+        tasks = [partial(dimension.log_density, Codes(*column)) for dimension, *column in columns]
         values, slopes = [], []
         for value, slope in one_by_one(tasks, threads_for(z.numel() * (2 * READ + 1), z.device)):
             values.append(value)
@@ -99,10 +101,10 @@ class _LogDensity(torch.autograd.Function):
         return torch.stack(values, dim=1).to(z.dtype)
 
     @staticmethod
-    def backward(ctx: Any, upward: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, upward: Tensor) -> tuple[Tensor, None, None, None]:
         """The gradient in z alone."""
         (slope,) = ctx.saved_tensors
-        return upward * slope, None, None
+        return upward * slope, None, None, None
 
 
 class Convolved:
@@ -117,7 +119,8 @@ class Convolved:
     Attributes:
         sound: Whether all its numbers are finite and positive; where not, everything is taken one by one.
         width: s_0.
-        low: Where its points begin.
+        origin: What means and codes are counted from: the least mean.
+        low: Where its points begin, from there.
         narrow: Means and standard deviations of the components too narrow for them, in order of the means.
         missed: The most that components beyond REACH can add to q(z).
     """
@@ -126,7 +129,7 @@ class Convolved:
         self.mean, self.scale, self.block = mean, scale, block or fitting_block(mean.device)
         mean, scale = mean.double(), scale.double()
         reach = REACH * float(scale.max())
-        self.low, self.extent = float(mean.min()) - reach, float(mean.max() - mean.min()) + 2 * reach
+        self.origin, self.low, self.extent = mean.min(), -reach, float(mean.max() - mean.min()) + 2 * reach
         self.missed = float(scale.reciprocal().mean()) * math.exp(-0.5 * (REACH**2 + LOG_2PI))
         self.sound = math.isfinite(self.extent) and math.isfinite(self.missed)
         if not self.sound:
@@ -136,28 +139,30 @@ class Convolved:
         narrow = level < 0
         order = mean[narrow].argsort()
         self.narrow = mean[narrow][order], scale[narrow][order]
-        self.weights = self._spread(mean, scale, level)
+        self.weights = self._spread(mean - self.origin, scale, level)
 
-    def log_density(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def log_density(self, z: Tensor | Codes) -> tuple[Tensor, Tensor]:
         """log q(z) of codes z, shape (S,), and its derivative in z; float64, of that shape."""
+        codes = Codes.at(z)
         if not self.sound:
-            return self._one_by_one(z)
-        density, slope = self.density_and_slope(z.double())
+            return self._one_by_one(codes)
+        density, slope = self.density_and_slope(codes)
         value, derivative = density.log(), slope / density
         lost = ~(density * TOLERANCE > self.missed)  # true for nan, too
         if lost.any():
-            value[lost], derivative[lost] = self._one_by_one(z[lost])
+            value[lost], derivative[lost] = self._one_by_one(codes[lost])
         return value, derivative
 
-    def density_and_slope(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def density_and_slope(self, z: Tensor | Codes) -> tuple[Tensor, Tensor]:
         """q(z) of codes z, from the points around them, and its derivative; float64, shape (S,) each.
 
         q(z) is too small by at most DEVIATION of it and `missed` together; too large by 1e-8 of it.
         """
-        parts = [self._on_points(some) for some in z.split(max(1, self.block // (2 * READ + 1)))]
+        codes = Codes.at(z).in_double()
+        parts = [self._on_points(some) for some in codes.beyond(self.origin).split(max(1, self.block // (2 * READ + 1)))]
         density, slope = (torch.cat(of) for of in zip(*parts, strict=True))
         if len(self.narrow[0]):
-            beside, its_slope = self._near_narrow(z)
+            beside, its_slope = self._near_narrow(codes)
             density, slope = density + beside, slope + its_slope
         return density, slope
 
@@ -165,27 +170,33 @@ class Convolved:
     def _all(self) -> Gaussians:
         return Gaussians(self.mean.unsqueeze(1), self.scale.unsqueeze(1))
 
-    def _one_by_one(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def _one_by_one(self, codes: Codes) -> tuple[Tensor, Tensor]:
         """log q(z), all components taken by themselves, and its derivative; both of shape (S,)."""
         weights = LogWeights.uniform(len(self.mean))
-        rows = z.unsqueeze(1).split(max(1, self.block // min(512, len(self.mean))))
-        parts = [marginal_and_slope(some, self._all, weights, True, self.block) for some in rows]
+        line = Codes(codes.centre.unsqueeze(1), codes.offset.unsqueeze(1))
+        rows = max(1, self.block // min(512, len(self.mean)))
+        parts = [
+            marginal_and_slope(line[start : start + rows], self._all, weights, True, self.block)
+            for start in range(0, len(line), rows)
+        ]
         value, slope = (torch.cat(of).squeeze(1) for of in zip(*parts, strict=True))
         return value, slope.double()
 
-    def _near_narrow(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """What narrow components within REACH of codes z, shape (S,), add to q(z), and to its derivative."""
-        mean, scale = self.narrow
-        reach = REACH * scale.max()
-        first, last = torch.searchsorted(mean, z - reach), torch.searchsorted(mean, z + reach)
+    def _near_narrow(self, codes: Codes) -> tuple[Tensor, Tensor]:
+        """What narrow components within REACH of codes, shape (S,), add to q(z), and to its derivative."""
+        (mean, scale), z = self.narrow, codes.exact
+        reach = REACH * scale.max() + 4 * torch.finfo(z.dtype).eps * z.abs()  # z is rounded, however narrow they are
+        first, last = torch.searchsorted(mean, z - reach), torch.searchsorted(mean, z + reach, right=True)
         most = max(1, int((last - first).max()))
         sums = []
         rows = max(1, self.block // most)
-        for some, start, end in zip(z.split(rows), first.split(rows), last.split(rows), strict=True):
-            place = start.unsqueeze(1) + torch.arange(most, device=z.device)  # (rows, most)
-            here = place < end.unsqueeze(1)
+        for begin in range(0, len(z), rows):
+            part = slice(begin, begin + rows)
+            place = first[part].unsqueeze(1) + torch.arange(most, device=z.device)  # (rows, most)
+            here = place < last[part].unsqueeze(1)
             place = place.clamp(max=len(mean) - 1)
-            standard = (some.unsqueeze(1) - mean[place]) / scale[place]
+            apart = codes.centre[part].unsqueeze(1) - mean[place]
+            standard = apart.add_(codes.offset[part].unsqueeze(1)).div_(scale[place])
             mass = standard.square().mul_(-0.5).exp_().mul_(here).div_(scale[place])
             sums.append((mass.sum(1), -(mass * standard / scale[place]).sum(1)))
         density, slope = (torch.cat(of) for of in zip(*sums, strict=True))
@@ -208,7 +219,7 @@ class Convolved:
         return weights.div_(len(mean))
 
     def _on_points(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """sum_k W_k N(z; u_k, s_0^2) of codes z, shape (S,), and its derivative."""
+        """sum_k W_k N(z; u_k, s_0^2) of codes z, counted from the origin, shape (S,), and its derivative."""
         position = (z - self.low) / (SPACING * self.width) + MARGIN
         nearest = position.round().nan_to_num().clamp(READ, len(self.weights) - 1 - READ)
         windows = self.weights.unfold(0, 2 * READ + 1, 1).index_select(0, nearest.long() - READ)  # (S, 2 READ + 1)

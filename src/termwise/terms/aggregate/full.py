@@ -8,6 +8,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from termwise.errors import Refused
+from termwise.models.codes import Codes
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.gaussians import Gaussians, LogWeights, gaussians
@@ -40,7 +41,7 @@ class Full(Memory):
     def __init__(self, block: PositiveInt | None = None) -> None:
         self.block = block
         self._components: Gaussians | None = None
-        self._marginals: Callable[[Tensor], Tensor] | None = None
+        self._marginals: Callable[[Tensor | Codes], Tensor] | None = None
         self._moving = False  # every step encodes anew: a table would not be read often enough to pay
         self._batches: Batches | None = None
 
@@ -76,16 +77,16 @@ class Full(Memory):
 
     def log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z) of codes z, shape (B, D): shape (B,), nats."""
-        return log_density(z, *self.components(draw), block=self.block)
+        return log_density(draw.codes_at(z), *self.components(draw), block=self.block)
 
     def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z_j), shape (B, D); by convolution where there are many components, and they stand still."""
         components, weights = self.components(draw)
         if self._moving:
-            return marginal_log_density(z, components, weights, block=self.block)
+            return marginal_log_density(draw.codes_at(z), components, weights, block=self.block)
         if self._marginals is None:
             self._marginals = log_marginals(components, self.block)
-        return self._marginals(z)
+        return self._marginals(draw.codes_at(z))
 
     def bias(self, link: str) -> str:
         """No bias, for the aggregate of these points; and the ceiling of the mutual information."""

@@ -50,8 +50,7 @@ class Gaussians:
         return Gaussians(torch.cat([self.mean, others.mean]), torch.cat([self.spread, others.spread]))
 
     def features(self, z: Tensor) -> Tensor:
-        """phi(z), float64, shape (B, K)."""
-        z = z.double()
+        """phi(z), float64, shape (B, K), of codes in float64."""
         if self.spread.dim() == 2:
             return torch.cat([z.square(), z], dim=1)
         rows, columns = _lower(z.shape[1], z.device)
@@ -81,7 +80,7 @@ def _lower(dimension: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _marginal_scale(spread: Tensor) -> Tensor:
-    return spread if spread.dim() == 2 else spread.square().sum(-1).sqrt()
+    return spread if spread.dim() == 2 else torch.linalg.vector_norm(spread, dim=-1, dtype=torch.float64).to(spread.dtype)
 
 
 def _log_component(mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:

@@ -102,11 +102,11 @@ class Memory:
 
     def log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z) of codes z, shape (B, D): shape (B,), nats."""
-        return log_density(z, *self.components(draw))
+        return log_density(draw.codes_at(z), *self.components(draw))
 
     def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z_j) of codes z, shape (B, D): shape (B, D), nats."""
-        return marginal_log_density(z, *self.components(draw))
+        return marginal_log_density(draw.codes_at(z), *self.components(draw))
 
 
 def dataset_size(draw: Draw) -> int:

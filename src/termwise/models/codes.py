@@ -1,0 +1,154 @@
+"""Codes that keep their noise, and the densities of laws there.
+
+At a small sigma beside a large mean a code is its mean to the last digit, and log q(z|x) asks for what was lost,
+z - mean. So a code is kept as a sum that is never carried out, z = centre + offset, and a density with a location is
+taken at (centre - location) + offset: for the law that the code is from this is the offset itself.
+"""
+
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.distributions import (
+    Cauchy,
+    Distribution,
+    Independent,
+    Laplace,
+    LowRankMultivariateNormal,
+    MixtureSameFamily,
+    MultivariateNormal,
+    Normal,
+    StudentT,
+)
+
+from termwise.models.distributions import in_double, samples
+
+LOCATED = (Normal, MultivariateNormal, LowRankMultivariateNormal, Laplace, StudentT, Cauchy)
+"""Laws of a location `loc` and a noise that knows nothing of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Codes z = centre + offset, shape (B, D), with their pathwise gradient.
+
+    Attributes:
+        centre: The location of the law that each was drawn from, shape (B, D); the code itself where it has none.
+        offset: What the noise adds, shape (B, D).
+
+    Example:
+        >>> law = Independent(Normal(torch.tensor([[5.0, -3.0]]), 1e-20), 1)
+        >>> codes = Codes.of(law)
+        >>> bool((codes.z == law.mean).all()), bool((codes.offset == 0).any())  # the noise is kept beside the sum
+        (True, False)
+        >>> bool(log_density_at(law, codes) < 2 * 46)  # -log 1e-20 is 46.05 nats
+        True
+    """
+
+    centre: Tensor
+    offset: Tensor
+
+    @classmethod
+    def of(cls, law: Distribution, *shape: int) -> "Codes":
+        """Codes of every law of a batch, batch shape (B,), event shape (D,): shape (*shape, B, D)."""
+        if isinstance(law, MixtureSameFamily) and _location(law.component_distribution) is not None:
+            return cls._of_mixture(law, *shape)
+        location = _location(law)
+        return cls.at(samples(law, *shape)) if location is None else cls(location, samples(_centred(law), *shape))
+
+    @classmethod
+    def _of_mixture(cls, law: MixtureSameFamily, *shape: int) -> "Codes":
+        parts = law.component_distribution
+        chosen = law.mixture_distribution.sample(torch.Size(shape))[..., None, None]
+        with torch.no_grad():
+            offsets = samples(_centred(parts), *shape)  # (*shape, B, K, D)
+        centres = cast(Tensor, _location(parts)).detach().expand_as(offsets)
+        index = chosen.expand(*chosen.shape[:-1], offsets.shape[-1])
+        return cls(*(of.gather(-2, index).squeeze(-2) for of in (centres, offsets)))
+
+    @classmethod
+    def at(cls, z: "Tensor | Codes") -> "Codes":
+        """Codes of which no more is known than z, shape (B, D); codes are given back as they are."""
+        return z if isinstance(z, Codes) else cls(z, torch.zeros_like(z))
+
+    def __len__(self) -> int:
+        return len(self.centre)
+
+    def __getitem__(self, part: slice | Tensor) -> "Codes":
+        """Some of the codes."""
+        return Codes(self.centre[part], self.offset[part])
+
+    @cached_property
+    def z(self) -> Tensor:
+        """The codes as one number each, as a decoder takes them."""
+        return self.centre + self.offset
+
+    @cached_property
+    def exact(self) -> Tensor:
+        """The codes in float64, without their gradient."""
+        return self.centre.detach().double() + self.offset.detach().double()
+
+    def beyond(self, location: Tensor) -> Tensor:
+        """(centre - location) + offset: codes as seen from a location, whose shape is broadcast with theirs."""
+        return (self.centre - location) + self.offset
+
+    def detached(self) -> "Codes":
+        """The same codes as constants."""
+        return Codes(self.centre.detach(), self.offset.detach())
+
+    def in_double(self) -> "Codes":
+        """The same codes in float64."""
+        return Codes(self.centre.double(), self.offset.double())
+
+    def column(self, dimension: int) -> "Codes":
+        """One dimension of the codes, shape (B, 1)."""
+        return Codes(self.centre[:, dimension, None], self.offset[:, dimension, None])
+
+
+def log_density_at(law: Distribution, codes: Codes) -> Tensor:
+    """log p(z) of codes, with their gradient, in nats and float64 where the law is one of torch's own.
+
+    Args:
+        law: Over codes: batch shape (B,) or (), event shape (D,); or over their dimensions: batch shape (B, D) or (D,).
+        codes: Shape (B, D).
+
+    Returns:
+        Shape (B,), or by dimension (B, D).
+    """
+    double = in_double(law)
+    if double is None:
+        return law.log_prob(codes.z)
+    codes = codes.in_double()
+    if isinstance(double, MixtureSameFamily) and _location(double.component_distribution) is not None:
+        parts = double.component_distribution
+        place = -1 - len(parts.event_shape)
+        apart = Codes(codes.centre.unsqueeze(place), codes.offset.unsqueeze(place))
+        log_weight = double.mixture_distribution.logits.log_softmax(-1)
+        return (log_weight + _log_density_beyond(parts, apart)).logsumexp(-1)
+    if _location(double) is not None:
+        return _log_density_beyond(double, codes)
+    return double.log_prob(codes.z)
+
+
+def _log_density_beyond(law: Distribution, codes: Codes) -> Tensor:
+    return _centred(law).log_prob(codes.beyond(cast(Tensor, _location(law))))
+
+
+def _location(law: Distribution) -> Tensor | None:
+    """Where a law lies; None where it is no law of a location and a noise."""
+    if isinstance(law, Independent):
+        return _location(law.base_dist)
+    return cast(Tensor, law.loc) if type(law) in LOCATED else None
+
+
+def _centred(law: Distribution) -> Distribution:
+    """The noise of a law that has a location."""
+    centred = copy(law)
+    if isinstance(law, Independent):
+        centred.base_dist = _centred(law.base_dist)
+    else:
+        centred.loc = torch.zeros_like(cast(Tensor, _location(law)))
+    centred._validate_args = False
+    return centred

@@ -11,6 +11,7 @@ from termwise.account.glossary import of_population
 from termwise.data import load_data
 from termwise.measuring.elbo.mixture_posteriors import Components, marginals_of
 from termwise.measuring.elbo.split_aggregate import FittedNormal, SplitAggregate
+from termwise.models.codes import Codes
 from termwise.worlds import mixture_world
 from termwise.worlds.discrete import DiscreteWorld
 
@@ -39,7 +40,7 @@ def test_with_and_without_the_own_example_the_sum_is_torch_s_own_over_the_others
     of_all_j = marginals.log_prob(z.unsqueeze(1))  # (B, N, D)
     split = SplitAggregate(Components.of(posterior))
     own, own_j = of_all.diagonal(), of_all_j.diagonal().T
-    joint, by_dimension = split.joint(z, index, own), split.by_dimension(z, index, own_j)
+    joint, by_dimension = split.joint(Codes.at(z), index, own), split.by_dimension(Codes.at(z), index, own_j)
     others = torch.eye(COUNT).bool()
     left_out = of_all.masked_fill(others, -math.inf).logsumexp(1) - math.log(COUNT - 1)
     left_out_j = of_all_j.masked_fill(others.unsqueeze(-1), -math.inf).logsumexp(1) - math.log(COUNT - 1)
@@ -58,14 +59,14 @@ def test_the_marginals_and_the_fitted_normal_have_the_moments_of_the_mixtures(fu
     torch.testing.assert_close(marginals.mean, posterior.mean)
     torch.testing.assert_close(marginals.variance, posterior.variance)
     torch.testing.assert_close(Components.of(posterior).means, posterior.mean)
-    fitted = FittedNormal.of([Components.of(posterior)])
-    torch.testing.assert_close(fitted.mean, posterior.mean.mean(0))
+    fitted = FittedNormal([Components.of(posterior)])
+    torch.testing.assert_close(fitted.joint.mean, posterior.mean.mean(0))
     spread = posterior.variance.mean(0) + posterior.mean.var(0, unbiased=False)
-    torch.testing.assert_close(fitted.covariance.diagonal(), spread)
+    torch.testing.assert_close(fitted.joint.variance, spread)
     z = posterior.sample((20_000,))
     for sampled, expected in (
-        (fitted.log_prob(z), fitted.expected_log_prob(posterior)),
-        (fitted.log_prob_by_dimension(z), fitted.expected_log_prob_by_dimension(posterior)),
+        (fitted.log_prob(Codes.at(z)), fitted.expected_log_prob(posterior)),
+        (fitted.log_prob_by_dimension(Codes.at(z)), fitted.expected_log_prob_by_dimension(posterior)),
     ):
         assert ((sampled.mean(0) - expected).abs() < 4.5 * sampled.std(0) / math.sqrt(20_000)).all()
 

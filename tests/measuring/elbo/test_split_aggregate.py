@@ -7,6 +7,7 @@ from torch.distributions import Independent, MultivariateNormal, Normal
 from helpers.brute_force import full_covariance_log_prob, mixture_log_prob
 from termwise.measuring.elbo.mixture_posteriors import Components, marginals_of
 from termwise.measuring.elbo.split_aggregate import FittedNormal, SplitAggregate
+from termwise.models.codes import Codes
 from termwise.terms.aggregate.mixture import gaussians
 from termwise.worlds import LinearGaussian
 
@@ -32,7 +33,7 @@ def at_codes(posterior, z, index):
         own = MultivariateNormal(one.mean[index].double(), scale_tril=factor).log_prob(z.double())
     base = marginals.base_dist
     own_by_dimension = Normal(base.loc[index].double(), base.scale[index].double()).log_prob(z.double())
-    return split, split.joint(z, index, own), split.by_dimension(z, index, own_by_dimension)
+    return split, split.joint(Codes.at(z), index, own), split.by_dimension(Codes.at(z), index, own_by_dimension)
 
 
 def brute(posterior, z, rows):
@@ -85,7 +86,7 @@ def test_the_fitted_density_bounds_where_the_others_are_out_of_reach():
     torch.manual_seed(0)
     z = posterior.rsample()
     _, joint, _ = at_codes(posterior, z, torch.arange(COUNT))
-    fitted = FittedNormal.of([Components.of(posterior)]).log_prob(z)
+    fitted = FittedNormal([Components.of(posterior)]).log_prob(Codes.at(z))
     alone, mixed = joint.of_others(0.0, fitted), joint.of_others(0.5, fitted)
     assert float(alone.mean()) < -100 and float(mixed.mean()) > -20
     assert bool((mixed >= fitted - math.log(2)).all())
@@ -96,14 +97,15 @@ def test_the_fitted_density_bounds_where_the_others_are_out_of_reach():
 def test_a_fitted_normal_has_the_moments_of_the_mixture_and_its_expectations_are_in_closed_form(diagonal):
     posterior = posterior_of(0.7, diagonal)
     torch.manual_seed(0)
-    fitted = FittedNormal.of([Components.of(posterior)])
+    fitted = FittedNormal([Components.of(posterior)])
     samples = posterior.sample(torch.Size([2000])).double()  # (2000, N, D)
     flat = samples.flatten(0, 1)
-    torch.testing.assert_close(fitted.mean, flat.mean(0), atol=0.01, rtol=0)
-    torch.testing.assert_close(fitted.covariance, torch.cov(flat.T), atol=0.02, rtol=0.01)
+    torch.testing.assert_close(fitted.joint.mean, flat.mean(0), atol=0.01, rtol=0)
+    torch.testing.assert_close(fitted.joint.covariance_matrix, torch.cov(flat.T), atol=0.02, rtol=0.01)
+    codes = Codes.at(flat)
     for expected, found in (
-        (fitted.expected_log_prob(posterior), fitted.log_prob(flat).view(2000, COUNT)),
-        (fitted.expected_log_prob_by_dimension(posterior), fitted.log_prob_by_dimension(flat).view(2000, COUNT, -1)),
+        (fitted.expected_log_prob(posterior), fitted.log_prob(codes).view(2000, COUNT)),
+        (fitted.expected_log_prob_by_dimension(posterior), fitted.log_prob_by_dimension(codes).view(2000, COUNT, -1)),
     ):
         error = found.std(0) / math.sqrt(2000)
         assert float(((found.mean(0) - expected) / error).abs().max()) < 5.0

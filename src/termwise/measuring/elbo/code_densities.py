@@ -11,7 +11,8 @@ from termwise.errors import Refused
 from termwise.measuring.elbo.mixture_posteriors import Components, marginals_of
 from termwise.measuring.elbo.population import LogAggregateEstimates
 from termwise.measuring.elbo.split_aggregate import FittedNormal, SplitAggregate
-from termwise.models.draw import Draw
+from termwise.models.codes import Codes, log_density_at
+from termwise.models.draw import Draw, InDouble
 from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.closed_form import kl
 
@@ -56,37 +57,36 @@ class DataAggregate:
         self.means = components.means
         self.split = SplitAggregate(components)
         parts = self.split.components
-        self.fitted = FittedNormal.of(parts)
-        self.fitted_elsewhere = [FittedNormal.of(parts[:p] + parts[p + 1 :]) for p in range(len(parts))]
+        self.fitted = FittedNormal(parts)
+        self.fitted_elsewhere = [FittedNormal(parts[:p] + parts[p + 1 :]) for p in range(len(parts))]
 
-    def at(self, draw: Draw) -> CodeDensities:
+    def at(self, draw: InDouble) -> CodeDensities:
         """The densities at the codes of one draw."""
-        z, posterior = draw.z, draw.posterior
-        index = draw.index
+        codes, posterior, index = draw.codes, draw.posterior, draw.index
         assert index is not None
         marginals = marginals_of(posterior)
-        own, own_by_dimension = posterior.log_prob(z), marginals.base_dist.log_prob(z)
+        own, own_by_dimension = log_density_at(posterior, codes), log_density_at(marginals.base_dist, codes)
         expected = _expected(posterior, own)
         expected_by_dimension = _expected(marginals.base_dist, own_by_dimension)
-        joint = self.split.joint(z, index, own)
-        by_dimension = self.split.by_dimension(z, index, own_by_dimension)
+        joint = self.split.joint(codes, index, own)
+        by_dimension = self.split.by_dimension(codes, index, own_by_dimension)
         part = self.split.part[index]
         return CodeDensities(
             expected_own=expected,
             expected_own_by_dimension=expected_by_dimension,
-            to_prior=_to_prior(marginals, draw.prior, z),
-            joint=LogAggregateEstimates.of(joint, _of_part([r.log_prob(z) for r in self.fitted_elsewhere], part)),
+            to_prior=_to_prior(marginals, draw.prior, codes),
+            joint=LogAggregateEstimates.of(joint, _of_part([r.log_prob(codes) for r in self.fitted_elsewhere], part)),
             marginal=LogAggregateEstimates.of(
-                by_dimension, _of_part([r.log_prob_by_dimension(z) for r in self.fitted_elsewhere], part)
+                by_dimension, _of_part([r.log_prob_by_dimension(codes) for r in self.fitted_elsewhere], part)
             ),
             marginals=by_dimension.of_points(),
             controls=torch.stack(
-                [own - expected, self.fitted.log_prob(z) - self.fitted.expected_log_prob(posterior)], -1
+                [own - expected, self.fitted.log_prob(codes) - self.fitted.expected_log_prob(posterior)], -1
             ),
             controls_by_dimension=torch.stack(
                 [
                     own_by_dimension - expected_by_dimension,
-                    self.fitted.log_prob_by_dimension(z) - self.fitted.expected_log_prob_by_dimension(posterior),
+                    self.fitted.log_prob_by_dimension(codes) - self.fitted.expected_log_prob_by_dimension(posterior),
                 ],
                 -1,
             ),
@@ -121,11 +121,11 @@ def _of_part(by_part: list[Tensor], part: Tensor) -> Tensor:
     return torch.stack(by_part)[part, torch.arange(len(part), device=part.device)]
 
 
-def _to_prior(marginals: Independent, prior: Distribution, z: Tensor) -> Tensor:
+def _to_prior(marginals: Independent, prior: Distribution, codes: Codes) -> Tensor:
     """E[log q(z_j|x) - log p(z_j)]: in closed form, or else at the codes; no columns where the prior has no p(z_j)."""
     if not factorises(prior):
-        return z.new_empty(len(z), 0)
+        return codes.centre.new_empty(len(codes), 0)
     try:
         return kl(marginals, prior)
     except Refused:
-        return marginals.base_dist.log_prob(z) - prior.base_dist.log_prob(z)
+        return log_density_at(marginals.base_dist, codes) - log_density_at(prior.base_dist, codes)

@@ -25,7 +25,7 @@ from termwise.measuring.elbo.mixture_posteriors import Components
 from termwise.measuring.elbo.population import LEAST, LinkSum, population_reading
 from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.data_pass import DataPass, Progress
-from termwise.models.draw import generates
+from termwise.models.draw import InDouble, generates
 from termwise.terms.link import Distortion, Link, by_example
 
 ESTIMATOR = "Monte Carlo, full aggregate, control variates"
@@ -76,13 +76,14 @@ def _values_at_codes(
     done, total = 0, samples * len(batches)
     for _ in range(samples):
         for draw in batches():
-            batch_values["rate"].append(rate(draw).double().cpu())
+            exact = InDouble(draw)
+            batch_values["rate"].append(rate(exact).double().cpu())
             if distortion is not None:
                 own = distortion(draw).double().cpu()
                 batch_values["distortion"].append(own)
                 batch_values["code_use"].append(under_others(draw).double().cpu() - own)
             if aggregate is not None:
-                densities.append(aggregate.at(draw))
+                densities.append(aggregate.at(exact))
             done += len(draw)
             if progress is not None:
                 progress("measuring", done / total)

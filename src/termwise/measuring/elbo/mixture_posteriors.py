@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
 from termwise.errors import Refused
+from termwise.models.codes import Codes
 from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.gaussians import LOG_2PI
@@ -82,7 +83,9 @@ class Components:
     @property
     def scale(self) -> Tensor:
         """Standard deviations by dimension, shape (N, K, D)."""
-        return self.spread if self.spread.dim() == 3 else self.spread.square().sum(-1).sqrt()
+        if self.spread.dim() == 3:
+            return self.spread
+        return torch.linalg.vector_norm(self.spread, dim=-1, dtype=torch.float64).to(self.spread.dtype)
 
     def flat(self) -> tuple[Tensor, Tensor, Tensor]:
         """Weights, shape (N K,), means, (N K, D), and variances, (N K, D), or covariances; float64."""
@@ -110,20 +113,20 @@ class NormalSum:
         self.one = Gaussians(components.mean.squeeze(1), components.spread.squeeze(1))
         self.log_marginals = log_marginals(self.one)
 
-    def joint(self, z: Tensor, place: Tensor) -> Tensor:
+    def joint(self, codes: Codes, place: Tensor) -> Tensor:
         """Its log, shape (B,), without the example at `place`, shape (B,); -1 where all count."""
-        return log_density(z, self.one, _without(place)).double()
+        return log_density(codes, self.one, _without(place)).double()
 
-    def by_dimension(self, z: Tensor, place: Tensor, own: Tensor) -> Tensor:
+    def by_dimension(self, codes: Codes, place: Tensor, own: Tensor) -> Tensor:
         """Its log by dimension, shape (B, D); `own` is log q(z_j|x) of the example left out, shape (B, D)."""
-        total = self.log_marginals(z).double() + math.log(len(self.one))
+        total = self.log_marginals(codes).double() + math.log(len(self.one))
         here = place >= 0
         share = own[here].double() - total[here]
         total[here] += torch.log1p(-share.clamp(max=NEARLY_ALONE).exp())
         alone = (share > NEARLY_ALONE).any(1)
         if alone.any():
             rows = here.nonzero().squeeze(1)[alone]
-            total[rows] = marginal_log_density(z[rows], self.one, _without(place[rows])).double()
+            total[rows] = marginal_log_density(codes[rows], self.one, _without(place[rows])).double()
         return total
 
 
@@ -145,13 +148,13 @@ class MixtureSum:
             )
         ]
 
-    def joint(self, z: Tensor, place: Tensor) -> Tensor:
+    def joint(self, codes: Codes, place: Tensor) -> Tensor:
         """The log of the sum, shape (B,), without the example at `place`, as of normals."""
-        return _summed(z, self.whole, place)
+        return _summed(codes, self.whole, place)
 
-    def by_dimension(self, z: Tensor, place: Tensor, own: Tensor) -> Tensor:
+    def by_dimension(self, codes: Codes, place: Tensor, own: Tensor) -> Tensor:
         """Its log by dimension, shape (B, D), as of normals; `own` is not needed."""
-        return torch.stack([_summed(z[:, j, None], line, place) for j, line in enumerate(self.lines)], 1)
+        return torch.stack([_summed(codes.column(j), line, place) for j, line in enumerate(self.lines)], 1)
 
 
 def summed(components: Components) -> NormalSum | MixtureSum:
@@ -159,10 +162,11 @@ def summed(components: Components) -> NormalSum | MixtureSum:
     return NormalSum(components) if components.mean.shape[1] == 1 else MixtureSum(components)
 
 
-def _summed(z: Tensor, groups: list[Gaussians], place: Tensor) -> Tensor:
+def _summed(codes: Codes, groups: list[Gaussians], place: Tensor) -> Tensor:
     """log of the sum over groups of which each has one component an example, shape (B,)."""
-    code = torch.cat([z, torch.zeros_like(z[:, :1])], 1)
-    sums = [log_density(code, group, _without(place)).double() for group in groups]
+    last = codes.centre.new_zeros(len(codes), 1)
+    weighed = Codes(torch.cat([codes.centre, last], 1), torch.cat([codes.offset, last], 1))
+    sums = [log_density(weighed, group, _without(place)).double() for group in groups]
     return torch.stack(sums).logsumexp(0) + 0.5 * LOG_2PI
 
 

@@ -18,11 +18,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, MultivariateNormal, Normal
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from termwise.measuring.elbo.mixture_posteriors import Components, summed
+from termwise.models.codes import Codes, log_density_at
 
 PARTS = 4
+FLATTEST = 1e-8
+"""Of its own variance, what every dimension of a fitted normal is given: points in a plane have no density else."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +94,14 @@ class SplitAggregate:
         self.sums = [summed(part) for part in self.components]
         self.sizes = torch.tensor([len(part) for part in self.components], device=order.device)
 
-    def joint(self, z: Tensor, index: Tensor, own: Tensor) -> LogAggregate:
-        """log q(z) of codes z, shape (B, D), of the examples at `index`; `own` their log q(z|x), shape (B,)."""
-        others = [part.joint(z, self._place(index, p)) for p, part in enumerate(self.sums)]
+    def joint(self, codes: Codes, index: Tensor, own: Tensor) -> LogAggregate:
+        """log q(z) of codes, shape (B, D), of the examples at `index`; `own` their log q(z|x), shape (B,)."""
+        others = [part.joint(codes, self._place(index, p)) for p, part in enumerate(self.sums)]
         return _log_aggregate(own, others, self._count(index))
 
-    def by_dimension(self, z: Tensor, index: Tensor, own: Tensor) -> LogAggregate:
-        """log q(z_j) of codes z, as `joint` takes them; `own` their log q(z_j|x), shape (B, D)."""
-        others = [part.by_dimension(z, self._place(index, p), own) for p, part in enumerate(self.sums)]
+    def by_dimension(self, codes: Codes, index: Tensor, own: Tensor) -> LogAggregate:
+        """log q(z_j) of codes, as `joint` takes them; `own` their log q(z_j|x), shape (B, D)."""
+        others = [part.by_dimension(codes, self._place(index, p), own) for p, part in enumerate(self.sums)]
         return _log_aggregate(own, others, self._count(index).unsqueeze(1))
 
     def _place(self, index: Tensor, part: int) -> Tensor:
@@ -115,45 +118,53 @@ def _log_aggregate(own: Tensor, others: list[Tensor], count: Tensor) -> LogAggre
     return LogAggregate(own.double(), torch.stack(others, -1).masked_fill(count == 0, -math.inf), count)
 
 
-@dataclass(frozen=True)
 class FittedNormal:
-    """N(a, A) with the moments of q(z), or of a part of it; and its marginals. float64."""
+    """N(a, A) with the moments of q(z), or of a part of it; and its marginals. float64.
 
-    mean: Tensor
-    covariance: Tensor
+    Args:
+        parts: The components of q(z). a is the mean of their means; A, their covariance and the mean of the
+            covariances; of no more components than dimensions, its diagonal alone.
+    """
 
-    @classmethod
-    def of(cls, parts: list[Components]) -> "FittedNormal":
-        """With the moments of a mixture: a = mean of the means; A = their covariance + the mean of the covariances."""
+    def __init__(self, parts: list[Components]) -> None:
         weights, means, covariances = Components.joined(parts).flat()
         weights = weights / weights.sum()
         mean = weights @ means
         centred = means - mean
+        variances = covariances if covariances.dim() == 2 else covariances.diagonal(dim1=1, dim2=2)
+        scale = (weights @ (centred.square() + variances)).sqrt()
+        self.marginals = Normal(mean, scale, validate_args=False)
+        if means.shape[0] <= means.shape[1]:
+            self.joint: Distribution = Independent(self.marginals, 1, validate_args=False)
+            self._precision = scale.pow(-2).diag_embed() if covariances.dim() == 3 else scale.pow(-2)
+            return
         within = torch.tensordot(weights, covariances, 1)
-        return cls(mean, (centred.T * weights) @ centred + (within.diag() if within.dim() == 1 else within))
+        covariance = (centred.T * weights) @ centred + (within.diag() if within.dim() == 1 else within)
+        correlation = covariance / scale / scale.unsqueeze(1)
+        correlation.diagonal().add_(FLATTEST)
+        factor = scale.unsqueeze(1) * torch.linalg.cholesky(correlation)
+        self.joint = MultivariateNormal(mean, scale_tril=factor, validate_args=False)
+        precision = torch.cholesky_inverse(factor)
+        self._precision = precision if covariances.dim() == 3 else precision.diagonal()
 
-    def log_prob(self, z: Tensor) -> Tensor:
+    def log_prob(self, codes: Codes) -> Tensor:
         """log r(z), shape (B,)."""
-        return MultivariateNormal(self.mean, self.covariance).log_prob(z.double())
+        return log_density_at(self.joint, codes)
 
-    def log_prob_by_dimension(self, z: Tensor) -> Tensor:
+    def log_prob_by_dimension(self, codes: Codes) -> Tensor:
         """log r(z_j), shape (B, D)."""
-        return Normal(self.mean, self.covariance.diagonal().sqrt()).log_prob(z.double())
+        return log_density_at(self.marginals, codes)
 
     def expected_log_prob(self, posterior: Distribution) -> Tensor:
         """E_q(z|x)[log r(z)], shape (B,): of a component, log r(mean) - tr(A^-1 Sigma) / 2."""
         own = Components.of(posterior)
-        precision = torch.linalg.inv(self.covariance)
         weights, means, covariances = own.flat()
-        if covariances.dim() == 2:
-            trace = covariances @ precision.diagonal()
-        else:
-            trace = (precision * covariances).sum((-1, -2))
-        return (weights * (self.log_prob(means) - 0.5 * trace)).view(len(own), -1).sum(1)
+        trace = (self._precision * covariances).flatten(1).sum(1)
+        return (weights * (self.log_prob(Codes.at(means)) - 0.5 * trace)).view(len(own), -1).sum(1)
 
     def expected_log_prob_by_dimension(self, posterior: Distribution) -> Tensor:
         """E_q(z_j|x)[log r(z_j)], shape (B, D)."""
         own = Components.of(posterior)
-        excess = own.scale.double().square() / self.covariance.diagonal()
-        of_components = self.log_prob_by_dimension(own.mean) - 0.5 * excess  # (B, K, D)
+        excess = (own.scale.double() / self.marginals.scale).square()
+        of_components = self.marginals.log_prob(own.mean.double()) - 0.5 * excess  # (B, K, D)
         return (own.log_weight.double().exp().unsqueeze(-1) * of_components).sum(1)

@@ -159,7 +159,8 @@ class Convolved:
         q(z) is too small by at most DEVIATION of it and `missed` together; too large by 1e-8 of it.
         """
         codes = Codes.at(z).in_double()
-        parts = [self._on_points(some) for some in codes.beyond(self.origin).split(max(1, self.block // (2 * READ + 1)))]
+        rows = max(1, self.block // (2 * READ + 1))
+        parts = [self._on_points(some) for some in codes.beyond(self.origin).split(rows)]
         density, slope = (torch.cat(of) for of in zip(*parts, strict=True))
         if len(self.narrow[0]):
             beside, its_slope = self._near_narrow(codes)

@@ -80,7 +80,9 @@ def _lower(dimension: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _marginal_scale(spread: Tensor) -> Tensor:
-    return spread if spread.dim() == 2 else torch.linalg.vector_norm(spread, dim=-1, dtype=torch.float64).to(spread.dtype)
+    if spread.dim() == 2:
+        return spread
+    return torch.linalg.vector_norm(spread, dim=-1, dtype=torch.float64).to(spread.dtype)
 
 
 def _log_component(mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ taken at (centre - location) + offset: for the law that the code is from this is
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ from torch.distributions import (
     StudentT,
 )
 
-from termwise.models.distributions import in_double, samples
+from termwise.models.distributions import in_double, innermost, samples
 
 LOCATED = (Normal, MultivariateNormal, LowRankMultivariateNormal, Laplace, StudentT, Cauchy)
 """Laws of a location `loc` and a noise that knows nothing of it."""
@@ -138,17 +138,16 @@ def _log_density_beyond(law: Distribution, codes: Codes) -> Tensor:
 
 def _location(law: Distribution) -> Tensor | None:
     """Where a law lies; None where it is no law of a location and a noise."""
-    if isinstance(law, Independent):
-        return _location(law.base_dist)
-    return cast(Tensor, law.loc) if type(law) in LOCATED else None
+    base = innermost(law)
+    return cast(Normal, base).loc if type(base) in LOCATED else None
 
 
 def _centred(law: Distribution) -> Distribution:
     """The noise of a law that has a location."""
-    centred = copy(law)
+    centred: Any = copy(law)
     if isinstance(law, Independent):
         centred.base_dist = _centred(law.base_dist)
     else:
-        centred.loc = torch.zeros_like(cast(Tensor, _location(law)))
+        centred.loc = torch.zeros_like(centred.loc)
     centred._validate_args = False
-    return centred
+    return cast(Distribution, centred)

@@ -212,10 +212,11 @@ class InDouble(Draw):
     def __init__(self, draw: Draw) -> None:
         super().__init__(draw.model, draw.x, draw.index, draw.dataset_size)
         posterior, prior = in_double(draw.posterior), in_double(draw.prior)
-        alike = posterior is not None and prior is not None  # a law of the user's may take its own precision only
-        self._infer = lambda: (posterior if alike else draw.posterior, draw.context)
-        self.prior = prior if alike else draw.prior
-        self.codes = draw.codes.in_double() if alike else draw.codes
+        self._infer = lambda: draw._inferred
+        self.prior, self.codes = draw.prior, draw.codes
+        if posterior is not None and prior is not None:  # else one may take its own precision alone
+            self._infer = lambda: (posterior, draw.context)
+            self.prior, self.codes = prior, draw.codes.in_double()
 
 
 def _remembered(memory: dict[Hashable, Any], key: Hashable, compute: Callable[[], T]) -> T:

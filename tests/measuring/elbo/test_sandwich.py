@@ -90,7 +90,7 @@ def test_the_bounds_lie_on_either_side_of_the_exact_density_and_close_as_noises_
     widths = []
     for noises in (3, 30, 300):
         found = sandwich(posterior, noises)
-        assert found.z.shape == (4096, 2)
+        assert found.codes.z.shape == (4096, 2)
         if noises < 300:
             assert above(found.above - truth) and above(truth - found.below)
         assert not above(truth - found.above) and not above(found.below - truth)
@@ -108,7 +108,7 @@ def test_the_bound_above_is_that_of_its_own_noise_and_the_others_by_hand():
             return next(self.held)
 
     found = sandwich(Known(), 2)
-    z = found.z.item()
+    z = found.codes.z.item()
     own, first, second = (Normal(centre, 0.5).log_prob(torch.tensor(z)).exp().item() for centre in (0.2, 1.0, -1.0))
     assert found.above.item() == pytest.approx(math.log((own + first + second) / 3), rel=1e-5)
     assert found.below.item() == pytest.approx(math.log((first + second) / 2), rel=1e-5)
@@ -180,7 +180,7 @@ def test_a_normal_in_two_layers_is_bracketed_about_its_closed_form():
     draw = Draw(SplitNormal(inner), inner.data(4000))
     for noises, width in ((16, 1.2), (256, 0.12)):
         found = sandwich(draw.posterior, noises)
-        log_q = inner.infer(draw.x)[0].log_prob(found.z)
+        log_q = inner.infer(draw.x)[0].log_prob(found.codes.z)
         assert above(found.above - log_q) and above(log_q - found.below)
         assert (found.above - found.below).mean() < width
 
@@ -206,7 +206,7 @@ def test_the_terms_of_each_dimension_alone_are_those_of_quadrature_from_above():
 def test_with_few_noises_a_dimension_s_rate_is_above_its_own():
     draw = Draw(SplitNormal(inner := LinearGaussian.random(0, latent=3, mutual_information=1.5)), inner.data(4000))
     found = sandwich(draw.posterior, 2)
-    exact = inner.infer(draw.x)[0].base_dist.log_prob(found.z)
+    exact = inner.infer(draw.x)[0].base_dist.log_prob(found.codes.z)
     assert all(above(values) for values in (found.above_by_dimension - exact).T)
 
 
@@ -247,7 +247,7 @@ def test_the_smoothed_elbo_is_under_its_exact_one_and_bounds_that_of_the_posteri
     draw = Draw(rough, rough.examples.repeat(256, 1))
     code = sandwich(Smoothed(draw.posterior, torch.tensor(scale).double().expand(4096, 2)), 100)
     log_joint = smoothing._log_joint
-    floor, ceiling = log_joint(draw, code.z) - code.above, log_joint(draw, code.centre) - code.below
+    floor, ceiling = log_joint(draw, code.codes.z) - code.above, log_joint(draw, code.codes.centre) - code.below
     assert above(smooth.elbo().repeat(256) - floor) and above(ceiling - rough.elbo().repeat(256))
     assert (ceiling - floor).mean() < 0.6 and above(smooth.log_evidence.repeat(256) - floor)
 

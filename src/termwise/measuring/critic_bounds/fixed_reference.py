@@ -9,11 +9,13 @@ is taken under which other codes have the higher density.
 
 import torch
 from torch import Tensor
+from torch.distributions import MultivariateNormal
 
 from termwise.measuring.log_likelihood.densities import fitted_normal
+from termwise.models.codes import log_density_at
 from termwise.models.data_pass import DataPass
 from termwise.models.draw import Draw
-from termwise.terms.aggregate.gaussians import LOG_2PI
+from termwise.models.tensor_dataclasses import map_fields
 
 
 class FixedReference:
@@ -32,12 +34,12 @@ class FixedReference:
             law = fitted_normal(draw.posterior)
             means.append(law.mean)
             covariances.append(law.covariance_matrix)
-            codes.append(draw.z.double())
+            codes.append(draw.codes.in_double())
         self._mean, covariance = torch.cat(means), torch.cat(covariances)
         diagonal, full = covariance.diagonal(dim1=1, dim2=2).sqrt().diag_embed(), torch.linalg.cholesky(covariance)
         if self.full is None:
-            z = torch.cat(codes)
-            nearness = [float(_log_normal(z, self._mean, factor).mean()) for factor in (diagonal, full)]
+            laws = [MultivariateNormal(self._mean, scale_tril=factor) for factor in (diagonal, full)]
+            nearness = [float(log_density_at(law, map_fields(torch.cat, codes)).mean()) for law in laws]
             self.full = nearness[1] > nearness[0]
         self._factor = full if self.full else diagonal
 
@@ -49,7 +51,8 @@ class FixedReference:
 
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
         """log r(z|x), shape (B,), float64, nats."""
-        return _log_normal(z.double(), *self._of(draw))
+        mean, factor = self._of(draw)
+        return log_density_at(MultivariateNormal(mean, scale_tril=factor), draw.codes_at(z))
 
     def factorises(self, draw: Draw) -> bool:
         """Whether its covariance is diagonal; no link asks."""
@@ -65,9 +68,3 @@ class FixedReference:
 
 def _standardised(z: Tensor, mean: Tensor, factor: Tensor) -> Tensor:
     return torch.linalg.solve_triangular(factor, (z - mean).unsqueeze(-1), upper=False).squeeze(-1)
-
-
-def _log_normal(z: Tensor, mean: Tensor, factor: Tensor) -> Tensor:
-    energy = _standardised(z, mean, factor).square().sum(1)
-    log_det = factor.diagonal(dim1=1, dim2=2).log().sum(1)
-    return -0.5 * energy - log_det - 0.5 * LOG_2PI * z.shape[1]

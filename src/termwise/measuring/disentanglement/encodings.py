@@ -9,9 +9,11 @@ from torch import Tensor
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.disentanglement.factors import Factors, factors_from
+from termwise.models.codes import Codes
 from termwise.models.data_pass import DataPass
 from termwise.models.draw import Drawable
 from termwise.models.randomness import own_randomness
+from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.aggregate.mixture import Gaussians, gaussians
 
 
@@ -38,7 +40,7 @@ class Encodings:
 
     mean: np.ndarray
     variance: np.ndarray
-    z: Tensor
+    z: Tensor | Codes
     normals: Gaussians | None
     refusal: str
     factors: Factors | None
@@ -85,7 +87,7 @@ def encode_dataset(
                     f"Disentanglement is measured on posterior means, and {type(law).__name__} has none in closed "
                     "form; let encode() give a law that has."
                 ) from None
-            codes.append(draw.z)
+            codes.append(draw.codes)
             try:
                 parts.append(gaussians(law))
             except Refused as refused:
@@ -96,7 +98,9 @@ def encode_dataset(
     mean = torch.cat(means)
     if not bool(torch.isfinite(mean).all()):
         raise BadData("The model gives posterior means that are not finite; there is nothing to measure.")
-    return Encodings(mean.numpy(), torch.cat(variances).numpy(), torch.cat(codes), normals, refusal, factors)
+    return Encodings(
+        mean.numpy(), torch.cat(variances).numpy(), map_fields(torch.cat, codes), normals, refusal, factors
+    )
 
 
 def factors_of(data: Dataset) -> tuple[Factors | None, list[str]]:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from termwise.errors import BadData
 from termwise.measuring.disentanglement.factors import Factors, codes_from
+from termwise.models.codes import Codes
 from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.mixture import Gaussians
 
@@ -52,7 +53,7 @@ class Information:
         return information.reshape(dimensions, factors), weights @ self.surprisal / weights.sum()
 
 
-def mixture_information(z: Tensor, components: Gaussians, factors: Factors) -> Information:
+def mixture_information(z: Tensor | Codes, components: Gaussians, factors: Factors) -> Information:
     """Information under the exact mixtures; biased up where few examples share a value, as each counts its own part.
 
     Args:
@@ -71,16 +72,17 @@ def mixture_information(z: Tensor, components: Gaussians, factors: Factors) -> I
         >>> information.mean(np.ones(6))[0].diagonal().round(3).tolist()  # log 2 and log 3
         [0.693, 1.099]
     """
-    codes_from(z, factors)
-    if len(components) != len(z):
-        raise BadData(f"Expected the posterior of every code: {len(z)} posteriors, got {len(components)}.")
-    joint = log_marginals(components)(z)
+    codes = Codes.at(z)
+    codes_from(codes.z, factors)
+    if len(components) != len(codes):
+        raise BadData(f"Expected the posterior of every code: {len(codes)} posteriors, got {len(components)}.")
+    joint = log_marginals(components)(codes)
     pointwise = torch.empty(*joint.shape, factors.count, dtype=torch.float64)
     for k, size in enumerate(factors.sizes):
         for value in range(size):
-            rows = torch.from_numpy(np.flatnonzero(factors.index[:, k] == value)).to(z.device)
+            rows = torch.from_numpy(np.flatnonzero(factors.index[:, k] == value)).to(codes.z.device)
             alike = Gaussians(components.mean[rows], components.spread[rows])
-            given = log_marginals(alike)(z[rows])
+            given = log_marginals(alike)(codes[rows])
             pointwise[rows.cpu(), :, k] = (given.double() - joint[rows].double()).cpu()
     return Information(pointwise.numpy(), factors.surprisal())
 

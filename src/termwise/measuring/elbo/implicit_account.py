@@ -30,6 +30,7 @@ from termwise.measuring.elbo.code_densities import factorises, under_others
 from termwise.measuring.elbo.sandwich import last_layer, sandwich
 from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales
 from termwise.measuring.elbo.term_readings import Bounding, Smoothing, TermReadings
+from termwise.models.codes import Codes
 from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import Draw, generates
 from termwise.models.tensor_dataclasses import map_fields
@@ -152,10 +153,11 @@ class _Round:
                 batch_values.setdefault(name, []).append(values)
             tell(len(draw))
         whole = {name: torch.cat(parts) for name, parts in batch_values.items()}
-        z, scale = whole.pop("z"), whole.pop("scale").repeat_interleave(self.mixed, 0)
+        codes = Codes(whole.pop("centre"), whole.pop("offset"))
+        scale = whole.pop("scale").repeat_interleave(self.mixed, 0)
         own, fresh = whole.pop("own centres"), whole.pop("fresh centres")  # (N, M, D)
         (above, by_dimension), (below, below_j) = (
-            _log_densities(z, Gaussians(centres.flatten(0, 1), scale)) for centres in (own, fresh)
+            _log_densities(codes, Gaussians(centres.flatten(0, 1), scale)) for centres in (own, fresh)
         )
         whole["log q(z_j)"] = by_dimension
         self.exact = {name: values.double().cpu() for name, values in whole.items()}
@@ -169,34 +171,36 @@ class _Round:
         law = last_layer(draw.posterior) if scales is None else Smoothed(draw.posterior, scales[draw.index])
         assert law is not None
         code = sandwich(law, noises)
+        z, centre = code.codes.z, code.codes.centre
         centres = law.centres(2 * self.mixed - 1).movedim(0, 1)  # (B, 2 M - 1, D)
         values = {
-            "z": code.z,
+            "centre": centre,
+            "offset": code.codes.offset,
             "scale": law.last_scale,
-            "own centres": torch.cat([code.centre.unsqueeze(1), centres[:, : self.mixed - 1]], 1),
+            "own centres": torch.cat([centre.unsqueeze(1), centres[:, : self.mixed - 1]], 1),
             "fresh centres": centres[:, self.mixed - 1 :],
             "above": code.above,
             "below": code.below,
-            "log p(z)": draw.prior.log_prob(code.z),
+            "log p(z)": draw.prior.log_prob(z),
             "log q(z_j|x)": code.above_by_dimension,
         }
         if factorises(draw.prior):
-            values["log p(z_j)"] = draw.prior.base_dist.log_prob(code.z)
+            values["log p(z_j)"] = draw.prior.base_dist.log_prob(z)
         if generates(draw.model):
-            values["distortion"] = -draw.model.generate(code.z, draw.context).log_prob(draw.x)
+            values["distortion"] = -draw.model.generate(z, draw.context).log_prob(draw.x)
             own = values["distortion"]
             if scales is not None:
-                own = -draw.model.generate(code.centre, draw.context).log_prob(draw.x)
+                own = -draw.model.generate(centre, draw.context).log_prob(draw.x)
                 values["unsmoothed distortion"] = own
-                values["unsmoothed log p(x, z)"] = draw.prior.log_prob(code.centre) - own
+                values["unsmoothed log p(x, z)"] = draw.prior.log_prob(centre) - own
             values["code_use"] = under_others(draw) - own
         return values
 
 
-def _log_densities(z: Tensor, components: Gaussians) -> tuple[Tensor, Tensor]:
+def _log_densities(codes: Codes, components: Gaussians) -> tuple[Tensor, Tensor]:
     """log q(z), shape (N,), and log q(z_j), shape (N, D); float64, on the CPU."""
     weights = LogWeights.uniform(len(components))
-    return log_density(z, components, weights).double().cpu(), log_marginals(components)(z).double().cpu()
+    return log_density(codes, components, weights).double().cpu(), log_marginals(components)(codes).double().cpu()
 
 
 def _link(name: str, bracket: Bracket, how: str, mixed: int) -> Reading:

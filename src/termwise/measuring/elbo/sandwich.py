@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from termwise.models.codes import Codes
 from termwise.terms.aggregate.gaussians import LOG_2PI
 
 BLOCK = 2**22
@@ -51,15 +52,13 @@ class Sandwich:
     """A code of every example, and bounds of E log q(z|x) there; float64, nats.
 
     Attributes:
-        z: The codes, shape (B, D).
-        centre: f(x, eps_0) of their own noise, shape (B, D).
+        codes: Shape (B, D); the centre of each is f(x, eps_0) of its own noise.
         above: Over E log q in expectation, shape (B,).
         below: Under it, shape (B,).
         above_by_dimension: Over E log q(z_j|x) in expectation, likewise, shape (B, D).
     """
 
-    z: Tensor
-    centre: Tensor
+    codes: Codes
     above: Tensor
     below: Tensor
     above_by_dimension: Tensor
@@ -69,14 +68,14 @@ def sandwich(posterior: SemiImplicit, noises: int) -> Sandwich:
     """One code for every example, z ~ q(z|x), with bounds by `noises` other noises, independent for every example."""
     scale = posterior.last_scale
     centre = posterior.centres(1)[0]
-    z = centre + scale * torch.randn_like(centre)
-    own = log_normal_by_dimension(z, centre, scale)
+    codes = Codes(centre, scale * torch.randn_like(centre))
+    own = log_normal_by_dimension(codes, centre, scale)
     others, by_dimension = [], own  # log of the sum over noises
     for part in in_blocks(posterior, noises):
-        log_normals = log_normal_by_dimension(z, part, scale)  # (part, B, D)
+        log_normals = log_normal_by_dimension(codes, part, scale)  # (part, B, D)
         others.append(log_normals.sum(-1))
         by_dimension = torch.logaddexp(by_dimension, log_normals.logsumexp(0))
-    return Sandwich(z, centre, *bounds(own.sum(-1), torch.cat(others)), by_dimension - math.log(noises + 1))
+    return Sandwich(codes, *bounds(own.sum(-1), torch.cat(others)), by_dimension - math.log(noises + 1))
 
 
 def in_blocks(posterior: SemiImplicit, count: int) -> Iterator[Tensor]:
@@ -93,12 +92,12 @@ def bounds(own: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     return torch.logaddexp(own, total) - math.log(count + 1), total - math.log(count)
 
 
-def log_normal(z: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
-    """log N(z; centre, diag scale^2), float64, summed over the last dimension."""
-    return log_normal_by_dimension(z, centre, scale).sum(-1)
+def log_normal(codes: Codes, centre: Tensor, scale: Tensor) -> Tensor:
+    """log N(z; centre, diag scale^2) of codes, float64, summed over the last dimension."""
+    return log_normal_by_dimension(codes, centre, scale).sum(-1)
 
 
-def log_normal_by_dimension(z: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
-    """log N(z_j; centre_j, scale_j^2), float64."""
-    standard = (z - centre) / scale
-    return -(0.5 * standard.square() + scale.log()).double() - 0.5 * LOG_2PI
+def log_normal_by_dimension(codes: Codes, centre: Tensor, scale: Tensor) -> Tensor:
+    """log N(z_j; centre_j, scale_j^2) of codes, float64."""
+    standard = (codes.beyond(centre) / scale).double()
+    return -0.5 * standard.square() - scale.log().double() - 0.5 * LOG_2PI

@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.measuring.elbo.sandwich import bounds, in_blocks, log_normal
+from termwise.models.codes import Codes
 from termwise.models.data_pass import DataPass
 from termwise.models.draw import Draw
 
@@ -74,9 +75,9 @@ def _best_scale(draw: Draw, noises: int) -> Tensor:
     log_joint = _log_joint(draw, own)
     costs = []
     for scale in candidates:
-        z = own + scale * noise
-        above, below = bounds(log_normal(z, own, scale), log_normal(z, others, scale))
-        costs.append(float((above - below).mean() + (log_joint - _log_joint(draw, z)).mean().abs()))
+        codes = Codes(own, scale * noise)
+        above, below = bounds(log_normal(codes, own, scale), log_normal(codes, others, scale))
+        costs.append(float((above - below).mean() + (log_joint - _log_joint(draw, codes.z)).mean().abs()))
     return candidates[int(torch.tensor(costs).nan_to_num(torch.inf).argmin())]
 
 

@@ -1,4 +1,4 @@
-"""What is asked of any torch Distribution: samples, its rows, itself in float64, what it is of, its unit, an example."""
+"""What is asked of a torch Distribution: samples, its rows, itself in float64, what it is of, its unit, an example."""
 
 from copy import copy
 

@@ -37,9 +37,16 @@ def test_controls_that_say_the_same_twice_do_no_harm():
     assert float(found.abs().max()) < 1e-9
 
 
-def test_few_examples_are_left_as_they_are():
-    values, controls = torch.arange(LEAST - 1).double(), torch.randn(LEAST - 1, 1).double()
-    assert torch.equal(controlled(values, controls, values), values)
+def test_of_few_examples_the_first_control_is_taken_out_whole():
+    values, controls = torch.arange(LEAST - 1).double(), torch.randn(LEAST - 1, 2).double()
+    assert torch.equal(controlled(values, controls, values), values - controls[:, 0])
+
+
+def test_a_control_of_another_size_does_not_drown_the_others():
+    torch.manual_seed(0)
+    controls = torch.randn(500, 2, dtype=torch.float64) * torch.tensor([1.0, 1e40], dtype=torch.float64)
+    values = 3 * controls[:, 0] + 1e-40 * controls[:, 1]
+    assert float(controlled(values, controls, torch.zeros(500).double()).abs().max()) < 1e-9
 
 
 def test_what_is_known_of_the_values_beside_the_noise_adds_none_to_the_coefficients():

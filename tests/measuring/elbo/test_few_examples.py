@@ -56,17 +56,19 @@ def brute(posterior, z):
     whole, z, n = at(posterior, slice(None)), z.double(), len(z)
     pairs = torch.stack([at(posterior, slice(m, m + 1)).log_prob(z) for m in range(n)], 1)
     alone = by_dimension(whole, z)
-    joint = pairs.logsumexp(1) - math.log(n)
-    marginal = (alone.logsumexp(1) - math.log(n)).sum(1)
-    prior = Normal(0.0, 1.0).log_prob(z).sum(1)
+    mi = pairs.diagonal() - (pairs.logsumexp(1) - math.log(n))
+    mi_of_dimensions = (alone.diagonal().T - (alone.logsumexp(1) - math.log(n))).sum(1)
     if isinstance(posterior, MixtureSameFamily):  # no entropy, no KL in closed form: at the codes
-        own, rate = pairs.diagonal(), pairs.diagonal() - prior
+        rate = pairs.diagonal() - Normal(0.0, 1.0).log_prob(z).sum(1)
+        tc = mi_of_dimensions - mi + pairs.diagonal() - alone.diagonal().T.sum(1)
     else:
         standard = diagonal(torch.zeros_like(z), torch.ones_like(z))
         if isinstance(whole, MultivariateNormal):
             standard = MultivariateNormal(torch.zeros_like(z), torch.eye(z.shape[1], dtype=torch.float64))
-        own, rate = -whole.entropy(), torch.distributions.kl_divergence(whole, standard)
-    values = (own - joint, rate - own + joint, joint - marginal, rate - own + marginal)
+        rate = torch.distributions.kl_divergence(whole, standard)
+        entropies = 0.5 * (2 * math.pi * math.e * whole.variance).log().sum(1)
+        tc = mi_of_dimensions - mi + entropies - whole.entropy()
+    values = (mi, rate - mi, tc, rate - mi - tc)
     return dict(zip(LINKS, values, strict=True))
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 LEAST = 64
-"""Under so many examples the coefficients would cost more than they save."""
+"""Under so many examples the coefficients would cost more than they save, and the first control's is taken for 1."""
 
 
 def controlled(values: Tensor, controls: Tensor, expected: Tensor) -> Tensor:
@@ -19,12 +19,13 @@ def controlled(values: Tensor, controls: Tensor, expected: Tensor) -> Tensor:
 
     Args:
         values: By example.
-        controls: What has mean zero for every example.
+        controls: What has mean zero for every example, the code's own noise log q(z|x) - E log q(z|x) first. Where its
+            coefficient is 1, MI is the mean of log q(z|x) - log q(z), of which none is over log N.
         expected: What is known of the values beside, by example, shape (N,): it stays in them.
     """
     count = len(values)
     if count < LEAST:
-        return values
+        return values - controls[:, 0]
     half = torch.randperm(count, generator=torch.Generator().manual_seed(1)) < count // 2
     result, known = values.clone(), torch.column_stack([controls, expected])
     for fold in (half, ~half):
@@ -34,4 +35,5 @@ def controlled(values: Tensor, controls: Tensor, expected: Tensor) -> Tensor:
 
 def _coefficients(values: Tensor, known: Tensor) -> Tensor:
     centred, target = known - known.mean(0), values - values.mean()
-    return torch.linalg.lstsq(centred, target.unsqueeze(1), driver="gelsd").solution.squeeze(1)
+    size = centred.abs().amax(0).clamp(min=torch.finfo(centred.dtype).tiny)  # a sigma of 1e20 must not drown the others
+    return torch.linalg.lstsq(centred / size, target.unsqueeze(1), driver="gelsd").solution.squeeze(1) / size

@@ -109,7 +109,7 @@ def test_a_limited_look_at_held_out_data_is_at_examples_of_every_kind():
     x = ones.float().view(-1, *[1] * len(model.shape)).expand(-1, *model.shape).contiguous()
     data = tw.load_data(x).subset(torch.arange(300))
     objective = tw.recipe("vae").players[0].objective
-    terms, _ = evaluate_held_out(model, data, objective, 0, Engine("cpu", "32-true"), limit=40)
+    terms, _ = evaluate_held_out(model, data, objective, Engine("cpu", "32-true"), limit=40)
     pixels = x[0].numel()
     dark = 0.5 * pixels * math.log(2 * math.pi)
     bright = (terms["distortion"] - dark) / (0.5 * pixels)  # the share of ones

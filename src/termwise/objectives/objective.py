@@ -32,6 +32,10 @@ class Gap(BaseModel):
         """|value - target(step)|, shape ()."""
         return (value - as_schedule(self.target)(step)).abs()
 
+    def ends(self) -> int:
+        """The step from which the target stays."""
+        return as_schedule(self.target).ends()
+
 
 class Floor(BaseModel):
     """max(0, target - value): pushes the batch mean up to a target, and leaves it be above."""
@@ -44,6 +48,10 @@ class Floor(BaseModel):
         """max(0, target(step) - value), shape ()."""
         return (as_schedule(self.target)(step) - value).clamp(min=0)
 
+    def ends(self) -> int:
+        """The step from which the target stays."""
+        return as_schedule(self.target).ends()
+
 
 class Opposed(BaseModel):
     """-value: what another player of the game minimises, this one makes large."""
@@ -54,6 +62,10 @@ class Opposed(BaseModel):
     def __call__(self, value: Tensor, step: int) -> Tensor:
         """The batch mean's negative, shape ()."""
         return -value
+
+    def ends(self) -> int:
+        """The step from which nothing changes: 0."""
+        return 0
 
 
 Shaping = Annotated[Gap | Floor, Field(discriminator="name")]
@@ -113,6 +125,15 @@ class Weighted:
         """The weight at a training step; less than 0 where the term is opposed."""
         return -self.weight(step) if isinstance(self.shape, Opposed) else self.weight(step)
 
+    def at_end(self, mean: float) -> float:
+        """What a mean of the term counts for once weight and target no longer change."""
+        value = mean if self.shape is None else float(self.shape(torch.tensor(mean), self.shape.ends()))
+        return self.weight(self.weight.ends()) * value
+
+    def ends(self) -> int:
+        """The step from which weight and target no longer change."""
+        return max(self.weight.ends(), 0 if self.shape is None else self.shape.ends())
+
     def shaped(self, shape: Gap | Floor | Opposed | None) -> "Weighted":
         """The same part, its batch mean shaped."""
         return replace(self, shape=shape)
@@ -161,6 +182,10 @@ class Objective:
 
     def __add__(self, other: "Weighted | Objective") -> "Objective":
         return Objective(self.parts + (other.parts if isinstance(other, Objective) else (other,)))
+
+    def ends(self) -> int:
+        """The step from which no weight and no target changes any more."""
+        return max(part.ends() for part in self.parts)
 
     @property
     def memories(self) -> list[Memory]:

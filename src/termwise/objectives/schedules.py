@@ -23,6 +23,10 @@ class _Schedule(BaseModel):
         """The smallest that it ever is."""
         raise NotImplementedError
 
+    def ends(self) -> Step:
+        """The first step from which it stays as it is; of cycles without an end, a step at which they are high."""
+        raise NotImplementedError
+
 
 class Constant(_Schedule):
     """The same number, `value`, at every step.
@@ -42,6 +46,10 @@ class Constant(_Schedule):
     def least(self) -> float:
         """The smallest that it ever is: the value."""
         return self.value
+
+    def ends(self) -> Step:
+        """The first step from which it stays as it is: 0."""
+        return 0
 
 
 class Linear(_Schedule):
@@ -65,6 +73,10 @@ class Linear(_Schedule):
         """The smallest that it ever is, at one of its ends."""
         return min(self.start, self.end)
 
+    def ends(self) -> Step:
+        """The first step from which it stays as it is: `steps`."""
+        return self.steps
+
 
 class WarmUp(_Schedule):
     """0 for `wait` steps, then up to `value` over `steps` (Sonderby et al., 2016, section 2.3).
@@ -87,6 +99,10 @@ class WarmUp(_Schedule):
     def least(self) -> float:
         """The smallest that it ever is: 0, or a value below it."""
         return min(0.0, self.value)
+
+    def ends(self) -> Step:
+        """The first step from which it stays as it is, after the wait and the steps."""
+        return self.wait + self.steps
 
 
 class Cyclical(_Schedule):
@@ -118,6 +134,12 @@ class Cyclical(_Schedule):
         """The smallest that it ever is, at one of its ends."""
         return min(self.low, self.high)
 
+    def ends(self) -> Step:
+        """The first step from which it stays as it is; without a last cycle, one at the top of the first."""
+        if self.cycles is not None:
+            return self.cycles * self.period
+        return min(math.ceil(self.ramp * self.period), self.period - 1)
+
 
 class Cosine(_Schedule):
     """From `start` to `end` along half a cosine over `steps` steps (Loshchilov and Hutter, 2017, eq. 5).
@@ -139,6 +161,10 @@ class Cosine(_Schedule):
     def least(self) -> float:
         """The smallest that it ever is, at one of its ends."""
         return min(self.start, self.end)
+
+    def ends(self) -> Step:
+        """The first step from which it stays as it is: `steps`."""
+        return self.steps
 
 
 AnySchedule = Constant | Linear | WarmUp | Cyclical | Cosine

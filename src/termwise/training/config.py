@@ -66,7 +66,9 @@ class TrainingSection(_Section):
         batch_size: Examples a step; what is left over at the end of an epoch is dropped.
         seed: Of the weights, the order and the noise.
         gradient_clip: The largest norm of a player's gradient; none where left out.
-        patience: Stop after so many evaluations without a lower validation loss, and keep the best weights.
+        patience: Stop after so many evaluations without a lower validation loss, and keep the best weights. The loss is
+            the first player's objective under the weights and targets in which its schedules end, and waiting begins
+            when they have.
         evaluate_every: Epochs between evaluations.
         checkpoint_steps: Also write a checkpoint every so many steps.
         audit: At each evaluation, take every term on training data under the full aggregate, and hold the training

@@ -1,4 +1,10 @@
-"""Early stopping: a training ends once its validation loss no longer falls, and the best weights are kept."""
+"""Early stopping: a training ends once its validation loss no longer falls, and the best weights are kept.
+
+The loss is the first player's objective as it is at the end of all schedules of its weights and targets (evaluate.py),
+so that losses of different times can be compared. While a schedule lasts, the training is not after that loss, which
+may well rise; no evaluation counts as one waited for until it has ended. With a schedule longer than the training
+there is no early stopping, but still the best weights are kept.
+"""
 
 from torch import Tensor, nn
 
@@ -33,12 +39,18 @@ class EarlyStopping:
         """Whether patience has run out."""
         return self.patience is not None and self.waited >= self.patience
 
-    def observe(self, loss: float, model: nn.Module) -> None:
-        """Take one more evaluation into account, and keep the weights if they are the best."""
+    def observe(self, loss: float, model: nn.Module, counts: bool = True) -> None:
+        """Take one more evaluation into account, and keep the weights if they are the best.
+
+        Args:
+            loss: The validation loss.
+            model: Whose weights these are.
+            counts: Whether the evaluation is one waited for, should it be no better.
+        """
         if self.patience is None:
             return
         if self.best is None or loss < self.best:
             self.best, self.waited = loss, 0
             self.best_weights = {name: weight.clone() for name, weight in model.state_dict().items()}
-        else:
+        elif counts:
             self.waited += 1

@@ -4,6 +4,7 @@ Both leave the random state, and the memories, as they were.
 """
 
 import math
+from collections.abc import Mapping
 
 import torch
 
@@ -12,15 +13,20 @@ from termwise.errors import Refused
 from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.draw import Draw
 from termwise.models.randomness import own_randomness
-from termwise.models.vae import VAE
+from termwise.models.vae import VAE, at_least_single
 from termwise.objectives.objective import Objective, Weighted
 from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.link import Distortion, Link, Term, by_example
+from termwise.terms.link_names import link_name
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.training.engine import Engine
 
 AUDITED_BATCHES = 8
+CODES = 2048
+"""Held-out codes that an evaluation takes at least, unless that were more than `ROUNDS` for every example."""
+ROUNDS = 8
+"""The most codes of one held-out example."""
 
 
 def full_aggregate(batches: DataPass) -> Full | None:
@@ -50,34 +56,54 @@ def with_full_aggregate(part: Weighted, full: Full | None) -> Term:
     return term.under(MonteCarlo(full))
 
 
+def fit_likelihood(model: VAE, data: Dataset, engine: Engine, limit: int | None = None) -> None:
+    """Set what the likelihood has at an optimum, such as a sigma, to its best for the data, at a code of every example.
+
+    Args:
+        model: Whose likelihood.
+        data: What was trained on; of more than `limit` examples, so many.
+        engine: The device and the precision.
+        limit: None for all.
+    """
+    passes = engine.over(model, data if limit is None else limited(data, limit))
+    with own_randomness(0), evaluating(model), engine.autocast():
+        model.likelihood.fit((at_least_single(model.decoder(draw.z)), draw.x) for draw in passes())
+
+
+def limited(data: Dataset, limit: int) -> Dataset:
+    """At most `limit` examples, taken at random, the same every time: the first may be all of one kind."""
+    if len(data) <= limit:
+        return data
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
+    return data.subset(order[:limit].sort().values)
+
+
 def evaluate_held_out(
-    model: VAE, data: Dataset, objective: Objective, step: int, engine: Engine, limit: int
+    model: VAE, data: Dataset, objective: Objective, engine: Engine, limit: int
 ) -> tuple[dict[str, float], float]:
     """Every term's mean on held-out data, with q(z) the aggregate of that data, and the objective there.
 
-    Where there are more than `limit` examples, so many of them are taken at random, the same every time: the first
-    may be all of one kind.
+    The objective is one function over the whole training, so that two evaluations can be compared: its weights and
+    targets are those in which their schedules end, a KL that a critic estimates is the exact one where densities are
+    known, and codes have the same noise every time, up to `ROUNDS` of them where examples are few. Other
+    estimates by a critic are what the critic then says.
     """
-    if len(data) > limit:
-        order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
-        data = data.subset(order[:limit].sort().values)
+    data = limited(data, limit)
+    rounds = min(ROUNDS, max(1, CODES // len(data)))
     batches = engine.over(model, data)
     full = full_aggregate(batches)
     exact = [with_full_aggregate(part, full) for part in objective.parts]
     terms = {term.name: term for term in (*standard_terms(full), *exact)}
     sums = dict.fromkeys(terms, 0.0)
-    with own_randomness(step), evaluating(model), engine.autocast():
-        for draw in batches():
-            for name, term in terms.items():
-                sums[name] += _mean(term, draw) * len(draw)
-    means = {name: total / len(data) for name, total in sums.items()}
+    with own_randomness(0), evaluating(model), engine.autocast():
+        for _ in range(rounds):
+            for draw in batches():
+                for name, term in terms.items():
+                    sums[name] += _mean(term, draw) * len(draw)
+    means = {name: total / (rounds * len(data)) for name, total in sums.items()}
     if "rate" in means:
         means["elbo"] = -(means["distortion"] + means["rate"])
-    loss = 0.0
-    for part in objective.parts:
-        value = torch.tensor(means[part.term.name])
-        loss += part.weight(step) * float(value if part.shape is None else part.shape(value, step))
-    return means, loss
+    return means, sum(part.at_end(means[_judged_by(part.term, means)]) for part in objective.parts)
 
 
 def evaluate_training(
@@ -110,6 +136,14 @@ def evaluate_training(
                 estimates[name].append(_mean(link, draw))
     audited = {name: _difference(estimates[name], exact[name]) for name in trained}
     return {name: sum(values) / len(values) for name, values in exact.items()}, audited
+
+
+def _judged_by(term: Term, means: Mapping[str, float]) -> str:
+    """The name of the mean that stands for a term: of a KL by a critic the exact one, where there is one."""
+    if not isinstance(term, Link) or term.estimator.quantity != "KL by critic":
+        return term.name
+    exact = link_name(term.left.name, term.right.name, "KL")
+    return exact if exact in means else term.name
 
 
 def _mean(term: Term, draw: Draw) -> float:

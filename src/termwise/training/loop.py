@@ -23,7 +23,7 @@ from termwise.training.config import TrainingSection
 from termwise.training.diagnosis import NoGradient, diagnose_idle_weights, diagnose_weights
 from termwise.training.early_stopping import EarlyStopping
 from termwise.training.engine import Engine
-from termwise.training.evaluate import evaluate_held_out, evaluate_training
+from termwise.training.evaluate import evaluate_held_out, evaluate_training, fit_likelihood
 from termwise.training.random_state import random_state, restore_random_state
 from termwise.training.rounds import Rounds
 from termwise.training.run_folder import RunFolder
@@ -177,6 +177,7 @@ class Trainer:
                 self._run_epoch()
         if self.stopping.best_weights is not None:
             self.evaluated_model.load_state_dict(self.stopping.best_weights)
+        fit_likelihood(self.evaluated_model, self.train, self.engine)
         return self.evaluated_model.eval()
 
     def play(self, batch: Batch) -> None:
@@ -258,7 +259,9 @@ class Trainer:
         """Held-out terms, and the audit; the training line gets the terms that the objective does not compute."""
         objective, model = self.game.players[0].objective, self.evaluated_model
         limit = self.settings.held_out_limit
-        terms, loss = evaluate_held_out(model, self.held_out, objective, self.step, self.engine, limit)
+        for one in {self.model, model}:
+            fit_likelihood(one, self.train, self.engine, limit)
+        terms, loss = evaluate_held_out(model, self.held_out, objective, self.engine, limit)
         self.watcher.evaluated(self.epoch, self.held_out_name, terms)
         lines = [{**self._position(self.held_out_name), "loss": loss, "terms": terms}]
         if self.settings.audit:
@@ -267,7 +270,7 @@ class Trainer:
             )
             training_line["terms"] = {**exact, **training_line["terms"]}
             lines += [{**self._position("audit"), "terms": audited}] if audited else []
-        self.stopping.observe(loss, model)
+        self.stopping.observe(loss, model, counts=self.step >= objective.ends())
         return lines
 
     def _position(self, split: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """What a likelihood is: a module that turns a decoder's output into p(x|z), and says which data it can take."""
 
-from torch import nn
+from collections.abc import Iterable
+
+from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
 from termwise.data import ValueRange
@@ -16,7 +18,7 @@ class Likelihood(nn.Module):
 
     When a model is built, `decoded_shape` is asked once; `check` is called with the range of the whole data set before
     anything is trained or measured; `forward` at every draw, in training mode while a player moves and in evaluation
-    mode otherwise. Where `makes_examples`, `mean` of the law is what pictures show of a code.
+    mode otherwise; `fit` before a training evaluates, and at its end. Where `makes_examples`, `mean` of the law is what pictures show of a code.
 
     Attributes:
         spec: What a configuration calls it, with its argument: `likelihood_from(spec)` makes it again.
@@ -38,6 +40,15 @@ class Likelihood(nn.Module):
     def decoded_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape that the decoder must give, per example, for examples of `shape`."""
         return shape
+
+    def fit(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Set what is no parameter but an optimum, such as a sigma, to its best; most likelihoods have no such thing.
+
+        A training asks for it before it evaluates, and at its end.
+
+        Args:
+            pairs: The decoder's output and the examples, (B, *decoded_shape) and (B, *shape), of batches of the data.
+        """
 
     def check(self, values: ValueRange) -> None:
         """Raise BadData where the data's values are none that this likelihood can take."""

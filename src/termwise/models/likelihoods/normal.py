@@ -1,6 +1,7 @@
 """The normal likelihood: log p(x|z) = -|x - decoded|^2 / (2 sigma^2) - n log(sigma sqrt(2 pi)) for n pixels."""
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
@@ -17,8 +18,9 @@ class NormalLikelihood(Likelihood):
 
     Args:
         sigma: A number (fixed), "learned" (a parameter), or "optimal": in training the maximum likelihood sigma of the
-            batch (Rybkin, Daniilidis and Levine, 2021, eq. 7); in evaluation its running root mean square. Neither
-            falls below `FLOOR`, so that a density cannot run off to infinity.
+            batch (Rybkin, Daniilidis and Levine, 2021, eq. 7); in evaluation that of all training data, where `fit`
+            has seen it, as in every training here, and else its running root mean square. None falls below `FLOOR`,
+            so that a density cannot run off to infinity.
 
     Example:
         >>> law = NormalLikelihood(0.1)(torch.zeros(1, 2))
@@ -54,6 +56,15 @@ class NormalLikelihood(Likelihood):
         if self.sigma == "optimal":
             return self.mean_square.sqrt().clamp(min=self.FLOOR)
         return float(self.sigma)
+
+    def fit(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Set an optimal sigma to the root mean square residual of decoded codes and their examples."""
+        if self.sigma != "optimal":
+            return
+        total, count = 0.0, 0
+        for decoded, x in pairs:
+            total, count = total + x.numel() * float((x - decoded).square().mean()), count + x.numel()
+        self.mean_square.fill_(max(total / count, self.FLOOR**2))
 
     def forward(self, decoded: Tensor) -> Distribution:
         """p(x|z) with the decoder's output as its mean, shape (B, *shape)."""

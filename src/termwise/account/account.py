@@ -31,8 +31,8 @@ class Account(Mapping[str, Reading]):
         readings: By name, of one number or by dimension.
         diagnosis: Sentences.
         per_example: The values that a reading is the mean of, shape (N,), by name.
-        data: Which data was measured: its name, how many examples, and its fingerprint; and whether the likelihood's
-            logarithms are of densities, probabilities or cross-entropies.
+        data: Which data was measured: its name, how many examples, of how many, and its fingerprint; and whether the
+            likelihood's logarithms are of densities, probabilities or cross-entropies.
         withheld: Why a reading is not among the readings, in words, by its name.
 
     Example:

@@ -81,7 +81,7 @@ def test_log_likelihood_disentanglement_and_quality_of_a_world():
     digits = tw.load_data("digits")
     model = tw.VAE.build(digits.shape, latent=3)
     checked(tw.sample_quality(model, digits.test, features=nn.Flatten()))
-    checked(tw.disentanglement(model, digits.test, metrics=["mig_binned", "modularity", "gaussian_tc"]))
+    checked(tw.disentanglement(model, digits.test))  # of which no factors are known: the total correlations
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ PLANTED = [
     (adaptive_contrast, "+ 0.5 * code.square()", "- 0.5 * code.square()", (*STEP_11, "algorithm-2-log-sigma")),
     (adaptive_contrast, "+ unit.log().sum(1)", "- unit.log().sum(1)", STEP_11),
     (equilibrium, "torch.tensor([1, 0])", "torch.tensor([0, 1])", ("best-response-not-strict",)),
-    (equilibrium, "share[order])", "share)", ("best-response-not-strict",)),
+    (equilibrium, "law(mean[order], share[order])", "law(mean[order], share)", ("best-response-not-strict",)),
 ]
 
 

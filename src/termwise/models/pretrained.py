@@ -15,6 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, load_model, save
 from torch import Tensor, nn
 
+from termwise.data.generators import turn
 from termwise.errors import BadData, Refused, TermwiseError
 from termwise.files import write_whole
 from termwise.models.likelihoods import Likelihood, likelihood_from
@@ -35,7 +36,7 @@ def parts_of(family: PosteriorFamily, likelihood: Likelihood, prior: nn.Module, 
     name, options = getattr(family, "name", ""), getattr(family, "options", {})
     spec = getattr(likelihood, "spec", "")
     prior_name, prior_options = getattr(prior, "name", ""), getattr(prior, "options", {})
-    with torch.random.fork_rng(devices=[]):
+    with turn(), torch.random.fork_rng(devices=[]):
         named = {
             "posterior": _makes(family, posterior_family, name, latent, options),
             "likelihood": _makes(likelihood, likelihood_from, spec),

@@ -105,6 +105,13 @@ def test_to_measure_on_more_is_said_only_where_there_is_more():
     assert "these 50 points" in held_out and "more of the 200 that there are, or hold out more" in held_out
 
 
+@pytest.mark.parametrize("n", [2, 4, 10, 50])
+def test_a_code_that_says_little_is_not_at_the_ceiling_of_a_few_points(n):
+    assert "ceiling" not in " ".join(diagnose(account_of(n, rate=0.6, marginal_kl=0.5)))
+    nats = 0.9 * math.log(n)
+    assert "ceiling" in " ".join(diagnose(account_of(n, rate=nats + 0.5, index_code_mi=nats)))
+
+
 def test_nothing_is_judged_on_what_is_withheld_and_nothing_sound_is_said_of_it():
     sentences = diagnose(Account(readings(index_code_mi=9.5, rate=9.6, n=1000)))
     assert len(sentences) == 1 and sentences[0].startswith("It could not be judged whether the points are enough")

@@ -23,7 +23,7 @@ COLLAPSED_WHOLE = 0.5
 IGNORED = 0.05
 """Of the mutual information: a decoder that gains less from its codes does not use them."""
 SATURATED = math.log(10)
-"""Nats below log N: a code's own component is then about a tenth of q(z)."""
+"""Nats below log N: a code's own component is then about a tenth of q(z). Of few points: half of log N."""
 SHORT = 0.1
 """Nats by which N points may fall short of the population before it is worth a sentence."""
 
@@ -118,7 +118,8 @@ def saturated(account: Account) -> bool:
         return not in_sight(account["population_mi"])
     if "index_code_mi" not in account:
         return False
-    return account["index_code_mi"].value > math.log(account["index_code_mi"].n) - SATURATED
+    ceiling = math.log(account["index_code_mi"].n)
+    return account["index_code_mi"].value > max(ceiling - SATURATED, ceiling / 2)
 
 
 def _saturation(account: Account) -> Iterator[str]:

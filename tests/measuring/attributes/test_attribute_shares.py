@@ -77,3 +77,9 @@ def test_where_all_succeed_the_interval_is_still_as_wide_as_the_images_are_few()
     found, _ = share_readings("x", right, (~has, has), **SAID)
     low = binomtest(9, 9).proportion_ci(0.95, "wilson").low
     assert found["x"].interval == pytest.approx([low, 1.0], abs=1e-7)
+
+
+def test_by_image_a_plain_share_is_what_each_image_answered():
+    right, _ = made(50)
+    _, values = share_readings("success", right[:, :1], (torch.ones(50, 1, dtype=torch.bool),), **SAID)
+    assert values.tolist() == pytest.approx(right[:, 0].double().tolist())

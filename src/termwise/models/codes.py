@@ -36,7 +36,8 @@ class Codes:
 
     Attributes:
         centre: The location of the law that each was drawn from, shape (B, D); the code itself where it has none.
-        offset: What the noise adds, shape (B, D).
+        offset: What the noise adds, shape (B, D); of a full covariance in float64, whatever the centre is, as where
+            dimensions nearly go together float32 would lose the noise by which they do not.
 
     Example:
         >>> law = Independent(Normal(torch.tensor([[5.0, -3.0]]), 1e-20), 1)
@@ -56,7 +57,11 @@ class Codes:
         if isinstance(law, MixtureSameFamily) and _location(law.component_distribution) is not None:
             return cls._of_mixture(law, *shape)
         location = _location(law)
-        return cls.at(samples(law, *shape)) if location is None else cls(location, samples(_centred(law), *shape))
+        if location is None:
+            return cls.at(samples(law, *shape))
+        if isinstance(law, MultivariateNormal):
+            return cls(location, _turned(law, *shape))
+        return cls(location, samples(_centred(law), *shape))
 
     @classmethod
     def _of_mixture(cls, law: MixtureSameFamily, *shape: int) -> "Codes":
@@ -83,7 +88,7 @@ class Codes:
     @cached_property
     def z(self) -> Tensor:
         """The codes as one number each, as a decoder takes them."""
-        return self.centre + self.offset
+        return (self.centre + self.offset).to(self.centre.dtype)
 
     @cached_property
     def exact(self) -> Tensor:
@@ -134,6 +139,13 @@ def log_density_at(law: Distribution, codes: Codes) -> Tensor:
 
 def _log_density_beyond(law: Distribution, codes: Codes) -> Tensor:
     return _centred(law).log_prob(codes.beyond(cast(Tensor, _location(law))))
+
+
+def _turned(law: MultivariateNormal, *shape: int) -> Tensor:
+    """L eps, as the law samples it, in float64."""
+    factor = law._unbroadcasted_scale_tril
+    noise = torch.randn(*shape, *law.loc.shape, dtype=factor.dtype, device=factor.device)
+    return (factor.double() @ noise.double().unsqueeze(-1)).squeeze(-1)
 
 
 def _location(law: Distribution) -> Tensor | None:

@@ -2,12 +2,12 @@
 
     python benchmarks/kills.py --kills 200 --seed 0
 
-A run is three commands: two epochs; two more, beyond its end; its report once again. Each is carried out in a process of
-its own, forked from this one, which has imported everything and computed nothing. A kill is SIGKILL. Its moment is drawn
-at random: some seconds after the start, or some changes of the run folder's files later and a few milliseconds after, so
-that kills fall on the training, the held-out data and the measuring, and on every kind of file while it is written. A
-command that was killed is given again, with --resume once there is something to go on with; before that the folder is
-read, and where a run had ended its model, account and configuration must be those of one end or the other.
+A run is three commands: two epochs; two more, beyond its end; its report once again. Each is carried out in a process
+of its own, forked from this one, which has imported everything and computed nothing. A kill is SIGKILL. Its moment is
+drawn at random: some seconds after the start, or some changes of the run folder's files later and a few milliseconds
+after, so that kills fall on the training, the held-out data and the measuring, and on every kind of file while it is
+written. A command that was killed is given again, with --resume once there is something to go on with; before that the
+folder is read, and where a run had ended its model, account and configuration must be those of one end or the other.
 
 The recipes take turns. Ends with status 1 where one byte of a file, or one number of a checkpoint (weights, optimizers,
 random state), differs from those of a run left alone, or where anything that was finished cannot be read.
@@ -100,7 +100,9 @@ def killed(command: Command, when: Callable[[], bool]) -> bool:
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:
             if status:
-                raise RuntimeError(f"`termwise {' '.join(command)}` ended with status {os.waitstatus_to_exitcode(status)}")
+                raise RuntimeError(
+                    f"`termwise {' '.join(command)}` ended with status {os.waitstatus_to_exitcode(status)}"
+                )
             return False
         if when():
             os.kill(process, signal.SIGKILL)
@@ -118,16 +120,28 @@ def files(folder: Path) -> dict[str, int]:
     return found
 
 
+class Changes:
+    """Counts how often a folder's files change."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.count, self.held = folder, 0, files(folder)
+
+    def look(self) -> int:
+        """How often so far; to be asked again and again."""
+        now = files(self.folder)
+        self.count, self.held = self.count + (now != self.held), now
+        return self.count
+
+
 def after_changes(folder: Path, count: int, seconds: float) -> Callable[[], bool]:
     """Whether the folder's files changed so often, and so many seconds have gone by since."""
-    held, seen, since = files(folder), 0, 0.0
+    changes = Changes(folder)
+    since: list[float] = []
 
     def reached() -> bool:
-        nonlocal held, seen, since
-        now = files(folder)
-        seen, held = seen + (now != held), now
-        since = since or (time.monotonic() if seen >= count else 0.0)
-        return bool(since) and time.monotonic() - since >= seconds
+        if changes.look() >= count and not since:
+            since.append(time.monotonic())
+        return bool(since) and time.monotonic() - since[0] >= seconds
 
     return reached
 
@@ -151,18 +165,9 @@ def left_alone(source: Path, recipe: str, folder: Path) -> tuple[dict[str, tuple
     """How long each command takes and how often files change meanwhile, and each end."""
     durations, ends = {}, []
     for part, command in commands(source, recipe, folder).items():
-        changes, begun = after_changes(folder, 10**9, 0.0), time.monotonic()
-        count = 0
-        held = files(folder)
-
-        def look() -> bool:
-            nonlocal count, held
-            now = files(folder)
-            count, held = count + (now != held), now
-            return changes()
-
-        killed(command, look)
-        durations[part] = (time.monotonic() - begun, count)
+        changes, begun = Changes(folder), time.monotonic()
+        killed(command, lambda changes=changes: changes.look() < 0)
+        durations[part] = (time.monotonic() - begun, changes.count)
         ends.append(end_of(folder))
     return durations, ends
 

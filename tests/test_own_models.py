@@ -3,7 +3,9 @@
 import re
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -111,8 +113,6 @@ def test_the_card_says_how_and_it_is_so(trained, monkeypatch):
 
 def test_a_run_is_read_where_the_data_can_be_had_and_reported_and_resumed(tmp_path):
     file = tmp_path / "data.npy"
-    import numpy as np
-
     np.save(file, examples().tensor().numpy())
     given = {"data": str(file), "recipe": "vae", "out": tmp_path / "run", "progress": False}
     run = tw.train(model=of_ones_own(likelihood=Sharp()), epochs=1, **given)
@@ -129,13 +129,11 @@ def test_a_run_is_read_where_the_data_can_be_had_and_reported_and_resumed(tmp_pa
 
 
 def test_commands_take_a_function_that_makes_it(tmp_path, call, monkeypatch):
-    import numpy as np
-
     np.save(tmp_path / "data.npy", examples().tensor().numpy())
     monkeypatch.chdir(tmp_path)
     maker = "from test_own_models import *\ndef make(): return of_ones_own(likelihood=Sharp())\ndef other(): return 5\n"
     (tmp_path / "maker_of_mine.py").write_text(maker)
-    monkeypatch.syspath_prepend(str(__import__("pathlib").Path(__file__).parent))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
     tw.train(model=of_ones_own(likelihood=Sharp()), data="data.npy", recipe="vae", epochs=1, out="run", progress=False)
     assert call("measure", "run")[0] == 2
     status, out, _ = call("measure", "run", "--model", "maker_of_mine:make")

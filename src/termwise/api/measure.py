@@ -10,7 +10,7 @@ from termwise import measuring
 from termwise.account import Account
 from termwise.api.model_and_data import Data, Measurable, model_and_data
 from termwise.api.on_device import on_device
-from termwise.errors import NoDensity
+from termwise.errors import NoDensity, Refused
 from termwise.measuring.critic_bounds.critic_bounds import critic_readings
 from termwise.models.data_pass import Progress
 from termwise.models.user_function import Trust
@@ -25,6 +25,7 @@ def measure(
     noises: int = 256,
     critic: bool | str | Sequence[str] = False,
     critic_steps: int = 3000,
+    limit: int | None = 50_000,
     seed: int = 0,
     batch_size: int = 512,
     device: torch.device | str = "cpu",
@@ -46,7 +47,9 @@ def measure(
             "total_correlation". The critic learns on the data's training part where another is measured, and else on
             either half for the other.
         critic_steps: How many moves a critic makes; more may bring its bounds nearer to the truth.
-        seed: Of the codes.
+        limit: At most so many examples are measured, drawn at random; None for all. Where there are more, the account's
+            `data["of"]` says how many.
+        seed: Of the codes, and of the examples that are drawn.
         batch_size: Examples at a time.
         device: Where to measure.
         trust: Of a run folder: modules whose code may be run, by name, where its network is a function of yours; all
@@ -62,13 +65,19 @@ def measure(
         True
     """
     vae, dataset, train = model_and_data(model, data, split, seed, trust)
+    if limit is not None and limit < 2:
+        raise Refused(f"A standard error needs two examples or more; got limit={limit}.")
+    whole, dataset = len(dataset), dataset.random_subset(limit, seed)
     where: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "device": device, "progress": progress}
     with on_device(vae, device):
-        if not critic:
-            return measuring.measure(vae, dataset, samples=samples, noises=noises, **where)
-        links = ("rate",) if critic is True else (critic,) if isinstance(critic, str) else critic
-        bounds = critic_readings(vae, dataset, train, links=links, steps=critic_steps, **where)
+        if critic:
+            links = ("rate",) if critic is True else (critic,) if isinstance(critic, str) else critic
+            bounds = critic_readings(vae, dataset, train, links=links, steps=critic_steps, **where)
         try:
-            return measuring.measure(vae, dataset, samples=samples, noises=noises, **where).and_also(bounds)
+            account = measuring.measure(vae, dataset, samples=samples, noises=noises, **where)
+            account = account.and_also(bounds) if critic else account
         except NoDensity as refusal:
-            return replace(bounds, diagnosis=(*bounds.diagnosis, str(refusal)))
+            if not critic:
+                raise
+            account = replace(bounds, diagnosis=(*bounds.diagnosis, str(refusal)))
+    return account if len(dataset) == whole else replace(account, data={**account.data, "of": whole})

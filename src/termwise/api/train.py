@@ -51,6 +51,7 @@ def train(
     learning_rate: float | None = None,
     seed: int | None = None,
     device: str | None = None,
+    measure_limit: int | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -75,6 +76,7 @@ def train(
         likelihood: p(x|z) by name, such as "bernoulli" or "normal:0.1".
         prior: p(z) by name, such as "standard-normal"; its options stand in model.prior_options.
         epochs, batch_size, learning_rate, seed, device: Of the training.
+        measure_limit: At most so many test examples, drawn at random, are measured at the end; 50,000 where left out.
         out: The run folder; runs/DATA-RECIPE-seedS where left out.
         resume: Go on with the run in `out`; with more `epochs` than it was given, beyond its end.
         overwrite: Begin anew where `out` holds a run, which stays until the new one has ended.
@@ -98,6 +100,7 @@ def train(
     """
     optimizer = {"learning_rate": learning_rate}
     training = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device, "optimizer": optimizer}
+    training["measure_limit"] = measure_limit
     keywords = {
         "data": {"source": str(data) if isinstance(data, str | Path) else None},
         "model": {
@@ -176,8 +179,8 @@ def _place(folder: RunFolder, settings: Config, resume: bool) -> RunFolder:
     """Where the training writes: within the folder, wherever it holds results that another model would replace."""
     if not resume:
         return folder.unfinished if folder.exists else folder
-    longer = settings.training.epochs > folder.current.config().training.epochs
-    return folder.unfinished if longer and folder.current.model_folder.exists() else folder.current
+    other = settings != folder.current.config()
+    return folder.unfinished if other and folder.current.model_folder.exists() else folder.current
 
 
 def _begin(trainer: Trainer, folder: RunFolder, settings: Config, resume: bool) -> None:
@@ -190,6 +193,7 @@ def _begin(trainer: Trainer, folder: RunFolder, settings: Config, resume: bool) 
         trainer.resume()
         if settings != place.config():  # more epochs: what was measured is another model's
             remove(place.report_file)
+            remove(place.checksums_file)
             place.write_config(settings)
         return
     if place.path != folder.path:
@@ -208,7 +212,8 @@ def _measured(run: Run, trainer: Trainer, progress: Progress | None) -> Run:
     if folder.report_file.exists():  # nothing was left to do
         return replace(run, model=run.model.to("cpu"), account=Account.load(folder.account_file, folder.values_file))
     run.model.save_pretrained(folder.model_folder)
-    account = measure(run.model, run.data.test, device=trainer.engine.device, progress=progress)
+    limit, device = run.config.training.measure_limit, trainer.engine.device
+    account = measure(run.model, run.data.test, limit=limit, device=device, progress=progress)
     account = replace(account, diagnosis=(*account.diagnosis, *_overfitting(trainer, account)))
     run = replace(run, model=run.model.to("cpu"), account=account)
     account.save(folder.account_file, folder.values_file)

@@ -34,7 +34,10 @@ def measure(
         bool, typer.Option("--critic", help="Also bounds on rate and ELBO by a critic trained anew on other examples.")
     ] = False,
     critic_steps: Annotated[int | None, typer.Option(help="How many moves it makes; 3000 where left out.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the codes.")] = 0,
+    most: Annotated[
+        int, typer.Option("--measure-limit", help="At most so many examples, drawn at random, are measured.")
+    ] = 50_000,
+    seed: Annotated[int, typer.Option(help="Of the codes, and of examples that are drawn.")] = 0,
     device: Device = "cpu",
     likelihood: Annotated[
         str | None, typer.Option("--log-likelihood", help="Also log p(x) and the inference gap: ais or iwae.")
@@ -63,7 +66,15 @@ def measure(
     measured = whole_run or run
     with progress_bar() as progress:
         account = api.measure(
-            measured, data, samples=samples, noises=noises, critic=critic, progress=progress, **steps, **where
+            measured,
+            data,
+            samples=samples,
+            noises=noises,
+            critic=critic,
+            limit=most,
+            progress=progress,
+            **steps,
+            **where,
         )
         if likelihood is not None:
             more = api.log_likelihood(measured, data, method=likelihood, limit=limit, progress=progress, **where)

@@ -26,6 +26,9 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the weights, the order and the noise.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
+    measure_limit: Annotated[
+        int | None, typer.Option(help="At most so many test examples are measured at the end; 50,000 where left out.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/DATA-RECIPE-seedS where left out.")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file; the other options have the say.")] = None,
     setting: Annotated[
@@ -59,6 +62,7 @@ def train(
             batch_size=batch_size,
             seed=seed,
             device=device,
+            measure_limit=measure_limit,
             out=out,
             resume=resume,
             overwrite=overwrite,

@@ -63,6 +63,15 @@ def by_dimension(account: AccountJson) -> dict[str, ReadingJson]:
     return {name: r for name, r in account.get("readings", {}).items() if isinstance(r.get("value"), list)}
 
 
+def measured_part(account: AccountJson) -> str:
+    """Which part of the data was measured, in a sentence; empty where it was all."""
+    data = account.get("data", {})
+    n, whole = data.get("n"), data.get("of")
+    if not (isinstance(n, int) and isinstance(whole, int)):
+        return ""
+    return f"Measured on {n:,} of {whole:,} examples, drawn at random."
+
+
 def dimension_title(name: str) -> str:
     """The title of a reading by dimension, where a table says already that it is."""
     return glossary.reading(name).title.removesuffix(" by dimension")

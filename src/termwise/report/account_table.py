@@ -19,6 +19,7 @@ from termwise.report.account_json import (
     dimension_title,
     dimensions_by_cost,
     interval,
+    measured_part,
     overall,
     withheld,
 )
@@ -35,6 +36,8 @@ def account_table(account: AccountJson) -> RenderableType:
     whole = overall(account)
     population = {name: whole.pop(name) for name in list(whole) if glossary.reading(name).population_of}
     parts: list[RenderableType] = [_readings(whole, withheld(account))]
+    if part := measured_part(account):
+        parts += ["", Text(f" {part}")]
     if population:
         parts += ["", _population(population)]
     lists = by_dimension(account)

@@ -7,7 +7,16 @@ from typing import Any
 
 from termwise.account import glossary
 from termwise.models.pretrained import GIVEN
-from termwise.report.account_json import AccountJson, ReadingJson, at, by_dimension, dimension_title, overall, withheld
+from termwise.report.account_json import (
+    AccountJson,
+    ReadingJson,
+    at,
+    by_dimension,
+    dimension_title,
+    measured_part,
+    overall,
+    withheld,
+)
 from termwise.report.rounding import MISSING, WITHHELD, with_error
 from termwise.report.run_summary import flattened, run_summary
 from termwise.training.resolve import OWN
@@ -27,6 +36,7 @@ def model_card(config: Mapping[str, Any], account: AccountJson) -> str:
         _settings(config, "objective", "recipe") or "The configuration does not name the objective.",
         "## Account",
         "In nats unless said otherwise, summed over dimensions and averaged over examples; ± is one standard error.",
+        *([part] if (part := measured_part(account)) else []),
         _readings(account) or "No readings were taken.",
         *_dimensions(account),
         "## Diagnosis",

@@ -12,6 +12,7 @@ from termwise.report.account_json import (
     by_dimension,
     dimensions_by_cost,
     interval,
+    measured_part,
     overall,
     withheld,
 )
@@ -76,7 +77,8 @@ def account_section(account: AccountJson) -> str:
     ]
     if not rows:
         return quiet("No readings were taken.")
-    return (
+    part = measured_part(account)
+    return (quiet(part) if part else "") + (
         '<table class="account"><thead><tr><th scope="col">reading</th><th scope="col">value ± standard error</th>'
         '<th scope="col">95% interval</th><th scope="col">estimator</th><th scope="col">bias</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"

@@ -74,6 +74,7 @@ class TrainingSection(_Section):
         audit: At each evaluation, take every term on training data under the full aggregate, and hold the training
             estimators against it. Costs a pass of the encoder.
         held_out_limit: At most so many held-out examples are evaluated while training.
+        measure_limit: At most so many test examples, drawn at random, are measured at the end.
     """
 
     epochs: PositiveInt = 20
@@ -89,6 +90,7 @@ class TrainingSection(_Section):
     device: str = "auto"
     audit: bool = True
     held_out_limit: PositiveInt = 10_000
+    measure_limit: int = Field(default=50_000, ge=2)
 
 
 class Config(_Section):

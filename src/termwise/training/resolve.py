@@ -83,11 +83,15 @@ def _described(config: Config, objective: object | None, model: VAE | None) -> C
 
 
 def _resumed(folder: RunFolder, asked: dict[str, Any], objective: object | None, model: VAE | None) -> Config:
-    """The configuration of the run to resume, with as many epochs as are asked, if those are more."""
+    """The configuration of the run to resume, with as many epochs as are asked, if those are more.
+
+    How many examples are measured at the end may change, too: the training is the same.
+    """
     begun = folder.config()
     wanted = config_from(merged(begun.tables(), asked))
     epochs = max(begun.training.epochs, wanted.training.epochs)
-    longer = begun.model_copy(update={"training": begun.training.model_copy(update={"epochs": epochs})})
+    changes = {"epochs": epochs, "measure_limit": wanted.training.measure_limit}
+    longer = begun.model_copy(update={"training": begun.training.model_copy(update=changes)})
     if _described(wanted, objective, model) != longer:
         raise Refused(
             f"{folder} was begun with another configuration. Resume it with its own settings, of which epochs alone "

@@ -15,7 +15,7 @@ def test_a_part_is_drawn_at_random_and_its_account_says_of_how_many(call):
     account = tw.measure(model, data, split="train", limit=50, seed=3)
     part = data.train.random_subset(50, seed=3)
     assert account["rate"].n == 50
-    assert account.data["of"] == len(data.train) == 240
+    assert account.data["drawn_from"] == len(data.train) == 240
     assert account == tw.measure(model, part, seed=3)
     assert measured_part(account.to_json()) == "Measured on 50 of 240 examples, drawn at random."
     assert measured_part(tw.measure(model, part, limit=None).to_json()) == ""
@@ -42,7 +42,7 @@ def test_a_limit_below_two_is_refused(limit):
 
 def test_a_training_measures_a_part_and_says_so_everywhere(tmp_path, call):
     run = tw.train(data=examples(), latent=2, epochs=1, measure_limit=10, out=tmp_path / "run", progress=False)
-    assert (run.account.data["n"], run.account.data["of"]) == (10, 32)
+    assert (run.account.data["n"], run.account.data["drawn_from"]) == (10, 32)
     sentence = "Measured on 10 of 32 examples, drawn at random."
     assert sentence in run.folder.report_file.read_text()
     assert sentence in (run.folder.model_folder / "README.md").read_text()

@@ -1,5 +1,9 @@
 """A training that is killed, by the machine's own means, ends as if it had never been."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -54,3 +58,11 @@ def test_differences_are_seen_in_bytes_tensors_and_names(tmp_path):
 def test_a_training_that_fails_is_not_taken_for_one_that_was_killed(tmp_path):
     with pytest.raises(RuntimeError, match="No such option"):
         killed(["--nonesuch"], tmp_path / "run", after(60))
+
+
+@pytest.mark.slow
+def test_a_dozen_kills_of_four_recipes_leave_the_same_bytes():
+    """A short one of `benchmarks/kills.py`, which has two hundred."""
+    script = Path(__file__).parents[2] / "benchmarks" / "kills.py"
+    ended = subprocess.run([sys.executable, script, "--kills", "12"], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -48,7 +48,7 @@ def measure(
             either half for the other.
         critic_steps: How many moves a critic makes; more may bring its bounds nearer to the truth.
         limit: At most so many examples are measured, drawn at random; None for all. Where there are more, the account's
-            `data["of"]` says how many.
+            `data["drawn_from"]` says how many.
         seed: Of the codes, and of the examples that are drawn.
         batch_size: Examples at a time.
         device: Where to measure.
@@ -80,4 +80,4 @@ def measure(
             if not critic:
                 raise
             account = replace(bounds, diagnosis=(*bounds.diagnosis, str(refusal)))
-    return account if len(dataset) == whole else replace(account, data={**account.data, "of": whole})
+    return account if len(dataset) == whole else replace(account, data={**account.data, "drawn_from": whole})

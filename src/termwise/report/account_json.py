@@ -66,7 +66,7 @@ def by_dimension(account: AccountJson) -> dict[str, ReadingJson]:
 def measured_part(account: AccountJson) -> str:
     """Which part of the data was measured, in a sentence; empty where it was all."""
     data = account.get("data", {})
-    n, whole = data.get("n"), data.get("of")
+    n, whole = data.get("n"), data.get("drawn_from")
     if not (isinstance(n, int) and isinstance(whole, int)):
         return ""
     return f"Measured on {n:,} of {whole:,} examples, drawn at random."

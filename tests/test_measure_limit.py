@@ -1,11 +1,12 @@
 """A large data set is measured on a stated random part, and the model is there before anything is measured."""
 
+from importlib import import_module
+
 import pytest
 import torch
 
 import termwise as tw
 from helpers.short_runs import examples, small
-from termwise.api import train as verb
 from termwise.errors import Refused
 from termwise.report.account_json import measured_part
 
@@ -61,7 +62,7 @@ def test_the_model_is_there_before_it_is_measured(tmp_path, monkeypatch):
     def broken(*given, **options):
         raise RuntimeError("the power went")
 
-    monkeypatch.setitem(verb.__globals__, "measure", broken)
+    monkeypatch.setattr(import_module("termwise.api.train"), "measure", broken)
     with pytest.raises(RuntimeError, match="the power went"):
         tw.train(data=examples(), latent=2, epochs=1, out=tmp_path / "run", progress=False)
     assert tw.api.load_model(tmp_path / "run").latent == 2

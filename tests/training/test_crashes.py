@@ -1,6 +1,7 @@
 """Wherever a process dies, the folder can be read, nothing that was finished is lost, and the run comes to its end."""
 
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from helpers.killed_runs import differences
 from helpers.short_runs import examples
 from termwise.account import Account
 from termwise.account.reading import reading_without_error
-from termwise.api import train as verb
 from termwise.errors import TermwiseError
 from termwise.files import write_whole
 from termwise.training import RunFolder
@@ -37,8 +37,8 @@ def quick(monkeypatch):
     def write_page(run):
         write_whole(run.folder.report_file, str(run.account["elbo"].value).encode())
 
-    monkeypatch.setitem(verb.__globals__, "measure", measure)
-    monkeypatch.setitem(verb.__globals__, "write_page", write_page)
+    monkeypatch.setattr(import_module("termwise.api.train"), "measure", measure)
+    monkeypatch.setattr(import_module("termwise.api.train"), "write_page", write_page)
 
 
 SETTINGS = {

@@ -52,3 +52,7 @@ class NoDensity(Refused):
 
 class NonFiniteLoss(TermwiseError):
     """Training met a loss that is not finite; the message names the term at fault."""
+
+
+class NotFinite(Refused):
+    """A model gave numbers that are not finite; the message says which part of it, and for how many examples."""

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from scipy import integrate, stats
-from torch.distributions import Independent, Laplace, MultivariateNormal, Normal, kl_divergence
+from torch.distributions import Independent, MultivariateNormal, Normal, StudentT, kl_divergence
 
 from termwise.errors import Refused
 from termwise.terms.closed_form import kl
@@ -36,6 +36,4 @@ def test_a_full_covariance_agrees_with_torch_s_closed_form():
 
 def test_a_pair_without_a_closed_form_is_refused_and_told_what_would_do():
     with pytest.raises(Refused, match="MonteCarlo"):
-        kl(diagonal(torch.zeros(2, 3), torch.ones(2, 3)), MultivariateNormal(torch.zeros(3), torch.eye(3)))
-    laplace = Independent(Laplace(torch.zeros(2, 3), torch.ones(2, 3)), 1)
-    assert kl(laplace, laplace).abs().max() == 0  # torch knows this one
+        kl(diagonal(torch.zeros(2, 3), torch.ones(2, 3)), Independent(StudentT(torch.ones(3)), 1))

@@ -27,7 +27,7 @@ def plain_errors(model, data):
     full.prepare(passes)
     with evaluating(model):
         (draw,) = passes()
-        values = {term.name: by_example(term(draw)) for term in standard_terms(full)}
+        values = {term.name: by_example(term(draw)) for term in standard_terms(passes, full)}
     values["elbo"] = values["distortion"] + values["rate"]
     return {name: float(torch.std(held)) / len(held) ** 0.5 for name, held in values.items()}
 

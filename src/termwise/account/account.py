@@ -125,7 +125,7 @@ class Account(Mapping[str, Reading]):
             write_whole(values_file, buffer.getvalue())
             content["values"] = hashlib.sha256(buffer.getvalue()).hexdigest()
         content["checksum"] = _checksum(content)
-        write_whole(json_file, (json.dumps(content, indent=2) + "\n").encode())
+        write_whole(json_file, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
     @classmethod
     def load(cls, json_file: str | Path, values_file: str | Path | None = None) -> "Account":

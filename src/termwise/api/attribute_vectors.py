@@ -49,12 +49,17 @@ def attribute_vectors(
 
 @dataclass(frozen=True, eq=False)
 class AttributeData:
-    """What a classifier learns from, the few of it that vectors are found of, what is edited, and what to say."""
+    """What a classifier learns from, the few of it that vectors are found of, what is edited, and what to say.
+
+    `part` is what is edited of all data, `of` so many examples.
+    """
 
     train: Dataset
     few: Dataset
     held_out: Dataset
     sentences: tuple[str, ...]
+    part: str
+    of: int
 
 
 def prepared_parts(
@@ -75,11 +80,11 @@ def prepared_parts(
             raise UnknownName("way to find attribute vectors", method, METHODS)
     if limit is not None and limit < 2:
         raise Refused(f"Expected two examples or more to edit; got limit={limit}.")
-    vae, held_out, train = model_and_data(model, data, split, seed, trust)
+    vae, held_out, train, part, of = model_and_data(model, data, split, seed, trust)
     if train is None:
         raise Refused(
             "Attribute vectors are found in a training part and judged on another. Give data with splits, such as "
             "load_data(..., test=0.2), and split='test' or 'validation'."
         )
     train, held_out, sentences = with_attributes(train, held_out.random_subset(limit, seed), names)
-    return vae, AttributeData(train, train.random_subset(MOST_CODES, seed), held_out, tuple(sentences))
+    return vae, AttributeData(train, train.random_subset(MOST_CODES, seed), held_out, tuple(sentences), part, of)

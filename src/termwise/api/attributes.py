@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 
 from termwise.account import Account
 from termwise.api.attribute_vectors import LIMIT, prepared_parts
-from termwise.api.model_and_data import Data, Measurable
+from termwise.api.model_and_data import Data, Measurable, with_part
 from termwise.api.on_device import on_device
 from termwise.files import write_whole
 from termwise.measuring.attributes import METHODS, Judge, attribute_account, check_strengths, joined, vectors_of
@@ -100,7 +101,8 @@ def attributes(
             device=device,
             progress=progress,
         )
-        account = Account(account.readings, (*parts.sentences, *account.diagnosis), account.per_example, account.data)
+        account = with_part(account, parts.part, parts.of)
+        account = replace(account, diagnosis=(*parts.sentences, *account.diagnosis))
         if files is not None:
             account.save(files.attributes_file, files.edits_file)
             if can_be_drawn(parts.held_out.shape) and is_image(parts.held_out.shape):

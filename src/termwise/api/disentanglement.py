@@ -15,7 +15,7 @@ def disentanglement(
     model: Measurable,
     data: Data | None = None,
     *,
-    split: str = "test",
+    split: str | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     trust: Trust = (),
@@ -35,6 +35,7 @@ def disentanglement(
         >>> 0 <= account["mig"].value < 0.1
         True
     """
-    vae, dataset, _ = model_and_data(model, data, split, seed, trust)
-    with on_device(vae, device):
-        return metrics.disentanglement(vae, dataset, seed=seed, device=device, **options)
+    measured = model_and_data(model, data, split, seed, trust)
+    with on_device(measured.model, device):
+        account = metrics.disentanglement(measured.model, measured.data, seed=seed, device=device, **options)
+    return measured.noted(account)

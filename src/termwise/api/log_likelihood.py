@@ -15,7 +15,7 @@ def log_likelihood(
     model: Measurable,
     data: Data | None = None,
     *,
-    split: str = "test",
+    split: str | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     trust: Trust = (),
@@ -36,6 +36,7 @@ def log_likelihood(
         >>> account["log_likelihood"].value > account["elbo"].value
         True
     """
-    vae, dataset, _ = model_and_data(model, data, split, seed, trust)
-    with on_device(vae, device):
-        return estimators.log_likelihood(vae, dataset, seed=seed, device=device, **options)
+    measured = model_and_data(model, data, split, seed, trust)
+    with on_device(measured.model, device):
+        account = estimators.log_likelihood(measured.model, measured.data, seed=seed, device=device, **options)
+    return measured.noted(account)

@@ -20,7 +20,7 @@ def measure(
     model: Measurable,
     data: Data | None = None,
     *,
-    split: str = "test",
+    split: str | None = None,
     samples: int = 1,
     noises: int = 256,
     critic: bool | str | Sequence[str] = False,
@@ -37,9 +37,9 @@ def measure(
     Args:
         model: A VAE, what `adapt` made, a Run, the path of a run folder, or "module:function", a function of yours
             that returns a model or what `adapt` takes. Its networks are left on the device that they were on.
-        data: A Dataset, a tensor, or a source's name or path; a run's own where left out. Where it has splits, the
-            one called `split` is measured.
-        split: "train", "validation" or "test".
+        data: A Dataset, also torch's, a tensor or an array, or a source's name or path; a run's own where left out.
+        split: "train", "validation" or "test"; where left out, the test part, or all of what has no parts of its own.
+            `Account.data` says which part was measured, and of how many examples.
         samples: Codes for every example; more make the errors smaller.
         noises: Where the posterior has no density: more bring the bounds that take its place together.
         critic: Whether to read the rate with a critic trained anew, too, for a bound over the ELBO that asks for
@@ -64,7 +64,8 @@ def measure(
         >>> abs(left + right) < 1e-3
         True
     """
-    vae, dataset, train = model_and_data(model, data, split, seed, trust)
+    measured = model_and_data(model, data, split, seed, trust)
+    vae, dataset, train = measured.model, measured.data, measured.train
     if limit is not None and limit < 2:
         raise Refused(f"A standard error needs two examples or more; got limit={limit}.")
     whole, dataset = len(dataset), dataset.random_subset(limit, seed)
@@ -80,4 +81,5 @@ def measure(
             if not critic:
                 raise
             account = replace(bounds, diagnosis=(*bounds.diagnosis, str(refusal)))
+    account = measured.noted(account)
     return account if len(dataset) == whole else replace(account, data={**account.data, "drawn_from": whole})

@@ -1,15 +1,21 @@
 """What is measured, of all that a user may name it by: the model itself, and the examples."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
 
+from termwise.account import Account
 from termwise.api.from_config import check_fit, data_of_run
 from termwise.api.run import Run, load_model
 from termwise.data import Dataset, load_data
+from termwise.data.load import load_undivided
+from termwise.data.sources import SOURCES
 from termwise.errors import Refused, TermwiseError
 from termwise.models import VAE, Drawable, adapt
 from termwise.models.user_function import Trust, user_function
@@ -19,13 +25,38 @@ from termwise.training.config import LARGEST_SEED
 Measurable = Drawable | Run | str | Path
 """What a model is named by: itself, a run, the path of a run folder, or "module:function", which returns a model."""
 
-Data = Dataset | Tensor | np.ndarray | str | Path
-"""What examples are named by: a data set, a tensor or an array of examples, a source's name, or a path."""
+Data = Dataset | Tensor | np.ndarray | TorchDataset | str | Path
+"""What examples are named by: a data set, also torch's, a tensor or an array of them, a source's name, or a path."""
 
 
-def model_and_data(
-    model: Measurable, data: Data | None, split: str, seed: int, trust: Trust = ()
-) -> tuple[Drawable, Dataset, Dataset | None]:
+class Measured(NamedTuple):
+    """A model, the examples that it is measured on, and which part of the data they are.
+
+    Attributes:
+        model: The model itself.
+        data: The examples to measure it on.
+        train: Others to train critics or features on; None where there are none.
+        part: What `data` is of the data that was named: "test", say, or "all".
+        of: How many examples that has in all.
+    """
+
+    model: Drawable
+    data: Dataset
+    train: Dataset | None
+    part: str
+    of: int
+
+    def noted(self, account: Account) -> Account:
+        """An account of it, which says what part was measured."""
+        return with_part(account, self.part, self.of)
+
+
+def with_part(account: Account, part: str, of: int) -> Account:
+    """The account, whose `data` also says what part of the data was measured, and of how many examples it is."""
+    return replace(account, data={**account.data, "part": part, "of": of})
+
+
+def model_and_data(model: Measurable, data: Data | None, split: str | None, seed: int, trust: Trust = ()) -> Measured:
     """The model itself, the examples to measure it on, and others to train critics on, where there are any."""
     vae: Drawable
     if isinstance(model, str | Path) and _names_function(model):
@@ -41,10 +72,10 @@ def model_and_data(
         raise Refused("Nothing to measure on: pass the data, as a Dataset, a tensor, or a source's name or path.")
     if not 0 <= seed <= LARGEST_SEED:
         raise Refused(f"A seed is a whole number from 0 to {LARGEST_SEED}; got {seed}.")
-    dataset, train = examples_of(data, split)
+    measured = Measured(vae, *examples_of(data, split))
     if isinstance(vae, VAE):
-        check_fit(vae, dataset)
-    return vae, dataset, train
+        check_fit(vae, measured.data)
+    return measured
 
 
 def _names_function(model: str | Path) -> bool:
@@ -63,12 +94,23 @@ def _from_function(name: str) -> Drawable:
     return model if isinstance(model, Drawable) else adapt(model)
 
 
-def examples_of(data: Data, split: str) -> tuple[Dataset, Dataset | None]:
-    """The examples to measure, a tensor whole, a data set by its split; and its training part where that is another."""
-    if isinstance(data, Tensor | np.ndarray):
+def examples_of(data: Data, split: str | None) -> tuple[Dataset, Dataset | None, str, int]:
+    """The examples to measure, the training part where that is another, what part they are, and of how many.
+
+    Args:
+        data: What the user has. A source by name has the parts that it has for everyone. What has none of its own (a
+            tensor, an array, a torch Dataset, a file) is measured whole, unless a part is asked for.
+        split: The part; where left out, the test part, or all of what has no parts.
+    """
+    if isinstance(data, Dataset):
+        whole = data
+    elif isinstance(data, str) and data in SOURCES:
         whole = load_data(data)
-        return whole.subset(torch.arange(len(whole))), None
-    whole = data if isinstance(data, Dataset) else load_data(data)
-    if isinstance(data, Dataset) and not data.splits:
-        return data, None
-    return whole.split(split), whole.train if split != "train" and "train" in whole.splits else None
+    else:
+        whole = load_undivided(data)
+        whole = load_data(data) if whole.splits or split is not None else whole
+    if split is None and set(whole.splits) <= {"train"} and len(whole.train) == len(whole):
+        return whole.subset(torch.arange(len(whole))), None, "all", len(whole)
+    part = split or "test"
+    train = whole.train if part != "train" and "train" in whole.splits else None
+    return whole.split(part), train, part, len(whole)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from termwise.account import Account
-from termwise.api.model_and_data import Data, Measurable, examples_of, model_and_data
+from termwise.api.model_and_data import Data, Measurable, examples_of, model_and_data, with_part
 from termwise.api.on_device import on_device
 from termwise.errors import Refused
 from termwise.measuring import quality
@@ -19,7 +19,7 @@ def sample_quality(
     samples: Tensor | Measurable,
     data: Data | None = None,
     *,
-    split: str = "test",
+    split: str | None = None,
     folder: str | Path | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
@@ -31,7 +31,7 @@ def sample_quality(
     Args:
         samples: Examples, shape (M, *shape); or a model or run, which is sampled from its prior.
         data: Real examples, as `measure` takes them; a run's own where left out.
-        split: Which part of data with splits; the features are learned from the training part.
+        split: Which part of it, as `measure` takes it; features are learned from the training part, or else from half.
         folder: Where to write quality.json (of reconstructions, quality-reconstructions.json), which a run's report
             shows; nothing is written where left out.
         seed: Of the samples, of what features learn, and of the errors.
@@ -55,8 +55,11 @@ def sample_quality(
     if isinstance(samples, Tensor):
         if data is None:
             raise Refused("Samples are judged beside real data: pass a Dataset, a tensor, or a source's name or path.")
-        dataset, train = examples_of(data, split)
-        return quality.sample_quality(samples, dataset, train=train, seed=seed, device=device, **options)
-    model, dataset, train = model_and_data(samples, data, split, seed, trust)
-    with on_device(model, device):
-        return quality.sample_quality(model, dataset, train=train, seed=seed, device=device, **options)
+        real, train, part, of = examples_of(data, split)
+        account = quality.sample_quality(samples, real, train=train, seed=seed, device=device, **options)
+        return with_part(account, part, of)
+    measured = model_and_data(samples, data, split, seed, trust)
+    with on_device(measured.model, device):
+        real, train = measured.data, measured.train
+        account = quality.sample_quality(measured.model, real, train=train, seed=seed, device=device, **options)
+    return measured.noted(account)

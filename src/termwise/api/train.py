@@ -213,7 +213,7 @@ def _measured(run: Run, trainer: Trainer, progress: Progress | None) -> Run:
         return replace(run, model=run.model.to("cpu"), account=Account.load(folder.account_file, folder.values_file))
     run.model.save_pretrained(folder.model_folder)
     limit, device = run.config.training.measure_limit, trainer.engine.device
-    account = measure(run.model, run.data.test, limit=limit, device=device, progress=progress)
+    account = measure(run.model, run.data, split="test", limit=limit, device=device, progress=progress)
     account = replace(account, diagnosis=(*account.diagnosis, *_overfitting(trainer, account)))
     run = replace(run, model=run.model.to("cpu"), account=account)
     account.save(folder.account_file, folder.values_file)

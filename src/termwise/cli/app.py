@@ -85,7 +85,16 @@ def show_table(table: "RenderableType") -> None:
 
 
 def show_account(account: "Account") -> None:
-    """Print an account as a table on the terminal."""
+    """Print an account as a table on the terminal, and of which examples it is."""
     from termwise.report.account_table import account_table
 
     show_table(account_table(account.to_json()))
+    show_measured(account)
+
+
+def show_measured(account: "Account") -> None:
+    """Print which examples an account is of, where it says so."""
+    from termwise.report.account_json import measured_on
+
+    if sentence := measured_on(account.to_json()):
+        print(f"\n{sentence}")

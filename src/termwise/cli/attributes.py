@@ -14,6 +14,7 @@ from termwise.cli.app import (
     app,
     print_json,
     progress_bar,
+    show_measured,
     show_table,
     trusted,
 )
@@ -68,6 +69,7 @@ def attributes(
     from termwise.training import RunFolder
 
     show_table(attribute_table(account.to_json()))
+    show_measured(account)
     folder = RunFolder(run)
     figures = [file for name in account.data["methods"] if (file := folder.edits_figure(name)).exists()]
     print(f"\nThe account is in {folder.attributes_file}" + "".join(f"\nA figure: {file}" for file in figures))

@@ -27,7 +27,9 @@ def measure(
         typer.Argument(help="A run folder, or your function that returns a model.", metavar="RUN|MODULE:FUNCTION"),
     ],
     data: DataOption = None,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="train, validation or test; all of a file without parts, where left out.")
+    ] = None,
     samples: Annotated[int, typer.Option(help="Codes for every example; more make the errors smaller.")] = 1,
     noises: Annotated[int, typer.Option(help="For every example, where the posterior has no density.")] = 256,
     critic: Annotated[
@@ -83,9 +85,10 @@ def measure(
             account = account.and_also(api.disentanglement(measured, data, progress=progress, **where))
     if whole_run is not None and latents is not None:
         from termwise import models
+        from termwise.api.model_and_data import examples_of
 
-        dataset = whole_run.data if data is None else api.load_data(data)
-        models.export_latents(whole_run.model, dataset.split(split), latents)
+        examples, *_ = examples_of(whole_run.data if data is None else data, split)
+        models.export_latents(whole_run.model, examples, latents)
     if as_json:
         print_json(account.to_json())
         return

@@ -14,6 +14,7 @@ from termwise.cli.app import (
     app,
     print_json,
     progress_bar,
+    show_measured,
     show_table,
     trusted,
 )
@@ -23,7 +24,9 @@ from termwise.cli.app import (
 def quality(
     run: RunArgument,
     data: DataOption = None,
-    split: Annotated[str, typer.Option(help="Of the real examples: test or validation.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="Of the real examples: test or validation; all of what has no parts.")
+    ] = None,
     reconstructions: Annotated[
         bool, typer.Option("--reconstructions", help="Judge reconstructions, and not samples from the prior.")
     ] = False,
@@ -63,4 +66,5 @@ def quality(
     from termwise.report.quality_tables import quality_table
 
     show_table(quality_table(account.to_json()))
+    show_measured(account)
     print(f"\nThe same is in {report}")

@@ -104,6 +104,16 @@ def load_data(
     return data if split is None else data.split(split)
 
 
+def load_undivided(source: "str | Path | Tensor | np.ndarray | TorchDataset") -> Dataset:
+    """All that a source has, with the parts that it has itself, and none that is drawn at random.
+
+    Example:
+        >>> load_undivided(torch.zeros(10, 3))
+        Dataset('tensor': 10 examples of shape (3,))
+    """
+    return _read(source, 0, {})
+
+
 COMMON_OPTIONS = {
     name: meaning for name, meaning in meanings(load_data).items() if name in (load_data.__kwdefaults__ or ())
 }

@@ -14,8 +14,8 @@ from torch.distributions import Distribution, Independent, Normal
 from termwise.data import ValueRange
 from termwise.errors import Refused, TermwiseError
 from termwise.models.draw import Drawable
-from termwise.models.flat_codes import check_finite_codes, flat, split_encoded, tensor_like, widened
-from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples
+from termwise.models.flat_codes import flat, split_encoded, tensor_like, widened
+from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples, unclamped
 from termwise.models.reachable_modules import modules_of
 from termwise.models.ready.table import parts_of, supported
 
@@ -34,9 +34,11 @@ def adapt(
 
     Args:
         encode: x, shape (B, *shape), float32 -> (mean, log_var), a torch Distribution, or either with a context last:
-            what the decoder needs beside the code, such as a library size. A module, or a method of one, is given x in
-            the type of its parameters. Or, with no `decode`, a model of pythae's with a normal posterior, an
-            scvi.model.SCVI or a diffusers.AutoencoderKL.
+            what the decoder needs beside the code, such as a library size. Or the same by name, {"mean": ...,
+            "log_var": ..., "context": ...}; where a module's `forward` gives a context that is a tensor, or one is as
+            wide as the code, or the code as x, it must be named, for it may be a reconstruction. A module, or a method
+            of one, is given x in the type of its parameters. Or, with no `decode`, a model of pythae's with a normal
+            posterior, an scvi.model.SCVI or a diffusers.AutoencoderKL.
         decode: z, or (z, context) where there is a context -> a torch Distribution over x, or a tensor that
             `likelihood` turns into one. Left out, the rate's links alone are measured.
         likelihood: "bernoulli" (decode gives probabilities), "bernoulli-logits", "normal:0.1" (a mean),
@@ -58,8 +60,7 @@ def adapt(
         return Adapted(parts.encode, parts.decode, parts.likelihood, prior)
     if isinstance(encode, Drawable):
         raise Refused(f"This {type(encode).__name__} can be measured as it is: measure(model, data).")
-    whole = decode is None and isinstance(encode, nn.Module) and hasattr(encode, "encode")
-    if whole or not callable(encode):
+    if not callable(encode) or (isinstance(encode, nn.Module) and _is_whole(encode)):
         raise Refused(
             f"Expected a function encode(x), or one of {supported()}; got a {type(encode).__name__}. Pass two "
             "functions: adapt(encode=model.encode, decode=model.decode, likelihood=...), where encode gives "
@@ -97,7 +98,7 @@ class Adapted:
 
     def infer(self, x: Tensor) -> tuple[Distribution, Any]:
         """q(z|x) with flat codes, and the context that `encode` gave, or None."""
-        posterior, context = split_encoded(_called("encode", self._encode, x))
+        posterior, context = split_encoded(_called("encode", self._encode, x), x.shape, _is_forward(self._encode))
         if not isinstance(posterior, Distribution):
             mean, log_variance = (widened(part) for part in posterior)
             posterior = Normal(mean, (0.5 * log_variance).exp(), validate_args=False)
@@ -109,7 +110,6 @@ class Adapted:
         if self._decode is not None and self._likelihood is not None:
             self._likelihood.check(ValueRange.of(x))
         codes = flat(posterior)
-        check_finite_codes(codes)
         self._code_shape, self._example_shape, self._like = shape[1:], x.shape[1:], tensor_like(codes, x)
         return codes, context
 
@@ -130,7 +130,8 @@ class Adapted:
 
     def _law(self, decoded: Any) -> Distribution:
         if isinstance(decoded, Distribution):
-            return over_examples(decoded) if len(decoded.batch_shape) > 1 else decoded
+            law = over_examples(decoded) if len(decoded.batch_shape) > 1 else decoded
+            return unclamped(law)
         if not isinstance(decoded, Tensor) or not decoded.dim():
             got = "a single number" if isinstance(decoded, Tensor) else f"a {type(decoded).__name__}"
             raise Refused(f"decode() must give a torch Distribution or a tensor, example by example; got {got}.")
@@ -161,6 +162,16 @@ class Adapted:
         return Independent(Normal(zero, torch.ones_like(zero), validate_args=False), 1, validate_args=False)
 
 
+def _is_whole(module: nn.Module) -> bool:
+    """Whether a module is an encoder and a decoder, so that nobody knows what its `forward` gives."""
+    return any(hasattr(module, name) for name in ("encode", "decode", "decoder"))
+
+
+def _is_forward(function: Callable[..., Any]) -> bool:
+    """Whether a function is a module, or its `forward`."""
+    return isinstance(function, nn.Module) or getattr(function, "__name__", "") in ("forward", "__call__", "_call_impl")
+
+
 def _called(name: str, function: Callable[..., Any], given: Tensor, *context: Any) -> Any:
     """What the user's function gives; a module, or a method of one, gets its numbers in its parameters' type."""
     owner = getattr(function, "__self__", function)
@@ -182,10 +193,8 @@ def _called(name: str, function: Callable[..., Any], given: Tensor, *context: An
 
 
 def _likelihood(spec: str) -> Likelihood:
-    if spec == "bernoulli":
-        return Bernoulli(given="probabilities")
-    if spec == "bernoulli-logits":
-        return Bernoulli(given="logits")
+    if spec in ("bernoulli", "bernoulli-logits"):
+        return Bernoulli("logits" if spec == "bernoulli-logits" else "probabilities").eval()
     likelihood = likelihood_from(spec)
     if likelihood.state_dict():
         raise Refused(f"{spec!r} names no sigma or scale, and only you know your model's. Say it, as in 'normal:0.1'.")

@@ -5,12 +5,14 @@ The model is left as it was.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
 
 from termwise.data.dataset import Batch, Dataset
 from termwise.models.draw import Draw, Drawable, networks_of
+from termwise.models.finite import broken_examples, joined_masks, not_finite
 
 Progress = Callable[[str, float], None]
 """What is told how far a measurement has come: the name of what is being done, and how much of it is, 0 to 1."""
@@ -72,12 +74,16 @@ class DataPass:
         return len(self.data)
 
     def __call__(self) -> Iterator[Draw]:
-        """The draws, in order of their index, each with its posterior; the rest is drawn as its user's mode has it."""
+        """The draws, in order of their index, each with its posterior; the rest is drawn as its user's mode has it.
+
+        Raises:
+            NotFinite: The posterior of some example is no law, for its means, say, are not finite.
+        """
         for batch in self.data.batches(self.batch_size):
             yield self._inferred(batch)
 
     def at(self, index: Tensor) -> Draw:
-        """The draw of the examples at these positions, with its posterior."""
+        """The draw of the examples at these positions, with its posterior; raises as a call does."""
         return self._inferred(next(iter(self.data.batches(len(index), order=index.cpu()))))
 
     def draw(self, batch: Batch, together: bool = False) -> Draw:
@@ -93,8 +99,17 @@ class DataPass:
     def _inferred(self, batch: Batch) -> Draw:
         draw = self.draw(batch)
         with evaluating(self.model):
-            _ = draw.posterior
+            if broken_examples(draw.posterior):
+                self._refuse()
         return draw
+
+    def _refuse(self) -> NoReturn:
+        """Raise NotFinite, once it is known how many of all examples have a posterior that is none."""
+        batches = (
+            (broken_examples(draw.posterior), len(draw)) for draw in map(self.draw, self.data.batches(self.batch_size))
+        )
+        broken = joined_masks(batches)
+        raise not_finite(f"The encoder gives {' and '.join(broken)}", torch.stack(list(broken.values())).any(0))
 
     def _another(self, count: int) -> Draw:
         order = torch.randint(len(self), (count,))

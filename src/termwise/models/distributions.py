@@ -1,10 +1,14 @@
 """What is asked of a torch Distribution: samples, its rows, itself in float64, what it is of, its unit, an example."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
+
+from termwise.errors import BadData
 
 
 def samples(law: Distribution, *shape: int) -> Tensor:
@@ -95,6 +99,35 @@ def log_prob_is_of(law: Distribution, *, grey: bool) -> str:
     except NotImplementedError:
         return "densities"
     return "probabilities" if getattr(support, "is_discrete", False) else "densities"
+
+
+@contextmanager
+def values_of(law: Distribution, values: Tensor, what: str) -> Iterator[None]:
+    """Where a law is asked for the log_prob of values: what is none of its values is said in words.
+
+    Args:
+        law: Any law, which may look at what it is given.
+        values: Codes or examples, a batch of them.
+        what: Which law it is, as an error says it: "the prior".
+
+    Raises:
+        BadData: The law refuses these values, as torch's do where they are none of theirs.
+
+    Example:
+        >>> law, half = torch.distributions.Poisson(torch.ones(1)), torch.tensor([0.5])
+        >>> with values_of(law, half, "the likelihood"):
+        ...     law.log_prob(half)
+        Traceback (most recent call last):
+        termwise.errors.BadData: The likelihood (Poisson) refuses values from 0.5 to 0.5: Expected value argument ...
+    """
+    try:
+        yield
+    except (ValueError, IndexError) as error:
+        low, high = (float(end) for end in values.aminmax())
+        raise BadData(
+            f"{what[0].upper()}{what[1:]} ({type(innermost(law)).__name__}) refuses values from {low:g} to {high:g}: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
 
 
 def expected_example(likelihood: Distribution) -> Tensor:

@@ -64,7 +64,7 @@ def _makes(part: object, make: Any, name: object, *arguments: Any) -> bool:
 def write_model(model: nn.Module, config: Mapping[str, Any], folder: Path) -> None:
     """Write config.json and model.safetensors to a folder, which is made where it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = (json.dumps(config, indent=2) + "\n").encode()
+    text = (json.dumps(config, indent=2, allow_nan=False) + "\n").encode()
     tensors = _weights(model)
     checksums = {"config": hashlib.sha256(text).hexdigest(), "weights": _checksum(tensors)}
     write_whole(folder / "config.json", text)

@@ -15,6 +15,7 @@ from termwise.errors import BadData, Refused
 from termwise.files import write_whole
 from termwise.models.distributions import expected_example
 from termwise.models.draw import Draw
+from termwise.models.finite import check_finite_weights
 from termwise.models.likelihoods import Likelihood, likelihood_from
 from termwise.models.networks import build_bodies, checked_bodies
 from termwise.models.posteriors import PosteriorFamily, posterior_family
@@ -226,6 +227,7 @@ class VAE(nn.Module):
                 f"one to take its weights has {model.shape} and {model.latent}."
             )
         saved.load_into(model)
+        check_finite_weights(model, str(folder))
         return model.eval()
 
     @classmethod

@@ -14,6 +14,25 @@ ReadingJson = Mapping[str, Any]
 """One of the readings in it: "value", "stderr", "interval", "lower", "upper", "unit", "estimator", "bias" and "n"."""
 
 
+def measured_on(account: AccountJson) -> str:
+    """A sentence on the examples that were measured: of which data, which part of it; nothing where it is not known.
+
+    Example:
+        >>> measured_on({"data": {"name": "digits", "n": 359, "part": "test", "of": 1797}})
+        'Measured on 359 of the 1,797 examples of digits: its test part.'
+    """
+    data = account.get("data") or {}
+    name, n, part, of = (data.get(key) for key in ("name", "n", "part", "of"))
+    if not isinstance(n, int) or not isinstance(of, int) or not isinstance(part, str):
+        return ""
+    whose = "all" if part == "all" else f"its {part} part"
+    if "drawn_from" in data:
+        return f"Measured on {n:,} examples of {name}, drawn at random from the {data['drawn_from']:,} of {whose}."
+    if part == "all":
+        return f"Measured on all {n:,} examples of {name}." if n == of else f"Measured on {n:,} of {of:,} of {name}."
+    return f"Measured on {n:,} of the {of:,} examples of {name}: {whose}."
+
+
 def overall(account: AccountJson) -> dict[str, ReadingJson]:
     """The readings whose value is one number."""
     return {name: r for name, r in account.get("readings", {}).items() if not isinstance(r.get("value"), list)}

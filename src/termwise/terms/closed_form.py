@@ -5,10 +5,19 @@ KL(N(mu, S) || N(m, diag s^2)) = 1/2 sum_j [(S_jj + (mu_j - m_j)^2) / s_j^2 + lo
 
 from typing import cast
 
+import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, kl_divergence
+from torch.distributions import (
+    ContinuousBernoulli,
+    Distribution,
+    MultivariateNormal,
+    Normal,
+    Uniform,
+    kl_divergence,
+)
 
 from termwise.errors import Refused
+from termwise.models.distributions import innermost
 from termwise.models.draw import Draw
 from termwise.terms.laws import Closed, Law
 
@@ -19,27 +28,55 @@ def kl(left: Distribution, right: Distribution) -> Tensor:
     Raises:
         Refused: No closed form is known for this pair.
     """
-    p = _normal(right)
-    q = _normal(left)
-    if p is not None and q is not None:
+    q, p = _factors(left), _factors(right)
+    if isinstance(p, Normal) and isinstance(q, Normal):
         ratio = (q.scale / p.scale).square()
         return 0.5 * (ratio + ((q.loc - p.loc) / p.scale).square() - 1 - ratio.log())
-    if p is not None and isinstance(left, MultivariateNormal):
+    if isinstance(p, Normal) and isinstance(left, MultivariateNormal):
         energy = (left.scale_tril.square().sum(-1) + (left.loc - p.loc).square()) / p.scale.square()
         log_det = left.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         return (0.5 * (energy - 1) + p.scale.log()).sum(-1) - log_det
+    if isinstance(q, Normal) and isinstance(right, MultivariateNormal) and not right.batch_shape:
+        inverse = torch.linalg.inv(right.scale_tril)  # of the factor, (D, D)
+        energy = inverse.square().sum(0) * q.scale.square() + ((q.loc - right.loc) @ inverse.mT).square()
+        log_det = right.scale_tril.diagonal().log().sum()
+        return (0.5 * (energy - 1) - q.scale.log()).sum(-1) + log_det
+    pair = (left, right) if q is None or p is None else (q, p)
     try:
-        return kl_divergence(left, right)
+        if {type(one) for one in pair} == {ContinuousBernoulli, Uniform}:
+            raise NotImplementedError  # torch's is infinite where both end at 0 or 1
+        return kl_divergence(pair[0], _of_shape(pair[1], pair[0].batch_shape))
     except NotImplementedError:
         raise Refused(
             f"No closed form is known for KL({type(left).__name__} || {type(right).__name__}). Use MonteCarlo."
         ) from None
 
 
-def _normal(law: Distribution) -> Normal | None:
-    """The normal whose product over dimensions `law` is; None where it is no such product."""
-    base = law.base_dist if isinstance(law, Independent) else None
-    return base if isinstance(base, Normal) else None
+def has_closed_form(left: Distribution, right: Distribution) -> bool:
+    """Whether `kl` knows this pair.
+
+    Example:
+        >>> from torch.distributions import Independent, Laplace, StudentT
+        >>> heavy, light = (Independent(law(torch.ones(2), 1.0), 1) for law in (StudentT, Laplace))
+        >>> has_closed_form(light, light), has_closed_form(light, heavy)
+        (True, False)
+    """
+    try:
+        kl(left, right)
+    except Refused:
+        return False
+    return True
+
+
+def _factors(law: Distribution) -> Distribution | None:
+    """The laws of one dimension each whose product a law over codes is, batch shape (..., D); None where it is none."""
+    base = innermost(law)
+    return base if base is not law and len(law.event_shape) == 1 and not base.event_shape else None
+
+
+def _of_shape(law: Distribution, shape: torch.Size) -> Distribution:
+    """The same law, a batch of as many: torch's formulas mark what is infinite by masks that must fit."""
+    return law if law.batch_shape == shape else law.expand(shape)
 
 
 class ClosedForm:

@@ -5,6 +5,7 @@ from torch.distributions import Distribution, Independent
 
 from termwise.errors import Refused
 from termwise.models.codes import log_density_at
+from termwise.models.distributions import values_of
 from termwise.models.draw import Draw
 
 
@@ -24,7 +25,7 @@ class DistributionLaw:
 
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
         """The log-density of codes z, shape (B, D): shape (B,), nats."""
-        return log_density_at(self.distribution(draw), draw.codes_at(z)).to(z.dtype)
+        return self._at(self.distribution(draw), z, draw)
 
     def factorises(self, draw: Draw) -> bool:
         """Whether it is a product over dimensions."""
@@ -36,4 +37,9 @@ class DistributionLaw:
         law = self.distribution(draw)
         if not isinstance(law, Independent):
             raise Refused(f"A {type(law).__name__} does not factorise over dimensions, as this link needs.")
-        return log_density_at(law.base_dist, draw.codes_at(z)).to(z.dtype)
+        return self._at(law.base_dist, z, draw)
+
+    def _at(self, law: Distribution, z: Tensor, draw: Draw) -> Tensor:
+        """The log-density of a law at codes, in their type; BadData where they are none of its values."""
+        with values_of(law, z, f"the {self.name}"):
+            return log_density_at(law, draw.codes_at(z)).to(z.dtype)

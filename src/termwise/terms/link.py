@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from termwise.errors import Refused
+from termwise.models.distributions import values_of
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.laws import STOPS, Law, law
@@ -198,7 +199,9 @@ class Distortion:
 
     def __call__(self, draw: Draw) -> Tensor:
         """-log p(x|z) at the draw's codes, shape (B,), nats."""
-        return -draw.likelihood.log_prob(draw.x)
+        likelihood = draw.likelihood
+        with values_of(likelihood, draw.x, "the likelihood"):
+            return -likelihood.log_prob(draw.x)
 
 
 def by_example(values: Tensor) -> Tensor:

@@ -77,6 +77,36 @@ def diagnose_loss(
     return f"{sentence}{_remedy(game, at_fault)}{at_once} The last good checkpoint is {checkpoint}."
 
 
+def diagnose_codes(game: Game, found: str, step: int, checkpoint: Path) -> str:
+    """Sentences on posteriors that a memory found to be none after a step.
+
+    Args:
+        game: The game that is played.
+        found: What is not finite.
+        step: How many steps were made.
+        checkpoint: Where the last good checkpoint is.
+    """
+    remedy = _remedy(game, game.players[0].name)
+    return f"The model diverged by step {step}. {found} {remedy} The last good checkpoint is {checkpoint}."
+
+
+def diagnose_held_out(game: Game, part: str, found: str, epoch: int, checkpoint: Path) -> str:
+    """Sentences on held-out data on which something is not finite, where the training's own loss was.
+
+    Args:
+        game: The game that is played.
+        part: What was evaluated, such as "validation".
+        found: What is not finite.
+        epoch: How many epochs are done.
+        checkpoint: Where the last good checkpoint is.
+    """
+    return (
+        f"Not finite on the {part} part after epoch {epoch}, though the training's own loss was: {found.rstrip('.')}. "
+        f"Either the training diverges, or these examples are unlike those trained on. "
+        f"{_remedy(game, game.players[0].name)} The last good checkpoint is {checkpoint}."
+    )
+
+
 def _at_fault(game: Game, player: Player, guilty: list[str], draw: Draw, broken: str | None) -> tuple[str, str]:
     """Whose fault it is that these terms are not finite, and why; no reason where it is the player's own."""
     first = game.players[0]

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 import torch
 
 from termwise.data.dataset import Dataset
-from termwise.errors import Refused
+from termwise.errors import NotFinite, Refused
 from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.draw import Draw
 from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE, at_least_single
 from termwise.objectives.objective import Objective, Weighted
 from termwise.terms.aggregate.full import Full
-from termwise.terms.closed_form import ClosedForm
+from termwise.terms.closed_form import ClosedForm, has_closed_form
 from termwise.terms.link import Distortion, Link, Term, by_example
 from termwise.terms.link_names import link_name
 from termwise.terms.monte_carlo import MonteCarlo
@@ -30,22 +30,33 @@ ROUNDS = 8
 
 
 def full_aggregate(batches: DataPass) -> Full | None:
-    """q(z) of the data; None where posteriors are no normal laws, as implicit ones are not."""
+    """q(z) of the data; None where posteriors are no normal laws, as implicit ones are not.
+
+    Raises:
+        NotFinite: They are no laws at all.
+    """
     full = Full()
     try:
         full.prepare(batches)
+    except NotFinite:
+        raise
     except Refused:
         return None
     return full
 
 
-def standard_terms(full: Full | None) -> list[Term]:
+def standard_terms(batches: DataPass, full: Full | None) -> list[Term]:
     """The terms that every model is evaluated by, whatever trained it; without densities, the distortion alone."""
     if full is None:
         return [Distortion()]
-    kl = MonteCarlo(full)
+    kl, one = MonteCarlo(full), batches.at(torch.arange(1))
+    closed = has_closed_form(one.posterior, one.prior)
     walk = (("posterior", "aggregate"), ("aggregate", "prior"), ("aggregate", "marginals"), ("marginals", "prior"))
-    return [Distortion(), Link("posterior", "prior", ClosedForm()), *(Link(*ends, kl) for ends in walk)]
+    return [
+        Distortion(),
+        Link("posterior", "prior", ClosedForm() if closed else kl),
+        *(Link(*ends, kl) for ends in walk),
+    ]
 
 
 def with_full_aggregate(part: Weighted, full: Full | None) -> Term:
@@ -93,7 +104,7 @@ def evaluate_held_out(
     batches = engine.over(model, data)
     full = full_aggregate(batches)
     exact = [with_full_aggregate(part, full) for part in objective.parts]
-    terms = {term.name: term for term in (*standard_terms(full), *exact)}
+    terms = {term.name: term for term in (*standard_terms(batches, full), *exact)}
     sums = dict.fromkeys(terms, 0.0)
     with own_randomness(0), evaluating(model), engine.autocast():
         for _ in range(rounds):
@@ -117,7 +128,7 @@ def evaluate_training(
     """
     passes = engine.over(model, data)
     full = full_aggregate(passes)
-    standard = {term.name: term for term in standard_terms(full)}
+    standard = {term.name: term for term in standard_terms(passes, full)}
     links = [part.term for part in objective.parts if isinstance(part.term, Link)]
     remembering = [(link, link.memory) for link in links if link.memory and not isinstance(link.memory, Full)]
     memories = {id(memory): memory.snapshot() for _, memory in remembering}
@@ -144,6 +155,16 @@ def _judged_by(term: Term, means: Mapping[str, float]) -> str:
         return term.name
     exact = link_name(term.left.name, term.right.name, "KL")
     return exact if exact in means else term.name
+
+
+def finite(terms: Mapping[str, float]) -> dict[str, float]:
+    """The terms that are finite: JSON has no word for others.
+
+    Example:
+        >>> finite({"distortion": 80.0, "total_correlation": math.nan})
+        {'distortion': 80.0}
+    """
+    return {name: value for name, value in terms.items() if math.isfinite(value)}
 
 
 def _mean(term: Term, draw: Draw) -> float:

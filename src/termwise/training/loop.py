@@ -4,6 +4,7 @@ It does not know which game it plays. Everything that a round depends on is in t
 follows from the seed alone, so a run that is killed and resumed ends as if it had never been.
 """
 
+import math
 import warnings
 from collections.abc import Iterator
 from typing import Any, cast
@@ -12,7 +13,8 @@ import torch
 from torch import nn
 
 from termwise.data.dataset import Batch, Dataset
-from termwise.errors import BadData, NonFiniteLoss, Refused
+from termwise.errors import BadData, NonFiniteLoss, NotFinite, Refused
+from termwise.models.check_model import check_model
 from termwise.models.data_pass import evaluating
 from termwise.models.vae import VAE
 from termwise.objectives.game import Game
@@ -20,10 +22,10 @@ from termwise.terms.adversarial.critic_loss import PerfectSeparation, separation
 from termwise.training.averaging import averaged
 from termwise.training.checkpoint import TrainerState
 from termwise.training.config import TrainingSection
-from termwise.training.diagnosis import NoGradient, diagnose_idle_weights, diagnose_weights
+from termwise.training.diagnosis import NoGradient, diagnose_held_out, diagnose_idle_weights, diagnose_weights
 from termwise.training.early_stopping import EarlyStopping
 from termwise.training.engine import Engine
-from termwise.training.evaluate import evaluate_held_out, evaluate_training, fit_likelihood
+from termwise.training.evaluate import evaluate_held_out, evaluate_training, finite, fit_likelihood
 from termwise.training.random_state import random_state, restore_random_state
 from termwise.training.rounds import Rounds
 from termwise.training.run_folder import RunFolder
@@ -49,7 +51,7 @@ class Trainer:
 
     Raises:
         Refused: Early stopping is asked for, and there is no validation split; a device that cannot be used; an
-            optimizer that cannot be.
+            optimizer that cannot be; a model whose laws cannot be compared (`check_model`).
 
     Example:
         >>> from tempfile import mkdtemp
@@ -87,6 +89,7 @@ class Trainer:
         self.engine = Engine(settings.device, settings.precision)
         self.engine.place(model)
         self.passes = self.engine.over(model, self.train)
+        check_model(self.engine.over(model, self.train.subset(torch.arange(min(2, len(self.train))))))
         if game.networks:
             game.build(self.passes.at(torch.arange(1)))
             for network in game.networks.values():
@@ -256,22 +259,39 @@ class Trainer:
                 warnings.warn(f"{player}, epoch {self.epoch}: {sentence}", PerfectSeparation, stacklevel=2)
 
     def _evaluate(self, training_line: dict[str, Any]) -> list[dict[str, Any]]:
-        """Held-out terms, and the audit; the training line gets the terms that the objective does not compute."""
+        """Held-out terms, and the audit; the training line gets the terms that the objective does not compute.
+
+        Raises:
+            NonFiniteLoss: The objective, the distortion or the rate is not finite on held-out data. A term that is
+                looked at beside them, and is not, is left out.
+        """
         objective, model = self.game.players[0].objective, self.evaluated_model
         limit = self.settings.held_out_limit
-        for one in {self.model, model}:
-            fit_likelihood(one, self.train, self.engine, limit)
-        terms, loss = evaluate_held_out(model, self.held_out, objective, self.engine, limit)
+        try:
+            for one in {self.model, model}:
+                fit_likelihood(one, self.train, self.engine, limit)
+            terms, loss = evaluate_held_out(model, self.held_out, objective, self.engine, limit)
+        except NotFinite as error:
+            raise NonFiniteLoss(self._diagnosed(str(error))) from None
+        needed = {name: terms[name] for name in ("distortion", "rate", *objective.names) if name in terms}
+        if broken := {name: value for name, value in needed.items() if not math.isfinite(value)}:
+            raise NonFiniteLoss(self._diagnosed(", ".join(f"{name} = {value}" for name, value in broken.items())))
+        terms = finite(terms)
         self.watcher.evaluated(self.epoch, self.held_out_name, terms)
         lines = [{**self._position(self.held_out_name), "loss": loss, "terms": terms}]
         if self.settings.audit:
             exact, audited = evaluate_training(
                 self.model, self.train, objective, self.step, self.engine, self.batch_size
             )
-            training_line["terms"] = {**exact, **training_line["terms"]}
+            training_line["terms"] = {**finite(exact), **training_line["terms"]}
+            audited = {name: finite(entry) for name, entry in audited.items()}
             lines += [{**self._position("audit"), "terms": audited}] if audited else []
         self.stopping.observe(loss, model, counts=self.step >= objective.ends())
         return lines
+
+    def _diagnosed(self, found: str) -> str:
+        """Sentences on held-out data on which something is not finite."""
+        return diagnose_held_out(self.game, self.held_out_name, found, self.epoch, self.folder.checkpoint_file)
 
     def _position(self, split: str) -> dict[str, Any]:
         """What a line of metrics.jsonl begins with."""

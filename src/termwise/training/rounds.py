@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from termwise.data.dataset import Batch
-from termwise.errors import NonFiniteLoss
+from termwise.errors import NonFiniteLoss, NotFinite
 from termwise.models.data_pass import DataPass
 from termwise.models.draw import Draw
 from termwise.models.vae import VAE
@@ -22,7 +22,7 @@ from termwise.objectives.optimizers import OptimizerSettings, optimizer_for
 from termwise.objectives.schedules import as_schedule
 from termwise.terms.adversarial.critic import as_constants
 from termwise.training.config import TrainingSection
-from termwise.training.diagnosis import diagnose_loss
+from termwise.training.diagnosis import diagnose_codes, diagnose_loss
 from termwise.training.engine import Engine
 from termwise.training.gradients import backward
 from termwise.training.running_means import RunningMeans
@@ -103,10 +103,13 @@ class Rounds:
         Raises:
             NonFiniteLoss: The objective is not finite; the message says which term, and who is at fault.
         """
-        with self.engine.autocast():
-            for memory in player.objective.memories:
-                memory.observe(draw)
-            breakdown = player.objective(draw, step)
+        try:
+            with self.engine.autocast():
+                for memory in player.objective.memories:
+                    memory.observe(draw)
+                breakdown = player.objective(draw, step)
+        except NotFinite as error:
+            raise NonFiniteLoss(diagnose_codes(self.game, str(error), step, self.checkpoint)) from None
         if not math.isfinite(float(breakdown.total.detach())):
             broken = self.broken_player()
             raise NonFiniteLoss(diagnose_loss(self.game, player, breakdown, draw, broken, step, self.checkpoint))

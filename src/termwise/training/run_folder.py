@@ -209,7 +209,7 @@ class RunFolder:
     def write_checksums(self, data: str) -> None:
         """Write checksums.json: of the configuration as it is, and the fingerprint of the data."""
         content = {"config.toml": sha256_of(self.config_file), "data": data}
-        write_whole(self.checksums_file, (json.dumps(content, indent=2) + "\n").encode())
+        write_whole(self.checksums_file, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
     def check(self, data: str | None = None) -> None:
         """Raise BadData where the configuration, or the data by their fingerprint, are not what they were at the end.
@@ -245,7 +245,7 @@ class RunFolder:
 
     def append(self, lines: Iterable[dict[str, Any]]) -> int:
         """Add lines to metrics.jsonl; returns how long it is then, in bytes."""
-        return append(self.metrics_file, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        return append(self.metrics_file, b"".join(json.dumps(line, allow_nan=False).encode() + b"\n" for line in lines))
 
     def metrics_at(self, length: int) -> bytes:
         """The first `length` bytes of metrics.jsonl, which a checkpoint knows of."""

@@ -91,7 +91,7 @@ def test_from_two_examples_up_the_links_of_the_points_are_those_of_brute_force(m
         model = tw.adapt(encode=lambda x, law=posterior: law, decode=decode, likelihood="normal:1.0")
         with unguarded():  # what is computed, and not what the guard holds back
             account = tw.measure(model, torch.arange(n * latent).view(n, latent).float())
-        for name, values in brute(posterior, codes[0]).items():
+        for name, values in brute(posterior, codes[1]).items():
             reading = account[name]
             assert reading.value == pytest.approx(float(values.mean()), abs=2e-5), (n, name)
             assert reading.stderr == pytest.approx(float(values.std()) / math.sqrt(n), abs=2e-5), (n, name)

@@ -15,7 +15,8 @@ from termwise.measuring.attributes.diagnosis import diagnose
 from termwise.measuring.attributes.edits import BaselineJudgements, EditJudgements, Judge, edit_and_judge
 from termwise.measuring.attributes.shares import share_readings
 from termwise.measuring.attributes.vectors import AttributeVectors, check_strengths, reading_ending
-from termwise.models.data_pass import Progress
+from termwise.models.check_model import check_model
+from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import Drawable
 from termwise.models.randomness import seed_for
 
@@ -74,6 +75,7 @@ def attribute_account(
     if len(data) < 2:
         raise BadData(f"A standard error needs two examples or more; got {len(data)}.")
     check_strengths(strength)
+    check_model(DataPass(model, data, batch_size, device), rate=False)
     where: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "device": device}
     before, after = edit_and_judge(model, data, vectors, judge, strength=strength, progress=progress, **where)
     collected = _Collected(", ".join(data.attribute_names))

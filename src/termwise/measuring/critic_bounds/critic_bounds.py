@@ -31,9 +31,11 @@ from termwise.measuring.critic_bounds.critic_outputs import CriticOutputs, stops
 from termwise.measuring.critic_bounds.diagnosis import diagnose
 from termwise.measuring.critic_bounds.fixed_reference import FixedReference
 from termwise.measuring.critic_bounds.train_critics import train_critics
+from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.draw import Drawable, generates
 from termwise.models.randomness import own_randomness
+from termwise.models.supports import NUMBERS, support_of
 from termwise.objectives import Cosine, Objective, Weighted, solo
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
@@ -96,6 +98,10 @@ def critic_readings(
             raise Refused(f"{option} must be 1 or more; got {count}.")
     if len(data) < 4 or (train is not None and len(train) < 2):
         raise BadData(f"A critic needs four examples or more, to train on some and be read on others; got {len(data)}.")
+    passes = DataPass(model, data, batch_size, device)
+    check_model(passes)
+    if "rate" in links:
+        _check_reference(passes)
     readings: dict[str, Reading] = {}
     values: dict[str, Tensor] = {}
     sentences = []
@@ -113,6 +119,16 @@ def critic_readings(
         sentences.append(diagnose(outputs, readings, steps, len(folds[0][0])))
     about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint()}
     return Account(readings, tuple(sentences), values, about)
+
+
+def _check_reference(batches: DataPass) -> None:
+    """Raise Refused where codes are no numbers, and so have no density beside a normal's."""
+    support = support_of(next(iter(batches())).posterior)
+    if support is not None and support.space != NUMBERS:
+        raise Refused(
+            f"A critic reads the rate beside a normal law, and these codes are {support.in_words}. Leave the critic "
+            "out: this posterior has a mass function or a density of its own."
+        )
 
 
 def _folds(data: Dataset, train: Dataset | None, seed: int) -> Iterator[tuple[Dataset, Tensor]]:

@@ -8,31 +8,42 @@ read beside (`population.py`). A posterior with a density is measured by `explic
 bounds by `implicit_account.py`.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 from torch.distributions import Bernoulli
 
 from termwise.account import glossary
 from termwise.account.account import Account
 from termwise.account.reading import AnyReading, Reading, reading_without_error
 from termwise.data.dataset import Dataset
-from termwise.errors import BadData, Refused
+from termwise.errors import BadData, NotFinite, Refused
 from termwise.measuring.elbo.active_units import active_units
 from termwise.measuring.elbo.diagnosis import diagnose
 from termwise.measuring.elbo.dominance import dominating_entry
 from termwise.measuring.elbo.explicit_account import explicit_terms
 from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
 from termwise.measuring.log_likelihood.densities import has_density
+from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import innermost, log_prob_is_of
 from termwise.models.draw import Draw, Drawable, generates
+from termwise.models.finite import count_in_words
 from termwise.models.likelihoods import NormalLikelihood
 from termwise.models.randomness import own_randomness
 from termwise.terms.aggregate.full import Full
-from termwise.terms.closed_form import ClosedForm
+from termwise.terms.closed_form import ClosedForm, has_closed_form
 from termwise.terms.link import Link
 from termwise.terms.monte_carlo import MonteCarlo
+
+NOT_FINITE = {
+    "distortion": "Look at the decoder: does it give numbers that are not finite, or probabilities of 0 or 1 where the "
+    "data say otherwise? (Where it ends in a sigmoid, hand in what goes into it, as 'bernoulli-logits'.)",
+    "rate": "Some codes have no density under the prior, or the posterior's own has no end.",
+}
+"""What to say of a term that is not finite."""
 
 
 def measure(
@@ -79,6 +90,7 @@ def measure(
         if count < 1:
             raise Refused(f"{name} must be 1 or more; got {count}.")
     batches = DataPass(model, data, batch_size, device)
+    check_model(batches)
     with own_randomness(seed), evaluating(model):
         first = next(iter(batches()))
         rate = _rate_of(first)
@@ -89,6 +101,7 @@ def measure(
         grey = _grey_bernoulli(first, data)
         likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey) if generates(model) else ""
         entry = dominating_entry(first) if generates(model) else None
+    _check_finite(terms.values)
     readings: dict[str, AnyReading] = dict(terms.readings)
     if terms.means is not None:
         readings["active_units"] = active_units(*terms.means)
@@ -116,12 +129,18 @@ def measure(
 
 def _rate_of(draw: Draw) -> Link | None:
     """The rate, in closed form where there is one; None where the posterior has no density."""
-    rate = Link("posterior", "prior", ClosedForm())
-    try:
-        rate(draw)
-    except Refused:
-        return rate.under(MonteCarlo(Full())) if has_density(draw.posterior) else None
-    return rate
+    if has_closed_form(draw.posterior, draw.prior):
+        return Link("posterior", "prior", ClosedForm())
+    return Link("posterior", "prior", MonteCarlo(Full())) if has_density(draw.posterior) else None
+
+
+def _check_finite(values: Mapping[str, Tensor]) -> None:
+    """Raise NotFinite where distortion or rate, shape (N,), is not finite for some example."""
+    for name, why in NOT_FINITE.items():
+        broken = ~values[name].isfinite() if name in values else torch.zeros(1, dtype=torch.bool)
+        if broken.any():
+            got = float(values[name][broken][0])
+            raise NotFinite(f"The {name} is {got} for {count_in_words(broken)}. {why}")
 
 
 def _sigma(likelihood: NormalLikelihood, n: int) -> Reading:

@@ -6,6 +6,8 @@ Annealing gives log p(x) on the data; BDMC says, on data simulated from the mode
 simulated data need not hold where the data is unlike it, so the data's own weights are looked at, too.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli
@@ -19,10 +21,12 @@ from termwise.measuring.log_likelihood.diagnosis import diagnose
 from termwise.measuring.log_likelihood.gaps import adaptable, best_normal
 from termwise.measuring.log_likelihood.importance import effective_sample_size, jackknife, log_mean_exp, log_weights
 from termwise.measuring.log_likelihood.result import BASES, LogLikelihood, Procedure, readings_of
+from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import innermost, log_prob_is_of
 from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.randomness import own_randomness
+from termwise.models.supports import NUMBERS, support_of
 
 
 def log_likelihood(
@@ -96,6 +100,7 @@ def log_likelihood(
         raise Refused("log p(x) needs p(x|z), and this model has no decoder: pass adapt(decode=...).")
     index = _chosen(len(data), limit, seed)
     batches = DataPass(model, data.subset(index), batch_size, device)
+    check_model(batches)
     tell = progress or (lambda stage, part: None)
     certificate, schedule = None, None
     by_batch: dict[str, list[Tensor]] = {}
@@ -109,6 +114,8 @@ def log_likelihood(
             )
         proposal = "posterior" if has_log_prob else "normal"
         base = base or proposal
+        if method == "ais" or split_gap:
+            _check_gradients(first)
         annealer = Annealer(chains, leapfrogs, base) if method == "ais" else None
         if split_gap:
             adaptable(first.posterior)
@@ -219,6 +226,19 @@ def _check(method: str, base: str | None, temperatures: int | None, simulated: i
         raise Refused("The temperatures double until BDMC is content; with simulated=0, say temperatures=1000, or so.")
     if not tolerance > 0:
         raise Refused(f"A tolerance is a positive number of nats; got {tolerance}.")
+
+
+def _check_gradients(draw: Draw) -> None:
+    """Raise Refused where codes cannot be moved by gradients, anywhere there are numbers."""
+    for law in (draw.posterior, draw.prior):
+        support = support_of(law)
+        if support is not None and (
+            support.space != NUMBERS or float(support.upper.min() - support.lower.max()) < math.inf
+        ):
+            raise Refused(
+                f"Annealing, and the search for a better posterior, move codes by gradients through all real numbers; "
+                f"these are {support.in_words}. Take method='iwae', without split_gap."
+            )
 
 
 def _check_positive(**numbers: int | None) -> None:

@@ -1,4 +1,4 @@
-from .bernoulli import Bernoulli as Bernoulli
+from .bernoulli import Bernoulli as Bernoulli, unclamped as unclamped
 from .categorical import Categorical as Categorical
 from .laplace import LaplaceLikelihood as LaplaceLikelihood
 from .likelihood import Likelihood as Likelihood, over_examples as over_examples

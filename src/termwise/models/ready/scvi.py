@@ -85,7 +85,7 @@ def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
         alone = torch.zeros(len(rows), 1, dtype=torch.long, device=rows.device)
         return {"batch": alone, "labels": alone, **split}
 
-    def encode(rows: Tensor) -> tuple[Distribution, Tensor]:
+    def encode(rows: Tensor) -> dict[str, Any]:
         if rows.shape[1:] != (sum(widths.values()),):
             layout = ", ".join(f"{key}: {width}" for key, width in widths.items())
             raise BadData(
@@ -94,7 +94,7 @@ def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
             )
         _check_rows(module, rows)
         inferred = module.inference(**module._get_inference_input(columns_of(rows), full_forward_pass=True))
-        return inferred["qz"], torch.cat([rows, inferred["library"]], dim=1)
+        return {"posterior": inferred["qz"], "context": torch.cat([rows, inferred["library"]], dim=1)}
 
     def decode(z: Tensor, context: Tensor) -> Distribution:
         rows, library = context[:, :-1], context[:, -1:]

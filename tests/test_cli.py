@@ -205,7 +205,7 @@ def test_a_recipe_takes_the_place_of_the_files_and_settings_are_of_the_recipe(ca
         ("train --data digits --recipe vae --set training.epoch=3", "Did you mean 'training.epochs'"),
         ("train --data digits --recipe vae --set training.optimizer.learning_rate=-1", "learning rate"),
         ("train --data digits --recipe vae --set training.patience=2", "data.validation"),
-        ("train --data digits --recipe vae --config .", "cannot be read"),
+        ("train --data digits --recipe vae --config .", "no TOML that can be read: it is not a file"),
         ("train --data digits --recipe vae --config none.toml", "no configuration at none.toml"),
         ("train --data digits --recipe vae --out file", "file: Not a directory"),
         ("train --resume --out none", "no run folder"),

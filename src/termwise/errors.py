@@ -4,6 +4,20 @@ import difflib
 from collections.abc import Iterable
 
 
+def in_short(value: object, length: int = 120) -> str:
+    """A value as Python writes it, for a message: on one line, and cut where it is long.
+
+    Example:
+        >>> in_short([1, 2, 3]), in_short("a" * 99, length=8)
+        ('[1, 2, 3]', "'aaaaaaa ...")
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a number of thousands of digits, tables a thousand deep, an object that cannot show itself
+        return f"a {type(value).__name__} too long or too deep to be shown"
+    return text if len(text) <= length else f"{text[:length]} ..."
+
+
 class TermwiseError(Exception):
     """Something that the user can mend; the command line prints it without a traceback and ends with 2.
 
@@ -31,11 +45,11 @@ class UnknownName(TermwiseError):
         termwise.errors.UnknownName: Unknown fruit 'aple'. Did you mean 'apple'? Known: apple, cherry.
     """
 
-    def __init__(self, what: str, name: str, names: Iterable[str]) -> None:
+    def __init__(self, what: str, name: object, names: Iterable[str]) -> None:
         names = sorted(names)
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) if isinstance(name, str) else []
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-        super().__init__(f"Unknown {what} {name!r}. {hint}Known: {', '.join(names)}.")
+        super().__init__(f"Unknown {what} {in_short(name)}. {hint}Known: {', '.join(names)}.")
 
 
 class BadData(TermwiseError):

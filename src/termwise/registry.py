@@ -13,18 +13,14 @@ lists and to every property test. Rows are added in three ways, and are then ali
 import inspect
 import pkgutil
 import re
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from termwise.errors import Refused, UnknownName
-
-if TYPE_CHECKING:
-    from pydantic import ValidationError  # at run time where it is needed: a list of names need not wait for it
+from termwise.errors import Refused, UnknownName, in_short
 
 
 class Named(Protocol):
@@ -127,7 +123,6 @@ class Registry(Mapping[str, R], Generic[R]):
         self.what, self.group = what, group
         self._rows: dict[str, R] = {}
         self._plugged = False
-        self._plugging, self._lock = threading.local(), threading.Lock()
         for row in rows:
             self.add(row)
 
@@ -143,44 +138,34 @@ class Registry(Mapping[str, R], Generic[R]):
         return row
 
     def __getitem__(self, name: str) -> R:
-        if name not in self._all():
+        if name not in self:
             raise UnknownRow(self.what, name, self.shown())
         return self._rows[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._all()))  # a plugin, or another thread, may add a row meanwhile
+        return iter(self._all())
 
     def __len__(self) -> int:
         return len(self._all())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._all()
+        return isinstance(name, str) and name in self._all()
 
     def shown(self) -> list[str]:
         """How a configuration writes each row: what help and errors list."""
         return [form for row in self._all().values() for form in getattr(row, "shown", (row.name,))]
 
     def _all(self) -> dict[str, R]:
-        if self._plugged or getattr(self._plugging, "on", False):  # a plugin may look here while it is imported
-            return self._rows
-        self._plugging.on = True
-        try:
-            loaded = [(point, _loaded(point)) for point in _entry_points(self.group)]
-        finally:
-            self._plugging.on = False
-        with self._lock:  # not while importing, which may wait for another thread
-            if not self._plugged:
-                for point, row in loaded:
-                    self._plug(point, row)
-                self._plugged = True
+        if not self._plugged:
+            self._plugged = True  # first, so that a plugin may look at the registry while it is imported
+            for point in _entry_points(self.group):
+                self._plug(point)
         return self._rows
 
-    def _plug(self, point: EntryPoint, row: Any) -> None:
+    def _plug(self, point: EntryPoint) -> None:
         package = point.dist.name if point.dist is not None else "a package"
         try:
-            if isinstance(row, Exception):
-                raise row
-            self.add(row)
+            self.add(point.load())
         except Exception as error:  # whatever another package raises must not stop this one
             warnings.warn(
                 f"The {self.what} {point.name!r} of {package} cannot be had ({type(error).__name__}: {error}). Mend or "
@@ -202,7 +187,7 @@ class Makers(Registry[MadeR]):
         termwise.registry.UnknownOption: Unknown option of half 'half' 'off'. Did you mean 'of'? Known: of.
     """
 
-    def build(self, name: str, *given: Any, **options: Any) -> Any:
+    def build(self, name: str, /, *given: Any, **options: Any) -> Any:
         """What the row called `name` makes.
 
         Args:
@@ -231,7 +216,9 @@ class Makers(Registry[MadeR]):
             UnknownName: There is no such row, or no such option.
             Refused: An option cannot have this value; every such option is named.
         """
-        from pydantic import ValidationError
+        from pydantic import ValidationError  # here, as a list of names need not wait for it
+
+        from termwise.values import mistakes
 
         row, own = self[name], _own(self[name], given)
         options = {option.rstrip("_"): value for option, value in options.items()}
@@ -239,12 +226,12 @@ class Makers(Registry[MadeR]):
         for option in options:
             if option not in own and not open_ended:
                 if not own:
-                    raise Refused(f"{self.what.capitalize()} {name!r} takes no options; got {option!r}.")
+                    raise Refused(f"{self.what.capitalize()} {name!r} takes no options; got {in_short(option)}.")
                 raise UnknownOption(self.what, name, option, own, self._with_option(option, given))
         try:
             return _checked(row.maker, {_parameter(own, option): value for option, value in options.items()})
         except ValidationError as error:
-            raise Refused(f"{self.what.capitalize()} {name!r}: {'; '.join(_mistakes(error, options))}.") from None
+            raise Refused(f"{self.what.capitalize()} {name!r}: {'; '.join(mistakes(error, options))}.") from None
 
     def _with_option(self, option: str, given: int) -> list[str]:
         return [name for name, row in self.items() if option in list(row.options)[given:]]
@@ -258,7 +245,9 @@ class Makers(Registry[MadeR]):
         """
         from pydantic import ValidationError
 
-        name, colon, argument = spec.partition(":")
+        from termwise.values import mistakes
+
+        name, colon, argument = spec.partition(":") if isinstance(spec, str) else (spec, "", "")
         if name not in self:
             raise UnknownRow(self.what, spec, self.shown())
         own = _own(self[name], len(given))
@@ -267,7 +256,9 @@ class Makers(Registry[MadeR]):
             raise UnknownRow(self.what, spec, self.shown())
         try:
             checked = _checked(self[name].maker, {_parameter(own, option): text for option, text in options.items()})
-        except ValidationError:
+        except ValidationError as error:
+            if any(mistake["type"] in NO_SUCH_NUMBER for mistake in error.errors()):
+                raise Refused(f"{self.what.capitalize()} {name!r}: {'; '.join(mistakes(error, options))}.") from None
             raise UnknownRow(self.what, spec, self.shown()) from None
         return self[name].maker(*given, **checked)
 
@@ -284,9 +275,13 @@ class Makers(Registry[MadeR]):
             article = "An" if self.what[0] in "aeiou" else "A"
             raise Refused(
                 f"{article} {self.what} is a name ({', '.join(self)}), or a table of a name and its options; "
-                f"got {table!r}."
+                f"got {in_short(table)}."
             )
         return self.build(name, *given, **options)
+
+
+NO_SUCH_NUMBER = ("finite_number", "greater_than", "greater_than_equal", "less_than", "less_than_equal")
+"""What pydantic calls the mistakes of an argument that is a number, but none that can be."""
 
 
 class UnknownOption(UnknownName):
@@ -303,14 +298,6 @@ class UnknownRow(UnknownName, KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])
-
-
-def _loaded(point: EntryPoint) -> Any:
-    """What an entry point names; or what went wrong."""
-    try:
-        return point.load()
-    except Exception as error:
-        return error
 
 
 def _entry_points(group: str) -> EntryPoints:
@@ -345,27 +332,16 @@ def _checked(maker: Callable[..., Any], options: Mapping[str, Any]) -> dict[str,
     """The options, each as its annotation has it; ValidationError where one cannot be."""
     from pydantic import ConfigDict, create_model
 
+    from termwise.values import of_numbers
+
+    empty = inspect.Parameter.empty
     parameters = inspect.signature(maker, eval_str=True).parameters
     fields: dict[str, Any] = {
-        name: (Any if parameters[name].annotation is inspect.Parameter.empty else parameters[name].annotation, ...)
+        name: (Any if parameters[name].annotation is empty else of_numbers(parameters[name].annotation), ...)
         for name in options
         if name in parameters
     }
-    config = ConfigDict(arbitrary_types_allowed=True, extra="allow", protected_namespaces=())
+    config = ConfigDict(arbitrary_types_allowed=True, extra="allow", protected_namespaces=(), allow_inf_nan=False)
     model = create_model("Options", __config__=config, **fields)
     checked = model.model_validate(dict(options))
     return {name: getattr(checked, name) for name in options}
-
-
-def _mistakes(error: "ValidationError", given: Mapping[str, Any]) -> Iterator[str]:
-    """One for every option: of the ways in which it might have been meant, what the nearest misses."""
-    for option, value in given.items():
-        misses = [mistake for mistake in error.errors() if str(mistake["loc"][0]).rstrip("_") == option]
-        if misses:
-            misses = misses[::-1] if isinstance(value, dict) else misses  # a table was meant as a schedule
-            nearest = max(misses, key=lambda mistake: len(mistake["loc"]))
-            if len(nearest["loc"]) > 2:
-                ways = [f"{nearest['loc'][-1]}: {nearest['msg']}"]
-            else:
-                ways = list(dict.fromkeys(mistake["msg"] for mistake in misses))
-            yield f"{option} = {value!r} cannot be: {', or: '.join(ways)}"

@@ -1,6 +1,6 @@
 """The order of the floors: a folder imports only from those before it."""
 
 ORDER = (
-    "errors", "files", "registry", "account", "data", "models", "terms", "objectives", "worlds", "measuring",
-    "training", "verify", "report", "api", "cli",
+    "errors", "values", "memory", "content", "files", "registry", "account", "data", "models", "terms", "objectives",
+    "worlds", "measuring", "training", "verify", "report", "api", "cli",
 )  # fmt: skip

@@ -244,7 +244,7 @@ def test_waymarks_make_a_ratio_telescope():
         ('divergence = "pearsen"', "Did you mean 'pearson'"),
         ('divergence = "total-variation"', "no pathwise gradient"),
         ('activation = "rlu"', "Did you mean 'relu'"),
-        ("gradient_penalty = -1.0", "0 or more"),
+        ("gradient_penalty = -1.0", "greater than or equal to 0"),
         ('optimizer = { name = "adma" }', "optimizer cannot be: name: Unknown optimizer 'adma'. Did you mean 'adam'"),
         ("moves = 0", "moves = 0 cannot be: .*greater than 0"),
     ],

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 import termwise as tw
-from termwise.errors import Refused
+from termwise.errors import BadData, Refused
 from termwise.objectives import Linear, WarmUp
 from termwise.training import config_from, merged, read_config, with_setting
 from termwise.training.config import with_recipe
@@ -145,8 +145,10 @@ def test_another_recipe_takes_the_place_of_the_objective_and_the_same_one_keeps_
 def test_files_that_are_no_toml_are_refused(tmp_path):
     (tmp_path / "bad.toml").write_text("a = [1,")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    for name, match in (("bad", "no TOML"), ("binary", "no TOML"), ("none", "no configuration at")):
-        with pytest.raises(Refused, match=match):
-            read_config(tmp_path / f"{name}.toml")
-    with pytest.raises(Refused, match="cannot be read"):
-        read_config(tmp_path)
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 3000)
+    (tmp_path / "long.toml").write_text("a = " + "9" * 5000)
+    for name in ("bad.toml", "binary.toml", "deep.toml", "long.toml", ""):
+        with pytest.raises(BadData, match=r"no TOML that can be read: .*\. Mend it, or name another\."):
+            read_config(tmp_path / name)
+    with pytest.raises(Refused, match="no configuration at"):
+        read_config(tmp_path / "none.toml")

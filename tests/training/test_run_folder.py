@@ -115,7 +115,7 @@ def test_a_run_without_a_checkpoint_is_not_begun_again_in_silence(tmp_path):
     (path / "checkpoints" / "last.pt").unlink()
     (path / "checkpoints" / "previous.pt").unlink()
     held = content(path)
-    with pytest.raises(BadData, match=r"last\.pt is no checkpoint that can be read: it is not there.*--overwrite"):
+    with pytest.raises(BadData, match=r"last\.pt is no checkpoint that can be read: No such file.*--overwrite"):
         train(path, resume=True)
     assert content(path) == held
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from termwise.account.guard import guarded
 from termwise.account.reading import AnyReading, Reading, ReadingByDimension
+from termwise.account.saved import read_account, read_values
 from termwise.errors import BadData, TermwiseError, UnknownName
 from termwise.files import sha256_of, write_whole
 
@@ -130,23 +131,18 @@ class Account(Mapping[str, Reading]):
     @classmethod
     def load(cls, json_file: str | Path, values_file: str | Path | None = None) -> "Account":
         """Read what `save` wrote; without the values where their file is not there."""
-        try:
-            content = json.loads(Path(json_file).read_text())
-            readings = {name: _from_json(name, entry) for name, entry in content["readings"].items()}
-        except FileNotFoundError:
-            raise BadData(f"There is no account at {json_file}. `termwise measure RUN` makes one.") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadData(f"{json_file} is no account that can be read: {error}.") from None
-        if content.get("checksum", _checksum(content)) != _checksum(content):
+        if not Path(json_file).exists():
+            raise BadData(f"There is no account at {json_file}. `termwise measure RUN` makes one.")
+        saved = read_account(json_file)
+        if saved.checksum not in (None, _checksum(saved.model_dump(exclude_unset=True))):
             raise BadData(f"{json_file} is damaged, or was changed: it is not what was saved. Restore it.")
         values = {}
         if values_file is not None and Path(values_file).exists():
-            checksum = sha256_of(Path(values_file))
-            if content.get("values", checksum) != checksum:
+            arrays = read_values(values_file)
+            if saved.values not in (None, sha256_of(Path(values_file))):
                 raise BadData(f"{values_file} is damaged, or another account's than {json_file}. Restore it.")
-            with np.load(values_file, allow_pickle=False) as arrays:
-                values = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-        return cls(readings, tuple(content["diagnosis"]), values, content.get("data", {}), content.get("withheld", {}))
+            values = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        return cls(saved.named(), tuple(saved.diagnosis), values, saved.data, saved.withheld)
 
 
 class UnknownReading(UnknownName, KeyError):
@@ -173,11 +169,6 @@ def _checksum(content: Mapping[str, Any]) -> str:
     """The SHA-256 of what an account's file holds, its checksum left out, however it is laid out."""
     rest = {name: value for name, value in content.items() if name != "checksum"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def _from_json(name: str, entry: Mapping[str, Any]) -> AnyReading:
-    kind = ReadingByDimension if isinstance(entry["value"], list) else Reading
-    return kind(name=name, **entry)
 
 
 def _finite(value: Any) -> Any:

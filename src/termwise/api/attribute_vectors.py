@@ -12,6 +12,7 @@ from termwise.errors import Refused, UnknownName
 from termwise.measuring.attributes import METHODS, AttributeVectors, vectors_of, with_attributes
 from termwise.models import Drawable
 from termwise.models.user_function import Trust
+from termwise.values import Count, Seed, checked
 
 LIMIT = 1000
 """The number of held-out examples that are edited, where nothing is said."""
@@ -20,6 +21,7 @@ MOST_CODES = 20_000
 """The number of training examples of which vectors are found, at most."""
 
 
+@checked
 def attribute_vectors(
     model: Measurable,
     data: Data | None = None,
@@ -27,8 +29,8 @@ def attribute_vectors(
     split: str = "test",
     names: Sequence[str] | None = None,
     method: str = "mean-difference",
-    seed: int = 0,
-    batch_size: int = 512,
+    seed: Seed = 0,
+    batch_size: Count = 512,
     device: torch.device | str = "cpu",
     trust: Trust = (),
 ) -> AttributeVectors:
@@ -69,7 +71,7 @@ def prepared_parts(
     names: Sequence[str] | None,
     methods: Sequence[str],
     limit: int | None,
-    seed: int,
+    seed: Seed,
     trust: Trust = (),
 ) -> tuple[Drawable, AttributeData]:
     """The model, and the parts of the data, of arguments that `attributes` and `attribute_vectors` take."""

@@ -21,8 +21,10 @@ from termwise.models.user_function import Trust
 from termwise.report.attribute_figure import STRENGTHS, attribute_figure, edited_images
 from termwise.report.pictures import can_be_drawn, is_image
 from termwise.training import RunFolder
+from termwise.values import Count, Finite, Seed, checked
 
 
+@checked
 def attributes(
     model: Measurable,
     data: Data | None = None,
@@ -30,14 +32,14 @@ def attributes(
     split: str = "test",
     names: Sequence[str] | None = None,
     methods: Sequence[str] = tuple(METHODS),
-    strength: float = 1.0,
-    strengths: Sequence[float] = STRENGTHS,
-    limit: int | None = LIMIT,
+    strength: Finite = 1.0,
+    strengths: Sequence[Finite] = STRENGTHS,
+    limit: Count | None = LIMIT,
     classifier: Judge | None = None,
-    classifier_steps: int = 1000,
+    classifier_steps: Count = 1000,
     folder: str | Path | None = None,
-    seed: int = 0,
-    batch_size: int = 256,
+    seed: Seed = 0,
+    batch_size: Count = 256,
     device: torch.device | str = "cpu",
     trust: Trust = (),
     progress: Progress | None = None,

@@ -5,8 +5,10 @@ from pathlib import Path
 from termwise import account
 from termwise.api.run import Run
 from termwise.training import RunFolder
+from termwise.values import checked
 
 
+@checked
 def compare(*runs: account.Account | Run | str | Path) -> list[account.Comparison]:
     """Accounts side by side, term by term; two of the same examples are paired.
 

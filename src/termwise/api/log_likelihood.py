@@ -9,14 +9,16 @@ from termwise.account import Account
 from termwise.api.model_and_data import Data, Measurable, model_and_data
 from termwise.api.on_device import on_device
 from termwise.models.user_function import Trust
+from termwise.values import Seed, checked
 
 
+@checked
 def log_likelihood(
     model: Measurable,
     data: Data | None = None,
     *,
     split: str | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     device: torch.device | str = "cpu",
     trust: Trust = (),
     **options: Any,

@@ -14,20 +14,22 @@ from termwise.errors import NoDensity, Refused
 from termwise.measuring.critic_bounds.critic_bounds import critic_readings
 from termwise.models.data_pass import Progress
 from termwise.models.user_function import Trust
+from termwise.values import Count, Samples, Seed, checked
 
 
+@checked
 def measure(
     model: Measurable,
     data: Data | None = None,
     *,
     split: str | None = None,
-    samples: int = 1,
-    noises: int = 256,
+    samples: Samples = 1,
+    noises: Samples = 256,
     critic: bool | str | Sequence[str] = False,
-    critic_steps: int = 3000,
-    limit: int | None = 50_000,
-    seed: int = 0,
-    batch_size: int = 512,
+    critic_steps: Count = 3000,
+    limit: Count | None = 50_000,
+    seed: Seed = 0,
+    batch_size: Count = 512,
     device: torch.device | str = "cpu",
     trust: Trust = (),
     progress: Progress | None = None,

@@ -20,7 +20,7 @@ from termwise.errors import Refused, TermwiseError
 from termwise.models import VAE, Drawable, adapt
 from termwise.models.user_function import Trust, user_function
 from termwise.training import RunFolder
-from termwise.training.config import LARGEST_SEED
+from termwise.values import LARGEST_SEED
 
 Measurable = Drawable | Run | str | Path
 """What a model is named by: itself, a run, the path of a run folder, or "module:function", which returns a model."""

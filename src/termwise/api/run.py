@@ -14,6 +14,7 @@ from termwise.errors import BadData, Refused
 from termwise.models import VAE
 from termwise.models.user_function import Trust, user_function
 from termwise.training import Config, RunFolder
+from termwise.values import checked
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Run:
         return self.folder.metrics()
 
 
+@checked
 def load_model(run: str | Path, *, model: VAE | str | None = None, trust: Trust = (), **parts: Any) -> VAE:
     """The model of a run folder, in evaluation mode.
 
@@ -80,6 +82,7 @@ def load_model(run: str | Path, *, model: VAE | str | None = None, trust: Trust 
     return VAE.from_pretrained(folder.model_folder, model=model, trust=trust, **parts)
 
 
+@checked
 def load_run(
     path: str | Path,
     *,

@@ -13,15 +13,17 @@ from termwise.errors import Refused
 from termwise.measuring import quality
 from termwise.models.user_function import Trust
 from termwise.training import RunFolder
+from termwise.values import Seed, checked
 
 
+@checked
 def sample_quality(
     samples: Tensor | Measurable,
     data: Data | None = None,
     *,
     split: str | None = None,
     folder: str | Path | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     device: torch.device | str = "cpu",
     trust: Trust = (),
     **options: Any,

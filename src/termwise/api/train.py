@@ -16,7 +16,6 @@ from termwise.api.measure import measure
 from termwise.api.run import Run
 from termwise.api.write_report import write_page
 from termwise.data import Dataset, load_data
-from termwise.data.generators import generators_as_they_were, seed_all
 from termwise.data.pixel_cache import caches_as_they_are
 from termwise.errors import BadData, Refused
 from termwise.files import remove, write_whole
@@ -29,11 +28,13 @@ from termwise.report.model_card import model_card
 from termwise.report.progress_bar import terminal_bar
 from termwise.training import Config, RunFolder, Trainer, resolve
 from termwise.training.overfitting import diagnose_overfitting
+from termwise.training.random_state import seed_all
 from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher
+from termwise.values import Count, Finite, Seed, checked
 
 
-@generators_as_they_were()
+@checked
 def train(
     config: Mapping[str, Any] | Config | None = None,
     *,
@@ -42,14 +43,14 @@ def train(
     objective: Game | Objective | Weighted | None = None,
     model: VAE | None = None,
     network: str | None = None,
-    latent: int | None = None,
+    latent: Count | None = None,
     posterior: str | None = None,
     likelihood: str | None = None,
     prior: str | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
-    seed: int | None = None,
+    epochs: Count | None = None,
+    batch_size: Count | None = None,
+    learning_rate: Finite | None = None,
+    seed: Seed | None = None,
     device: str | None = None,
     measure_limit: int | None = None,
     out: str | Path | None = None,
@@ -60,8 +61,6 @@ def train(
     **options: Any,
 ) -> Run:
     """Train a VAE, measure it on the test split, and write a run folder with a report.
-
-    The caller's random state is left as it was. Trainings and measurings in several threads take turns.
 
     Args:
         config: Tables as in a TOML file (data, model, objective, training); the keywords below have the say.
@@ -98,6 +97,8 @@ def train(
         >>> [line["epoch"] for line in longer.metrics() if line["split"] == "train"]
         [1, 2, 3]
     """
+    if resume and overwrite:
+        raise Refused("A run is resumed, or begun anew; got both resume and overwrite. Choose one.")
     optimizer = {"learning_rate": learning_rate}
     training = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device, "optimizer": optimizer}
     training["measure_limit"] = measure_limit

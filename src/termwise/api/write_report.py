@@ -8,8 +8,10 @@ from termwise.files import write_whole
 from termwise.report.page import page
 from termwise.report.pictures import pictures_of
 from termwise.report.walks import standard_links
+from termwise.values import checked
 
 
+@checked
 def write_report(run: Run) -> Path:
     """Write the run's report.html, of all that its folder holds; returns its path.
 

@@ -4,6 +4,7 @@ Nothing heavy is imported before a command runs, so that `--help` answers at onc
 printed without a traceback, and the status is 2.
 """
 
+import io
 import sys
 import warnings
 from typing import Any
@@ -27,6 +28,9 @@ def _warn_in_one_line() -> None:
 def main() -> None:
     """Run a command; an error that a user can mend ends with status 2 and no traceback."""
     _warn_in_one_line()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name need not be text in any encoding
     from termwise.cli.commands import (
         app,
     )  # now, as help is printed from tables, which may warn of another package's row
@@ -36,7 +40,10 @@ def main() -> None:
     except TermwiseError as error:
         print(f"termwise: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except MemoryError:
+        print("termwise: There is not enough memory for this. Ask for less, or for fewer at a time.", file=sys.stderr)
+        raise SystemExit(2) from None
     except OSError as error:
-        where = f" {error.filename}" if error.filename is not None else ""
+        where = f" {error.filename!s:.300}" if error.filename is not None else ""
         print(f"termwise: The file system refused{where}: {error.strerror or error}.", file=sys.stderr)
         raise SystemExit(2) from None

@@ -8,7 +8,7 @@ taken as it is.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 from termwise.errors import BadData
 
 
+@runtime_checkable
 class Examples(Protocol):
     """All x of one source, addressed by position: what a Dataset takes its batches from.
 

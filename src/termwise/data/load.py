@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
+from termwise.content import exists
 from termwise.data.annotations import label_codes, with_label_names, with_labels_as_attributes
 from termwise.data.binarize import BinaryExamples, binarization
 from termwise.data.dataset import Dataset
@@ -18,7 +19,7 @@ from termwise.data.options import check_options
 from termwise.data.pad import PaddedExamples
 from termwise.data.sources import OBJECTS, SOURCES, format_of
 from termwise.data.splits import divide
-from termwise.errors import BadData, UnknownName
+from termwise.errors import BadData, UnknownName, in_short
 from termwise.registry import meanings
 
 
@@ -132,8 +133,13 @@ def _read(source: Any, seed: int, options: dict[str, Any]) -> Dataset:
             f"Expected the name of a source, a path, a Dataset, {', '.join(row.summary for row in OBJECTS.values())}; "
             f"got {type(source).__name__}."
         )
-    path = Path(source).expanduser()
-    if not _exists(path):
+    if not str(source).strip() or "\0" in str(source):
+        raise BadData(f"Expected a source's name, or a path; got {in_short(str(source))}. Named sources: {_names()}.")
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError as unknown:  # ~somebody, whom the system does not know
+        raise BadData(f"{source}: expected a file or folder that exists. {unknown}") from None
+    if not exists(path):
         if isinstance(source, Path) or len(path.parts) > 1 or path.suffix:
             raise BadData(f"{source}: expected a file or folder that exists, got none. Named sources: {_names()}.")
         error = UnknownName("data source", source, SOURCES)
@@ -152,13 +158,6 @@ def _binarized(data: Dataset, how: str, seed: int) -> Dataset:
 
 def _names() -> str:
     return ", ".join(sorted(SOURCES))
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name too long to be one
-        return False
 
 
 def _record(source: Any, arguments: dict[str, Any]) -> dict[str, Any] | None:

@@ -18,8 +18,10 @@ from termwise.models.flat_codes import flat, split_encoded, tensor_like, widened
 from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples, unclamped
 from termwise.models.reachable_modules import modules_of
 from termwise.models.ready.table import parts_of, supported
+from termwise.values import checked
 
 
+@checked
 def adapt(
     encode: Any,
     decode: Callable[..., Any] | None = None,

@@ -19,6 +19,7 @@ from termwise.errors import Refused
 from termwise.models.likelihoods.log_density import LogDensity
 from termwise.models.posteriors import posterior_family
 from termwise.models.vae import VAE
+from termwise.values import Count, checked
 
 BLANK_SHAPE = (1,)
 """The shape of an example that says nothing: data of it are torch.zeros(N, 1)."""
@@ -47,9 +48,10 @@ class _OfCodes(nn.Module):
         return self.function(z)
 
 
+@checked
 def bayes(
     log_likelihood: Callable[[Tensor], Tensor],
-    latent: int,
+    latent: Count,
     *,
     posterior: str = "noise-input+normal",
     posterior_options: Mapping[str, Any] | None = None,

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import BadData
+from termwise.values import checked
 
 
 def samples(law: Distribution, *shape: int) -> Tensor:
@@ -130,6 +131,7 @@ def values_of(law: Distribution, values: Tensor, what: str) -> Iterator[None]:
         ) from None
 
 
+@checked
 def expected_example(likelihood: Distribution) -> Tensor:
     """What p(x|z) looks like: its mean, or its most probable category; shape (B, *shape), float32.
 

@@ -10,9 +10,11 @@ from termwise.data.dataset import Dataset
 from termwise.errors import Refused
 from termwise.models.data_pass import DataPass
 from termwise.models.vae import VAE
+from termwise.values import Count, checked
 
 
-def export_latents(model: VAE, data: Dataset, path: str | Path, batch_size: int = 1024) -> Path:
+@checked
+def export_latents(model: VAE, data: Dataset, path: str | Path, batch_size: Count = 1024) -> Path:
     """Write the codes' means and standard deviations (and labels, where known) to an .npz or a .csv file.
 
     The .npz holds `mean` and `stddev`, shape (N, D), and `label`; the .csv a row an example.

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from safetensors import safe_open
 from safetensors.torch import load_file, load_model, save
 from torch import Tensor, nn
 
-from termwise.data.generators import turn
+from termwise.content import check_file, parse_json, read_bytes, unreadable
 from termwise.errors import BadData, Refused, TermwiseError
 from termwise.files import write_whole
 from termwise.models.likelihoods import Likelihood, likelihood_from
@@ -23,6 +24,7 @@ from termwise.models.networks.table import check_network
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.priors import prior_from
 from termwise.models.user_function import Trust
+from termwise.values import Count, Text
 
 GIVEN = "given"
 """What a configuration calls a posterior, a likelihood or a prior that was made in Python."""
@@ -36,7 +38,7 @@ def parts_of(family: PosteriorFamily, likelihood: Likelihood, prior: nn.Module, 
     name, options = getattr(family, "name", ""), getattr(family, "options", {})
     spec = getattr(likelihood, "spec", "")
     prior_name, prior_options = getattr(prior, "name", ""), getattr(prior, "options", {})
-    with turn(), torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):
         named = {
             "posterior": _makes(family, posterior_family, name, latent, options),
             "likelihood": _makes(likelihood, likelihood_from, spec),
@@ -97,6 +99,32 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
+REMEDY = "Restore it, or train again."
+"""What to do where a file of a model cannot be read."""
+
+
+class NetworkConfig(BaseModel):
+    """The network in a model's config.json: its builder's name and options."""
+
+    model_config = ConfigDict(strict=True)
+    name: Text
+    options: dict[str, Any]
+
+
+class ModelConfig(BaseModel):
+    """What a model's config.json says."""
+
+    model_config = ConfigDict(strict=True)
+    shape: list[Count]
+    latent: Count
+    network: NetworkConfig | None
+    posterior: Text
+    posterior_options: dict[str, Any] = {}
+    likelihood: Text
+    prior: Text = "standard-normal"
+    prior_options: dict[str, Any] = {}
+
+
 @dataclass(frozen=True)
 class SavedModel:
     """What a folder with a model says of it, as it was read; nothing has been made of it yet.
@@ -127,31 +155,17 @@ class SavedModel:
         missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).exists()]
         if missing:
             raise BadData(f"Expected config.json and model.safetensors in {folder}; {missing[0]} is missing.")
-        try:
-            text = (folder / "config.json").read_bytes()
-            config = json.loads(text)
-            checksums = _checked_weights(folder / "model.safetensors")
-            network = config["network"]
-            return cls(
-                folder,
-                tuple(config["shape"]),
-                int(config["latent"]),
-                None if network is None else {"name": network["name"], "options": dict(network["options"])},
-                {
-                    "posterior": config["posterior"],
-                    "posterior_options": dict(config.get("posterior_options", {})),
-                    "likelihood": config["likelihood"],
-                    "prior": config.get("prior", "standard-normal"),
-                    "prior_options": dict(config.get("prior_options", {})),
-                },
-                checksums.get("config") in (None, hashlib.sha256(text).hexdigest()),
-            )
-        except (KeyError, TypeError) as error:
-            raise BadData(f"{folder / 'config.json'} is not what save_pretrained writes: {error!r}.") from None
-        except BadData:
-            raise
-        except Exception as error:  # JSON and safetensors each have errors of their own
-            raise BadData(f"{folder} holds no model that can be read: {error}") from None
+        text = read_bytes(folder / "config.json", "description of a model", REMEDY)
+        config = parse_json(text, ModelConfig, folder / "config.json", "description of a model", REMEDY)
+        checksums = _checked_weights(folder / "model.safetensors")
+        return cls(
+            folder,
+            tuple(config.shape),
+            config.latent,
+            None if config.network is None else config.network.model_dump(),
+            config.model_dump(include={"posterior", "posterior_options", "likelihood", "prior", "prior_options"}),
+            checksums.get("config") in (None, hashlib.sha256(text).hexdigest()),
+        )
 
     def check(self, given: Mapping[str, object], trust: Trust) -> None:
         """Raise unless the model can be made again of what is saved and of the parts that are given.
@@ -195,9 +209,14 @@ class SavedModel:
 
 def _checked_weights(path: Path) -> dict[str, str]:
     """The checksums that a file of weights holds, once its own is found right."""
-    with safe_open(path, "pt") as file:
-        checksums = json.loads((file.metadata() or {}).get("checksums", "{}"))
-    tensors = load_file(path)  # says whether it is whole, before anything is built
+    check_file(path, "file of weights", REMEDY)
+    try:
+        with safe_open(path, "pt") as file:
+            said = (file.metadata() or {}).get("checksums", "{}")
+        tensors = load_file(path)  # says whether it is whole, before anything is built
+    except Exception as error:  # safetensors has errors of its own, and torch others
+        raise unreadable(path, "file of weights", error, REMEDY) from None
+    checksums = parse_json(said.encode(), dict[str, str], path, "file of weights", REMEDY)
     if checksums.get("weights") not in (None, _checksum(tensors)):
         raise BadData(f"{path} is damaged: its weights are not those that were saved. Restore it, or train again.")
     return checksums

@@ -3,6 +3,7 @@
 It knows no term and no loss: it infers, generates, and is saved and loaded.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch.distributions import Distribution
 
 from termwise.errors import BadData, Refused
 from termwise.files import write_whole
+from termwise.memory import check_fits
 from termwise.models.distributions import expected_example
 from termwise.models.draw import Draw
 from termwise.models.finite import check_finite_weights
@@ -22,6 +24,7 @@ from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import SavedModel, parts_of, write_model
 from termwise.models.priors import prior_from
 from termwise.models.user_function import Trust
+from termwise.values import Count, checked
 
 
 class VAE(nn.Module):
@@ -52,13 +55,14 @@ class VAE(nn.Module):
         (torch.Size([5, 2]), torch.Size([3, 6]))
     """
 
+    @checked
     def __init__(
         self,
         encoder: nn.Module,
         decoder: nn.Module,
         *,
-        shape: tuple[int, ...],
-        latent: int,
+        shape: tuple[Count, ...],
+        latent: Count,
         posterior: str | PosteriorFamily = "diagonal-normal",
         likelihood: str | Likelihood = "bernoulli",
         prior: str | Distribution | nn.Module | None = None,
@@ -77,10 +81,11 @@ class VAE(nn.Module):
         self.network: dict[str, Any] | None = None
 
     @classmethod
+    @checked
     def build(
         cls,
-        shape: tuple[int, ...],
-        latent: int = 10,
+        shape: tuple[Count, ...],
+        latent: Count = 10,
         network: str = "mlp",
         posterior: str = "diagonal-normal",
         likelihood: str = "bernoulli",
@@ -152,8 +157,10 @@ class VAE(nn.Module):
         return self.generate_examples(self.encode(x).mean)
 
     @torch.no_grad()
-    def sample(self, count: int) -> Tensor:
+    @checked
+    def sample(self, count: Count) -> Tensor:
         """Expected examples at codes from the prior, shape (count, *shape)."""
+        check_fits(4 * count * math.prod(self.shape), f"{count} samples")
         return self.generate_examples(self.prior().sample(torch.Size([count])))
 
     def config(self) -> dict[str, Any]:
@@ -174,6 +181,7 @@ class VAE(nn.Module):
         return folder
 
     @classmethod
+    @checked
     def from_pretrained(
         cls,
         folder: str | Path,

@@ -7,12 +7,11 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from termwise.data.generators import turn
 from termwise.errors import Refused, TermwiseError, UnknownName
 from termwise.objectives.game import Game, solo
 from termwise.objectives.objective import Objective, Shaping, Weighted, distortion
 from termwise.objectives.optimizers import OptimizerSettings
-from termwise.objectives.recipes import recipe
+from termwise.objectives.recipes import RECIPES
 from termwise.objectives.schedules import Weight, as_schedule
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.aggregate.table import aggregate_from
@@ -60,7 +59,7 @@ class EstimatorSpec(BaseModel):
     @model_validator(mode="after")
     def _can_be_built(self) -> "EstimatorSpec":
         try:
-            with turn(), torch.random.fork_rng(devices=[]):  # what is built here is thrown away
+            with torch.random.fork_rng(devices=[]):  # what is built here is thrown away
                 self.build({})
         except TermwiseError as error:
             raise _mistake(str(error)) from None
@@ -122,7 +121,8 @@ class ObjectiveSpec(BaseModel):
             assert self.recipe is not None
             if self.distortion is not None:
                 raise Refused("The distortion weighs 1 in every recipe. To weigh it, write the walk link by link.")
-            return recipe(self.recipe, **self.options)
+            game: Game = RECIPES.build(self.recipe, **self.options)
+            return game
         if self.options:
             raise UnknownName("key of [objective]", next(iter(self.options)), ("recipe", "links", "distortion"))
         return solo(walk_objective(self.links, self.distortion))

@@ -15,6 +15,7 @@ from termwise.objectives.schedules import Constant
 from termwise.terms.adversarial.adversary import Adversarial, Adversary
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.link import Link
+from termwise.values import Count, checked
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Player:
     name: str
     owns: tuple[str, ...]
     objective: Objective
-    moves: int = 1
+    moves: Count = 1
     optimizer: OptimizerSettings | None = None
 
     def parameters(self, model: nn.Module, networks: Mapping[str, nn.Module] | None = None) -> list[nn.Parameter]:
@@ -117,6 +118,7 @@ ENCODER, DECODER = ("encoder", "family"), ("decoder", "likelihood", "prior")
 AUTOENCODER = ENCODER + DECODER
 
 
+@checked
 def solo(objective: Objective, optimizer: OptimizerSettings | None = None) -> Game:
     """A game of the whole autoencoder, which minimises one objective, and of the players that its estimators bring.
 

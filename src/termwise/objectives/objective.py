@@ -19,6 +19,7 @@ from termwise.objectives.schedules import Constant, Schedule, Weight, as_schedul
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.laws import Law
 from termwise.terms.link import Distortion, Estimator, Link, Term, by_example
+from termwise.values import checked
 
 
 class Gap(BaseModel):
@@ -72,6 +73,7 @@ Shaping = Annotated[Gap | Floor, Field(discriminator="name")]
 """How a configuration may shape a term's batch mean."""
 
 
+@checked
 def gap(target: Weight) -> Gap:
     """The shape |value - target|: a batch mean is pinned to a target, a number or a schedule.
 
@@ -82,6 +84,7 @@ def gap(target: Weight) -> Gap:
     return Gap(target=target)
 
 
+@checked
 def floor(target: Weight) -> Floor:
     """The shape max(0, target - value): a batch mean is pushed up to a target, and left alone above.
 
@@ -211,6 +214,7 @@ def _mean(term: Term, draw: Draw) -> Tensor:
     return by_example(term(draw)).mean()
 
 
+@checked
 def distortion() -> Weighted:
     """The distortion E_q[-log p(x|z)], nats, weighing 1.
 
@@ -222,6 +226,7 @@ def distortion() -> Weighted:
     return Weighted(Distortion())
 
 
+@checked
 def link(left: str | Law, right: str | Law, estimator: Estimator) -> Weighted:
     """A link between two stops of the walk, weighing 1.
 
@@ -238,6 +243,7 @@ def link(left: str | Law, right: str | Law, estimator: Estimator) -> Weighted:
     return Weighted(Link(left, right, estimator))
 
 
+@checked
 def rate(estimator: Estimator) -> Weighted:
     """The rate KL(q(z|x) || p(z)), weighing 1.
 
@@ -249,6 +255,7 @@ def rate(estimator: Estimator) -> Weighted:
     return link("posterior", "prior", estimator)
 
 
+@checked
 def index_code_mi(estimator: Estimator) -> Weighted:
     """The mutual information of code and index, KL(q(z|x) || q(z)), weighing 1.
 
@@ -260,6 +267,7 @@ def index_code_mi(estimator: Estimator) -> Weighted:
     return link("posterior", "aggregate", estimator)
 
 
+@checked
 def marginal_kl(estimator: Estimator) -> Weighted:
     """The marginal KL(q(z) || p(z)), weighing 1.
 
@@ -271,6 +279,7 @@ def marginal_kl(estimator: Estimator) -> Weighted:
     return link("aggregate", "prior", estimator)
 
 
+@checked
 def total_correlation(estimator: Estimator) -> Weighted:
     """The total correlation KL(q(z) || prod_j q(z_j)), weighing 1.
 
@@ -282,6 +291,7 @@ def total_correlation(estimator: Estimator) -> Weighted:
     return link("aggregate", "marginals", estimator)
 
 
+@checked
 def dimension_wise_kl(estimator: Estimator) -> Weighted:
     """The dimension-wise KL, sum_j KL(q(z_j) || p(z_j)), weighing 1.
 

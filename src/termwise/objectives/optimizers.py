@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import torch
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 from torch import nn
 from torch.optim import Optimizer
@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from termwise.errors import Refused, UnknownName
 from termwise.objectives.schedules import Weight, as_schedule
 from termwise.registry import Registry, Row
+from termwise.values import NonNegativeFinite, Share
 
 Parameters = list[nn.Parameter]
 """What a player owns and an optimizer moves."""
@@ -41,9 +42,9 @@ class OptimizerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: Annotated[str, AfterValidator(_in_the_table)] = "adam"
     learning_rate: Weight = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = Field(default=0.0, ge=0)
-    momentum: float = Field(default=0.0, ge=0, lt=1)
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    weight_decay: NonNegativeFinite = 0.0
+    momentum: Share = 0.0
 
 
 def adam(parameters: Parameters, rate: float, settings: OptimizerSettings) -> Optimizer:
@@ -86,7 +87,7 @@ def optimizer_for(parameters: Parameters, settings: OptimizerSettings) -> Optimi
     """The optimizer of a player's parameters, at the learning rate of the first step.
 
     Raises:
-        Refused: The learning rate would be negative, or betas lie outside [0, 1).
+        Refused: The learning rate would be negative.
 
     Example:
         >>> parameters = [nn.Parameter(torch.zeros(2))]
@@ -96,6 +97,4 @@ def optimizer_for(parameters: Parameters, settings: OptimizerSettings) -> Optimi
     schedule = as_schedule(settings.learning_rate)
     if schedule.least() < 0:
         raise Refused(f"A learning rate must be 0 or more; this one would be {schedule.least():g}.")
-    if not all(0 <= beta < 1 for beta in settings.betas):
-        raise Refused(f"An optimizer's betas must be 0 or more and less than 1; got {settings.betas}.")
     return OPTIMIZERS[settings.name].maker(parameters, schedule(0), settings)

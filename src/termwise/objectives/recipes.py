@@ -9,7 +9,6 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import nn
 
 from termwise.errors import Refused
@@ -46,6 +45,7 @@ from termwise.terms.kernel import IMQ, RBF, Kernel
 from termwise.terms.link import Term
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.terms.references.table import AnyReference, reference_from
+from termwise.values import Count, Finite, Natural, PositiveFinite, checked
 
 
 def vae() -> Game:
@@ -76,7 +76,7 @@ def beta_tcvae(alpha: Weight = 1.0, beta: Weight = 6.0, gamma: Weight = 1.0, agg
     return solo(distortion() + alpha * index_code_mi(kl) + beta * total_correlation(kl) + gamma * dimension_wise_kl(kl))
 
 
-def info_vae(alpha: float = 0.0, lambda_: float = 1000.0, bandwidth: PositiveFloat | None = None) -> Game:
+def info_vae(alpha: Finite = 0.0, lambda_: Finite = 1000.0, bandwidth: PositiveFinite | None = None) -> Game:
     """InfoVAE with the MMD (Zhao, Song and Ermon, 2019, eq. 6): (1 - alpha) rate + (alpha + lambda - 1) MMD^2."""
     mmd = Kernel(RBF(bandwidth))
     return solo(distortion() + (1 - alpha) * rate(ClosedForm()) + (alpha + lambda_ - 1) * marginal_kl(mmd))
@@ -90,7 +90,7 @@ def wae_mmd(lambda_: Weight = 10.0) -> Game:
 def factor_vae(
     gamma: Weight = 35.0,
     hidden: Widths = (1000,) * 6,
-    moves: PositiveInt = 1,
+    moves: Count = 1,
     critic_learning_rate: Weight = 1e-4,
 ) -> Game:
     """Disentangling by Factorising (Kim and Mnih, 2018, eq. 2 and algorithm 2): rate + gamma TC, by a critic."""
@@ -102,7 +102,7 @@ def factor_vae(
 def aae(
     lambda_: Weight = 1.0,
     hidden: Widths = (1000, 1000),
-    moves: PositiveInt = 1,
+    moves: Count = 1,
     critic_learning_rate: Weight = 1e-4,
 ) -> Game:
     """Adversarial Autoencoders (Makhzani et al., 2016, section 2): lambda GAN(q(z), p(z)) in place of the rate."""
@@ -113,7 +113,7 @@ def f_vae(
     divergence: str | Divergence = "jensen-shannon",
     lambda_: Weight = 1.0,
     hidden: Widths = (1000, 1000),
-    moves: PositiveInt = 1,
+    moves: Count = 1,
     critic_learning_rate: Weight = 1e-4,
 ) -> Game:
     """Any f-divergence of q(z) from p(z), by a critic (Nowozin, Cseke and Tomioka, 2016, eq. 4), for the rate."""
@@ -124,10 +124,10 @@ def f_vae(
 
 def avb(
     hidden: Widths = (256, 256),
-    moves: PositiveInt = 5,
+    moves: Count = 5,
     critic_learning_rate: Weight = 2e-3,
     quadratic: bool = False,
-    waymarks: NonNegativeInt = 0,
+    waymarks: Natural = 0,
 ) -> Game:
     """Adversarial Variational Bayes (Mescheder, Nowozin and Geiger, 2017, algorithm 1): the rate, by a critic.
 
@@ -144,7 +144,7 @@ def avb(
 
 def avb_ac(
     hidden: Widths = (256, 256),
-    moves: PositiveInt = 5,
+    moves: Count = 5,
     critic_learning_rate: Weight = 2e-3,
     reference: AnyReference = "moments",
 ) -> Game:
@@ -165,7 +165,7 @@ def vae_gan(
     beta: Weight = 1.0,
     layer: str = "conv4",
     channels: Widths = (32, 128, 256, 256),
-    hidden: PositiveInt = 512,
+    hidden: Count = 512,
     learning_rate: Weight = 3e-4,
     features: bool = True,
     deceive: bool = True,
@@ -260,6 +260,7 @@ RECIPES: Makers[Recipe] = Makers(
 """Named objectives; a row makes a `Game` from its options."""
 
 
+@checked
 def recipe(name: str, **options: Any) -> Game:
     """The game called `name`, with its options; UnknownName says which are near.
 

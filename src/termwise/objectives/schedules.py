@@ -3,9 +3,10 @@
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field
 
-from termwise.errors import Refused
+from termwise.errors import Refused, in_short
+from termwise.values import Count, Finite, Natural, PositiveFinite
 
 Step = int
 
@@ -37,7 +38,7 @@ class Constant(_Schedule):
     """
 
     schedule: Literal["constant"] = "constant"
-    value: FiniteFloat
+    value: Finite
 
     def __call__(self, step: Step) -> float:
         """The number, whatever the step."""
@@ -61,9 +62,9 @@ class Linear(_Schedule):
     """
 
     schedule: Literal["linear"] = "linear"
-    start: FiniteFloat = 0.0
-    end: FiniteFloat
-    steps: PositiveInt
+    start: Finite = 0.0
+    end: Finite
+    steps: Count
 
     def __call__(self, step: Step) -> float:
         """start + (end - start) min(1, step / steps)."""
@@ -88,9 +89,9 @@ class WarmUp(_Schedule):
     """
 
     schedule: Literal["warm-up"] = "warm-up"
-    value: FiniteFloat = 1.0
-    steps: PositiveInt
-    wait: int = Field(default=0, ge=0)
+    value: Finite = 1.0
+    steps: Count
+    wait: Natural = 0
 
     def __call__(self, step: Step) -> float:
         """value * clip((step - wait) / steps, 0, 1)."""
@@ -117,11 +118,11 @@ class Cyclical(_Schedule):
     """
 
     schedule: Literal["cyclical"] = "cyclical"
-    low: FiniteFloat = 0.0
-    high: FiniteFloat = 1.0
-    period: PositiveInt
-    ramp: float = Field(default=0.5, gt=0, le=1)
-    cycles: PositiveInt | None = None
+    low: Finite = 0.0
+    high: Finite = 1.0
+    period: Count
+    ramp: Annotated[PositiveFinite, Field(le=1)] = 0.5
+    cycles: Count | None = None
 
     def __call__(self, step: Step) -> float:
         """low + (high - low) min(1, (step mod period) / (ramp period)); Fu et al. (2019), eq. 6-7."""
@@ -150,9 +151,9 @@ class Cosine(_Schedule):
     """
 
     schedule: Literal["cosine"] = "cosine"
-    start: FiniteFloat
-    end: FiniteFloat = 0.0
-    steps: PositiveInt
+    start: Finite
+    end: Finite = 0.0
+    steps: Count
 
     def __call__(self, step: Step) -> float:
         """end + (start - end) (1 + cos(pi min(1, step / steps))) / 2."""
@@ -169,7 +170,7 @@ class Cosine(_Schedule):
 
 AnySchedule = Constant | Linear | WarmUp | Cyclical | Cosine
 Schedule = Annotated[AnySchedule, Field(discriminator="schedule")]
-Weight = FiniteFloat | Schedule
+Weight = Finite | Schedule
 """A number, or a schedule of one: what a recipe's weights and targets may be."""
 
 
@@ -177,6 +178,8 @@ def as_schedule(weight: Weight) -> AnySchedule:
     """A weight as a schedule: a number stays the same at every step."""
     if isinstance(weight, _Schedule):
         return weight
-    if not isinstance(weight, int | float) or not math.isfinite(weight):
-        raise Refused(f"Expected a finite number, or a schedule such as Linear(end=1.0, steps=1000); got {weight!r}.")
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
+        raise Refused(
+            f"Expected a finite number, or a schedule such as Linear(end=1.0, steps=1000); got {in_short(weight)}."
+        )
     return Constant(value=float(weight))

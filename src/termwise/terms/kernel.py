@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from pydantic import PositiveFloat
 from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.registry import Makers, Row
 from termwise.terms.laws import Law
+from termwise.values import PositiveFinite
 
 KernelFunction = Callable[[Tensor, Tensor], Tensor]
 """A kernel k: of codes (M, D) and (N, D), the values of all pairs, (M, N)."""
@@ -34,7 +34,7 @@ class RBF:
         tensor([[1.0000, 0.3679]])
     """
 
-    bandwidth: PositiveFloat | None = None
+    bandwidth: PositiveFinite | None = None
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """k of all pairs of codes a, shape (M, D), and b, shape (N, D): shape (M, N)."""
@@ -54,7 +54,7 @@ class IMQ:
         tensor([[1.0000, 0.3333]])
     """
 
-    scales: tuple[PositiveFloat, ...] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+    scales: tuple[PositiveFinite, ...] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """k of all pairs of codes a, shape (M, D), and b, shape (N, D): shape (M, N)."""

@@ -17,6 +17,7 @@ from termwise.terms.link_names import LINK_NAMES, link_name
 from termwise.terms.references.moments import ReferenceLaw
 
 
+@runtime_checkable
 class Estimator(Protocol):
     """How the two laws of a link are compared. An estimator of yours is a class with these members, and needs no base.
 
@@ -77,6 +78,7 @@ class WithReference(Protocol):
     reference: ReferenceLaw
 
 
+@runtime_checkable
 class Term(Protocol):
     """Anything that a draw has a value of, to be minimised: a link, the distortion, or a term of yours.
 

@@ -7,18 +7,24 @@ from which the model, the game and the data are made again.
 
 import hashlib
 import io
-import pickle
 import warnings
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
 from torch import Tensor
 
+from termwise.content import read_bytes, unreadable
 from termwise.errors import BadData
 from termwise.files import move, write_whole
+from termwise.memory import available
 from termwise.training.run_folder import RunFolder
+from termwise.values import Finite, Natural
+
+MOST_THREADS = 4096
+"""The number of threads that a checkpoint may ask torch for: beyond what any machine has, torch ends the process."""
 
 State = dict[str, Any]
 """What a module's, an optimizer's or a memory's `state_dict` gives: tensors and plain containers."""
@@ -53,18 +59,20 @@ class TrainerState:
         (2, 2, ['autoencoder'])
     """
 
+    __pydantic_config__ = ConfigDict(arbitrary_types_allowed=True)
+
     model: State
     game: State
     optimizers: dict[str, State]
     average: State | None
     sums: dict[str, tuple[int, Tensor | None]]
     random: State
-    threads: int
-    epoch: int
-    step: int
-    metrics_length: int
-    waited: int
-    best: float | None
+    threads: Annotated[int, Field(gt=0, le=MOST_THREADS)]
+    epoch: Natural
+    step: NonNegativeInt
+    metrics_length: NonNegativeInt
+    waited: Natural
+    best: Finite | None
     best_weights: State | None
     data: str = ""
 
@@ -107,19 +115,28 @@ class TrainerState:
         Raises:
             BadData: The file is torn or damaged, or is no checkpoint of a training.
         """
+        content = read_bytes(path, "checkpoint", _ANEW, most=available())
         try:
-            content = path.read_bytes()
             if not _is_as_written(content):
-                raise _unreadable(path, "it is damaged, for its checksum is another")
+                raise unreadable(path, "checkpoint", "it is damaged, for its checksum is another", _ANEW)
             entries = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-        except FileNotFoundError:
-            raise _unreadable(path, "it is not there") from None
-        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-            raise _unreadable(path, str(error)) from None
+        except BadData:
+            raise
+        except Exception as error:  # of pickle, of zip and of torch
+            raise unreadable(path, "checkpoint", error, _ANEW) from None
         expected, got = {field.name for field in fields(cls)}, set(entries) if isinstance(entries, dict) else set()
         if missing := sorted(expected - got - {"data"}):
-            raise _unreadable(path, f"it lacks {', '.join(missing)}")
-        return cls(**{name: entries[name] for name in expected & got})
+            raise unreadable(path, "checkpoint", f"it lacks {', '.join(missing)}", _ANEW)
+        try:
+            state: TrainerState = _KIND.validate_python({name: entries[name] for name in expected & got})
+        except ValidationError as error:
+            mistake = error.errors()[0]
+            why = f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}"
+            raise unreadable(path, "checkpoint", why, _ANEW) from None
+        return state
+
+
+_KIND = TypeAdapter(TrainerState)
 
 
 class DamagedCheckpoint(UserWarning):
@@ -149,7 +166,3 @@ def _is_as_written(content: bytes) -> bool:
 
 
 _ANEW = "Train again with --overwrite."
-
-
-def _unreadable(path: Path, why: str) -> BadData:
-    return BadData(f"{path} is no checkpoint that can be read: {why}. {_ANEW}")

@@ -1,20 +1,23 @@
 """All that is needed to run a training again: data, model, objective, training; as TOML and as keywords."""
 
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from termwise.errors import Refused, UnknownName
+from termwise.content import exists, read_bytes, unreadable
+from termwise.errors import Refused, UnknownName, in_short
 from termwise.objectives.configured import ObjectiveSpec
 from termwise.objectives.optimizers import OptimizerSettings
+from termwise.values import Count, PositiveFinite, Seed, Share, Text, Whole, checked
 
-LARGEST_SEED = 2**32 - 1
-"""The largest seed that every random generator takes."""
+MOST_MISTAKES = 20
+"""The number of mistakes of a configuration that are said, at most."""
 
 
 class _Section(BaseModel):
@@ -28,10 +31,10 @@ class DataSection(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
-    source: str | None = None
-    validation: float = Field(default=0.0, ge=0, lt=1)
-    test: float | None = Field(default=None, ge=0, lt=1)
-    seed: int = 0
+    source: Text | None = None
+    validation: Share = 0.0
+    test: Share | None = None
+    seed: Annotated[Whole, Field(ge=0)] = 0
     binarize: Literal["threshold", "fixed", "dynamic"] | None = None
 
     def arguments(self) -> dict[str, Any]:
@@ -42,11 +45,11 @@ class DataSection(BaseModel):
 class ModelSection(_Section):
     """The network, the posterior, the likelihood and the prior, by name; `options` are the network builder's own."""
 
-    network: str = "mlp"
-    latent: PositiveInt = 10
-    posterior: str = "diagonal-normal"
-    likelihood: str = "bernoulli"
-    prior: str = "standard-normal"
+    network: Text = "mlp"
+    latent: Count = 10
+    posterior: Text = "diagonal-normal"
+    likelihood: Text = "bernoulli"
+    prior: Text = "standard-normal"
     options: dict[str, Any] = Field(default_factory=dict)
     posterior_options: dict[str, Any] = Field(default_factory=dict)
     prior_options: dict[str, Any] = Field(default_factory=dict)
@@ -55,7 +58,7 @@ class ModelSection(_Section):
 class AverageSection(_Section):
     """Exponential averaging of the weights, warmed up; the averages are what is evaluated and saved."""
 
-    decay: float = Field(default=0.999, gt=0, lt=1)
+    decay: Annotated[Share, Field(gt=0)] = 0.999
 
 
 class TrainingSection(_Section):
@@ -77,20 +80,20 @@ class TrainingSection(_Section):
         measure_limit: At most so many test examples, drawn at random, are measured at the end.
     """
 
-    epochs: PositiveInt = 20
-    batch_size: PositiveInt = 128
-    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
+    epochs: Count = 20
+    batch_size: Count = 128
+    seed: Seed = 0
     optimizer: OptimizerSettings = OptimizerSettings()
-    gradient_clip: PositiveFloat | None = None
+    gradient_clip: PositiveFinite | None = None
     average: AverageSection | None = None
-    patience: PositiveInt | None = None
-    evaluate_every: PositiveInt = 1
-    checkpoint_steps: PositiveInt | None = None
+    patience: Count | None = None
+    evaluate_every: Count = 1
+    checkpoint_steps: Count | None = None
     precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true"
-    device: str = "auto"
+    device: Text = "auto"
     audit: bool = True
-    held_out_limit: PositiveInt = 10_000
-    measure_limit: int = Field(default=50_000, ge=2)
+    held_out_limit: Count = 10_000
+    measure_limit: Annotated[Count, Field(ge=2)] = 50_000
 
 
 class Config(_Section):
@@ -122,6 +125,7 @@ class Config(_Section):
         return tomli_w.dumps(self.to_json())
 
 
+@checked
 def config_from(values: Mapping[str, Any]) -> Config:
     """A Config from nested tables; every mistake is said at once, with its path.
 
@@ -136,15 +140,30 @@ def config_from(values: Mapping[str, Any]) -> Config:
     """
     try:
         config = Config.model_validate(values)
+        lines = list(_not_finite(values))
     except ValidationError as error:
-        raise Refused("The configuration has mistakes:\n" + "\n".join(_mistakes(error))) from None
+        lines = list(_mistakes(error))
+    except RecursionError:
+        raise Refused("The configuration is nested deeper than any is. Its tables go three deep.") from None
+    if lines:
+        more = [f"  and {len(lines) - MOST_MISTAKES} more."] if len(lines) > MOST_MISTAKES else []
+        raise Refused("\n".join(["The configuration has mistakes:", *lines[:MOST_MISTAKES], *more]))
     try:
         return Config.model_validate(tomllib.loads(config.toml()))  # what a run's file will say
-    except (PydanticSerializationError, TypeError) as error:
+    except (PydanticSerializationError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise Refused(
-            f"A configuration holds what TOML can hold; got something else: {error}. An objective or a model made in "
-            "Python is passed as `objective` or `model`."
+            f"A configuration holds what TOML can hold; got something else: {in_short(str(error))}. An objective or a "
+            "model made in Python is passed as `objective` or `model`."
         ) from None
+
+
+def _not_finite(values: Any, path: str = "") -> Iterator[str]:
+    """A line on every number that is not finite, wherever it stands, with its path."""
+    if isinstance(values, float) and not math.isfinite(values):
+        yield f"  {path}: Input should be a finite number; got {values}."
+    if isinstance(values, Mapping | list | tuple):
+        for key, inner in values.items() if isinstance(values, Mapping) else enumerate(values):
+            yield from _not_finite(inner, f"{path}.{key}" if path else str(key))
 
 
 def _mistakes(error: ValidationError) -> Iterator[str]:
@@ -154,7 +173,7 @@ def _mistakes(error: ValidationError) -> Iterator[str]:
         if mistake["type"] == "extra_forbidden":
             yield f"  {UnknownName('key', path, _known_keys())}"
         else:
-            yield f"  {path}: {mistake['msg']}; got {mistake['input']!r}."
+            yield f"  {path}: {mistake['msg']}; got {in_short(mistake['input'])}."
 
 
 def _known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
@@ -169,11 +188,13 @@ def _known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
     return keys
 
 
+@checked
 def read_config(path: str | Path) -> dict[str, Any]:
     """The tables of a TOML file.
 
     Raises:
-        Refused: There is no such file, or it is no TOML.
+        Refused: There is no such file.
+        BadData: It is no TOML.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -182,17 +203,17 @@ def read_config(path: str | Path) -> dict[str, Any]:
         >>> config_from(read_config(file)) == Config()
         True
     """
-    path = Path(path)
+    remedy = "Mend it, or name another."
+    if not exists(path):
+        raise Refused(f"There is no configuration at {path!s:.300}.")
+    text = read_bytes(path, "TOML", remedy)
     try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise Refused(f"There is no configuration at {path}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Refused(f"{path} is no TOML that can be read: {error}.") from None
-    except OSError as error:
-        raise Refused(f"The configuration {path} cannot be read: {error.strerror}.") from None
+        return tomllib.loads(text.decode())
+    except (ValueError, RecursionError) as error:
+        raise unreadable(path, "TOML", error, remedy) from None
 
 
+@checked
 def with_recipe(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Nested tables with this recipe for their objective; its options stay where it is the one they have.
 
@@ -206,6 +227,7 @@ def with_recipe(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {**values, "objective": {"recipe": name}}
 
 
+@checked
 def with_setting(values: dict[str, Any], setting: str) -> dict[str, Any]:
     """Nested tables with one more `path=value`; the value is read as TOML, else as text.
 
@@ -215,10 +237,12 @@ def with_setting(values: dict[str, Any], setting: str) -> dict[str, Any]:
     """
     path, equals, text = setting.partition("=")
     if not equals or not path.strip():
-        raise Refused(f"A setting is written path=value, such as objective.beta=6; got {setting!r}.")
+        raise Refused(f"A setting is written path=value, such as objective.beta=6; got {in_short(setting)}.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except RecursionError:
+        raise Refused(f"The setting {path.strip()} is nested deeper than any is. Give it a value.") from None
+    except ValueError:  # no TOML, or a number of thousands of digits
         value = text.strip()
     *outer, last = path.strip().split(".")
     return merged(values, _nested(outer, {last: value}))
@@ -231,6 +255,7 @@ def _nested(path: list[str], inner: dict[str, Any]) -> dict[str, Any]:
     return inner
 
 
+@checked
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Two nested tables as one; where both say something, `above` has the say.
 

@@ -26,6 +26,7 @@ from termwise.training.diagnosis import NoGradient, diagnose_held_out, diagnose_
 from termwise.training.early_stopping import EarlyStopping
 from termwise.training.engine import Engine
 from termwise.training.evaluate import evaluate_held_out, evaluate_training, finite, fit_likelihood
+from termwise.training.misfit import misfit, optimizer_misfit
 from termwise.training.random_state import random_state, restore_random_state
 from termwise.training.rounds import Rounds
 from termwise.training.run_folder import RunFolder
@@ -146,6 +147,7 @@ class Trainer:
 
     def _take(self, state: TrainerState) -> None:
         """Be as a checkpoint says."""
+        self._check(state)
         torch.set_num_threads(state.threads)
         try:
             self.model.load_state_dict(state.model)
@@ -158,15 +160,32 @@ class Trainer:
                 self.average.load_state_dict(state.average)
             for name, (count, totals) in state.sums.items():
                 self.rounds.means[name].count, self.rounds.means[name].totals = count, totals
-        except (RuntimeError, ValueError, KeyError) as error:
-            reason = " ".join(str(error).split())
-            raise BadData(
-                f"The checkpoint is of another model or game: {reason:.300}. Its code was changed since it was begun: "
-                "restore that, or begin anew in another folder."
-            ) from None
+        except Exception as error:  # whatever a network or a memory, of the user's too, finds wrong in a state
+            raise _of_another(error) from None
         self.epoch, self.step, self.metrics_length = state.epoch, state.step, state.metrics_length
         self.stopping.waited, self.stopping.best = state.waited, state.best
         self.stopping.best_weights = state.best_weights
+
+    def _check(self, state: TrainerState) -> None:
+        """Raise BadData where what a checkpoint says cannot be this training's, before anything is taken from it."""
+        if not 0 <= state.step - state.epoch * self.steps_per_epoch < self.steps_per_epoch:
+            raise _of_another(f"{state.step} steps are not {state.epoch} epochs of {self.steps_per_epoch}, and some")
+        for mine, saved in ((self.model, state.model), (self.evaluated_model, state.best_weights)):
+            if saved is not None and (wrong := misfit(saved, mine.state_dict(), "the model")):
+                raise _of_another(wrong)
+        players = self.rounds.optimizers.keys()
+        if state.optimizers.keys() != players or state.sums.keys() != players:
+            raise _of_another(f"its players are {', '.join(state.optimizers)}, and not {', '.join(players)}")
+        for name, optimizer in self.rounds.optimizers.items():
+            if wrong := optimizer_misfit(state.optimizers[name], optimizer):
+                raise _of_another(f"of the optimizer of {name}, {wrong}")
+        held = random_state()
+        try:
+            restore_random_state(state.random)
+        except Exception as error:  # of torch, of numpy and of Python
+            raise _of_another(f"the random state: {error}") from None
+        finally:
+            restore_random_state(held)
 
     def save(self) -> None:
         """Write a checkpoint, unless the weights are no longer finite."""
@@ -296,3 +315,11 @@ class Trainer:
     def _position(self, split: str) -> dict[str, Any]:
         """What a line of metrics.jsonl begins with."""
         return {"epoch": self.epoch, "step": self.step, "split": split}
+
+
+def _of_another(why: object) -> BadData:
+    reason = " ".join(str(why).split())
+    return BadData(
+        f"The checkpoint is of another model or game: {reason:.300}. Its code was changed since it was begun: restore "
+        "that, or begin anew in another folder."
+    )

@@ -13,11 +13,13 @@ from termwise.models.vae import VAE
 from termwise.objectives.configured import ObjectiveSpec
 from termwise.training.config import Config, ModelSection, config_from, merged
 from termwise.training.run_folder import RunFolder
+from termwise.values import checked
 
 OWN = "own"
 """What a configuration calls networks that were made in Python, and cannot be made again from it."""
 
 
+@checked
 def resolve(
     config: Mapping[str, Any] | Config | None = None,
     keywords: Mapping[str, Any] | None = None,

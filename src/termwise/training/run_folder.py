@@ -14,9 +14,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
+from termwise.content import exists, parse_json, read_bytes, read_json
 from termwise.errors import BadData, Refused
 from termwise.files import PART, append, move, refuse_link, remove, remove_parts, sha256_of, write_whole
 from termwise.training.config import Config, config_from, read_config
+
+ANEW = "Restore it, or begin anew with --overwrite."
+"""What to do where a file of the training cannot be read."""
+
+
+class SavedMetrics(BaseModel):
+    """A line of metrics.jsonl: what was evaluated, when, of which player, and what else that says."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    epoch: int
+    step: int
+    split: str
+    player: str = ""
+    loss: float | None = None
+    terms: dict[str, float | dict[str, float | None] | None] = {}
+    weights: dict[str, float] = {}
+    learning_rate: float | None = None
 
 
 class RunFolder:
@@ -126,7 +146,7 @@ class RunFolder:
     @property
     def exists(self) -> bool:
         """Whether a run was begun here."""
-        return self.config_file.exists()
+        return exists(self.config_file)
 
     @contextmanager
     def locked(self, patience: float = 0.0) -> Iterator[None]:
@@ -218,11 +238,8 @@ class RunFolder:
         """
         if not self.checksums_file.exists():
             return
-        try:
-            known = json.loads(self.checksums_file.read_bytes())
-            config, known_data = known["config.toml"], known["data"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadData(f"{self.checksums_file} cannot be read: {error!r}. Restore it, or remove it.") from None
+        known = read_json(self.checksums_file, dict[str, str], "file of checksums", "Restore it, or remove it.")
+        config, known_data = known.get("config.toml"), known.get("data")
         if config != sha256_of(self.config_file):
             raise BadData(
                 f"{self.config_file} is not as it was when the run ended: it is damaged, or was changed. Restore it; "
@@ -240,7 +257,9 @@ class RunFolder:
             with self.locked(patience=10.0):
                 pass
         if not self.exists:
-            raise BadData(f"{self.path} is no run folder: it has no config.toml. `termwise train --out DIR` makes one.")
+            raise BadData(
+                f"{self.path!s:.300} is no run folder: it has no config.toml. `termwise train --out DIR` makes one."
+            )
         return config_from(read_config(self.config_file))
 
     def append(self, lines: Iterable[dict[str, Any]]) -> int:
@@ -249,7 +268,7 @@ class RunFolder:
 
     def metrics_at(self, length: int) -> bytes:
         """The first `length` bytes of metrics.jsonl, which a checkpoint knows of."""
-        content = self.metrics_file.read_bytes() if self.metrics_file.exists() else b""
+        content = read_bytes(self.metrics_file, "file of metrics", ANEW) if self.metrics_file.exists() else b""
         if len(content) < length:
             raise BadData(
                 f"{self.metrics_file} must have {length} bytes at the last checkpoint; it has {len(content)}. "
@@ -265,4 +284,11 @@ class RunFolder:
         """The lines of metrics.jsonl."""
         if not self.metrics_file.exists():
             return []
-        return [json.loads(line) for line in self.metrics_file.read_text().splitlines()]
+        content = read_bytes(self.metrics_file, "file of metrics", ANEW)
+        lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line]
+        return [
+            parse_json(line, SavedMetrics, f"Line {number} of {self.metrics_file}", "line of metrics", ANEW).model_dump(
+                exclude_unset=True
+            )
+            for number, line in lines
+        ]

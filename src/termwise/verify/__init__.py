@@ -6,6 +6,7 @@ A family is a function of a seed that gives checks, and a row of `CHECK_FAMILIES
 from collections.abc import Callable
 
 from termwise.models.data_pass import Progress
+from termwise.values import Seed, checked
 from termwise.verify import (
     adaptive_contrast,
     adversarial,
@@ -39,7 +40,8 @@ CHECK_FAMILIES: dict[str, Callable[[int], list[Check]]] = {
 """Functions of a seed that give checks, by the name of their family, in the order of the notes."""
 
 
-def verify(seed: int = 0, progress: Progress | None = None) -> list[Check]:
+@checked
+def verify(seed: Seed = 0, progress: Progress | None = None) -> list[Check]:
     """Every check, its worlds and samples drawn from `seed`; networks that have to be trained take a minute or less.
 
     Args:

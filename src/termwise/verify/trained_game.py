@@ -82,7 +82,6 @@ def trained_equilibrium(seed: int) -> list[Check]:
             allowed=DISTANCE,
             note=NOTE,
             sampled=True,
-            own_terms=True,
         ),
         check(
             "equilibrium-trained-critic",
@@ -93,7 +92,6 @@ def trained_equilibrium(seed: int) -> list[Check]:
             allowed=LOG_RATIO_ERROR,
             note=NOTE,
             sampled=True,
-            own_terms=True,
             scatter=Scatter(
                 tuple(information[:SCATTER_POINTS].tolist()),
                 tuple(learnt[:SCATTER_POINTS].tolist()),
@@ -130,7 +128,6 @@ def trained_algorithm(seed: int) -> list[Check]:
             allowed=DISTANCE,
             note=NOTE,
             sampled=True,
-            own_terms=True,
         ),
         check(
             "algorithm-2-trained-moving",
@@ -142,7 +139,6 @@ def trained_algorithm(seed: int) -> list[Check]:
             allowed=DISTANCE,
             note=NOTE,
             sampled=True,
-            own_terms=True,
         ),
     ]
 

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
+from termwise.errors import Refused, in_short
+from termwise.values import checked
 from termwise.worlds.discrete import DiscreteWorld
 from termwise.worlds.grid import Grid
 from termwise.worlds.random_worlds import bernoulli
@@ -32,6 +34,7 @@ STRIPES = torch.tensor([[0.0, m, 0.0, -1.0] for m in (-1.3, -0.3, 0.3, 1.3)], dt
 """Means and log sigmas near the best, shape (4, 4)."""
 
 
+@checked
 def four_points(
     mean: Tensor, scale: Tensor, decode: Callable[[Tensor], Distribution] | None = None, grid: Grid = FINE_GRID
 ) -> DiscreteWorld:
@@ -48,6 +51,8 @@ def four_points(
         decode: p(x|z) of codes, shape (B, 2); the best there is for these posteriors where left out.
         grid: Where the integrals are taken.
     """
+    _check(mean, "mean", (4, 2))
+    _check(scale, "scale", (4, 2))
     mean, scale = mean.double(), scale.double()
     return DiscreteWorld(
         examples=torch.eye(4),
@@ -57,6 +62,11 @@ def four_points(
     )
 
 
+def _check(values: Tensor, name: str, shape: tuple[int, int]) -> None:
+    if values.shape != shape or values.is_meta or not torch.isfinite(values).all():
+        raise Refused(f"Expected {name} to be finite numbers of shape {shape}; got {in_short(values)}.")
+
+
 def best_logits(z: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     """log r_n(z) / (1 - r_n(z)) of codes z, shape (B, 2): shape (B, 4)."""
     log_q = Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False).log_prob(z.unsqueeze(1))
@@ -64,6 +74,7 @@ def best_logits(z: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     return log_q - torch.logsumexp(others, dim=2)
 
 
+@checked
 def best_four_points(start: Tensor = STRIPES, grid: Grid = FINE_GRID) -> DiscreteWorld:
     """The world of the highest ELBO that ascent from `start` finds; by default -1.63188.
 
@@ -71,6 +82,7 @@ def best_four_points(start: Tensor = STRIPES, grid: Grid = FINE_GRID) -> Discret
         start: Means and log sigmas, [mean, log sigma] for each point, shape (4, 4).
         grid: Where the integrals are taken; the ascent takes a coarser one.
     """
+    _check(start, "start", (4, 4))
     chosen = start.detach().clone().requires_grad_()
     ascent = torch.optim.LBFGS([chosen], max_iter=300, tolerance_grad=1e-9, line_search_fn="strong_wolfe")
 

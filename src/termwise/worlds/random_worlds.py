@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Independent, MixtureSameFamily, Normal
 
 from termwise.errors import Refused
+from termwise.values import Count, Seed, checked
 from termwise.worlds.discrete import DiscreteWorld
 from termwise.worlds.grid import Grid
 
@@ -23,7 +24,7 @@ MOST_PIXELS = 10
 class SeededRandom:
     """Random tensors, networks and weights, all from one seed; float64."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: Seed) -> None:
         self._generator = torch.Generator().manual_seed(seed)
 
     def normal(self, *shape: int) -> Tensor:
@@ -41,7 +42,7 @@ class SeededRandom:
         return torch.softmax(0.5 * self.normal(count), dim=0)
 
 
-def binary_vectors(pixels: int) -> Tensor:
+def binary_vectors(pixels: Count) -> Tensor:
     """All vectors of {0, 1}^pixels, shape (2^pixels, pixels), float32."""
     if not 1 <= pixels <= MOST_PIXELS:
         raise Refused(f"A world of all binary vectors takes 1 to {MOST_PIXELS} pixels; got {pixels}.")
@@ -61,8 +62,9 @@ def diagonal_normal(raw: Tensor) -> Distribution:
     )
 
 
+@checked
 def random_world(
-    seed: int, pixels: int = 4, prior: Distribution | None = None, grid: Grid | None = None
+    seed: Seed, pixels: Count = 4, prior: Distribution | None = None, grid: Grid | None = None
 ) -> DiscreteWorld:
     """A world of diagonal-normal posteriors, and a decoder that has nothing to do with them.
 
@@ -90,7 +92,8 @@ def random_world(
     )
 
 
-def bimodal_world(seed: int, pixels: int = 4) -> DiscreteWorld:
+@checked
+def bimodal_world(seed: Seed, pixels: Count = 4) -> DiscreteWorld:
     """A world whose decoder sees z_1 by its square alone: p(z|x) is even in z_1, with two modes where x asks for it.
 
     The posteriors are normal, with one mode: the inference gap is large.
@@ -115,7 +118,8 @@ def bimodal_world(seed: int, pixels: int = 4) -> DiscreteWorld:
     )
 
 
-def mixture_world(seed: int, components: int = 3, pixels: int = 4, grid: Grid | None = None) -> DiscreteWorld:
+@checked
+def mixture_world(seed: Seed, components: Count = 3, pixels: Count = 4, grid: Grid | None = None) -> DiscreteWorld:
     """A world of posteriors that are mixtures of diagonal normals, which can be sampled, but not through their noise.
 
     Example:

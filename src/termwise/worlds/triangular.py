@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import NoDensity
+from termwise.values import Count, Seed, checked
 from termwise.worlds.discrete import DiscreteWorld
 from termwise.worlds.random_worlds import SeededRandom, bernoulli, binary_vectors
 
@@ -91,7 +92,8 @@ def triangular_map(raw: Tensor) -> TriangularMap:
     )
 
 
-def implicit_world(seed: int, pixels: int = 4) -> DiscreteWorld:
+@checked
+def implicit_world(seed: Seed, pixels: Count = 4) -> DiscreteWorld:
     """A world of skewed, bent posteriors without a density, over all binary vectors; two latent dimensions.
 
     Example:

@@ -214,8 +214,8 @@ def test_a_bad_spec_is_told_which_are_near(spec, near):
     [
         ("normal:0", "finite sigma > 0; got 0"),
         ("normal:-0.1", "finite sigma > 0; got -0.1"),
-        ("normal:nan", "finite sigma > 0; got nan"),
-        ("normal:inf", "finite sigma > 0; got inf"),
+        ("normal:nan", "sigma = 'nan' cannot be: Input should be a finite number"),
+        ("normal:inf", "sigma = 'inf' cannot be: Input should be a finite number"),
         ("laplace:-1", "finite scale > 0; got -1"),
         ("categorical:1", "two classes or more; got 1"),
     ],

@@ -19,19 +19,21 @@ from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import Drawable
 from termwise.models.randomness import seed_for
+from termwise.values import Count, Finite, Seed, checked
 
 _JUDGED = "as the classifier judges, its own errors included; images are the decoder's means"
 
 
+@checked
 def attribute_account(
     model: Drawable,
     data: Dataset,
     vectors: Mapping[str, AttributeVectors],
     judge: Judge,
     *,
-    strength: float = 1.0,
-    seed: int = 0,
-    batch_size: int = 256,
+    strength: Finite = 1.0,
+    seed: Seed = 0,
+    batch_size: Count = 256,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Account:
@@ -107,7 +109,7 @@ class _Collected:
         self.readings: dict[str, AnyReading] = {}
         self.values: dict[str, Tensor] = {}
 
-    def add_baseline(self, before: BaselineJudgements, seed: int) -> None:
+    def add_baseline(self, before: BaselineJudgements, seed: Seed) -> None:
         """The readings that need no vectors."""
         right = (before.reconstructed > 0) == before.has
         how = "reconstructions judged as their examples are"

@@ -12,7 +12,7 @@ where g gives the expected example. The judge calls attribute j present where it
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ from termwise.models.randomness import own_randomness
 from termwise.models.tensor_dataclasses import map_fields
 
 
+@runtime_checkable
 class Judge(Protocol):
     """What tells attributes of images, such as a `Classifier` that learned them from real ones.
 

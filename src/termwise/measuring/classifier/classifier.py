@@ -26,6 +26,7 @@ from termwise.measuring.classifier.targets import TARGETS, Task, target_of
 from termwise.models.data_pass import Progress
 from termwise.models.networks import PadTo
 from termwise.models.randomness import own_randomness
+from termwise.values import Count, PositiveFinite, Seed, checked
 
 CHANNELS = (16, 32, 64, 128)
 """The channels of the convolutions, each of which halves the sides; further ones have as many as the last."""
@@ -114,15 +115,16 @@ class Classifier(nn.Module):
         )
 
 
+@checked
 def train_classifier(
     data: Dataset,
     *,
     target: str | None = None,
-    hidden: int = 128,
-    steps: int = 1000,
-    batch_size: int = 128,
-    learning_rate: float = 3e-3,
-    seed: int = 0,
+    hidden: Count = 128,
+    steps: Count = 1000,
+    batch_size: Count = 128,
+    learning_rate: PositiveFinite = 3e-3,
+    seed: Seed = 0,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Classifier:
@@ -193,7 +195,7 @@ def train_classifier(
     return classifier
 
 
-def _learning_parts(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+def _learning_parts(data: Dataset, seed: Seed) -> tuple[Dataset, Dataset]:
     """What to learn from, and what to be judged on."""
     other = next((name for name in ("test", "validation") if name in data.splits), None)
     if other is not None and "train" in data.splits:
@@ -228,7 +230,7 @@ def _answers_right(
     return torch.cat(right), torch.cat(majority)
 
 
-def _body(shape: tuple[int, ...], hidden: int) -> nn.Sequential:
+def _body(shape: tuple[int, ...], hidden: Count) -> nn.Sequential:
     """x, (B, *shape) -> (B, hidden), layer by layer; any scale of x will do."""
     layers: list[nn.Module] = []
     if len(shape) == 3:

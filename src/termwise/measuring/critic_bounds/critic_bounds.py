@@ -43,6 +43,7 @@ from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.ratio_bounds import donsker_varadhan, nwj
 from termwise.terms.link import Link
 from termwise.terms.link_names import link_name
+from termwise.values import Count, Samples, Seed, checked
 
 READABLE = ("rate", "index_code_mi", "marginal_kl", "total_correlation")
 """The links that a critic can be asked for."""
@@ -54,16 +55,17 @@ BATCH = 256
 """Examples of a step."""
 
 
+@checked
 def critic_readings(
     model: Drawable,
     data: Dataset,
     train: Dataset | None = None,
     *,
     links: Sequence[str] = ("rate",),
-    steps: int = 3000,
-    samples: int = 4,
-    seed: int = 0,
-    batch_size: int = 512,
+    steps: Count = 3000,
+    samples: Samples = 4,
+    seed: Seed = 0,
+    batch_size: Count = 512,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Account:
@@ -143,7 +145,7 @@ def _folds(data: Dataset, train: Dataset | None, seed: int) -> Iterator[tuple[Da
 
 
 def _train_and_read(
-    name: str, read: DataPass, learn: DataPass, positions: Tensor, steps: int, samples: int, seed: int
+    name: str, read: DataPass, learn: DataPass, positions: Tensor, steps: Count, samples: Samples, seed: Seed
 ) -> CriticOutputs:
     """The outputs, on the examples of `read`, of a critic trained on those of `learn`."""
     model, device = read.model, read.device

@@ -12,6 +12,7 @@ from termwise.measuring.disentanglement.encodings import encode_dataset, factors
 from termwise.measuring.disentanglement.metrics import METRICS
 from termwise.models.data_pass import Progress
 from termwise.models.draw import Drawable
+from termwise.values import Count, Seed, checked
 
 LIMIT = 30_000
 """How many examples are used at most, where nothing else is asked for."""
@@ -20,15 +21,16 @@ REPEATS = 5
 """Into how many parts the examples fall for metrics that fit something, where nothing else is asked for."""
 
 
+@checked
 def disentanglement(
     model: Drawable,
     data: Dataset,
     *,
     metrics: Sequence[str] | None = None,
-    seed: int = 0,
-    repeats: int = REPEATS,
-    limit: int | None = LIMIT,
-    batch_size: int = 512,
+    seed: Seed = 0,
+    repeats: Count = REPEATS,
+    limit: Count | None = LIMIT,
+    batch_size: Count = 512,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Account:

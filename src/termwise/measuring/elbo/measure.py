@@ -37,6 +37,7 @@ from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm, has_closed_form
 from termwise.terms.link import Link
 from termwise.terms.monte_carlo import MonteCarlo
+from termwise.values import Count, Samples, Seed, checked
 
 NOT_FINITE = {
     "distortion": "Look at the decoder: does it give numbers that are not finite, or probabilities of 0 or 1 where the "
@@ -46,14 +47,15 @@ NOT_FINITE = {
 """What to say of a term that is not finite."""
 
 
+@checked
 def measure(
     model: Drawable,
     data: Dataset,
     *,
-    samples: int = 1,
-    noises: int = 256,
-    seed: int = 0,
-    batch_size: int = 512,
+    samples: Samples = 1,
+    noises: Samples = 256,
+    seed: Seed = 0,
+    batch_size: Count = 512,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Account:

@@ -27,25 +27,27 @@ from termwise.models.distributions import innermost, log_prob_is_of
 from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.randomness import own_randomness
 from termwise.models.supports import NUMBERS, support_of
+from termwise.values import Count, Natural, PositiveFinite, Samples, Seed, checked
 
 
+@checked
 def log_likelihood(
     model: Drawable,
     data: Dataset,
     *,
     method: str = "ais",
-    samples: int = 500,
-    chains: int = 8,
-    leapfrogs: int = 3,
-    temperatures: int | None = None,
-    most_temperatures: int = 1024,
-    tolerance: float = 0.1,
-    simulated: int = 64,
+    samples: Samples = 500,
+    chains: Count = 8,
+    leapfrogs: Count = 3,
+    temperatures: Count | None = None,
+    most_temperatures: Count = 1024,
+    tolerance: PositiveFinite = 0.1,
+    simulated: Natural = 64,
     base: str | None = None,
     split_gap: bool = False,
-    limit: int | None = None,
-    seed: int = 0,
-    batch_size: int = 64,
+    limit: Count | None = None,
+    seed: Seed = 0,
+    batch_size: Count = 64,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> LogLikelihood:
@@ -164,7 +166,7 @@ def log_likelihood(
 
 
 def _certificate(
-    batches: DataPass, annealer: Annealer, count: int, tolerance: float, counts: list[int], tell: Progress
+    batches: DataPass, annealer: Annealer, count: int, tolerance: PositiveFinite, counts: list[int], tell: Progress
 ) -> Certificate:
     """The first certificate that reaches the tolerance, or the last."""
     parts = torch.randint(len(batches), (count,)).split(batches.batch_size)
@@ -176,7 +178,7 @@ def _certificate(
     return certificate
 
 
-def _by_importance(joint: Joint, draw: Draw, proposal: str, samples: int, split_gap: bool) -> dict[str, Tensor]:
+def _by_importance(joint: Joint, draw: Draw, proposal: str, samples: Samples, split_gap: bool) -> dict[str, Tensor]:
     """Weights of the proposal's codes; as log p(x), too, where no chain overrules them."""
     weights = log_weights(joint, base_law(proposal, joint, draw.posterior), samples)
     parts = _weighed(weights) | {"iwae": log_mean_exp(weights)}
@@ -215,7 +217,9 @@ def _check_finite(values: dict[str, Tensor]) -> None:
             )
 
 
-def _check(method: str, base: str | None, temperatures: int | None, simulated: int, tolerance: float) -> None:
+def _check(
+    method: str, base: str | None, temperatures: Count | None, simulated: Natural, tolerance: PositiveFinite
+) -> None:
     if method not in ("ais", "iwae"):
         raise UnknownName("method", method, ("ais", "iwae"))
     if base is not None and base not in BASES:
@@ -247,7 +251,7 @@ def _check_positive(**numbers: int | None) -> None:
             raise Refused(f"{name} must be 1 or more; got {number}.")
 
 
-def _chosen(count: int, limit: int | None, seed: int) -> Tensor:
+def _chosen(count: int, limit: Count | None, seed: Seed) -> Tensor:
     """Positions of `limit` examples, in order."""
     if limit is None or limit >= count:
         return torch.arange(count)

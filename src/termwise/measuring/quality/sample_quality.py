@@ -18,25 +18,27 @@ from termwise.measuring.quality.measures import LEAST, FeatureClouds, measure_cl
 from termwise.models.data_pass import Progress, evaluating
 from termwise.models.draw import Drawable
 from termwise.models.randomness import own_randomness, seed_for
+from termwise.values import Count, Seed, checked
 
 LIMIT = 10_000
 """How many real examples are used at most, where nothing else is asked for."""
 
 
+@checked
 def sample_quality(
     samples: Tensor | Drawable,
     data: Dataset,
     *,
     train: Dataset | None = None,
     features: FeatureFunction | None = None,
-    steps: int = 1000,
+    steps: Count = 1000,
     reconstructions: bool = False,
     noise: bool = False,
-    count: int | None = None,
-    limit: int | None = LIMIT,
-    neighbours: int = 5,
-    seed: int = 0,
-    batch_size: int = 512,
+    count: Count | None = None,
+    limit: Count | None = LIMIT,
+    neighbours: Count = 5,
+    seed: Seed = 0,
+    batch_size: Count = 512,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Account:
@@ -125,13 +127,13 @@ def sample_quality(
     return replace(account, diagnosis=(*notes, *diagnose(account, judged.values.shape[1])))
 
 
-def _halves(data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+def _halves(data: Dataset, seed: Seed) -> tuple[Dataset, Dataset]:
     """Two halves, each in random order."""
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     return data.subset(order[: len(data) // 2]), data.subset(order[len(data) // 2 :])
 
 
-def _readings(judged: Features, real: Features, description: str, neighbours: int) -> list[Reading]:
+def _readings(judged: Features, real: Features, description: str, neighbours: Count) -> list[Reading]:
     readings = measure_clouds(FeatureClouds(judged.values, real.values, description, neighbours))
     if judged.sharpness is not None:
         estimator = f"mean over {len(judged)} images of the variance of their Laplacian"

@@ -6,6 +6,7 @@ from torch.distributions import Categorical as CategoricalDistribution, Distribu
 from termwise.data import ValueRange
 from termwise.errors import BadData, Refused
 from termwise.models.likelihoods.likelihood import Likelihood, over_examples
+from termwise.values import Count
 
 
 class Categorical(Likelihood):
@@ -23,7 +24,7 @@ class Categorical(Likelihood):
         -2.1972
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: Count) -> None:
         super().__init__()
         if classes < 2:
             raise Refused(f"A categorical likelihood needs two classes or more; got {classes}.")

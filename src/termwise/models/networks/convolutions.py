@@ -11,6 +11,7 @@ from termwise.errors import Refused
 from termwise.models.networks.bodies import Bodies
 from termwise.models.networks.fully_connected import perceptron
 from termwise.models.networks.padding import CropTo, PadTo
+from termwise.values import Count
 
 
 def convolutional(
@@ -18,8 +19,8 @@ def convolutional(
     features: int,
     latent: int,
     decoded: tuple[int, ...],
-    channels: int = 32,
-    hidden: int = 256,
+    channels: Count = 32,
+    hidden: Count = 256,
 ) -> Bodies:
     """The body of Burgess et al. (2018, appendix A), for images of any size.
 
@@ -61,8 +62,8 @@ def normalised(
     features: int,
     latent: int,
     decoded: tuple[int, ...],
-    channels: Sequence[int] = (64, 128, 256),
-    hidden: int = 1024,
+    channels: Sequence[Count] = (64, 128, 256),
+    hidden: Count = 1024,
     bounded: bool = False,
 ) -> Bodies:
     """The bodies of Larsen et al. (2016, table 1), with batch normalisation, for images of any size.
@@ -110,7 +111,7 @@ def _need_images(shape: tuple[int, ...]) -> None:
         raise Refused(f"A convolutional body needs images (C, H, W); got examples of shape {shape}. Choose 'mlp'.")
 
 
-def _halved(shape: tuple[int, ...], channels: int, times: int) -> tuple[tuple[int, int], tuple[int, int, int]]:
+def _halved(shape: tuple[int, ...], channels: Count, times: int) -> tuple[tuple[int, int], tuple[int, int, int]]:
     """The sides to pad images to, so that they can be halved so often; and what is then left, (channels, h, w)."""
     step = 2**times
     height, width = (math.ceil(side / step) * step for side in shape[1:])

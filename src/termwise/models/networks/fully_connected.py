@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from termwise.models.networks.bodies import Bodies
+from termwise.values import Count
 
 
 def perceptron(sizes: Sequence[int]) -> nn.Sequential:
@@ -27,7 +28,7 @@ def perceptron(sizes: Sequence[int]) -> nn.Sequential:
 
 
 def mlp(
-    shape: tuple[int, ...], features: int, latent: int, decoded: tuple[int, ...], hidden: Sequence[int] = (512,)
+    shape: tuple[int, ...], features: int, latent: int, decoded: tuple[int, ...], hidden: Sequence[Count] = (512,)
 ) -> Bodies:
     """A fully connected encoder, and a decoder that mirrors it.
 

@@ -77,8 +77,12 @@ def build_bodies(
     """
     from torch import nn
 
+    from termwise.models.size import check_size
+
     options, sizes = dict(options or {}), (shape, features, latent, decoded)
     build = network_builder(name)
+    if name in NETWORKS:
+        check_size(f"The network {name!r}", lambda: NETWORKS.build(name, *sizes, **options))
     try:
         bodies = NETWORKS.build(name, *sizes, **options) if name in NETWORKS else build(*sizes, **options)
     except (TypeError, ValueError, RuntimeError) as error:

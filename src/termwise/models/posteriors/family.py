@@ -1,11 +1,12 @@
 """What a posterior family is: a module that turns an encoder's features into q(z|x)."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 from torch.distributions import Distribution
 
 
+@runtime_checkable
 class PosteriorFamily(Protocol):
     """q(z|x), given an encoder's features: the protocol that every posterior family has.
 

@@ -35,7 +35,10 @@ class LastNormal(nn.Module):
     """
 
     def __init__(
-        self, inner: ImplicitFamily, sigma: float | Literal["learned"] = "learned", least_sigma: float = 0.01
+        self,
+        inner: ImplicitFamily,
+        sigma: float | Literal["learned"] = "learned",
+        least_sigma: float = 0.01,
     ) -> None:
         super().__init__()
         fixed = sigma if isinstance(sigma, int | float) and not isinstance(sigma, bool) else None
@@ -72,7 +75,11 @@ def with_last_normal(family: type[Any]) -> Callable[..., LastNormal]:
     """
 
     def make(
-        latent: int, *, sigma: float | Literal["learned"] = "learned", least_sigma: float = 0.01, **options: Any
+        latent: int,
+        *,
+        sigma: float | Literal["learned"] = "learned",
+        least_sigma: float = 0.01,
+        **options: Any,
     ) -> LastNormal:
         return LastNormal(family(latent, **options), sigma, least_sigma)
 

@@ -19,8 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from termwise.errors import Refused
+from termwise.memory import check_fits
 from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.models.posteriors.last_normal import with_last_normal
+from termwise.values import Count, PositiveFinite
 
 
 class SineBasis(nn.Module):
@@ -33,7 +35,7 @@ class SineBasis(nn.Module):
         hidden: H, the sines of each.
     """
 
-    def __init__(self, latent: int, bases: int, noise: int, hidden: int) -> None:
+    def __init__(self, latent: int, bases: Count, noise: Count, hidden: Count) -> None:
         super().__init__()
         self.frequency = nn.Parameter(torch.randn(bases, hidden, noise) / math.sqrt(noise))  # w
         self.phase = nn.Parameter(2 * math.pi * torch.rand(bases, hidden))  # b
@@ -110,13 +112,16 @@ class NoiseBasis(nn.Module):
 
     name = "noise-basis"
 
-    def __init__(self, latent: int, bases: int = 16, noise: int = 4, hidden: int = 16, start: float = 0.1) -> None:
+    def __init__(
+        self, latent: int, bases: Count = 16, noise: Count = 4, hidden: Count = 16, start: PositiveFinite = 0.1
+    ) -> None:
         super().__init__()
         if min(bases, noise, hidden) < 1 or not start > 0:
             raise Refused(
                 "A noise basis needs bases, noise and hidden of 1 or more, and start above 0; got "
                 f"bases {bases}, noise {noise}, hidden {hidden}, start {start}."
             )
+        check_fits(4 * bases * (hidden * (noise + latent + 1) + latent * noise), "The noise basis")
         self.latent, self.bases, self.start, self.noise_size = latent, bases, start, bases * noise
         self.options: dict[str, Any] = {"bases": bases, "noise": noise, "hidden": hidden, "start": start}
         self.basis = SineBasis(latent, bases, noise, hidden)

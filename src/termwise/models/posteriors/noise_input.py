@@ -18,6 +18,8 @@ from torch.quasirandom import SobolEngine
 from termwise.errors import Refused
 from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.models.posteriors.last_normal import with_last_normal
+from termwise.models.size import check_size
+from termwise.values import Count, PositiveFinite
 
 FIXED = 128
 """Noises behind `mean` and `variance`: the same ones for every example, and evenly spread."""
@@ -41,7 +43,7 @@ class NoisyHead(nn.Module):
         start: The size of V at first, beside torch's own initialisation.
     """
 
-    def __init__(self, latent: int, noise: int, hidden: Sequence[int], inject: bool, start: float) -> None:
+    def __init__(self, latent: int, noise: Count, hidden: Sequence[Count], inject: bool, start: PositiveFinite) -> None:
         super().__init__()
         sizes = [*hidden, latent]
         self.noise = noise
@@ -108,10 +110,10 @@ class NoiseInput(nn.Module):
     def __init__(
         self,
         latent: int,
-        noise: int = 32,
-        hidden: Sequence[int] = (128, 128),
+        noise: Count = 32,
+        hidden: Sequence[Count] = (128, 128),
         inject: bool = True,
-        start: float = 0.3,
+        start: PositiveFinite = 0.3,
     ) -> None:
         super().__init__()
         if noise < 1 or not hidden or min(hidden) < 1 or not start > 0:
@@ -121,6 +123,7 @@ class NoiseInput(nn.Module):
             )
         self.latent, self.width, self.noise_size = latent, hidden[0], noise
         self.options: dict[str, Any] = {"noise": noise, "hidden": list(hidden), "inject": inject, "start": start}
+        check_size("The noise-input posterior", lambda: NoisyHead(latent, noise, hidden, inject, start))
         self.head = NoisyHead(latent, noise, hidden, inject, start)
 
     @property

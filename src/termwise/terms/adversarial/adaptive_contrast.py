@@ -11,7 +11,6 @@ ratio as it is. The richer r, the less is left to the critic.
 
 from typing import Any
 
-from pydantic import PositiveInt
 from torch import Tensor
 
 from termwise.errors import Refused
@@ -23,6 +22,7 @@ from termwise.terms.laws import Law
 from termwise.terms.references.learned import LearnedReference
 from termwise.terms.references.moments import ReferenceLaw
 from termwise.terms.references.table import AnyReference, reference_from
+from termwise.values import Count, NonNegativeFinite
 
 
 class AdaptiveContrast(DensityRatio):
@@ -73,12 +73,12 @@ class AdaptiveContrast(DensityRatio):
 
 def contrast_by_critic(
     reference: AnyReference = "moments",
-    moves: PositiveInt = 1,
+    moves: Count = 1,
     optimizer: Any = None,
     hidden: Widths = (256, 256),
     activation: str = "leaky-relu",
     spectral_norm: bool = False,
-    gradient_penalty: float = 0.0,
+    gradient_penalty: NonNegativeFinite = 0.0,
 ) -> AdaptiveContrast:
     """`AdaptiveContrast` and its critic, from options alone.
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as spectrally_normalised
 
 from termwise.errors import Refused, UnknownName
 from termwise.models.draw import Draw
+from termwise.values import Count, NonNegativeFinite, checked
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -28,7 +28,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 """What may stand between a critic's layers, by name."""
 
-Widths = tuple[PositiveInt, ...]
+Widths = tuple[Count, ...]
 """The widths of a network's hidden layers."""
 
 
@@ -55,15 +55,16 @@ class Critic(nn.Module):
         torch.Size([5])
     """
 
+    @checked
     def __init__(
         self,
-        hidden: Sequence[int] = (256, 256),
+        hidden: Sequence[Count] = (256, 256),
         activation: str = "leaky-relu",
         *,
         spectral_norm: bool = False,
-        gradient_penalty: float = 0.0,
+        gradient_penalty: NonNegativeFinite = 0.0,
         quadratic: bool = False,
-        heads: int = 1,
+        heads: Count = 1,
         body: nn.Module | None = None,
     ) -> None:
         super().__init__()

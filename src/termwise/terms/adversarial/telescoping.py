@@ -11,7 +11,6 @@ from p_k, all by one network with m heads, and T = sum_k T_k.
 from typing import Any
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from termwise.errors import Refused
@@ -20,6 +19,7 @@ from termwise.terms.adversarial.critic import Critic, Widths
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.divergences import Divergence, Function
 from termwise.terms.laws import Law
+from termwise.values import Count, Natural, NonNegativeFinite
 
 
 def waymark(left: Tensor, right: Tensor, step: int, steps: int) -> Tensor:
@@ -83,14 +83,14 @@ class Telescoping(DensityRatio):
 def ratio_by_critic(
     divergence: str | Divergence | Function = "kl",
     swapped: bool = False,
-    waymarks: NonNegativeInt = 0,
-    moves: PositiveInt = 1,
+    waymarks: Natural = 0,
+    moves: Count = 1,
     optimizer: Any = None,
     hidden: Widths = (256, 256),
     activation: str = "leaky-relu",
     quadratic: bool = False,
     spectral_norm: bool = False,
-    gradient_penalty: float = 0.0,
+    gradient_penalty: NonNegativeFinite = 0.0,
 ) -> DensityRatio:
     """`DensityRatio`, or `Telescoping` where there are waymarks, and its critic, from options alone.
 

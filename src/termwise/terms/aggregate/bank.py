@@ -9,7 +9,6 @@ from copy import deepcopy
 from typing import Any, Literal
 
 import torch
-from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
 from termwise.errors import Refused
@@ -18,6 +17,7 @@ from termwise.models.draw import Draw
 from termwise.terms.aggregate.lattice import Extent, Lattice
 from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, Batches, Memory, batch_components
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, gaussians
+from termwise.values import Count, NonNegativeFinite
 
 SIZE = 2**15
 """How many posteriors a bank holds unless told: more cost more and are staler, fewer are biased by Jensen's inequality.
@@ -53,7 +53,7 @@ class Bank(Memory):
     LATTICE_FROM = 4096
     """The number of components from which the marginals are taken by the lattice rather than one by one."""
 
-    def __init__(self, size: PositiveInt | Literal["all"] | None = SIZE, refresh: NonNegativeFloat = REFRESH) -> None:
+    def __init__(self, size: Count | Literal["all"] | None = SIZE, refresh: NonNegativeFinite = REFRESH) -> None:
         size = None if size == "all" else size
         if size is not None and size < 2:
             raise Refused(f"A bank must hold two posteriors or more; got size={size}.")

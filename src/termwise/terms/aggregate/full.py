@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor
 
 from termwise.errors import Refused
@@ -14,6 +13,7 @@ from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.gaussians import Gaussians, LogWeights, gaussians
 from termwise.terms.aggregate.memory import Batches, Memory
 from termwise.terms.aggregate.mixture import log_density, marginal_log_density
+from termwise.values import Count
 
 
 class Full(Memory):
@@ -38,7 +38,7 @@ class Full(Memory):
     name = "full"
     label = "full aggregate"
 
-    def __init__(self, block: PositiveInt | None = None) -> None:
+    def __init__(self, block: Count | None = None) -> None:
         self.block = block
         self._components: Gaussians | None = None
         self._marginals: Callable[[Tensor | Codes], Tensor] | None = None

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
 
@@ -23,6 +22,7 @@ from termwise.terms.adversarial.adversary import Adversary
 from termwise.terms.adversarial.critic import Widths, as_constants
 from termwise.terms.distribution_law import DistributionLaw
 from termwise.terms.references.moments import standardised
+from termwise.values import Count
 
 
 class MixtureOfNormals(nn.Module):
@@ -191,28 +191,28 @@ class LearnedReference(DistributionLaw):
         return Adversary("reference of posterior", self.network, self.network.build, terms, self.moves, chosen)
 
 
-def learned_normal(hidden: Widths = (64, 64), moves: PositiveInt = 1, optimizer: Any = None) -> LearnedReference:
+def learned_normal(hidden: Widths = (64, 64), moves: Count = 1, optimizer: Any = None) -> LearnedReference:
     """A learned normal with variances alone."""
     return LearnedReference("normal", hidden, moves=moves, optimizer=optimizer)
 
 
-def learned_full_normal(hidden: Widths = (64, 64), moves: PositiveInt = 1, optimizer: Any = None) -> LearnedReference:
+def learned_full_normal(hidden: Widths = (64, 64), moves: Count = 1, optimizer: Any = None) -> LearnedReference:
     """A learned normal with covariances."""
     return LearnedReference("full-normal", hidden, moves=moves, optimizer=optimizer)
 
 
 def learned_mixture(
-    components: PositiveInt = 5, hidden: Widths = (64, 64), moves: PositiveInt = 1, optimizer: Any = None
+    components: Count = 5, hidden: Widths = (64, 64), moves: Count = 1, optimizer: Any = None
 ) -> LearnedReference:
     """A learned mixture of normals."""
     return LearnedReference("mixture", hidden, moves=moves, optimizer=optimizer, components=components)
 
 
 def learned_flow(
-    layers: PositiveInt = 2,
-    bins: PositiveInt = 8,
+    layers: Count = 2,
+    bins: Count = 8,
     hidden: Widths = (64, 64),
-    moves: PositiveInt = 1,
+    moves: Count = 1,
     optimizer: Any = None,
 ) -> LearnedReference:
     """A learned flow of splines."""

@@ -7,7 +7,6 @@ The moments are taken from q itself, at every round anew. `learned.py` has the r
 from typing import Protocol, cast, runtime_checkable
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
@@ -15,6 +14,7 @@ from termwise.models.draw import Draw
 from termwise.models.posteriors import moment_matched_normal
 from termwise.models.spline_flow import FlowLaw
 from termwise.terms.distribution_law import DistributionLaw
+from termwise.values import Count
 
 
 @runtime_checkable
@@ -92,12 +92,12 @@ class Reference(DistributionLaw):
         return standardised(_at(law, slice(None)) if z.is_leaf else law, z)  # a critic's loss never reaches the encoder
 
 
-def diagonal_reference(noises: PositiveInt | None = None, fixed: bool = True) -> Reference:
+def diagonal_reference(noises: Count | None = None, fixed: bool = True) -> Reference:
     """The normal with the means and variances of q(z|x); its options are those of `Reference`."""
     return Reference(noises, full=False, fixed=fixed)
 
 
-def full_reference(noises: PositiveInt | None = None, fixed: bool = True) -> Reference:
+def full_reference(noises: Count | None = None, fixed: bool = True) -> Reference:
     """The normal with the means and covariances of q(z|x); its options are those of `Reference`."""
     return Reference(noises, full=True, fixed=fixed)
 

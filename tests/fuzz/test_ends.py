@@ -1,0 +1,26 @@
+"""Whatever comes in, a right answer or one message comes out: no traceback, hang, crash, or write elsewhere."""
+
+import pytest
+
+from helpers.fuzzed import SURFACES
+
+FAST = {"files": 2, "configurations": 2, "commands": 4, "functions": 3}
+"""Seeds for each file, part of the configuration, command and function."""
+
+SLOW = {"files": 12, "configurations": 8, "commands": 15, "functions": 10}
+
+
+def failures(surface, beside, room, seeds):
+    ends = SURFACES[surface].ends(beside, seeds, room)
+    return [f"{end.kind}: {story}\n{end.words}" for story, end in ends if not end.good]
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_every_end_is_right_or_refused(surface, beside, tmp_path):
+    assert failures(surface, beside, tmp_path, range(FAST[surface])) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("surface", SURFACES)
+def test_every_end_of_many_more_is_right_or_refused(surface, beside, tmp_path):
+    assert failures(surface, beside, tmp_path, range(1000, 1000 + SLOW[surface])) == []

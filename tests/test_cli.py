@@ -217,7 +217,7 @@ def test_a_recipe_takes_the_place_of_the_files_and_settings_are_of_the_recipe(ca
         ("measure RUN --device warp", "device 'warp'"),
         ("measure RUN --latents z.txt", ".npz or .csv"),
         ("measure RUN --latents none/z.csv", "none/z.csv: No such file"),
-        ("measure RUN --seed 99999999999999999999", "A seed is"),
+        ("measure RUN --seed 99999999999999999999", "seed = 99999999999999999999 cannot be"),
         ("compare RUN", "two accounts or more"),
         ("compare RUN none", "no run folder"),
         ("report none", "no run folder"),

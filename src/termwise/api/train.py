@@ -31,7 +31,7 @@ from termwise.training.overfitting import diagnose_overfitting
 from termwise.training.random_state import seed_all
 from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher
-from termwise.values import Count, Finite, Seed, checked
+from termwise.values import checked
 
 
 @checked
@@ -43,14 +43,14 @@ def train(
     objective: Game | Objective | Weighted | None = None,
     model: VAE | None = None,
     network: str | None = None,
-    latent: Count | None = None,
+    latent: int | None = None,
     posterior: str | None = None,
     likelihood: str | None = None,
     prior: str | None = None,
-    epochs: Count | None = None,
-    batch_size: Count | None = None,
-    learning_rate: Finite | None = None,
-    seed: Seed | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    seed: int | None = None,
     device: str | None = None,
     measure_limit: int | None = None,
     out: str | Path | None = None,

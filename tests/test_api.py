@@ -181,7 +181,7 @@ def test_more_samples_average_the_noise_of_the_code(digits):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"seed": -1}, "seed = -1 cannot be"), ({"device": "warp"}, "device 'warp' cannot be used"), ({"samples": 0}, "samples"),
+        ({"seed": -1}, "seed = -1"), ({"device": "warp"}, "device 'warp' cannot be used"), ({"samples": 0}, "samples"),
         ({"data": torch.rand(10, 4)}, r"shape \(1, 8, 8\).*shape \(4,\)"), ({"split": "validation"}, "no validation"),
         ({"data": -torch.rand(10, 1, 8, 8)}, r"values in \[0, 1\]"),
     ],

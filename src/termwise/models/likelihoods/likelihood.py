@@ -18,7 +18,8 @@ class Likelihood(nn.Module):
 
     When a model is built, `decoded_shape` is asked once; `check` is called with the range of the whole data set before
     anything is trained or measured; `forward` at every draw, in training mode while a player moves and in evaluation
-    mode otherwise; `fit` before a training evaluates, and at its end. Where `makes_examples`, `mean` of the law is what pictures show of a code.
+    mode otherwise; `fit` before a training evaluates, and at its end. Where `makes_examples`, `mean` of the law is what
+    pictures show of a code.
 
     Attributes:
         spec: What a configuration calls it, with its argument: `likelihood_from(spec)` makes it again.

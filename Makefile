@@ -1,5 +1,5 @@
 # make demo: train, measure and report on real digits.   make test: the tests.   make check: linters and types.
-# make test-slow: the proofs that take many minutes.
+# make test-slow: the proofs that take many minutes.   make mutants: 200 planted faults, and which the tests miss (hours).
 # make docs: the documentation, in build/docs.   make test-adapters: pythae, scvi-tools and diffusers.
 # The last two make an environment of their own.
 PYTHON ?= python3
@@ -10,7 +10,7 @@ DOCS = .venv-docs
 BIN = $(VENV)/bin
 DEMO = runs/demo
 
-.PHONY: demo test test-slow test-adapters check docs wheel clean
+.PHONY: demo test test-slow mutants test-adapters check docs wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/termwise train --config demo.toml --out $(DEMO) --overwrite
@@ -20,6 +20,9 @@ test: $(VENV)/ready
 
 test-slow: $(VENV)/ready
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m slow tests
+
+mutants: $(VENV)/ready
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py
 
 test-adapters:
 	$(MAKE) VENV=$(ADAPTERS) EXTRAS=dev,adapters $(ADAPTERS)/ready

@@ -13,6 +13,7 @@ lists and to every property test. Rows are added in three ways, and are then ali
 import inspect
 import pkgutil
 import re
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -123,6 +124,7 @@ class Registry(Mapping[str, R], Generic[R]):
         self.what, self.group = what, group
         self._rows: dict[str, R] = {}
         self._plugged = False
+        self._plugging, self._lock = threading.local(), threading.Lock()
         for row in rows:
             self.add(row)
 
@@ -143,7 +145,7 @@ class Registry(Mapping[str, R], Generic[R]):
         return self._rows[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
+        return iter(tuple(self._all()))  # a plugin, or another thread, may add a row meanwhile
 
     def __len__(self) -> int:
         return len(self._all())
@@ -156,16 +158,26 @@ class Registry(Mapping[str, R], Generic[R]):
         return [form for row in self._all().values() for form in getattr(row, "shown", (row.name,))]
 
     def _all(self) -> dict[str, R]:
-        if not self._plugged:
-            self._plugged = True  # first, so that a plugin may look at the registry while it is imported
-            for point in _entry_points(self.group):
-                self._plug(point)
+        if self._plugged or getattr(self._plugging, "on", False):  # a plugin may look here while it is imported
+            return self._rows
+        self._plugging.on = True
+        try:
+            loaded = [(point, _loaded(point)) for point in _entry_points(self.group)]
+        finally:
+            self._plugging.on = False
+        with self._lock:  # not while importing, which may wait for another thread
+            if not self._plugged:
+                for point, row in loaded:
+                    self._plug(point, row)
+                self._plugged = True
         return self._rows
 
-    def _plug(self, point: EntryPoint) -> None:
+    def _plug(self, point: EntryPoint, row: Any) -> None:
         package = point.dist.name if point.dist is not None else "a package"
         try:
-            self.add(point.load())
+            if isinstance(row, Exception):
+                raise row
+            self.add(row)
         except Exception as error:  # whatever another package raises must not stop this one
             warnings.warn(
                 f"The {self.what} {point.name!r} of {package} cannot be had ({type(error).__name__}: {error}). Mend or "
@@ -298,6 +310,14 @@ class UnknownRow(UnknownName, KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def _loaded(point: EntryPoint) -> Any:
+    """What an entry point names; or what went wrong."""
+    try:
+        return point.load()
+    except Exception as error:
+        return error
 
 
 def _entry_points(group: str) -> EntryPoints:

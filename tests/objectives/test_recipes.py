@@ -100,6 +100,16 @@ def test_the_total_of_a_recipe_with_a_critic_is_its_formula(sample, name, option
     assert total_of(game, sample) == pytest.approx(formula(sample.values, logit), rel=2e-5, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("name", "rate", "betas", "moves"),
+    [("aae", 1e-4, (0.5, 0.9), 1), ("f-vae", 1e-4, (0.5, 0.9), 1)]
+    + [(name, 2e-3, (0.5, 0.99), 5) for name in ("avb", "avb-ac")],
+)
+def test_the_critics_of_other_recipes_move_as_their_rows_say(name, rate, betas, moves):
+    player = recipe(name).players[1]
+    assert (player.optimizer.learning_rate, player.optimizer.betas, player.moves) == (rate, betas, moves)
+
+
 def test_the_critic_of_factor_vae_is_its_papers():
     game = recipe("factor-vae")
     critic, player = game.networks["critic of total correlation"], game.players[1]

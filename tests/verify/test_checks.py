@@ -28,6 +28,7 @@ CORRECTED = {
     "critic-gradient-proof",
     "critic-gradient-sampled",
     "equilibrium-critic",
+    "best-response-not-strict",
     "algorithm-2-step-11",
     "algorithm-2-log-sigma",
     "algorithm-2-prior",

@@ -53,6 +53,7 @@ def test_json_is_one_object_and_nothing_else(call_verify, checks, spoiled):
         "as_printed",
         "passed",
         "sampled",
+        "own_terms",
     }
     assert all(row.keys() == keys for row in found["checks"])
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from termwise.data.generators import turn
 from termwise.errors import Refused
 from termwise.models import Drawable
 from termwise.models.draw import networks_of
@@ -13,7 +14,15 @@ from termwise.models.draw import networks_of
 
 @contextmanager
 def on_device(model: Drawable, device: torch.device | str) -> Iterator[None]:
-    """The model's networks on the device, and afterwards where they were; one spread over several devices stays."""
+    """The model's networks on the device, and afterwards where they were; one spread over several devices stays.
+
+    No other thread measures meanwhile, for it may be the same model that it would move.
+    """
+    with turn():
+        yield from _moved(model, device)
+
+
+def _moved(model: Drawable, device: torch.device | str) -> Iterator[None]:
     networks = networks_of(model)
     lying = {network: {part.device for part in (*network.parameters(), *network.buffers())} for network in networks}
     homes = {network: devices.pop() for network, devices in lying.items() if len(devices) == 1}

@@ -16,6 +16,7 @@ from termwise.api.measure import measure
 from termwise.api.run import Run
 from termwise.api.write_report import write_page
 from termwise.data import Dataset, load_data
+from termwise.data.generators import generators_as_they_were, seed_all
 from termwise.data.pixel_cache import caches_as_they_are
 from termwise.errors import BadData, Refused
 from termwise.files import remove, write_whole
@@ -28,12 +29,12 @@ from termwise.report.model_card import model_card
 from termwise.report.progress_bar import terminal_bar
 from termwise.training import Config, RunFolder, Trainer, resolve
 from termwise.training.overfitting import diagnose_overfitting
-from termwise.training.random_state import seed_all
 from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher
 from termwise.values import checked
 
 
+@generators_as_they_were()
 @checked
 def train(
     config: Mapping[str, Any] | Config | None = None,
@@ -61,6 +62,8 @@ def train(
     **options: Any,
 ) -> Run:
     """Train a VAE, measure it on the test split, and write a run folder with a report.
+
+    The caller's random state is left as it was. Trainings and measurings in several threads take turns.
 
     Args:
         config: Tables as in a TOML file (data, model, objective, training); the keywords below have the say.

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from termwise.data.annotations import Annotations, Rows
 from termwise.data.examples import Examples, chunks, spread
+from termwise.data.generators import generators_as_they_were
 from termwise.errors import BadData, UnknownName
 
 SPLITS = ("train", "validation", "test")
@@ -293,8 +294,7 @@ class Dataset:
         n = len(self)
         size = n * torch.Size(self.shape).numel()
         digest = hashlib.blake2b(f"{n} {self.shape}".encode(), digest_size=8)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)  # where x is drawn at every visit, the same draw for the same data
+        with generators_as_they_were(seed=0):  # where x is drawn at every visit, the same draw for the same data
             for batch in self.batches(_READ, spread(n, n if size <= _HASHED else 1024)):
                 digest.update(batch.x.numpy().astype("<f4").tobytes())
         return digest.hexdigest()

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset as TorchDataset, TensorDataset
 from termwise.data.annotations import Annotations, Rows, attribute_values, column_names, factor_indices, label_codes
 from termwise.data.dataset import Dataset
 from termwise.data.examples import in_memory_examples, layout, numbers
+from termwise.data.generators import turn
 from termwise.data.stream import stream
 from termwise.errors import BadData
 
@@ -157,6 +158,6 @@ def _parts(item: Any) -> Sequence[Any]:
 
 @contextmanager
 def _seeded_by(positions: list[int]) -> Iterator[None]:
-    with torch.random.fork_rng(devices=[]):
+    with turn(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(hash(tuple(positions)) % 2**63)
         yield

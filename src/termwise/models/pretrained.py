@@ -17,6 +17,7 @@ from safetensors.torch import load_file, load_model, save
 from torch import Tensor, nn
 
 from termwise.content import check_file, parse_json, read_bytes, unreadable
+from termwise.data.generators import turn
 from termwise.errors import BadData, Refused, TermwiseError
 from termwise.files import write_whole
 from termwise.models.likelihoods import Likelihood, likelihood_from
@@ -38,7 +39,7 @@ def parts_of(family: PosteriorFamily, likelihood: Likelihood, prior: nn.Module, 
     name, options = getattr(family, "name", ""), getattr(family, "options", {})
     spec = getattr(likelihood, "spec", "")
     prior_name, prior_options = getattr(prior, "name", ""), getattr(prior, "options", {})
-    with torch.random.fork_rng(devices=[]):
+    with turn(), torch.random.fork_rng(devices=[]):
         named = {
             "posterior": _makes(family, posterior_family, name, latent, options),
             "likelihood": _makes(likelihood, likelihood_from, spec),

@@ -4,24 +4,26 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
+from termwise.data.generators import generators_as_they_were
 
 
 @contextmanager
 def own_randomness(seed: int) -> Iterator[None]:
-    """Random numbers from `seed`, and the generators as they were afterwards.
+    """Random numbers from `seed`, and the generators of torch, numpy and Python as they were afterwards.
+
+    Other threads that ask for their own wait for their turn, since all share these generators (`data/generators.py`).
 
     They are not those of torch.manual_seed(seed): examples made with the same seed would share their noise with codes.
 
     Example:
+        >>> import torch
         >>> def number():
         ...     with own_randomness(seed=0):
         ...         return float(torch.rand(()))
         >>> number() == number()
         True
     """
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed_for(seed, "codes"))
+    with generators_as_they_were(seed=seed_for(seed, "codes")):
         yield
 
 

@@ -7,6 +7,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from termwise.data.generators import turn
 from termwise.errors import Refused, TermwiseError, UnknownName
 from termwise.objectives.game import Game, solo
 from termwise.objectives.objective import Objective, Shaping, Weighted, distortion
@@ -59,7 +60,7 @@ class EstimatorSpec(BaseModel):
     @model_validator(mode="after")
     def _can_be_built(self) -> "EstimatorSpec":
         try:
-            with torch.random.fork_rng(devices=[]):  # what is built here is thrown away
+            with turn(), torch.random.fork_rng(devices=[]):  # what is built here is thrown away
                 self.build({})
         except TermwiseError as error:
             raise _mistake(str(error)) from None

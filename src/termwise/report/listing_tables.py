@@ -37,7 +37,8 @@ def verification_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Checks of the theory, one below another, and a last line that says how many hold.
 
     Args:
-        rows: For each check: name, equation, statement, left, right, residual, allowed, as_printed, passed and note.
+        rows: For each check: name, equation, statement, left, right, residual, allowed, as_printed, own_terms, passed
+            and note.
     """
     table = plain_table()
     table.add_column("")
@@ -45,7 +46,11 @@ def verification_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     for side in ("left", "right", "residual", "allowed", "as printed"):
         table.add_column(side, justify="right", no_wrap=True)
     for row in rows:
-        words = Text.assemble((row["name"], "bold"), f"  {row['equation']}", (f"\n{row['statement']}", "dim"))
+        words = Text.assemble(
+            (row["name"], "bold"),
+            f"  {row['equation']}{' *' if row['own_terms'] else ''}",
+            (f"\n{row['statement']}", "dim"),
+        )
         if not row["passed"]:
             words.append(f"\n{row['note']}", "red")
         sides = [MISSING if row[side] is None else f"{round(row[side], 5) + 0.0:.5f}" for side in ("left", "right")]
@@ -59,6 +64,7 @@ def verification_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     )
     return Group(
         table,
+        Text(" This holds the theory against worlds whose answers are known; * runs the library's own terms.", "dim"),
         Text(" as printed: the residual of the form that the notes print, which was corrected", "dim"),
         Text(f" {last}", "bold red" if failed else "bold"),
     )

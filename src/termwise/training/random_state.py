@@ -7,13 +7,6 @@ import numpy as np
 import torch
 
 
-def seed_all(seed: int) -> None:
-    """Seed every generator that training draws from; those of users' own networks and data too."""
-    torch.manual_seed(seed)
-    np.random.seed(seed)
-    random.seed(seed)
-
-
 def random_state() -> dict[str, Any]:
     """The state of every generator that training draws from, as tensors and plain containers."""
     kind, keys, position, has_gauss, gauss = np.random.get_state()

@@ -3,20 +3,26 @@
 z_bar = (z - mu) / sigma with mu, sigma the moments of q(z|x); T*(x, z_bar) = log q_bar(z_bar|x) - log N(z_bar; 0, I).
 """
 
+import math
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
+from termwise.models.draw import Draw
+from termwise.terms.references.moments import Reference
 from termwise.verify import noise
 from termwise.verify.adversarial import fixed_law, gradient, implicit_law, movable
-from termwise.verify.check import Check, check
-from termwise.worlds import DiscreteWorld, Grid, implicit_world
+from termwise.verify.check import CLOSED_FORM, Check, check
+from termwise.worlds import DiscreteWorld, Grid, implicit_world, random_world
+from termwise.worlds.random_worlds import SeededRandom
 
 
 def checks(seed: int) -> list[Check]:
     """The checks of the reference r, of Algorithm 2's step 11 and of the noise basis."""
     world = implicit_world(seed)
-    return [reference(world), *algorithm(world), noise_basis()]
+    return [reference(world), *algorithm(world), *library_reference(seed), noise_basis()]
 
 
 def moments_by_noise(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,7 +49,10 @@ def reference(world: DiscreteWorld) -> Check:
 
 
 def algorithm(world: DiscreteWorld) -> list[Check]:
-    """Step 11: which of its forms has the ELBO's gradient."""
+    """Step 11: which of its forms has the ELBO's gradient; and the ELBO's value, less (D/2) log 2 pi.
+
+    The mean of |z_bar|^2 is D, whatever phi is, so that no gradient sees what becomes of it: the value does.
+    """
     moving, phi = movable(world)
     z = noise.codes(moving)
     mean, scale = moments_by_noise(z)
@@ -60,17 +69,24 @@ def algorithm(world: DiscreteWorld) -> list[Check]:
         critic = log_q_bar - Normal(0.0, 1.0).log_prob(code).sum(-1)
         return (-critic + 0.5 * code.square().sum(-1)).T
 
-    def step(value: Tensor, log_scale: Tensor | float) -> Tensor:
+    def gradient_of(value: Tensor, log_scale: Tensor | float) -> Tensor:
         return gradient((noise.expectation(value) + log_scale).sum(), phi)
 
-    prior = log_prior(z).T
-    truth = gradient(moving.elbo().sum(), phi)
+    def step(value: Tensor, log_scale: Tensor | float) -> Tensor:
+        """The gradient, and the value of every example."""
+        values = noise.expectation(value) + log_scale + 0.5 * z.shape[-1] * math.log(2 * math.pi)
+        return torch.cat([gradient_of(value, log_scale), values])
+
+    prior, elbo = log_prior(z).T, moving.elbo()
+    slope = gradient(elbo.sum(), phi)
+    truth = torch.cat([slope, elbo])
     corrected = step(normalised(code) + decoded + prior, log_det)
     return [
         check(
             "algorithm-2-step-11",
             "Algorithm 2, step 11",
-            "grad[-T + log p(x|z) + |z_bar|^2/2 + sum_j log sigma_j + log p(z)]; printed: log p(z_bar), no sum",
+            "-T + log p(x|z) + |z_bar|^2/2 + sum_j log sigma_j + log p(z), its value and its gradient; printed: log "
+            "p(z_bar), no sum",
             truth,
             corrected,
             printed=step(normalised(code) + decoded + log_prior(code).T, 0.0),
@@ -79,9 +95,9 @@ def algorithm(world: DiscreteWorld) -> list[Check]:
             "algorithm-2-log-sigma",
             "Algorithm 2, step 11",
             "without the sum where mu and sigma carry no gradient; printed: without it where they do",
-            truth,
-            step(normalised(still) + decoded + prior, 0.0),
-            printed=step(normalised(code) + decoded + prior, 0.0),
+            slope,
+            gradient_of(normalised(still) + decoded + prior, 0.0),
+            printed=gradient_of(normalised(code) + decoded + prior, 0.0),
         ),
         check(
             "algorithm-2-prior",
@@ -98,6 +114,41 @@ def algorithm(world: DiscreteWorld) -> list[Check]:
             truth,
             corrected,
             printed=step(normalised(code.detach()) + decoded + prior, log_det),
+        ),
+    ]
+
+
+def library_reference(seed: int) -> list[Check]:
+    """`Reference` itself, of normal posteriors, whose moments are their parameters: the gradient of either form."""
+    law = random_world(seed).infer(random_world(seed).examples)[0]
+    mean, scale = phi = [part.clone().requires_grad_() for part in (law.mean, law.stddev)]
+    world = replace(random_world(seed), encode=lambda x: Independent(Normal(mean, scale), 1))
+    draw, noises = Draw(world, world.examples), SeededRandom(seed).normal(*law.mean.shape)
+
+    def slope(fixed: bool, z: Tensor) -> Tensor:
+        return gradient(Reference(fixed=fixed).log_prob(z, draw).sum(), phi)
+
+    code = mean + scale * noises
+    return [
+        check(
+            "algorithm-2-reference-moving",
+            "Algorithm 2, step 11",
+            "grad log r(z|x) = -grad sum_j log sigma_j at every code, by Reference(fixed=False)",
+            -gradient(scale.log().sum(), phi),
+            slope(fixed=False, z=code),
+            allowed=CLOSED_FORM,
+            note="allowed: rounding",
+            own_terms=True,
+        ),
+        check(
+            "algorithm-2-reference-fixed",
+            "Algorithm 2, step 11",
+            "grad log r(z|x) = -(z - mu) / sigma^2 grad z at every code, by Reference(fixed=True)",
+            torch.cat([(-noises / scale).flatten(), (-noises.square() / scale).flatten()]),
+            slope(fixed=True, z=code),
+            allowed=CLOSED_FORM,
+            note="allowed: rounding",
+            own_terms=True,
         ),
     ]
 

@@ -64,6 +64,7 @@ class Check:
         note: Where `allowed` comes from, and what else there is to know.
         as_printed: The residual of the form that the notes print, where it was corrected: it must fail clearly.
         sampled: Whether samples or a training decide, so that another machine may round to other digits.
+        own_terms: Whether the library's own terms are run, and not the equations alone.
         scatter: The values behind it, where they make a picture.
     """
 
@@ -77,6 +78,7 @@ class Check:
     note: str
     as_printed: float | None = None
     sampled: bool = False
+    own_terms: bool = False
     scatter: Scatter | None = None
 
     @property
@@ -109,6 +111,7 @@ def check(
     allowed: float = QUADRATURE,
     note: str = "allowed: quadrature",
     sampled: bool = False,
+    own_terms: bool = False,
     scatter: Scatter | None = None,
 ) -> Check:
     """Hold two sides against each other, value by value.
@@ -123,6 +126,7 @@ def check(
         allowed: The largest residual.
         note: Where `allowed` comes from.
         sampled: Whether samples or a training decide.
+        own_terms: Whether the library's own terms are run.
         scatter: The values behind it, to be drawn.
     """
     return Check(
@@ -136,6 +140,7 @@ def check(
         note=note,
         as_printed=None if printed is None else largest_distance(left, printed),
         sampled=sampled,
+        own_terms=own_terms,
         scatter=scatter,
     )
 

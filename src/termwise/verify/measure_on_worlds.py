@@ -34,6 +34,7 @@ def readings(kind: str, world: World, seed: int) -> list[Check]:
                 allowed=STANDARD_ERRORS * reading.stderr,
                 note=f"allowed: {STANDARD_ERRORS:g} standard errors",
                 sampled=True,
+                own_terms=True,
             )
         )
     return checks_of_terms

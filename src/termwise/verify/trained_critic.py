@@ -121,6 +121,7 @@ def ratio(kind: str, world: DiscreteWorld, critic: Logit, seed: int) -> list[Che
             allowed=allowed,
             note=f"allowed: what {STEPS * BATCH:,} pairs tell a network of 4,500 parameters",
             sampled=True,
+            own_terms=True,
             scatter=picture if name == "correlation" else None,
         )
         for name, (value, best_value, allowed) in numbers.items()
@@ -173,4 +174,5 @@ def gradient_at_trained_critic(world: DiscreteWorld, critic: Logit) -> Check:
         allowed=GRADIENT_ERROR,
         note="allowed: nothing in T's loss is about its slope, which is less well learnt than its value",
         sampled=True,
+        own_terms=True,
     )

@@ -82,6 +82,7 @@ def trained_equilibrium(seed: int) -> list[Check]:
             allowed=DISTANCE,
             note=NOTE,
             sampled=True,
+            own_terms=True,
         ),
         check(
             "equilibrium-trained-critic",
@@ -92,6 +93,7 @@ def trained_equilibrium(seed: int) -> list[Check]:
             allowed=LOG_RATIO_ERROR,
             note=NOTE,
             sampled=True,
+            own_terms=True,
             scatter=Scatter(
                 tuple(information[:SCATTER_POINTS].tolist()),
                 tuple(learnt[:SCATTER_POINTS].tolist()),
@@ -128,6 +130,7 @@ def trained_algorithm(seed: int) -> list[Check]:
             allowed=DISTANCE,
             note=NOTE,
             sampled=True,
+            own_terms=True,
         ),
         check(
             "algorithm-2-trained-moving",
@@ -139,6 +142,7 @@ def trained_algorithm(seed: int) -> list[Check]:
             allowed=DISTANCE,
             note=NOTE,
             sampled=True,
+            own_terms=True,
         ),
     ]
 

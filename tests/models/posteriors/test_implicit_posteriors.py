@@ -14,7 +14,8 @@ from termwise.errors import NoDensity, Refused, UnknownName
 from termwise.models import VAE
 from termwise.models.posteriors import POSTERIORS, moment_matched_normal, posterior_family
 from termwise.models.posteriors.implicit import ImplicitPosterior
-from termwise.models.posteriors.noise_basis import SineBasis
+from termwise.models.posteriors.noise_basis import NoiseBasis, SineBasis
+from termwise.models.posteriors.noise_input import NoiseInput
 
 IMPLICIT = [name for name in POSTERIORS if name.startswith("noise")]
 SMALL = {
@@ -248,3 +249,30 @@ def test_training_moves_the_family_and_a_run_folder_keeps_it_with_its_options(tm
     assert reloaded.family.options == run.model.family.options and options.items() <= reloaded.family.options.items()
     again = tw.train(config_of(tmp_path / "run"), data=x, out=tmp_path / "again", progress=False)
     assert all(torch.equal(value, run.model.state_dict()[key]) for key, value in again.model.state_dict().items())
+
+
+@pytest.mark.parametrize("start", [0.1, 0.4])
+@pytest.mark.parametrize("noise", [1, 4])
+def test_a_noise_basis_begins_as_wide_as_its_start_says(start, noise):
+    # Var v_d = sum_n A^2 + sum_h C^2 Var sin, of variances 1/n and 1/H: 1 + (1 - E exp(-|w|^2)) / 2, the phase being
+    # uniform, with E exp(-|w|^2) = (1 + 2/n)^(-n/2). A basis's share is start^2 / m.
+    torch.manual_seed(1)
+    family = NoiseBasis(2, bases=3000, noise=noise, hidden=8, start=start)
+    one = family.basis.moments()[1].diagonal(dim1=1, dim2=2)  # (m, D)
+    expected = 1 + 0.5 * (1 - (1 + 2 / noise) ** (-noise / 2))
+    found = family(torch.zeros(1, family.features)).variance[0] / start**2
+    assert ((found - expected).abs() < 4 * one.std(0) / math.sqrt(3000)).all()
+
+
+@pytest.mark.parametrize("start", [0.3, 2.0])
+def test_a_noise_input_begins_with_weights_of_the_noise_as_large_as_its_start_says(start):
+    # torch draws them uniformly between +-1/sqrt(n): of variance 1/3n, and theirs of 4/45n^2.
+    torch.manual_seed(1)
+    head = NoiseInput(3, noise=10, hidden=[200, 300], start=start).head
+    for layer in (head.first, *head.injections):
+        weights = layer.weight.detach().double() / start
+        assert weights.abs().max() <= 1 / math.sqrt(10)
+        assert abs(float(weights.square().mean()) - 1 / 30) < 4 * math.sqrt(4 / 4500 / weights.numel())
+    own = head.layers[0].weight  # of a layer of 200
+    assert float(own.abs().max()) == pytest.approx(1 / math.sqrt(200), rel=0.01)
+    assert NoiseInput(3).options["start"] == 0.3 and NoiseBasis(3).options["start"] == 0.1

@@ -152,5 +152,5 @@ def test_a_run_of_a_given_likelihood_trains_reports_and_says_how_to_load_it(tmp_
     model = bayes(log_likelihood, latent=2, posterior="full-normal")
     run = tw.train(model=model, data=torch.zeros(640, 1), recipe="vae", epochs=1, out=tmp_path / "run", progress=False)
     assert run.folder.report_file.exists()
-    with pytest.raises(Refused, match="Make the model again"):
+    with pytest.raises(Refused, match="Pass from_pretrained"):
         tw.load_run(tmp_path / "run")

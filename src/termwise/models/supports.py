@@ -34,7 +34,7 @@ from torch.distributions.relaxed_categorical import ExpRelaxedCategorical
 
 from termwise.data import ValueRange
 from termwise.errors import BadData, Refused
-from termwise.models.distributions import innermost
+from termwise.models.distributions import in_double, innermost
 
 NUMBERS, WHOLE, ONE_HOT = "numbers", "whole numbers", "one-hot vectors"
 OTHER_SPACES = {
@@ -212,7 +212,8 @@ def _missing_moment(posterior: Distribution, prior: Distribution) -> str:
     moment = (
         "variance" if isinstance(prior, Normal | MultivariateNormal) else "mean" if isinstance(prior, Laplace) else ""
     )
-    return moment if moment and not bool(getattr(posterior, moment).isfinite().all()) else ""
+    wide = in_double(posterior) or posterior  # a scale of 1e20 has a variance, though none in float32
+    return moment if moment and not bool(getattr(wide, moment).isfinite().all()) else ""
 
 
 def _heavy_prior(posterior: Distribution) -> str:

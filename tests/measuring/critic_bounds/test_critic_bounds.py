@@ -124,22 +124,27 @@ def test_other_links_are_read_under_the_population_s_truth():
 
 def test_no_example_is_read_by_a_critic_that_saw_it(monkeypatch):
     learnt, read = [], []
+    places = torch.tensor([8, 4, 2, 1])  # example n is n in binary
+
+    def numbers(batches):
+        return [int(n) for n in (batches.data.tensor() * places).sum(1)]
 
     def spied(name, reads, knows, positions, steps, samples, seed):
-        learnt.append({float(v) for v in knows.data.tensor().flatten()})
-        read.append({float(v) for v in reads.data.tensor().flatten()})
-        assert reads.data.tensor().flatten().tolist() == positions.double().tolist()
+        learnt.append(set(numbers(knows)))
+        read.append(set(numbers(reads)))
+        assert numbers(reads) == positions.tolist()
         zero = torch.zeros(2, len(positions)).double()
         return CriticOutputs(name, positions, positions.double().expand(2, -1), zero, zero, None)
 
     monkeypatch.setattr(critic, "_train_and_read", spied)
-    data, other = dataset(torch.arange(11.0).unsqueeze(1)), dataset(torch.arange(20.0, 31.0).unsqueeze(1))
+    bits = (torch.arange(16).unsqueeze(1) // places % 2).float()
+    data, other = dataset(bits[:11]), dataset(bits[11:])
     found = critic_readings(SKEWED, data)
     assert found.per_example["rate_nwj"].tolist() == list(range(11)), "each example's value stands in its place"
     assert len(learnt) == 2 and all(not one & two for one, two in zip(learnt, read, strict=True))
     assert read[0] | read[1] == set(range(11))
     critic_readings(SKEWED, data, other)
-    assert learnt[2] == set(range(20, 31)) and read[2] == set(range(11))
+    assert learnt[2] == set(range(11, 16)) and read[2] == set(range(11))
 
 
 def test_the_bounds_are_nwj_s_and_dv_s_by_hand():

@@ -39,8 +39,8 @@ def dominating_examples(name: str, values: Tensor) -> str | None:
         values: By example, shape (N,).
 
     Example:
-        >>> print(dominating_examples("rate", torch.tensor([3.0, 2.0] * 10 + [900.0])))
-        One example makes up most of the rate: number 20 has 900 nats, where half of all have 2 or less ...
+        >>> dominating_examples("rate", torch.tensor([3.0, 2.0] * 10 + [900.0]))
+        'One example makes up most of the rate: number 20 has 900 nats, where half of all have 3 or less; ...'
     """
     values = values.double()
     if len(values) < EXAMPLES or not bool(values.isfinite().all()):
@@ -101,7 +101,7 @@ def _by_entry(draw: Draw) -> Tensor | None:
     law = draw.likelihood
     while isinstance(law, Independent):
         law = law.base_dist
-    if law.event_shape or math.prod(law.batch_shape) != draw.x.numel():
+    if law.event_shape or len(law.batch_shape) < 2 or math.prod(law.batch_shape) != draw.x.numel():
         return None
     costs: Tensor = -law.log_prob(draw.x.view(law.batch_shape))
     return costs.detach().double().flatten(1)

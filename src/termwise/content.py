@@ -9,6 +9,7 @@ import json
 import stat
 import zipfile
 from functools import cache
+from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +28,7 @@ MOST_ARRAYS = 1 << 32
 """The bytes that the arrays of one file may take in memory."""
 
 
-def unreadable(path: str | Path, what: str, why: object, remedy: str) -> BadData:
+def unreadable(path: str | PathLike[str], what: str, why: object, remedy: str) -> BadData:
     """The error of a file that cannot be read: which it is, what it should be, why it is not, and what to do."""
     reason = f"it is {'deeper' if isinstance(why, RecursionError) else 'larger'} than memory allows"
     if not isinstance(why, RecursionError | MemoryError):
@@ -35,7 +36,7 @@ def unreadable(path: str | Path, what: str, why: object, remedy: str) -> BadData
     return BadData(f"{path} is no {what} that can be read: {reason}. {remedy}")
 
 
-def exists(path: str | Path) -> bool:
+def exists(path: str | PathLike[str]) -> bool:
     """Whether there is something at a path; what cannot be one, for its length or its characters, leads nowhere.
 
     Example:
@@ -48,7 +49,7 @@ def exists(path: str | Path) -> bool:
         return False
 
 
-def read_bytes(path: str | Path, what: str, remedy: str, most: int = MOST_TEXT) -> bytes:
+def read_bytes(path: str | PathLike[str], what: str, remedy: str, most: int = MOST_TEXT) -> bytes:
     """All that a file holds.
 
     Args:
@@ -72,7 +73,7 @@ def read_bytes(path: str | Path, what: str, remedy: str, most: int = MOST_TEXT) 
         raise unreadable(path, what, error.strerror or error, remedy) from None
 
 
-def check_file(path: str | Path, what: str, remedy: str, most: int | None = None) -> None:
+def check_file(path: str | PathLike[str], what: str, remedy: str, most: int | None = None) -> None:
     """Raise BadData where a path leads to no file, as `read_bytes` says, or to one of more than `most` bytes."""
     try:
         about = Path(path).stat()
@@ -85,7 +86,7 @@ def check_file(path: str | Path, what: str, remedy: str, most: int | None = None
         raise unreadable(path, what, f"it has {about.st_size} bytes, and may have {most}", remedy)
 
 
-def read_json(path: str | Path, kind: type[T], what: str, remedy: str) -> T:
+def read_json(path: str | PathLike[str], kind: type[T], what: str, remedy: str) -> T:
     """What a file of JSON holds, as a kind of value has it.
 
     Args:
@@ -98,7 +99,7 @@ def read_json(path: str | Path, kind: type[T], what: str, remedy: str) -> T:
     return parse_json(read_bytes(path, what, remedy), kind, path, what, remedy)
 
 
-def parse_json(text: bytes, kind: type[T], path: str | Path, what: str, remedy: str) -> T:
+def parse_json(text: bytes, kind: type[T], path: str | PathLike[str], what: str, remedy: str) -> T:
     """What a text of JSON says, as a kind of value has it; `path` is for the message."""
     try:
         content = json.loads(text.decode())
@@ -118,7 +119,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def read_arrays(path: str | Path, what: str, remedy: str) -> dict[str, np.ndarray[Any, Any]]:
+def read_arrays(path: str | PathLike[str], what: str, remedy: str) -> dict[str, np.ndarray[Any, Any]]:
     """The arrays of an .npz file, by name; never a pickle.
 
     Raises:

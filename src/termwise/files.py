@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
+from os import PathLike
 from pathlib import Path
 
 from termwise.errors import Refused
@@ -20,7 +21,7 @@ PART = ".part"
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has none, and makes links for administrators alone
 
 
-def write_whole(path: str | Path, content: bytes, before: Path | None = None) -> None:
+def write_whole(path: str | PathLike[str], content: bytes, before: Path | None = None) -> None:
     """Write a file such that, whatever happens, there is the old one or the new one, whole.
 
     Args:

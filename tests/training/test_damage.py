@@ -123,7 +123,7 @@ def test_there_is_one_writer_and_the_other_is_told(folder, call):
 
 
 def test_a_lock_goes_with_its_process(folder):
-    code = "import sys, filelock; filelock.FileLock(sys.argv[1]).acquire(); print('held', flush=True); sys.stdin.read()"
+    code = "import sys, filelock\nwith filelock.FileLock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
     other = subprocess.Popen(
         [sys.executable, "-c", code, str(folder / ".lock")], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
     )

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
@@ -116,7 +117,7 @@ class Account(Mapping[str, Reading]):
             "withheld": dict(self.withheld),
         }
 
-    def save(self, json_file: str | Path, values_file: str | Path | None = None) -> None:
+    def save(self, json_file: str | PathLike[str], values_file: str | PathLike[str] | None = None) -> None:
         """Write the account and, where a file is named for them, the values per example; with checksums of both."""
         content = self.to_json()
         if values_file is not None:
@@ -129,7 +130,7 @@ class Account(Mapping[str, Reading]):
         write_whole(json_file, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
     @classmethod
-    def load(cls, json_file: str | Path, values_file: str | Path | None = None) -> "Account":
+    def load(cls, json_file: str | PathLike[str], values_file: str | PathLike[str] | None = None) -> "Account":
         """Read what `save` wrote; without the values where their file is not there."""
         if not Path(json_file).exists():
             raise BadData(f"There is no account at {json_file}. `termwise measure RUN` makes one.")

@@ -1,6 +1,6 @@
 """What the files of an account may hold: readings of numbers that are finite or null, and values by example."""
 
-from pathlib import Path
+from os import PathLike
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -82,7 +82,7 @@ def _reading(name: str, entry: OneNumber | ByDimension) -> AnyReading:
     return kind(name=name, **entry.model_dump())
 
 
-def read_account(path: str | Path) -> SavedAccount:
+def read_account(path: str | PathLike[str]) -> SavedAccount:
     """What a file holds that `Account.save` wrote.
 
     Raises:
@@ -91,7 +91,7 @@ def read_account(path: str | Path) -> SavedAccount:
     return read_json(path, SavedAccount, "account", REMEDY)
 
 
-def read_values(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
+def read_values(path: str | PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
     """The values per example that `Account.save` wrote, each of shape (N,).
 
     Raises:

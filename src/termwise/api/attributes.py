@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import torch
@@ -37,7 +37,7 @@ def attributes(
     limit: Count | None = LIMIT,
     classifier: Judge | None = None,
     classifier_steps: Count = 1000,
-    folder: str | Path | None = None,
+    folder: str | PathLike[str] | None = None,
     seed: Seed = 0,
     batch_size: Count = 256,
     device: torch.device | str = "cpu",

@@ -1,6 +1,6 @@
 """Accounts and runs side by side."""
 
-from pathlib import Path
+from os import PathLike
 
 from termwise import account
 from termwise.api.run import Run
@@ -9,7 +9,7 @@ from termwise.values import checked
 
 
 @checked
-def compare(*runs: account.Account | Run | str | Path) -> list[account.Comparison]:
+def compare(*runs: account.Account | Run | str | PathLike[str]) -> list[account.Comparison]:
     """Accounts side by side, term by term; two of the same examples are paired.
 
     Args:
@@ -26,7 +26,7 @@ def compare(*runs: account.Account | Run | str | Path) -> list[account.Compariso
     return account.compare([_account(run) for run in runs])
 
 
-def _account(run: account.Account | Run | str | Path) -> account.Account:
+def _account(run: account.Account | Run | str | PathLike[str]) -> account.Account:
     """The account itself, or that of a run."""
     if isinstance(run, account.Account):
         return run

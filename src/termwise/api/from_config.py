@@ -1,7 +1,7 @@
 """What a configuration names: the data and the model, made or read."""
 
 from contextlib import nullcontext
-from pathlib import Path
+from os import PathLike
 
 import numpy as np
 from torch import Tensor
@@ -26,7 +26,7 @@ def configured_data(config: Config) -> Dataset:
 
 
 def data_of_run(
-    folder: RunFolder, trust: Trust = (), given: Dataset | Tensor | np.ndarray | str | Path | None = None
+    folder: RunFolder, trust: Trust = (), given: Dataset | Tensor | np.ndarray | str | PathLike[str] | None = None
 ) -> Dataset:
     """The data that a run's configuration names, or those given, which must be those that it was trained on.
 

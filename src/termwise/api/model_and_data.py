@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,10 +23,10 @@ from termwise.models.user_function import Trust, user_function
 from termwise.training import RunFolder
 from termwise.values import LARGEST_SEED
 
-Measurable = Drawable | Run | str | Path
+Measurable = Drawable | Run | str | PathLike[str]
 """What a model is named by: itself, a run, the path of a run folder, or "module:function", which returns a model."""
 
-Data = Dataset | Tensor | np.ndarray | TorchDataset | str | Path
+Data = Dataset | Tensor | np.ndarray | TorchDataset | str | PathLike[str]
 """What examples are named by: a data set, also torch's, a tensor or an array of them, a source's name, or a path."""
 
 
@@ -59,9 +60,9 @@ def with_part(account: Account, part: str, of: int) -> Account:
 def model_and_data(model: Measurable, data: Data | None, split: str | None, seed: int, trust: Trust = ()) -> Measured:
     """The model itself, the examples to measure it on, and others to train critics on, where there are any."""
     vae: Drawable
-    if isinstance(model, str | Path) and _names_function(model):
+    if isinstance(model, str | PathLike) and _names_function(model):
         vae = _from_function(str(model))
-    elif isinstance(model, str | Path):
+    elif isinstance(model, str | PathLike):
         vae = load_model(model, trust=trust)
         data = data_of_run(RunFolder(model), trust) if data is None else data
     elif isinstance(model, Run):
@@ -78,7 +79,7 @@ def model_and_data(model: Measurable, data: Data | None, split: str | None, seed
     return measured
 
 
-def _names_function(model: str | Path) -> bool:
+def _names_function(model: str | PathLike[str]) -> bool:
     """Whether this is "module:function", and not the path of a folder."""
     return re.fullmatch(r"[\w.]+:\w+", str(model)) is not None and not Path(model).exists()
 

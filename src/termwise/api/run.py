@@ -1,7 +1,7 @@
 """A run that was carried out, as it is read from its folder."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ class Run:
 
 
 @checked
-def load_model(run: str | Path, *, model: VAE | str | None = None, trust: Trust = (), **parts: Any) -> VAE:
+def load_model(run: str | PathLike[str], *, model: VAE | str | None = None, trust: Trust = (), **parts: Any) -> VAE:
     """The model of a run folder, in evaluation mode.
 
     Args:
@@ -84,10 +84,10 @@ def load_model(run: str | Path, *, model: VAE | str | None = None, trust: Trust 
 
 @checked
 def load_run(
-    path: str | Path,
+    path: str | PathLike[str],
     *,
     model: VAE | str | None = None,
-    data: Dataset | Tensor | np.ndarray | str | Path | None = None,
+    data: Dataset | Tensor | np.ndarray | str | PathLike[str] | None = None,
     trust: Trust = (),
     **parts: Any,
 ) -> Run:

@@ -1,6 +1,6 @@
 """How good samples, or what a model or a run generates, are beside real data."""
 
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ def sample_quality(
     data: Data | None = None,
     *,
     split: str | None = None,
-    folder: str | Path | None = None,
+    folder: str | PathLike[str] | None = None,
     seed: Seed = 0,
     device: torch.device | str = "cpu",
     trust: Trust = (),

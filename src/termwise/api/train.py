@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from termwise.values import checked
 def train(
     config: Mapping[str, Any] | Config | None = None,
     *,
-    data: str | Path | Tensor | np.ndarray | Dataset | None = None,
+    data: str | PathLike[str] | Tensor | np.ndarray | Dataset | None = None,
     recipe: str | None = None,
     objective: Game | Objective | Weighted | None = None,
     model: VAE | None = None,
@@ -54,7 +55,7 @@ def train(
     seed: int | None = None,
     device: str | None = None,
     measure_limit: int | None = None,
-    out: str | Path | None = None,
+    out: str | PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
     trust: Trust = (),
@@ -106,7 +107,7 @@ def train(
     training = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device, "optimizer": optimizer}
     training["measure_limit"] = measure_limit
     keywords = {
-        "data": {"source": str(data) if isinstance(data, str | Path) else None},
+        "data": {"source": str(data) if isinstance(data, str | PathLike) else None},
         "model": {
             "network": network,
             "latent": latent,
@@ -117,7 +118,7 @@ def train(
         "objective": {"recipe": recipe, **options},
         "training": training,
     }
-    own_data = None if data is None or isinstance(data, str | Path) else load_data(data)
+    own_data = None if data is None or isinstance(data, str | PathLike) else load_data(data)
     own: dict[str, Any] = {"data": own_data, "objective": objective, "model": model}
     settings = resolve(config, keywords, **own)
     folder = RunFolder(out or Path("runs") / _run_name(settings, own_data))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from termwise.registry import meanings
 
 
 def load_data(
-    source: "str | Path | Tensor | np.ndarray | TorchDataset | Dataset",
+    source: "str | PathLike[str] | Tensor | np.ndarray | TorchDataset | Dataset",
     *,
     validation: float = 0.0,
     test: float | None = None,
@@ -105,7 +106,7 @@ def load_data(
     return data if split is None else data.split(split)
 
 
-def load_undivided(source: "str | Path | Tensor | np.ndarray | TorchDataset") -> Dataset:
+def load_undivided(source: "str | PathLike[str] | Tensor | np.ndarray | TorchDataset") -> Dataset:
     """All that a source has, with the parts that it has itself, and none that is drawn at random.
 
     Example:
@@ -125,7 +126,7 @@ def _read(source: Any, seed: int, options: dict[str, Any]) -> Dataset:
     """All data of a source, with the splits that it has itself."""
     if isinstance(source, str) and source in SOURCES:
         return SOURCES[source].load(seed, options)
-    if not isinstance(source, (str, Path)):
+    if not isinstance(source, str | PathLike):
         for row in OBJECTS.values():
             if row.is_of(source):
                 return row.load(source, options)
@@ -140,7 +141,7 @@ def _read(source: Any, seed: int, options: dict[str, Any]) -> Dataset:
     except RuntimeError as unknown:  # ~somebody, whom the system does not know
         raise BadData(f"{source}: expected a file or folder that exists. {unknown}") from None
     if not exists(path):
-        if isinstance(source, Path) or len(path.parts) > 1 or path.suffix:
+        if not isinstance(source, str) or len(path.parts) > 1 or path.suffix:
             raise BadData(f"{source}: expected a file or folder that exists, got none. Named sources: {_names()}.")
         error = UnknownName("data source", source, SOURCES)
         error.args = (f"{error} The path of a file or folder would do too.",)
@@ -162,7 +163,7 @@ def _names() -> str:
 
 def _record(source: Any, arguments: dict[str, Any]) -> dict[str, Any] | None:
     """The arguments as JSON and TOML have them, or None where they are objects."""
-    if not isinstance(source, (str, Path)):
+    if not isinstance(source, str | PathLike):
         return None
     try:
         return json.loads(json.dumps({"source": str(source), **arguments}))

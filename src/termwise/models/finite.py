@@ -4,7 +4,7 @@ A number that is not finite spreads: one example's nan is the nan of every mean,
 it is looked for where it comes from, and said with how many examples have it, and which is the first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ def broken_examples(law: Distribution) -> dict[str, Tensor]:
     """
     law = innermost(law)
     broken = {}
-    for name, constraint in law.arg_constraints.items():
+    for name, constraint in _constraints(law).items():
         value = vars(law).get(name)
         if isinstance(value, Tensor) and not (right := _right(value, name, constraint)).all():
             broken[IN_WORDS.get(name, name)] = ~right.reshape(len(right), -1).all(1) if right.dim() else ~right[None]
@@ -106,6 +106,14 @@ def joined_masks(batches: Iterable[tuple[dict[str, Tensor], int]]) -> dict[str, 
 
 def _of_size(mask: Tensor | None, size: int) -> Tensor:
     return torch.zeros(size, dtype=torch.bool) if mask is None else mask.cpu().expand(size)
+
+
+def _constraints(law: Distribution) -> Mapping[str, constraints.Constraint]:
+    """What a law asks of its parameters; a law of a user's own need not say."""
+    try:
+        return law.arg_constraints
+    except NotImplementedError:
+        return {}
 
 
 def _right(value: Tensor, name: str, constraint: constraints.Constraint) -> Tensor:

@@ -1,5 +1,6 @@
 """A data set's codes, written to a file for other tools."""
 
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from termwise.values import Count, checked
 
 
 @checked
-def export_latents(model: VAE, data: Dataset, path: str | Path, batch_size: Count = 1024) -> Path:
+def export_latents(model: VAE, data: Dataset, path: str | PathLike[str], batch_size: Count = 1024) -> Path:
     """Write the codes' means and standard deviations (and labels, where known) to an .npz or a .csv file.
 
     The .npz holds `mean` and `stddev`, shape (N, D), and `label`; the .csv a row an example.

@@ -5,6 +5,7 @@ It knows no term and no loss: it infers, generates, and is saved and loaded.
 
 import math
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ class VAE(nn.Module):
         """The posterior, the likelihood and the prior by name, with options; "given" where Python made it."""
         return parts_of(self.family, self.likelihood, self.prior, self.latent)
 
-    def save_pretrained(self, folder: str | Path, card: str | None = None) -> Path:
+    def save_pretrained(self, folder: str | PathLike[str], card: str | None = None) -> Path:
         """Write config.json, model.safetensors and, where given, the model card README.md, to `folder`."""
         folder = Path(folder)
         write_model(self, self.config(), folder)
@@ -184,7 +185,7 @@ class VAE(nn.Module):
     @checked
     def from_pretrained(
         cls,
-        folder: str | Path,
+        folder: str | PathLike[str],
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
         *,

@@ -3,7 +3,7 @@
 import math
 import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from os import PathLike
 from typing import Annotated, Any, Literal
 
 import tomli_w
@@ -189,7 +189,7 @@ def _known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
 
 
 @checked
-def read_config(path: str | Path) -> dict[str, Any]:
+def read_config(path: str | PathLike[str]) -> dict[str, Any]:
     """The tables of a TOML file.
 
     Raises:

@@ -11,6 +11,7 @@ files take the places of the old; whoever finds a finished/ goes on with that.
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class RunFolder:
         (True, 3, [])
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
 
     @property

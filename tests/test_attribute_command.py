@@ -86,8 +86,8 @@ def test_what_cannot_be_is_refused_in_one_line(run, call, tmp_path):
         (["--method", "median"], "Unknown way to find attribute vectors 'median'"),
         (["--split", "train"], "found in a training part and judged on another"),
         (["--limit", "1"], "Expected two examples or more to edit"),
-        (["--strength", "nan"], "strengths that are finite numbers"),
-        (["--show", "inf"], "strengths that are finite numbers"),
+        (["--strength", "nan"], "strength = nan cannot be"),
+        (["--show", "inf"], "strengths = [inf] cannot be"),
         (["--device", "meet"], "The device 'meet' cannot be used"),
     ):
         status, out, err = call("attributes", run.folder, *arguments)
@@ -98,9 +98,10 @@ def test_what_cannot_be_is_refused_in_one_line(run, call, tmp_path):
     status, _, err = call("attributes", tmp_path)
     assert status == 2
     assert "is no run folder" in err
+    for data in (torch.rand(30, 1, 8, 8), tw.load_data(torch.rand(30, 1, 8, 8))):
+        with pytest.raises(BadData, match="no attributes and no labels"):
+            attributes(run.model, data)
     with pytest.raises(Refused, match="Give data with splits"):
-        attributes(run.model, torch.rand(30, 1, 8, 8))
-    with pytest.raises(BadData, match="no attributes and no labels"):
-        attributes(run.model, tw.load_data(torch.rand(30, 1, 8, 8)))
+        attributes(run, split="train")
     with pytest.raises(UnknownName, match="Unknown split"):
         attributes(run, split="tset")

@@ -4,7 +4,7 @@ import pytest
 
 from helpers.fuzzed import SURFACES
 
-FAST = {"files": 2, "configurations": 2, "commands": 4, "functions": 3}
+FAST = {"files": 1, "configurations": 1, "commands": 2, "functions": 1}
 """Seeds for each file, part of the configuration, command and function."""
 
 SLOW = {"files": 12, "configurations": 8, "commands": 15, "functions": 10}

@@ -98,11 +98,13 @@ def _in_a_child(case: Case, work: Path, seconds: float, memory: int) -> End:
     os.close(reader)
     if not ended:
         os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    if not ended or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
+    _, status, used = os.wait4(child, 0)
+    signalled = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    spent = used.ru_utime + used.ru_stime >= seconds  # systems differ in the signal that ends a child then
+    if not ended or (signalled in (signal.SIGXCPU, signal.SIGKILL) and spent):
         return End("hang", f"nothing after {seconds:g} s")
-    if os.WIFSIGNALED(status) or not said:
-        return End("crash", f"by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "without a word")
+    if signalled or not said:
+        return End("crash", f"by signal {signalled}" if signalled else "without a word")
     return End(*json.loads(said))
 
 

@@ -163,10 +163,15 @@ def test_an_impossible_learning_rate_is_refused(tmp_path):
     for optimizer, match in (
         ({"learning_rate": -1.0}, "0 or more"),
         ({"learning_rate": falling}, r"would be -0\.1"),
-        ({"betas": [0.9, 2.0]}, "less than 1"),
     ):
         with pytest.raises(Refused, match=match):
             trainer(tmp_path / "run", optimizer=optimizer)
+
+
+def test_impossible_betas_are_refused(tmp_path):
+    config = {"training": {"optimizer": {"betas": [0.9, 2.0]}}}
+    with pytest.raises(Refused, match=r"training\.optimizer\.betas\.1: Input should be less than 1; got 2"):
+        tw.train(config, data="four-points", out=tmp_path / "run")
 
 
 def test_each_player_moves_its_own_networks_alone(tmp_path):

@@ -196,7 +196,7 @@ def test_weights_that_are_no_probabilities_are_refused():
             replace(world, weights=weights)
     with pytest.raises(Refused, match="1 to 10 pixels"):
         random_world(0, pixels=11)
-    with pytest.raises(Refused, match="one component"):
+    with pytest.raises(Refused, match="components = 0 cannot be"):
         mixture_world(0, components=0)
 
 

@@ -81,7 +81,6 @@ def attributes(
         >>> account["attribute_success"].n
         20
     """
-    check_strengths(strength)
     check_strengths(*strengths)
     vae, parts = prepared_parts(model, data, split, names, methods, limit, seed, trust)
     files = None if folder is None else RunFolder(folder)

@@ -4,10 +4,11 @@ import re
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
+from pydantic import SkipValidation
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
@@ -26,8 +27,10 @@ from termwise.values import LARGEST_SEED
 Measurable = Drawable | Run | str | PathLike[str]
 """What a model is named by: itself, a run, the path of a run folder, or "module:function", which returns a model."""
 
-Data = Dataset | Tensor | np.ndarray | TorchDataset | str | PathLike[str]
-"""What examples are named by: a data set, also torch's, a tensor or an array of them, a source's name, or a path."""
+Data = Annotated[Dataset | Tensor | np.ndarray | TorchDataset | str | PathLike[str], SkipValidation()]
+"""What examples are named by: a data set, also torch's, a tensor or an array of them, a source's name, or a path.
+
+What is none of these, `load_data` refuses, and says what would do."""
 
 
 class Measured(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from termwise.errors import Refused
+from termwise.errors import Refused, in_short
 from termwise.models.distributions import values_of
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.memory import Memory
@@ -149,7 +149,7 @@ class Link:
         start, end = (one if isinstance(one, str) else one.name for one in (left, right))
         for name in (start, end):
             if name not in STOPS:
-                raise Refused(f"A walk stops at {', '.join(STOPS)}; got {name!r}.")
+                raise Refused(f"A walk stops at {', '.join(STOPS)}; got {in_short(name)}.")
         if (start, end) not in LINK_NAMES:
             pairs = "; ".join(f"{a} -> {b}" for a, b in LINK_NAMES)
             raise Refused(f"There is no link {start} -> {end}. The links are: {pairs}.")

@@ -127,8 +127,6 @@ def mixture_world(seed: Seed, components: Count = 3, pixels: Count = 4, grid: Gr
         >>> world.infer(world.data(3))[0].has_rsample
         False
     """
-    if components < 1:
-        raise Refused(f"A mixture needs one component or more; got {components}.")
     grid, draw = grid or Grid(), SeededRandom(seed)
     d = grid.dimension
     head = draw.network(pixels, components * (2 * d + 1))

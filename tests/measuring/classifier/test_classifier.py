@@ -141,7 +141,7 @@ def test_it_says_of_itself_what_it_learned_and_how_well():
         ),
         (lambda: tw.load_data(torch.randn(50, 4)), {}, BadData, "are no images"),
         (lambda: tw.load_data(torch.randn(5, 1, 4, 4)), {}, BadData, "got 4 and 1"),
-        (lambda: images(), {"steps": 0}, Refused, "steps=0"),
+        (lambda: images(), {"steps": 0}, Refused, "steps = 0 cannot be"),
         (lambda: images(), {"learning_rate": 1e30}, NonFiniteLoss, "Lower its learning_rate"),
     ],
 )

@@ -123,7 +123,7 @@ def test_a_metric_without_factors_is_refused_unless_it_needs_none(metric):
 
 def test_its_name_is_known_and_a_near_one_is_corrected(metric):
     with pytest.raises(UnknownName, match=f"Did you mean '{metric.name}'"):
-        disentanglement(tw.adapt(encode=lambda x: (x, x)), None, metrics=[f"{metric.name}z"])
+        disentanglement(tw.adapt(encode=lambda x: (x, x)), tw.load_data(torch.zeros(4, 2)), metrics=[f"{metric.name}z"])
 
 
 def test_one_row_from_outside_makes_a_metric_known(monkeypatch):

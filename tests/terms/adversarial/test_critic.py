@@ -85,8 +85,8 @@ def test_constant_lets_gradients_through_to_the_input_alone_and_undoes_itself():
     ("options", "error", "reason"),
     [
         ({"activation": "rlu"}, UnknownName, "Did you mean 'relu'"),
-        ({"gradient_penalty": -1.0}, Refused, "0 or more; got -1"),
-        ({"hidden": (8, 0)}, Refused, r"above 0; got \[8, 0\]"),
+        ({"gradient_penalty": -1.0}, Refused, "gradient_penalty = -1.0 cannot be"),
+        ({"hidden": (8, 0)}, Refused, r"hidden = \(8, 0\) cannot be"),
         ({"body": nn.Linear(2, 1), "spectral_norm": True}, Refused, "its own normalisation"),
     ],
 )

@@ -14,7 +14,7 @@ from termwise.errors import BadData, Refused
 from termwise.measuring.attributes.diagnosis import diagnose
 from termwise.measuring.attributes.edits import BaselineJudgements, EditJudgements, Judge, edit_and_judge
 from termwise.measuring.attributes.shares import share_readings
-from termwise.measuring.attributes.vectors import AttributeVectors, check_strengths, reading_ending
+from termwise.measuring.attributes.vectors import AttributeVectors, reading_ending
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import Drawable
@@ -76,7 +76,6 @@ def attribute_account(
     """
     if len(data) < 2:
         raise BadData(f"A standard error needs two examples or more; got {len(data)}.")
-    check_strengths(strength)
     check_model(DataPass(model, data, batch_size, device), rate=False)
     where: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "device": device}
     before, after = edit_and_judge(model, data, vectors, judge, strength=strength, progress=progress, **where)

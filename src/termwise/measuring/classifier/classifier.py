@@ -159,11 +159,8 @@ def train_classifier(
         >>> classifier.accuracy.value > classifier.majority.value
         True
     """
-    if min(hidden, steps) < 1 or batch_size < 2:
-        raise Refused(
-            f"Expected hidden and steps of 1 or more and batches of 2 or more; got hidden={hidden}, "
-            f"steps={steps}, batch_size={batch_size}."
-        )
+    if batch_size < 2:
+        raise Refused(f"Expected batches of 2 examples or more; got batch_size={batch_size}.")
     target = target_of(data) if target is None else target
     if target not in TARGETS:
         raise UnknownName("target of a classifier", target, TARGETS)

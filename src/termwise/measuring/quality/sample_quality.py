@@ -80,8 +80,6 @@ def sample_quality(
     """
     if isinstance(samples, Tensor) and (reconstructions or noise or count is not None):
         raise Refused("A tensor of samples is judged as it is: leave reconstructions, noise and count to models.")
-    if count is not None and count < 1:
-        raise Refused(f"Expected a count of 1 or more, got {count}.")
     there = len(data) // 2 if features is None and train is None else len(data)
     least = max(2 * GROUPS, 2 * LEAST * neighbours)
     if min(there, limit or there) < 2 * least:

@@ -6,7 +6,6 @@ The best critic of left samples (label 1) against right ones (label 0) under cro
 """
 
 import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -70,10 +69,6 @@ class Critic(nn.Module):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise UnknownName("activation", activation, ACTIVATIONS)
-        if not 0 <= gradient_penalty < math.inf:
-            raise Refused(f"A gradient penalty must be 0 or more; got {gradient_penalty!r}.")
-        if not all(isinstance(width, int) and width > 0 for width in hidden):
-            raise Refused(f"A critic's hidden layers have whole widths above 0; got {list(hidden)}.")
         if body is not None and spectral_norm:
             raise Refused("A body of your own brings its own normalisation; spectral_norm is for layers made here.")
         self.hidden, self.activation, self.spectral_norm = tuple(hidden), activation, spectral_norm

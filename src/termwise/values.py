@@ -66,6 +66,9 @@ Whole = Annotated[int, Field(ge=-(2**63), lt=2**63), _NUMBER]
 Natural = Annotated[int, Field(ge=0, le=MOST), _NUMBER]
 """A whole number from 0 on."""
 
+Bytes = Annotated[int, Field(ge=0, lt=2**63), _NUMBER]
+"""How much memory: a whole number of bytes from 0 on."""
+
 Count = Annotated[int, Field(gt=0, le=MOST), _NUMBER]
 """How many there are of something: a whole number from 1 on."""
 

@@ -19,6 +19,7 @@ from helpers.celeba_folder import write_celeba
 from termwise import cli, registry
 from termwise.data import FORMATS, OBJECTS, SOURCES, Dataset, Format, Source, load_data
 from termwise.data.load import COMMON_OPTIONS
+from termwise.data.options import check_options
 from termwise.errors import BadData, UnknownName
 from termwise.training import config_from
 
@@ -226,3 +227,10 @@ def test_the_tables_are_read_without_torch():
         "import sys, termwise.data.sources as s; list(s.SOURCES), s.FORMATS.shown(); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("row", [*SOURCES.values(), *FORMATS.values(), *OBJECTS.values()], ids=lambda row: row.name)
+def test_no_amount_is_below_nothing(row):
+    for name in {"memory_limit", "num_workers"} & set(row.options):
+        with pytest.raises(BadData, match=rf"{name} = -1 cannot be"):
+            check_options(row.name, row.maker, {name: -1}, row.options)

@@ -14,6 +14,7 @@ from termwise.data.dataset import Dataset
 from termwise.data.examples import in_memory_examples, layout, numbers
 from termwise.data.stream import stream
 from termwise.errors import BadData
+from termwise.values import Bytes, Natural
 
 MEMORY_LIMIT = 2 * 2**30  # bytes
 _BESIDE = ("labels", "y", "factors", "factor_names", "attributes", "attribute_names")
@@ -41,7 +42,7 @@ class MappedArray:
         return layout(numbers(self.array[positions], str(self.path)), str(self.path))
 
 
-def load_npy(path: Path, *, memory_limit: int = MEMORY_LIMIT, num_workers: int = 0) -> Dataset:
+def load_npy(path: Path, *, memory_limit: Bytes = MEMORY_LIMIT, num_workers: Natural = 0) -> Dataset:
     """An array (N, ...) in a .npy file.
 
     Args:

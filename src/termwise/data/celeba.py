@@ -26,6 +26,7 @@ from termwise.data.image_folders import SUFFIXES, ImageFiles
 from termwise.data.pixel_cache import is_written, may_write, write
 from termwise.data.stream import StreamedExamples
 from termwise.errors import BadData
+from termwise.values import Bytes
 
 FOLDER, TABLE, PARTITION = "img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"
 
@@ -41,7 +42,7 @@ def load_celeba(
     size: int = 64,
     crop: int | Sequence[int] = 148,
     cache: str | None = None,
-    memory_limit: int = MEMORY_LIMIT,
+    memory_limit: Bytes = MEMORY_LIMIT,
 ) -> Dataset:
     """Faces (3, size, size) with their attributes, and the partition as splits where it is there.
 

@@ -20,6 +20,7 @@ from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
 from termwise.data.stream import StreamedExamples
 from termwise.errors import BadData
+from termwise.values import Bytes, Natural
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"))
 _GREY = frozenset(("1", "L", "LA"))
@@ -113,8 +114,8 @@ def load_images(
     *,
     size: int | None = None,
     grey: bool | None = None,
-    memory_limit: int = MEMORY_LIMIT,
-    num_workers: int = 2,
+    memory_limit: Bytes = MEMORY_LIMIT,
+    num_workers: Natural = 2,
 ) -> Dataset:
     """A folder of images, in order of their paths.
 

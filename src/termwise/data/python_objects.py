@@ -17,6 +17,7 @@ from termwise.data.examples import in_memory_examples, layout, numbers
 from termwise.data.generators import turn
 from termwise.data.stream import stream
 from termwise.errors import BadData
+from termwise.values import Natural
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,7 @@ def load_array(
     return Dataset(name, in_memory_examples(array, name), annotations)
 
 
-def load_torch(dataset: TorchDataset, *, name: str | None = None, num_workers: int = 0) -> Dataset:
+def load_torch(dataset: TorchDataset, *, name: str | None = None, num_workers: Natural = 0) -> Dataset:
     """A torch dataset of x or (x, label): a TensorDataset's tensors, else a stream of its items.
 
     Labels are the dataset's own `targets` where it has them, else found by a pass over it when they are asked for.

@@ -65,8 +65,19 @@ def python(installed, tmp_path_factory):
     return run
 
 
-def command(python, *arguments):
-    return python("import sys; from termwise.cli import main; sys.exit(main())", *arguments)
+def commands(python, *commands):
+    """What each command prints, given one after another in one process, which imports torch once."""
+    code = f"""
+import sys
+from termwise.cli import main
+for words in {commands!r}:
+    sys.argv = ["termwise", *words.split()]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, words
+    print("END", flush=True)"""
+    return python(code).split("END\n")[:-1]
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +138,10 @@ def test_its_estimator_and_its_memory_go_by_name_in_a_walk(python):
 
 @pytest.mark.usefixtures("trained")
 def test_commands_know_it(python):
-    options = command(python, "train", "--help")
+    options, data, recipes, _ = commands(python, "train --help", "data", "recipes", "report run")
     assert all(KINDS[group][1] in options for group in ("likelihoods", "posteriors", "priors"))
-    assert "numbers from 0 to 1" in command(python, "data")
-    recipes = command(python, "recipes")
+    assert "numbers from 0 to 1" in data
     assert "two-rates" in recipes and "Nothing New (Nobody, 2026, eq. 1)." in recipes and "weight=1.0" in recipes
-    command(python, "report", "run")
 
 
 @pytest.mark.usefixtures("trained")

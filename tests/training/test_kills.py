@@ -15,6 +15,7 @@ from termwise.training import config_from, with_setting
 SETTINGS = ["training.checkpoint_steps=3", "training.batch_size=32", "model.options.hidden=[16]"]
 
 
+@pytest.mark.slow
 def test_a_training_killed_within_an_epoch_and_at_its_end_leaves_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     broken, whole = tmp_path / "broken", tmp_path / "whole"

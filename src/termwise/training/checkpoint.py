@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from torch import Tensor
 
 from termwise.content import read_bytes, unreadable
@@ -26,7 +34,14 @@ from termwise.values import Finite, Natural
 MOST_THREADS = 4096
 """The number of threads that a checkpoint may ask torch for: beyond what any machine has, torch ends the process."""
 
-State = dict[str, Any]
+
+def _as_it_is(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """A checked value itself: pydantic's copy of an ordered dictionary is a plain one, and saves as other bytes."""
+    check(value)
+    return value
+
+
+State = Annotated[dict[str, Any], WrapValidator(_as_it_is)]
 """What a module's, an optimizer's or a memory's `state_dict` gives: tensors and plain containers."""
 
 

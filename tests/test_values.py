@@ -143,7 +143,7 @@ DATA = torch.arange(60.0).view(10, 6) % 2
         (lambda: tw.load_data("~nosuchuser/x.csv"), "home directory"),
         (lambda: tw.VAE.build((6,), 2, options={"hidden": [0]}), r"hidden = \[0\]"),
         (lambda: tw.VAE.build((6,), 2**62), "latent = 4611686018427387904"),
-        (lambda: tw.compare(3, 4), r"runs = \(3, 4\) cannot be: .*instance of Run"),
+        (lambda: tw.compare(3, 4), r"runs = \(3, 4\) cannot be: .*expected an instance of Account or Run"),
         (lambda: tw.recipe("beta-vae", beta=NAN), "beta = nan cannot be: Input should be a finite number"),
         (lambda: config_from({"objective": {"recipe": "beta-vae", "beta": NAN}}), r"objective\.beta: .*finite"),
         (lambda: config_from({"training": {"gradient_clip": INF}}), r"gradient_clip: .*finite"),

@@ -163,10 +163,21 @@ def _by_instance(kind: Any) -> Any:
     return kind
 
 
+_INSTANCE = "Input should be an instance of "
+
+
 def _instance(kind: type, value: object) -> object:
     if not isinstance(value, kind):
-        raise PydanticCustomError("instance", "Input should be an instance of {name}", {"name": kind.__name__})
+        raise PydanticCustomError("instance", _INSTANCE + "{name}", {"name": kind.__name__})
     return value
+
+
+def _in_words(misses: list[str]) -> list[str]:
+    """What each way misses, once; the classes that a value might have been of, in one."""
+    ways = [one for one in dict.fromkeys(misses) if not one.startswith(_INSTANCE)]
+    if kinds := list(dict.fromkeys(one.removeprefix(_INSTANCE) for one in misses if one.startswith(_INSTANCE))):
+        ways.append(f"expected an instance of {' or '.join(kinds)}")
+    return ways
 
 
 def mistakes(error: ValidationError, given: Any) -> list[str]:
@@ -180,6 +191,6 @@ def mistakes(error: ValidationError, given: Any) -> list[str]:
             if len(nearest["loc"]) > 2 and "[" not in str(nearest["loc"][-1]):
                 ways = [f"{nearest['loc'][-1]}: {nearest['msg']}"]
             else:
-                ways = list(dict.fromkeys(one["msg"] for one in misses))
+                ways = _in_words([one["msg"] for one in misses])
             found.append(f"{name} = {in_short(given[name])} cannot be: {', or: '.join(ways)}")
     return found

@@ -53,5 +53,5 @@ def misspelt():
     ],
 )
 def test_a_planted_fault_is_seen(tmp_path, act, kind):
-    end = end_of(Case("planted", act), place_for(0, tmp_path), seconds=0.7)
+    end = end_of(Case("planted", act), place_for(0, tmp_path), seconds=0.4)
     assert end.kind == kind, end.words

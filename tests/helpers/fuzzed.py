@@ -59,9 +59,9 @@ class Surface:
     subjects: Callable[[Path], list[str]]
     case: Callable[[str, random.Random, Path], Case]
 
-    def ends(self, beside: Path, seeds: range, room: Path) -> Iterator[tuple[str, End]]:
-        """How the cases of all subjects and seeds end, each with its story."""
-        for subject in self.subjects(beside):
+    def ends(self, beside: Path, seeds: range, room: Path, every: int = 1) -> Iterator[tuple[str, End]]:
+        """How the cases of all subjects, or of one in so many, and of all seeds end, each with its story."""
+        for subject in self.subjects(beside)[::every]:
             for seed in seeds:
                 rng = random.Random(f"{self.name} {subject} {seed}")
                 number = len(list(room.iterdir()))
@@ -218,8 +218,8 @@ ROOMS = ("models", "objectives", "training", "worlds", "verify")
 """Those whose functions take what a user writes."""
 
 
-def _meant(name: str, of: str) -> Any:
-    """An argument that is as it should be, by its name; short."""
+def _meant(of: str) -> dict[str, Any]:
+    """Arguments of a function that are as they should be, by their names; short."""
     x = (torch.arange(24 * 36).view(24, 1, 6, 6) * 7919 % 64 > 31).float()
     vae = tw.VAE.build((1, 6, 6), latent=2, options={"hidden": [8]}).eval()
     known: dict[str, Any] = {
@@ -235,7 +235,7 @@ def _meant(name: str, of: str) -> Any:
         "target": 3.0, "estimator": tw.terms.ClosedForm(), "likelihood": None, "progress": None,
     }  # fmt: skip
     special: dict[tuple[str, str], Any] = {
-        ("tw.train", "model"): None, ("tw.train", "objective"): None, ("tw.write_report", "run"): None,
+        ("tw.train", "model"): None, ("tw.train", "objective"): None,
         ("tw.export_latents", "path"): "codes.npz", ("tw.sample_quality", "samples"): vae,
         ("tw.train", "progress"): False,
         ("tw.models.expected_example", "likelihood"): torch.distributions.Normal(torch.zeros(2), 1.0),
@@ -244,9 +244,9 @@ def _meant(name: str, of: str) -> Any:
         ("tw.VAE", "likelihood"): "bernoulli", ("tw.VAE.build", "likelihood"): "bernoulli",
         ("tw.worlds.four_points", "mean"): torch.zeros(4, 2), ("tw.worlds.four_points", "scale"): torch.ones(4, 2),
     }  # fmt: skip
-    if (of, name) == ("tw.write_report", "run"):
-        return tw.load_run("run")
-    return special.get((of, name), known.get(name, inspect.Parameter.empty))
+    if of == "tw.write_report":
+        known["run"] = tw.load_run("run")
+    return known | {name: value for (function, name), value in special.items() if function == of}
 
 
 MORE: dict[str, dict[str, Any]] = {
@@ -281,8 +281,7 @@ def _function_case(subject: str, rng: random.Random, _: Path) -> Case:
 
     def call() -> object:
         _check_little()
-        known = {name: _meant(name, subject) for name in names}
-        given = {name: value for name, value in known.items() if value is not inspect.Parameter.empty}
+        given = {name: value for name, value in _meant(subject).items() if name in names}
         given |= {name: value for name, value in more.items() if name in hostile}
         given |= hostile
         variable = [name for name, one in parameters.items() if one.kind is one.VAR_POSITIONAL]

@@ -298,6 +298,8 @@ def test_links_that_do_not_exist_are_refused_with_those_that_do():
         Link("prior", "posterior", MonteCarlo())
     with pytest.raises(Refused, match="stops at"):
         Link("posterior", "nowhere", MonteCarlo())
+    with pytest.raises(Refused, match=r"^.{,250}$"):
+        Link("9" * 5000, "prior", MonteCarlo())
 
 
 def test_the_distortion_is_minus_the_log_likelihood_at_the_draw_s_codes():

@@ -27,7 +27,7 @@ def _moved(model: Drawable, device: torch.device | str) -> Iterator[None]:
     lying = {network: {part.device for part in (*network.parameters(), *network.buffers())} for network in networks}
     homes = {network: devices.pop() for network, devices in lying.items() if len(devices) == 1}
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # one that holds numbers, as "meta" does not
         for network in homes:
             network.to(device)
     except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there

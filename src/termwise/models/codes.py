@@ -61,6 +61,10 @@ class Codes:
             return cls.at(samples(law, *shape))
         if isinstance(law, MultivariateNormal):
             return cls(location, _turned(law, *shape))
+        base = innermost(law)
+        if isinstance(base, Normal):  # as it samples itself, without the copy that the others take: every step asks
+            noise = torch.randn(*shape, *location.shape, dtype=location.dtype, device=location.device)
+            return cls(location, noise * base.scale)
         return cls(location, samples(_centred(law), *shape))
 
     @classmethod

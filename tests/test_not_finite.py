@@ -203,8 +203,8 @@ def test_held_out_data_that_are_not_finite_end_a_training_and_nothing_good_is_lo
 def test_a_term_that_is_only_looked_at_is_left_out_where_it_is_not_finite(tmp_path, monkeypatch):
     from termwise.training import loop
 
-    def evaluated(*arguments):
-        terms, loss = evaluate(*arguments)
+    def evaluated(*arguments, **options):
+        terms, loss = evaluate(*arguments, **options)
         return terms | {"total_correlation": math.nan}, loss
 
     evaluate = loop.evaluate_held_out

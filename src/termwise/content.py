@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from termwise.errors import BadData, in_short
-from termwise.memory import available
+from termwise.main_memory import available
 
 T = TypeVar("T")
 

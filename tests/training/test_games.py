@@ -21,7 +21,6 @@ from termwise.terms.adversarial.divergences import DIVERGENCES
 from termwise.terms.adversarial.ratio_bounds import donsker_varadhan, nwj
 from termwise.training.checkpoint import TrainerState
 from termwise.training.diagnosis import NoGradient
-from termwise.training.evaluate import ROUNDS
 from termwise.worlds import LinearGaussian
 
 CRITIC = "critic of total correlation"
@@ -102,7 +101,7 @@ def test_looking_does_not_move_a_critic(tmp_path):
     one = trainer(tmp_path / "run", game, audit=True, epochs=1)
     one.start()
     one.run()
-    a_step, an_evaluation = 2 + 1, ROUNDS  # the critic's move looks at both laws, the autoencoder's at one
+    a_step, an_evaluation = 2 + 1, 1  # the critic's move looks at both laws, the autoencoder's at one
     assert looks == [True] * (8 * a_step) + [False] * an_evaluation
     assert all(part.training for part in game.networks["critic of marginal kl"].modules())
 

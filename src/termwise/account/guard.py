@@ -198,7 +198,8 @@ def _numbers(reading: AnyReading, whole: float) -> Iterator[_Number]:
         scale = max(scale, whole)
     n, count = _count(reading.n), len(reading.value) if isinstance(reading, ReadingByDimension) else 1
     errors = float(-stdtrit(max(1, n - 1), ndtr(-ERRORS) / max(1, count)))  # in any of its numbers as seldom as in one
-    least_error = OF_CODES / math.sqrt(n) if reading.unit == "nats" and n < FEW else 0.0
+    noisy = reading.unit == "nats" and n < FEW and not reading.bias.startswith("exact for every x")
+    least_error = OF_CODES / math.sqrt(n) if noisy else 0.0
     for which, value, stderr, interval, lower, upper in _rows(reading):
         own = _number(value, math.nan)
         scale_here = max(abs(number) for number in (own, scale if math.isfinite(scale) else 0.0))

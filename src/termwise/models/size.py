@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from termwise.errors import Refused
-from termwise.memory import check_fits
+from termwise.main_memory import check_fits
 
 
 def check_size(what: str, make: Callable[[], Any]) -> None:

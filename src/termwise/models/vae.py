@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 
 from termwise.errors import BadData, Refused
 from termwise.files import write_whole
-from termwise.memory import check_fits
+from termwise.main_memory import check_fits
 from termwise.models.distributions import expected_example
 from termwise.models.draw import Draw
 from termwise.models.finite import check_finite_weights

@@ -27,7 +27,7 @@ from torch import Tensor
 from termwise.content import read_bytes, unreadable
 from termwise.errors import BadData
 from termwise.files import move, write_whole
-from termwise.memory import available
+from termwise.main_memory import available
 from termwise.training.run_folder import RunFolder
 from termwise.values import Finite, Natural
 

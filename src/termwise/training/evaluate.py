@@ -90,17 +90,17 @@ def limited(data: Dataset, limit: int) -> Dataset:
 
 
 def evaluate_held_out(
-    model: VAE, data: Dataset, objective: Objective, engine: Engine, limit: int
+    model: VAE, data: Dataset, objective: Objective, engine: Engine, limit: int, *, steady: bool = True
 ) -> tuple[dict[str, float], float]:
     """Every term's mean on held-out data, with q(z) the aggregate of that data, and the objective there.
 
     The objective is one function over the whole training, so that two evaluations can be compared: its weights and
     targets are those in which their schedules end, a KL that a critic estimates is the exact one where densities are
-    known, and codes have the same noise every time, up to `ROUNDS` of them where examples are few. Other
-    estimates by a critic are what the critic then says.
+    known, and codes have the same noise every time; where it is to be `steady`, so that a training may be stopped by
+    it, up to `ROUNDS` of them where examples are few. Other estimates by a critic are what the critic then says.
     """
     data = limited(data, limit)
-    rounds = min(ROUNDS, max(1, CODES // len(data)))
+    rounds = min(ROUNDS, max(1, CODES // len(data))) if steady else 1
     batches = engine.over(model, data)
     full = full_aggregate(batches)
     exact = [with_full_aggregate(part, full) for part in objective.parts]

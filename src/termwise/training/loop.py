@@ -289,7 +289,8 @@ class Trainer:
         try:
             for one in {self.model, model}:
                 fit_likelihood(one, self.train, self.engine, limit)
-            terms, loss = evaluate_held_out(model, self.held_out, objective, self.engine, limit)
+            stops = self.settings.patience is not None
+            terms, loss = evaluate_held_out(model, self.held_out, objective, self.engine, limit, steady=stops)
         except NotFinite as error:
             raise NonFiniteLoss(self._diagnosed(str(error))) from None
         needed = {name: terms[name] for name in ("distortion", "rate", *objective.names) if name in terms}

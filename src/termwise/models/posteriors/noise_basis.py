@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from termwise.errors import Refused
-from termwise.memory import check_fits
+from termwise.main_memory import check_fits
 from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.models.posteriors.last_normal import with_last_normal
 from termwise.values import Count, PositiveFinite

@@ -7,7 +7,7 @@ import torch
 
 import termwise as tw
 from termwise.errors import Refused
-from termwise.memory import available, check_fits
+from termwise.main_memory import available, check_fits
 from termwise.models.networks import build_bodies
 from termwise.models.posteriors import posterior_family
 

@@ -15,7 +15,8 @@ from termwise.account import Account
 from termwise.account.reading import reading_without_error
 from termwise.errors import TermwiseError
 from termwise.files import write_whole
-from termwise.training import RunFolder
+from termwise.training import RunFolder, Trainer
+from termwise.training.checkpoint import TrainerState
 
 DATA = examples(40)
 
@@ -102,7 +103,7 @@ def deaths(tmp_path: Path, scene, moments) -> int:
             train(path, **last)
         assert state(path) in (old, new), moment
         again(path, last)
-        assert state(path) == new
+        assert state(path) == new, f"MOMENT {moment} of {life.count}"
         assert differences(tmp_path / "whole", path) == [], moment
         shutil.rmtree(path)
     return life.count
@@ -126,3 +127,18 @@ def test_a_process_may_die_at_any_dealing_with_the_disk(tmp_path, scene):
 @pytest.mark.slow
 def test_a_process_may_die_at_each_dealing_with_the_disk(tmp_path, scene):
     deaths(tmp_path, scene, None)
+
+
+def test_the_first_checkpoint_beyond_the_end_has_the_random_state_of_the_run_s_last(tmp_path, monkeypatch):
+    train(tmp_path, epochs=1)
+
+    def killed(trainer):
+        raise Died
+
+    monkeypatch.setattr(Trainer, "run", killed)
+    with pytest.raises(Died):
+        train(tmp_path, epochs=2, resume=True)
+    folder = RunFolder(tmp_path)
+    ended, begun = (TrainerState.last(one).random for one in (folder, folder.unfinished))
+    assert torch.equal(ended["torch"], begun["torch"]) and torch.equal(ended["numpy"][1], begun["numpy"][1])
+    assert ended["python"] == begun["python"]

@@ -141,9 +141,9 @@ class Trainer:
         if beyond is not None:
             self.folder.clear()
         self.folder.write_metrics(metrics)
+        restore_random_state(state.random)
         if beyond is not None:
             self.save()
-        restore_random_state(state.random)
 
     def _take(self, state: TrainerState) -> None:
         """Be as a checkpoint says."""

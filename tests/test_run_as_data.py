@@ -185,7 +185,7 @@ def test_the_lock_is_no_way_out_either(tmp_path, precious):
     run = plain(path)
     (path / ".lock").unlink()
     (path / ".lock").symlink_to(precious)
-    with pytest.raises(OSError):
+    with pytest.raises(Refused, match="is no folder to write in"):
         tw.write_report(run)
 
 

@@ -7,7 +7,7 @@ from helpers.fuzzed import SURFACES
 FAST = {"files": 2, "configurations": 3, "commands": 1, "functions": 2}
 """Of the files, parts of the configuration, commands and functions, one in so many is given one seed."""
 
-SLOW = {"files": 12, "configurations": 8, "commands": 15, "functions": 10}
+SLOW = {"files": 6, "configurations": 4, "commands": 8, "functions": 5}
 """Seeds for each."""
 
 

@@ -15,11 +15,14 @@ NUMBERS: tuple[Any, ...] = (
 
 TEXTS = (
     "", " ", "nan", "inf", "-1", "true", "none", "é", "名前", "a\u2028b", "a\nb", "a\x00b", "~nosuchuser", "~", ".",
-    "/", "\udcff", "-", "--", "%s%n", "{0}", "a" * 5000, "9" * 5000, "a:b", ":", "mlp:", "normal:", "normal:nan",
-    "normal:-1", "normal:inf", "normal:1e400", "normal:" + "9" * 5000, "categorical:" + "9" * 30, "cuda:99", "meta",
-    "os:abort", "[1,", "\\",
+    "/proc/self/fd", "\udcff", "-", "--", "%s%n", "{0}", "a" * 5000, "9" * 5000, "a:b", ":", "mlp:", "normal:",
+    "normal:nan", "normal:-1", "normal:inf", "normal:1e400", "normal:" + "9" * 5000, "categorical:" + "9" * 30,
+    "cuda:99", "meta", "os:abort", "[1,", "\\",
 )  # fmt: skip
-"""Empty, blank, beyond ASCII, beyond UTF-8, beyond a file's name, and what is nearly something."""
+"""Empty, blank, beyond ASCII, beyond UTF-8, beyond a file's name, and what is nearly something.
+
+A folder of the system's is a small one: "/" would be searched for images, rightly, for as long as it takes.
+"""
 
 
 def nested(depth: int, table: bool = False) -> Any:

@@ -124,3 +124,19 @@ def test_beginning_anew_leaves_nothing_of_the_old_run(tmp_path):
     train(tmp_path)
     RunFolder(tmp_path).create(config_from({}))
     assert names(tmp_path) == {"config.toml", ".lock"}
+
+
+@pytest.mark.parametrize("path", ["a" * 5000, "a" * 5000 + ":b", "a/" * 2500, "a\0b", "a:b\0", "file/run", "loop/run"])
+def test_what_can_be_no_folder_is_refused(tmp_path, monkeypatch, path):
+    """For its length, its characters, or what it leads through."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    for read in (tw.load_run, tw.VAE.from_pretrained, lambda path: tw.compare(path, path), tw.account.Account.load):
+        with pytest.raises(BadData):
+            read(path)
+    with pytest.raises(Refused if path.endswith(":b") else BadData) as told:  # a function is sought
+        tw.measure(path)
+    assert len(str(told.value)) < 1500
+    with pytest.raises(Refused, match="is no folder to write in"):
+        train(path)

@@ -16,6 +16,7 @@ from torch import Tensor
 from termwise.account.guard import guarded
 from termwise.account.reading import AnyReading, Reading, ReadingByDimension
 from termwise.account.saved import read_account, read_values
+from termwise.content import exists
 from termwise.errors import BadData, TermwiseError, UnknownName
 from termwise.files import sha256_of, write_whole
 
@@ -132,13 +133,13 @@ class Account(Mapping[str, Reading]):
     @classmethod
     def load(cls, json_file: str | PathLike[str], values_file: str | PathLike[str] | None = None) -> "Account":
         """Read what `save` wrote; without the values where their file is not there."""
-        if not Path(json_file).exists():
+        if not exists(json_file):
             raise BadData(f"There is no account at {json_file}. `termwise measure RUN` makes one.")
         saved = read_account(json_file)
         if saved.checksum not in (None, _checksum(saved.model_dump(exclude_unset=True))):
             raise BadData(f"{json_file} is damaged, or was changed: it is not what was saved. Restore it.")
         values = {}
-        if values_file is not None and Path(values_file).exists():
+        if values_file is not None and exists(values_file):
             arrays = read_values(values_file)
             if saved.values not in (None, sha256_of(Path(values_file))):
                 raise BadData(f"{values_file} is damaged, or another account's than {json_file}. Restore it.")

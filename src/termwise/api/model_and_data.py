@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 from termwise.account import Account
 from termwise.api.from_config import check_fit, data_of_run
 from termwise.api.run import Run, load_model
+from termwise.content import exists
 from termwise.data import Dataset, load_data
 from termwise.data.load import load_undivided
 from termwise.data.sources import SOURCES
@@ -84,7 +84,7 @@ def model_and_data(model: Measurable, data: Data | None, split: str | None, seed
 
 def _names_function(model: str | PathLike[str]) -> bool:
     """Whether this is "module:function", and not the path of a folder."""
-    return re.fullmatch(r"[\w.]+:\w+", str(model)) is not None and not Path(model).exists()
+    return re.fullmatch(r"[\w.]+:\w+", str(model)) is not None and not exists(model)
 
 
 def _from_function(name: str) -> Drawable:

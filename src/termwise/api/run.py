@@ -9,6 +9,7 @@ from torch import Tensor
 
 from termwise.account import Account
 from termwise.api.from_config import data_of_run
+from termwise.content import exists
 from termwise.data import Dataset
 from termwise.errors import BadData, Refused
 from termwise.models import VAE
@@ -109,7 +110,7 @@ def load_run(
     """
     folder = RunFolder(path)
     vae = load_model(path, model=model, trust=trust, **parts)
-    if not folder.account_file.exists():
+    if not exists(folder.account_file):
         raise BadData(f"{folder} has no account: its training has not ended. Go on with it by resume, or --resume.")
     account = Account.load(folder.account_file, folder.values_file)
     return Run(folder, folder.config(), vae, data_of_run(folder, trust, data), account)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from termwise.content import exists
 from termwise.data.annotations import Annotations
 from termwise.data.array_files import MEMORY_LIMIT, MappedArray
 from termwise.data.dataset import SPLITS, Dataset
@@ -33,7 +34,7 @@ FOLDER, TABLE, PARTITION = "img_align_celeba", "list_attr_celeba.txt", "list_eva
 
 def is_celeba(path: Path) -> bool:
     """Whether a path is a folder with a folder of aligned images in it."""
-    return (path / FOLDER).is_dir()
+    return exists(path / FOLDER) and (path / FOLDER).is_dir()
 
 
 def load_celeba(

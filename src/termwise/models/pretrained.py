@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, load_model, save
 from torch import Tensor, nn
 
-from termwise.content import check_file, parse_json, read_bytes, unreadable
+from termwise.content import check_file, exists, parse_json, read_bytes, unreadable
 from termwise.data.generators import turn
 from termwise.errors import BadData, Refused, TermwiseError
 from termwise.files import write_whole
@@ -153,9 +153,9 @@ class SavedModel:
         Raises:
             BadData: A file is missing, is of another kind, or is damaged.
         """
-        missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).exists()]
+        missing = [name for name in ("config.json", "model.safetensors") if not exists(folder / name)]
         if missing:
-            raise BadData(f"Expected config.json and model.safetensors in {folder}; {missing[0]} is missing.")
+            raise BadData(f"Expected config.json and model.safetensors in {folder!s:.300}; {missing[0]} is missing.")
         text = read_bytes(folder / "config.json", "description of a model", REMEDY)
         config = parse_json(text, ModelConfig, folder / "config.json", "description of a model", REMEDY)
         checksums = _checked_weights(folder / "model.safetensors")

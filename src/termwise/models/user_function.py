@@ -33,11 +33,11 @@ def user_function(module: str, function: str) -> Callable[..., Any]:
             called = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise Refused(
-            f"Expected a function {function!r} in a module {module!r} on the Python path or in this folder; "
-            f"got {error}. Check both names."
+            f"Expected a function {function!r:.300} in a module {module!r:.300} on the Python path or in this folder; "
+            f"got {error!s:.300}. Check both names."
         ) from None
     if not callable(called):
-        raise Refused(f"Expected a function {function!r} in {module!r}; it is not callable: {called!r:.80}.")
+        raise Refused(f"Expected a function {function!r:.300} in {module!r:.300}; it is not callable: {called!r:.80}.")
 
     @wraps(called)
     def with_imports(*arguments: Any, **options: Any) -> Any:

@@ -159,18 +159,22 @@ class RunFolder:
             patience: How many seconds to wait for another to end.
 
         Raises:
-            Refused: Another process writes here; or a folder within is a link, and leads elsewhere.
+            Refused: Another process writes here; this can be no folder, or none to write in; or a folder within is a
+                link, and leads elsewhere.
         """
         from filelock import FileLock, Timeout
 
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock", timeout=patience)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock", timeout=patience)
             lock.acquire()
         except Timeout:
             raise Refused(
                 f"Another process writes into {self.path}. Wait until it has ended, or choose another folder."
             ) from None
+        except (OSError, ValueError) as error:  # a name with a character of code 0 is a ValueError
+            why = getattr(error, "strerror", None) or error
+            raise Refused(f"{self.path!s:.300} is no folder to write in: {why}. Choose another folder.") from None
         try:
             self._bring_to_an_end()
             yield
@@ -180,7 +184,7 @@ class RunFolder:
     def check_free(self) -> None:
         """Raise Refused where there are files of another kind than those of a run that is about to begin."""
         names = {"checkpoints", "metrics.jsonl", ".lock"}
-        if self.path.exists() and any(p.name not in names and p.suffix != PART for p in self.path.iterdir()):
+        if exists(self.path) and any(p.name not in names and p.suffix != PART for p in self.path.iterdir()):
             raise Refused(f"{self.path} holds files that are no run's. Choose another folder with --out.")
 
     def clear(self) -> None:
@@ -237,7 +241,7 @@ class RunFolder:
 
         A folder that was written before there were checksums, or whose run has not ended, is taken as it is.
         """
-        if not self.checksums_file.exists():
+        if not exists(self.checksums_file):
             return
         known = read_json(self.checksums_file, dict[str, str], "file of checksums", "Restore it, or remove it.")
         config, known_data = known.get("config.toml"), known.get("data")
@@ -254,7 +258,7 @@ class RunFolder:
 
     def config(self) -> Config:
         """The configuration of the run; BadData where the folder is no run's."""
-        if self._finished.path.is_dir():
+        if exists(self._finished.path):
             with self.locked(patience=10.0):
                 pass
         if not self.exists:
@@ -269,7 +273,7 @@ class RunFolder:
 
     def metrics_at(self, length: int) -> bytes:
         """The first `length` bytes of metrics.jsonl, which a checkpoint knows of."""
-        content = read_bytes(self.metrics_file, "file of metrics", ANEW) if self.metrics_file.exists() else b""
+        content = read_bytes(self.metrics_file, "file of metrics", ANEW) if exists(self.metrics_file) else b""
         if len(content) < length:
             raise BadData(
                 f"{self.metrics_file} must have {length} bytes at the last checkpoint; it has {len(content)}. "
@@ -283,7 +287,7 @@ class RunFolder:
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl."""
-        if not self.metrics_file.exists():
+        if not exists(self.metrics_file):
             return []
         content = read_bytes(self.metrics_file, "file of metrics", ANEW)
         lines = [(number, line) for number, line in enumerate(content.split(b"\n"), 1) if line]

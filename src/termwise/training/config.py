@@ -197,6 +197,7 @@ def read_config(path: str | PathLike[str]) -> dict[str, Any]:
         BadData: It is no TOML.
 
     Example:
+        >>> from pathlib import Path
         >>> from tempfile import mkdtemp
         >>> file = Path(mkdtemp()) / "beta.toml"
         >>> _ = file.write_text(Config().toml())

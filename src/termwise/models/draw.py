@@ -132,7 +132,8 @@ class Draw:
 
     def codes_at(self, z: Tensor) -> Codes:
         """Codes z, shape (B, D): with all that is known of them, where they are the draw's own."""
-        return self.codes if z is self.z else Codes.at(z)
+        own = vars(self).get("codes")  # codes that were never drawn are not z, and need not be drawn to know it
+        return own if own is not None and z is own.z else Codes.at(z)
 
     @property
     def likelihood(self) -> Distribution:

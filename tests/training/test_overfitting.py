@@ -58,6 +58,18 @@ def test_of_an_ordinary_training_nothing_is_said(seed):
     assert not diagnose_overfitting(wild, "test", 0.5)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_held_out_terms_that_wander_smoothly_beside_a_noisy_training_loss_are_none(seed):
+    """A held-out loss is of the same noise at every look, so it drifts; a training loss of few examples jumps."""
+    drift = np.cumsum(0.02 * np.random.default_rng(seed).standard_normal(200))
+    drift = np.convolve(drift, np.ones(9) / 9, mode="same")
+    falling = 2 + 3 * np.exp(-np.arange(200) / 15)
+    curves = lines(noisy(falling, 0.4, seed), falling + drift, rate=1.0)
+    assert not diagnose_overfitting(curves, "test", 0.2)
+    better = lines(noisy(falling, 0.4, seed) + 1, falling + drift, rate=1.0)  # as where dropout is for training alone
+    assert not diagnose_overfitting(better, "test", 0.2)
+
+
 def test_terms_that_rise_on_training_data_too_are_the_objective_s_doing():
     assert not diagnose_overfitting(lines(RISING - 0.5, RISING), "test", 0.5)
 

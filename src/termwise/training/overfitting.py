@@ -35,8 +35,9 @@ def diagnose_overfitting(
 ) -> list[str]:
     """The sentence on a model that fits its training data far better than others, with its best epoch; or none.
 
-    The rise of the held-out loss from its least is told from its noise from look to look, and a gap from the error of
-    the held-out data, too.
+    The rise of the held-out loss from its least, and how much wider the gap to the training loss has become, are told
+    from their noise from look to look: a training loss is of one code an example, so it jumps more than a held-out one,
+    whose noise stays. A gap that was always there is told from the error of the held-out data, too.
 
     Args:
         metrics: The lines of metrics.jsonl.
@@ -64,11 +65,12 @@ def diagnose_overfitting(
         return []
     epochs, train, other = losses.epochs[sound], losses.train[sound], losses.held_out[sound]
     smooth = np.median(np.lib.stride_tricks.sliding_window_view(np.stack([train, other]), END, axis=1), axis=2)
+    gaps = smooth[1] - smooth[0]
     least = int(np.argmin(smooth[1]))
-    fallen, rise, gap = other[0] - smooth[1, least], smooth[1, -1] - smooth[1, least], smooth[1, -1] - smooth[0, -1]
-    noise = NOISE * float(np.median(np.abs(np.diff(other[len(other) // 2 :]))))
-    rises = rise > max(RISE * fallen, noise) and gap - (smooth[1, least] - smooth[0, least]) > rise / 2
-    apart = stderr is not None and gap > max(APART * fallen, noise, NOISE * stderr)
+    fallen, rise, widened = other[0] - smooth[1, least], smooth[1, -1] - smooth[1, least], gaps[-1] - gaps[least]
+    noise, gap_noise = NOISE * _jitter(other), NOISE * _jitter(other - train)
+    rises = rise > max(RISE * fallen, noise) and widened > max(rise / 2, gap_noise) and gaps[-1] > gap_noise
+    apart = stderr is not None and gaps[-1] > max(APART * fallen, gap_noise, NOISE * stderr)
     if not (rises or apart):
         return []
     best = int(np.argmin(other))
@@ -78,6 +80,11 @@ def diagnose_overfitting(
         f"There it was best in epoch {epochs[best]}, {ends[2]}. Stop early (data.validation, training.patience), train "
         "on more examples, or take a smaller network."
     ]
+
+
+def _jitter(values: np.ndarray) -> float:
+    """How far the later of these values, (L,), jump from one look to the next, beyond a steady fall or rise."""
+    return float(np.median(np.abs(np.diff(values[len(values) // 2 :], n=2)))) / math.sqrt(3)
 
 
 def _losses(metrics: Sequence[Mapping[str, Any]], held_out: str, waited: int) -> _Losses | None:

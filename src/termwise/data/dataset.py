@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from termwise.data.annotations import Annotations, Rows
+from termwise.data.columns import Column
 from termwise.data.examples import Examples, chunks, spread
 from termwise.data.generators import generators_as_they_were
 from termwise.errors import BadData, UnknownName
@@ -90,6 +91,8 @@ class Dataset:
         splits: Positions in this data set by split name; empty where there are none.
         source: The arguments with which `load_data` makes this data set again, fit for JSON and TOML; None where
             it was made from Python objects.
+        columns: What the entries of x are, where x is a row of a table (D,); else none.
+        notes: What its reader took it for, where it could be taken for something else: a sentence each.
     """
 
     name: str
@@ -98,9 +101,13 @@ class Dataset:
     positions: Tensor | None = None
     splits: Mapping[str, Tensor] = field(default_factory=dict)
     source: dict[str, Any] | None = None
+    columns: tuple[Column, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.annotations.check(len(self.examples), self.name)
+        if self.columns and self.shape != (len(self.columns),):
+            raise BadData(f"{self.name}: expected a column for each entry of x, {self.shape}, got {len(self.columns)}.")
 
     def __len__(self) -> int:
         return len(self.examples) if self.positions is None else len(self.positions)

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from termwise.data.array_files import MappedArray
+from termwise.data.formats.array_files import MappedArray
 from termwise.errors import BadData
 
 _MAY_WRITE: ContextVar[bool] = ContextVar("may_write", default=True)

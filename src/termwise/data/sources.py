@@ -97,6 +97,7 @@ def _ends_with(*suffixes: str) -> Callable[[Path], bool]:
 
 
 _HERE = "termwise.data"
+_FORMATS = "termwise.data.formats"
 
 SOURCES: Registry[Source] = Registry(
     "data source",
@@ -132,29 +133,29 @@ FORMATS: Registry[Format] = Registry(
     [
         Format(
             "idx",
-            f"{_HERE}.idx_files:load_idx",
+            f"{_FORMATS}.idx_files:load_idx",
             "an IDX file, or a folder with train and t10k files, as of MNIST; plain or .gz",
-            fits=f"{_HERE}.idx_files:is_idx",
+            fits=f"{_FORMATS}.idx_files:is_idx",
         ),
-        Format("npy", f"{_HERE}.array_files:load_npy", "one array (N, ...)", fits=_ends_with(".npy")),
+        Format("npy", f"{_FORMATS}.array_files:load_npy", "one array (N, ...)", fits=_ends_with(".npy")),
         Format(
             "npz",
-            f"{_HERE}.array_files:load_npz",
+            f"{_FORMATS}.array_files:load_npz",
             "arrays x, labels, factors, attributes; or x_train, x_test, y_train, y_test",
             fits=_ends_with(".npz"),
         ),
-        Format("csv", f"{_HERE}.csv_files:load_csv", "a table of numbers", fits=_ends_with(".csv", ".tsv")),
+        Format("csv", f"{_FORMATS}.csv_files:load_csv", "a table of numbers", fits=_ends_with(".csv", ".tsv")),
         Format(
             "celeba",
-            f"{_HERE}.celeba:load_celeba",
+            f"{_FORMATS}.celeba:load_celeba",
             "a folder laid out as CelebA is: img_align_celeba, list_attr_celeba.txt and perhaps the partition",
-            fits=f"{_HERE}.celeba:is_celeba",
+            fits=f"{_FORMATS}.celeba:is_celeba",
         ),
         Format(
             "images",
-            f"{_HERE}.image_folders:load_images",
+            f"{_FORMATS}.image_folders:load_images",
             "a folder of images; subfolders are labels, a CSV file in it attributes",
-            fits=f"{_HERE}.image_folders:is_image_folder",
+            fits=f"{_FORMATS}.image_folders:is_image_folder",
         ),
     ],
 )
@@ -166,15 +167,15 @@ OBJECTS: Registry[Format] = Registry(
     [
         Format(
             "array",
-            f"{_HERE}.python_objects:load_array",
+            f"{_FORMATS}.python_objects:load_array",
             "a Tensor or ndarray (N, ...)",
-            fits=f"{_HERE}.python_objects:is_array",
+            fits=f"{_FORMATS}.python_objects:is_array",
         ),
         Format(
             "torch dataset",
-            f"{_HERE}.python_objects:load_torch",
+            f"{_FORMATS}.python_objects:load_torch",
             "a map-style torch Dataset of x or (x, label)",
-            fits=f"{_HERE}.python_objects:is_torch_dataset",
+            fits=f"{_FORMATS}.python_objects:is_torch_dataset",
         ),
     ],
 )

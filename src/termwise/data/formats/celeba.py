@@ -20,10 +20,10 @@ from torch import Tensor
 
 from termwise.content import exists
 from termwise.data.annotations import Annotations
-from termwise.data.array_files import MEMORY_LIMIT, MappedArray
 from termwise.data.dataset import SPLITS, Dataset
 from termwise.data.examples import InMemory
-from termwise.data.image_folders import SUFFIXES, ImageFiles
+from termwise.data.formats.array_files import MEMORY_LIMIT, MappedArray
+from termwise.data.formats.image_folders import SUFFIXES, ImageFiles
 from termwise.data.pixel_cache import is_written, may_write, write
 from termwise.data.stream import StreamedExamples
 from termwise.errors import BadData

@@ -14,10 +14,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from termwise.data.annotations import Annotations, attribute_values, label_codes
-from termwise.data.array_files import MEMORY_LIMIT
-from termwise.data.csv_files import read_rows
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
+from termwise.data.formats.array_files import MEMORY_LIMIT
+from termwise.data.formats.csv_files import read_rows
 from termwise.data.stream import StreamedExamples
 from termwise.errors import BadData
 from termwise.values import Bytes, Natural

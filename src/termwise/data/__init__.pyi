@@ -1,5 +1,5 @@
 from .annotations import Annotations as Annotations, Rows as Rows
-from .columns import Column as Column
+from .columns import Column as Column, TableColumn as TableColumn
 from .dataset import (
     Batch as Batch,
     Dataset as Dataset,

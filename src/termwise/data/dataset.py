@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from termwise.data.annotations import Annotations, Rows
-from termwise.data.columns import Column
+from termwise.data.columns import Column, TableColumn
 from termwise.data.examples import Examples, chunks, spread
 from termwise.data.generators import generators_as_they_were
 from termwise.errors import BadData, UnknownName
@@ -92,6 +92,7 @@ class Dataset:
         source: The arguments with which `load_data` makes this data set again, fit for JSON and TOML; None where
             it was made from Python objects.
         columns: What the entries of x are, where x is a row of a table (D,); else none.
+        table: The columns of that table, of which some may be labels, or left out; else none.
         notes: What its reader took it for, where it could be taken for something else: a sentence each.
     """
 
@@ -102,6 +103,7 @@ class Dataset:
     splits: Mapping[str, Tensor] = field(default_factory=dict)
     source: dict[str, Any] | None = None
     columns: tuple[Column, ...] = ()
+    table: tuple[TableColumn, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

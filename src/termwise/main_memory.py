@@ -31,12 +31,13 @@ def available() -> int:
     return free
 
 
-def check_fits(size: int, what: str) -> None:
+def check_fits(size: int, what: str, remedy: str = "Ask for less.") -> None:
     """Raise Refused where so many bytes are more than can be had.
 
     Args:
         size: How many, at least.
         what: What needs them, as the beginning of a sentence: "The network".
+        remedy: What to do, as a sentence.
 
     Example:
         >>> check_fits(10**20, "The network")
@@ -45,4 +46,4 @@ def check_fits(size: int, what: str) -> None:
     """
     free = available()
     if size > free:
-        raise Refused(f"{what} would take {size} bytes, and {free} can be had. Ask for less.")
+        raise Refused(f"{what} would take {size} bytes, and {free} can be had. {remedy}")

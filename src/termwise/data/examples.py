@@ -2,19 +2,22 @@
 
 Pixels stay uint8 as long as they can: a batch is `kept / divisor` in float32. uint8 arrays of three or four
 dimensions are images: (N, H, W), channel-last (N, H, W, 1 or 3) and channel-first (N, 1 or 3, H, W) all become
-channel-first, and are divided by 255, or by 1 where they hold only 0 and 1. Every other array is numbers, and is
-taken as it is.
+channel-first, and are divided by 255, or by 1 where they hold only 0 and 1. So do channel-last images of other numbers,
+which are taken as they are; and so is every other array.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from termwise.errors import BadData
+
+Channels = Literal["first", "last"]
+"""Where the colours of images lie: (N, C, H, W) or (N, H, W, C)."""
 
 
 @runtime_checkable
@@ -100,17 +103,18 @@ def as_float(kept: Tensor, divisor: float) -> Tensor:
     return x if divisor == 1.0 else x.div_(divisor)
 
 
-def in_memory_examples(array: Any, where: str) -> InMemory:
+def in_memory_examples(array: Any, where: str, channels: Channels | None = None) -> InMemory:
     """An array (N, ...) of numbers or pixels as examples in memory.
 
     Args:
         array: A Tensor or ndarray.
         where: What to call it in errors.
+        channels: Where the colours of images lie; what the shape says where left out.
 
     Raises:
         BadData: Not numbers, no examples, or a number that is not finite.
     """
-    kept = layout(numbers(array, where), where)
+    kept = layout(numbers(array, where), where, channels)
     check_finite(kept, where)
     return InMemory(kept.contiguous(), divisor_of(kept))
 
@@ -133,26 +137,62 @@ def numbers(array: Any, where: str) -> Tensor:
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
-def layout(x: Tensor, where: str) -> Tensor:
+def layout(x: Tensor, where: str, channels: Channels | None = None) -> Tensor:
     """Images channel-first; everything else float32, unchanged."""
     if x.ndim < 2 or x.numel() == 0:
         raise BadData(
             f"{where}: expected examples of shape (N, ...) with N >= 1 and two dimensions or more, "
             f"got shape {tuple(x.shape)}."
         )
-    if x.dtype not in (torch.uint8, torch.bool) or x.ndim not in (3, 4):
-        return x.to(torch.float32)
-    x = x.to(torch.uint8)
-    if x.ndim == 3:
-        return x.unsqueeze(1)  # (N, 1, H, W)
-    if x.shape[-1] in (1, 3):
-        return x.permute(0, 3, 1, 2)  # (N, C, H, W)
-    if x.shape[1] in (1, 3):
-        return x
-    raise BadData(
-        f"{where}: expected uint8 images of shape (N, H, W), (N, H, W, C) or (N, C, H, W) with C = 1 or 3, "
-        f"got {tuple(x.shape)}. Pass them as float32 if they are no images."
-    )
+    pixels = x.dtype in (torch.uint8, torch.bool) and x.ndim in (3, 4)
+    x = x.to(torch.uint8 if pixels else torch.float32)
+    if x.ndim != 4:
+        return x.unsqueeze(1) if pixels else x  # (N, 1, H, W)
+    place = channels or channels_of(tuple(x.shape), pixels, where)
+    return x.permute(0, 3, 1, 2) if place == "last" else x  # (N, C, H, W)
+
+
+def channels_of(shape: tuple[int, ...], pixels: bool, where: str) -> Channels | None:
+    """Where the colours of an array (N, a, b, c) lie, which are one or three; None where it is no images.
+
+    Example:
+        >>> channels_of((10, 28, 28, 3), False, "x"), channels_of((10, 3, 28, 28), False, "x")
+        ('last', 'first')
+
+    Raises:
+        BadData: It could be read in both ways; or it is of pixels, and of no such shape.
+    """
+    _, a, b, c = shape
+    ways: list[Channels] = [way for way, colours in (("first", a), ("last", c)) if colours in (1, 3)]
+    if len(ways) == 2:  # a picture of one row or one column is none, if there is another way to read it
+        ways = [way for way in ways if min((b, c) if way == "first" else (a, b)) > 1] or ways
+    if len(ways) == 1:
+        return ways[0]
+    if ways and (pixels or min(a, b, c) > 1):
+        raise BadData(
+            f"{where}: expected images with their colours first or last, got {shape}, which could be either: say "
+            'channels="first" or channels="last" (--set data.channels=first).'
+        )
+    if pixels:
+        raise BadData(
+            f"{where}: expected uint8 images of shape (N, H, W), (N, H, W, C) or (N, C, H, W) with C = 1 or 3, "
+            f"got {shape}. Say where their channels are with channels=, or pass them as float32 if they are no images."
+        )
+    return None
+
+
+def notes_on(array: Any, channels: Channels | None = None) -> tuple[str, ...]:
+    """What an array that can be used is taken for, where it could be taken for something else: a sentence each.
+
+    Example:
+        >>> notes_on(np.zeros((10, 28, 28, 3)))
+        ('x of shape (10, 28, 28, 3) is taken for images with their 3 colours last; channels="first" says otherwise.',)
+    """
+    shape, pixels = tuple(array.shape), str(array.dtype) in ("uint8", "torch.uint8", "bool", "torch.bool")
+    if len(shape) == 4 and channels is None and channels_of(shape, pixels, "x") == "last":
+        colours = f"{shape[3]} colour{'s' * (shape[3] > 1)}"
+        return (f'x of shape {shape} is taken for images with their {colours} last; channels="first" says otherwise.',)
+    return ()
 
 
 def divisor_of(kept: Tensor) -> float:

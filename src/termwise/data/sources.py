@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from termwise.data.formats.elsewhere import remark_elsewhere
 from termwise.data.options import check_options
 from termwise.errors import BadData
 from termwise.registry import Registry, Row
@@ -193,6 +194,8 @@ def format_of(path: Path) -> Format:
     for row in FORMATS.values():
         if row.is_of(path):
             return row
+    if remark := remark_elsewhere(path):
+        raise BadData(remark)
     rows = "; ".join(f"{row.name}, {row.summary}" for row in FORMATS.values())
     kind = "folder" if path.is_dir() else "file"
     raise BadData(f"{path}: expected a file or folder of data, got a {kind} of another kind. Known: {rows}.")

@@ -115,7 +115,7 @@ def test_recipe_options_stand_beside_the_recipe_as_numbers_or_schedules(tmp_path
         ({"data": tw.load_data(vectors(), test=0.0), "recipe": "vae"}, BadData, "no test part"),
         ({"data": vectors(5), "recipe": "vae"}, BadData, "test part of two examples"),
         ({"data": tw.load_data(vectors(), test=0.0, validation=0.2), "recipe": "vae"}, BadData, "no test part"),
-        ({"data": 3 * vectors(), "recipe": "vae"}, BadData, r"values in \[0, 1\]"),
+        ({"data": 3 * vectors(), "likelihood": "bernoulli"}, BadData, r"values in \[0, 1\]"),
         ({"data": torch.rand(50, 7), "model": own_model()}, BadData, r"shape \(6,\).*shape \(7,\)"),
         ({"data": vectors(), "recipe": "vae", "config": {"data": 5}}, Refused, "data: .*got 5"),
     ],

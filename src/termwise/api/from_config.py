@@ -1,18 +1,24 @@
 """What a configuration names: the data and the model, made or read."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from os import PathLike
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from termwise.data import Dataset, load_data
 from termwise.data.pixel_cache import caches_as_they_are
+from termwise.data.suits import is_standardised, suited_likelihood
 from termwise.errors import BadData, Refused
 from termwise.models import VAE
+from termwise.models.likelihoods import likelihood_from
 from termwise.models.pretrained import GIVEN
+from termwise.models.supports import takes_real_numbers
 from termwise.models.user_function import Trust
 from termwise.training import Config, RunFolder
+from termwise.training.config import config_from, merged
 from termwise.training.resolve import OWN
 
 
@@ -38,9 +44,33 @@ def data_of_run(
     return data
 
 
+def settled(config: Config, data: Dataset, model: VAE | None, resumed: bool) -> Config:
+    """The configuration, in which also stands what the data decide where nobody did: likelihood and standardising.
+
+    A run of a version that knew no standardising is resumed without it.
+
+    Raises:
+        Refused: x is to be standardised, and the likelihood does not take all real numbers.
+    """
+    asked = data.standardize if config.data.standardize is None else config.data.standardize
+    name = config.model.likelihood or suited_likelihood(replace(data, standardize=asked)).name
+    chosen = likelihood_from(name) if model is None and name != GIVEN else None if model is None else model.likelihood
+    wanted = not resumed and is_standardised(data) if asked is None else asked
+    if wanted and chosen is not None and not takes_real_numbers(chosen, data.shape):
+        if asked:
+            raise Refused(
+                f"The likelihood {name!r} takes x as it is, and standardised numbers are real: leave standardize out, "
+                "or choose likelihood 'normal:optimal'."
+            )
+        wanted = False
+    tables: dict[str, Any] = {"model": {"likelihood": name}, "data": {"standardize": True} if wanted else {}}
+    return config_from(merged(config.tables(), tables))
+
+
 def configured_model(config: Config, data: Dataset) -> VAE:
-    """A fresh model, as a configuration describes it, of examples as the data has them."""
+    """A fresh model, as a settled configuration describes it, of examples as the data has them."""
     section = config.model
+    assert section.likelihood is not None
     if section.network == OWN or GIVEN in (section.posterior, section.likelihood, section.prior):
         raise Refused("This run's model was made in Python. Pass it again: train(..., model=...).")
     return VAE.build(
@@ -62,4 +92,5 @@ def check_fit(model: VAE, data: Dataset) -> None:
         raise BadData(
             f"The model takes examples of shape {model.shape}; {data.name} has examples of shape {data.shape}."
         )
-    model.likelihood.check(data.value_range())
+    if model.scaler is None:
+        model.likelihood.check(data.value_range())

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from termwise.account import Account
-from termwise.api.from_config import check_fit, configured_data, configured_model
+from termwise.api.from_config import check_fit, configured_data, configured_model, settled
 from termwise.api.measure import measure
 from termwise.api.run import Run
 from termwise.api.write_report import write_page
@@ -24,6 +24,7 @@ from termwise.files import remove, write_whole
 from termwise.models import VAE
 from termwise.models.data_pass import Progress
 from termwise.models.networks.table import check_network
+from termwise.models.scaler import Scaler
 from termwise.models.user_function import Trust
 from termwise.objectives import Game, Objective, Weighted, solo
 from termwise.report.model_card import model_card
@@ -134,9 +135,10 @@ def train(
         named = trust is True or not resume or asked.data == settings.data
         with nullcontext() if named else caches_as_they_are():
             dataset = own_data or configured_data(settings)
+        settings = settled(settings, dataset, model, resume)
         seed_all(settings.training.seed)
         vae = model or configured_model(settings, dataset)
-        _check_data(vae, dataset)
+        _prepare(vae, dataset, settings)
         game = settings.objective.build() if objective is None else _as_game(objective)
         place = _place(folder, settings, resume)
         trainer = Trainer(vae, game, dataset, settings.training, place, _watcher(settings, dataset, progress))
@@ -167,8 +169,15 @@ def _check_folder(folder: RunFolder, resume: bool, overwrite: bool) -> None:
         folder.check_free()
 
 
-def _check_data(model: VAE, dataset: Dataset) -> None:
-    """Raise BadData where the model cannot be trained, or not be measured, on these examples."""
+def _prepare(model: VAE, dataset: Dataset, settings: Config) -> None:
+    """Give the model a scaler, where it is to have one, and the names of the columns of x.
+
+    Raises:
+        BadData: The model cannot be trained, or not be measured, on these examples.
+    """
+    if settings.data.standardize and model.scaler is None:
+        model.scaler = Scaler.of(dataset)
+    model.columns = tuple(column.name for column in dataset.columns)
     check_fit(model, dataset)
     if len(dataset.test) < 2:
         raise BadData(f"{dataset.name}: expected a test part of two examples or more, got {len(dataset.test)}.")

@@ -94,6 +94,7 @@ class Dataset:
         columns: What the entries of x are, where x is a row of a table (D,); else none.
         table: The columns of that table, of which some may be labels, or left out; else none.
         notes: What its reader took it for, where it could be taken for something else: a sentence each.
+        standardize: Whether a model that is trained on it is to standardise x; where it suits, if None.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Dataset:
     columns: tuple[Column, ...] = ()
     table: tuple[TableColumn, ...] = ()
     notes: tuple[str, ...] = ()
+    standardize: bool | None = None
 
     def __post_init__(self) -> None:
         self.annotations.check(len(self.examples), self.name)

@@ -35,6 +35,7 @@ def load_data(
     attributes: Any = None,
     pad: int | None = None,
     binarize: str | None = None,
+    standardize: bool | None = None,
     split: str | None = None,
     **options: Any,
 ) -> Dataset:
@@ -53,6 +54,8 @@ def load_data(
         pad: The side in pixels to which pictures are padded with zeros on all sides: 32 makes 32 x 32 of 28 x 28.
         binarize: How to make x binary: "threshold" at 1/2; or read as probabilities and drawn, once ("fixed"), or what
             trains at every visit anew ("dynamic").
+        standardize: Whether a model that is trained on them sees every column as (x - mean) / sd, of the training part;
+            where left out, for tables of real numbers. x stays as it is: the model undoes it in all that it makes.
         split: The one part to return, "train", "validation" or "test"; the whole, with its parts, where left out.
         **options: What the source takes beside, as `termwise data` lists it.
 
@@ -72,6 +75,7 @@ def load_data(
     if attributes is not None and not isinstance(attributes, str):
         options["attributes"], attributes = attributes, None
     given = {"test": test, "attributes": attributes, "label_names": label_names, "pad": pad, "binarize": binarize}
+    given["standardize"] = standardize
     always = {"validation": validation, "seed": seed} | {k: v for k, v in given.items() if v is not None}
     if isinstance(source, Dataset):
         if options or always != {"validation": 0.0, "seed": 0} or labels is not None or split is not None:
@@ -98,7 +102,8 @@ def load_data(
         data = replace(data, annotations=with_labels_as_attributes(data.annotations, data.name))
     splits = divide(len(data), data.splits, validation=validation, test=test, seed=seed, where=data.name)
     record = _record(source, {**always, **({} if labels is None else {"labels": labels}), **options})
-    data = replace(data, splits=splits, source=record)
+    wanted = data.standardize if standardize is None else standardize
+    data = replace(data, splits=splits, source=record, standardize=wanted)
     if binarize is not None:
         data = _binarized(data, binarize, seed)
     if pad is not None:

@@ -57,6 +57,12 @@ def generates(model: Drawable) -> bool:
     return getattr(model, "generates", True)
 
 
+def inputs_of(model: Drawable, x: Tensor) -> Tensor:
+    """Examples x, shape (B, *shape), as networks see them: standardised by a model that has a scaler."""
+    standardised = getattr(model, "standardised", None)
+    return x if standardised is None else standardised(x)
+
+
 def networks_of(model: Drawable | nn.Module) -> list[nn.Module]:
     """A model's modules: itself where it is one, else those that its attribute `networks` lists."""
     return [model] if isinstance(model, nn.Module) else getattr(model, "networks", [])
@@ -105,6 +111,11 @@ class Draw:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @cached_property
+    def inputs(self) -> Tensor:
+        """The examples x as networks see them, shape (B, *shape): standardised by a model that has a scaler."""
+        return inputs_of(self.model, self.x)
 
     @cached_property
     def _inferred(self) -> tuple[Distribution, Any]:

@@ -124,6 +124,8 @@ class ModelConfig(BaseModel):
     likelihood: Text
     prior: Text = "standard-normal"
     prior_options: dict[str, Any] = {}
+    standardize: bool = False
+    columns: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ class SavedModel:
         latent: D.
         network: The builder's "name" and "options"; None where the networks were made in Python.
         parts: The posterior, the likelihood and the prior, as a configuration has them.
+        standardize: Whether it has a scaler.
+        columns: What the entries of x are called, where x is a row of a table.
         unchanged: Whether config.json is the one that was saved with the weights, as far as these tell.
     """
 
@@ -144,6 +148,8 @@ class SavedModel:
     latent: int
     network: dict[str, Any] | None
     parts: dict[str, Any] = field(default_factory=dict)
+    standardize: bool = False
+    columns: tuple[str, ...] = ()
     unchanged: bool = True
 
     @classmethod
@@ -165,6 +171,8 @@ class SavedModel:
             config.latent,
             None if config.network is None else config.network.model_dump(),
             config.model_dump(include={"posterior", "posterior_options", "likelihood", "prior", "prior_options"}),
+            config.standardize,
+            tuple(config.columns),
             checksums.get("config") in (None, hashlib.sha256(text).hexdigest()),
         )
 

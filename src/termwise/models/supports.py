@@ -35,6 +35,7 @@ from torch.distributions.relaxed_categorical import ExpRelaxedCategorical
 from termwise.data import ValueRange
 from termwise.errors import BadData, Refused
 from termwise.models.distributions import in_double, innermost
+from termwise.models.likelihoods import Likelihood
 
 NUMBERS, WHOLE, ONE_HOT = "numbers", "whole numbers", "one-hot vectors"
 OTHER_SPACES = {
@@ -203,6 +204,24 @@ def check_support_of_data(likelihood: Distribution, values: ValueRange) -> None:
         f"The likelihood ({type(law).__name__}) is over {support.in_words}; the data has {got} in "
         f"[{values.minimum:g}, {values.maximum:g}]. Recode the data, or take a likelihood over such values."
     )
+
+
+def takes_real_numbers(likelihood: Likelihood, shape: tuple[int, ...]) -> bool:
+    """Whether a likelihood has a density for any real numbers, as x is once it is standardised.
+
+    Example:
+        >>> from termwise.models.likelihoods import likelihood_from
+        >>> [takes_real_numbers(likelihood_from(name), (3,)) for name in ("normal", "bernoulli", "categorical:4")]
+        [True, False, False]
+    """
+    values = ValueRange(-1.0, 1.0, integer=False)
+    try:
+        likelihood.check(values)
+        with torch.no_grad():
+            check_support_of_data(likelihood(torch.zeros(1, *likelihood.decoded_shape(shape))), values)
+    except BadData:
+        return False
+    return True
 
 
 def _missing_moment(posterior: Distribution, prior: Distribution) -> str:

@@ -24,6 +24,7 @@ from termwise.models.networks import build_bodies, checked_bodies
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import SavedModel, parts_of, write_model
 from termwise.models.priors import prior_from
+from termwise.models.scaler import ScaledLaw, Scaler
 from termwise.models.user_function import Trust
 from termwise.values import Count, checked
 
@@ -42,6 +43,9 @@ class VAE(nn.Module):
             or "normal:0.1".
         prior: p(z), batch shape (), event shape (D,), as a Distribution, as a module that gives one, or by name: a row
             of `termwise.models.priors.PRIORS`. N(0, I) where left out.
+        scaler: What standardises x for the networks and the likelihood; all that goes in and comes out is in x's own
+            units. `train` makes one of tables.
+        columns: What the entries of x are called, where x is a row of a table.
 
     A part that is no row of a table is the user's to make again, and to give to `from_pretrained`.
 
@@ -67,6 +71,8 @@ class VAE(nn.Module):
         posterior: str | PosteriorFamily = "diagonal-normal",
         likelihood: str | Likelihood = "bernoulli",
         prior: str | Distribution | nn.Module | None = None,
+        scaler: Scaler | None = None,
+        columns: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.shape, self.latent = tuple(shape), latent
@@ -80,6 +86,7 @@ class VAE(nn.Module):
             (encoder, decoder), self.shape, self.family.features, latent, decoded
         )
         self.network: dict[str, Any] | None = None
+        self.scaler, self.columns = scaler, columns
 
     @classmethod
     @checked
@@ -94,6 +101,7 @@ class VAE(nn.Module):
         posterior_options: Mapping[str, Any] | None = None,
         prior: str = "standard-normal",
         prior_options: Mapping[str, Any] | None = None,
+        scaler: Scaler | None = None,
     ) -> "VAE":
         """A VAE of parts by name: each a row of a table, or for the network a builder of yours, "module:function".
 
@@ -101,6 +109,7 @@ class VAE(nn.Module):
             options: What the network's builder takes beside shapes, such as {"hidden": [512, 512]} or {"channels": 32}.
             posterior_options: What the posterior family takes, such as {"noise": 16}.
             prior_options: What the prior takes.
+            scaler: What standardises x.
 
         Example:
             >>> model = VAE.build((1, 8, 8), latent=3, likelihood="normal:0.1", options={"hidden": [16]})
@@ -119,17 +128,23 @@ class VAE(nn.Module):
             posterior=family,
             likelihood=likelihood,
             prior=prior_from(prior, latent, prior_options),
+            scaler=scaler,
         )
         model.network = {"name": network, "options": options}
         return model
 
     def encode(self, x: Tensor) -> Distribution:
         """q(z|x) of examples x, shape (B, *shape): batch shape (B,), event shape (D,)."""
-        return self.family(at_least_single(self.encoder(x)))
+        return self.family(at_least_single(self.encoder(self.standardised(x))))
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""
-        return self.likelihood(at_least_single(self.decoder(z)))
+        law = self.likelihood(at_least_single(self.decoder(z)))
+        return law if self.scaler is None else ScaledLaw(law, self.scaler)
+
+    def standardised(self, x: Tensor) -> Tensor:
+        """Examples x, shape (..., *shape), as the networks see them: x itself where there is no scaler."""
+        return x if self.scaler is None else self.scaler(x)
 
     def infer(self, x: Tensor) -> tuple[Distribution, None]:
         """The posterior q(z|x) of examples x, shape (B, *shape); and no context."""
@@ -167,7 +182,10 @@ class VAE(nn.Module):
     def config(self) -> dict[str, Any]:
         """What `from_pretrained` needs to build this model again, as JSON; what is "given" must be given again."""
         shape = list(self.shape)
-        return {"termwise": "VAE", "shape": shape, "latent": self.latent, **self.parts(), "network": self.network}
+        scaled = {} if self.scaler is None else {"standardize": True}
+        table = {"columns": list(self.columns)} if self.columns else {}
+        parts = {**self.parts(), "network": self.network, **scaled, **table}
+        return {"termwise": "VAE", "shape": shape, "latent": self.latent, **parts}
 
     def parts(self) -> dict[str, Any]:
         """The posterior, the likelihood and the prior by name, with options; "given" where Python made it."""
@@ -235,6 +253,9 @@ class VAE(nn.Module):
                 f"{folder} holds a model of examples of shape {saved.shape} and {saved.latent} latent dimensions; the "
                 f"one to take its weights has {model.shape} and {model.latent}."
             )
+        if saved.standardize and model.scaler is None:
+            model.scaler = Scaler.blank(model.shape)
+        model.columns = saved.columns
         saved.load_into(model)
         check_finite_weights(model, str(folder))
         return model.eval()

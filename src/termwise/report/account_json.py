@@ -15,13 +15,27 @@ ReadingJson = Mapping[str, Any]
 
 
 def measured_on(account: AccountJson) -> str:
-    """A sentence on the examples that were measured: of which data, which part of it; nothing where it is not known.
+    """On which examples was measured, of which data and part; and in whose units: nothing of what is not known.
 
     Example:
         >>> measured_on({"data": {"name": "digits", "n": 359, "part": "test", "of": 1797}})
         'Measured on 359 of the 1,797 examples of digits: its test part.'
+        >>> measured_on({"data": {"sum_log_scale": 4.605}})
+        'Densities are of x in its own units; of x as the model standardises it, the distortion is 4.605 nats less.'
     """
     data = account.get("data") or {}
+    return " ".join(sentence for sentence in (_examples_measured(data), _units(data)) if sentence)
+
+
+def _units(data: Mapping[str, Any]) -> str:
+    nats = data.get("sum_log_scale")
+    if not isinstance(nats, float | int):
+        return ""
+    apart = f"{abs(nats):.4g} nats {'less' if nats >= 0 else 'more'}"
+    return f"Densities are of x in its own units; of x as the model standardises it, the distortion is {apart}."
+
+
+def _examples_measured(data: Mapping[str, Any]) -> str:
     name, n, part, of = (data.get(key) for key in ("name", "n", "part", "of"))
     if not isinstance(n, int) or not isinstance(of, int) or not isinstance(part, str):
         return ""

@@ -27,7 +27,8 @@ class _Section(BaseModel):
 class DataSection(BaseModel):
     """Where the examples come from; options of the source stand beside.
 
-    `source` is a name or a path, or left out where the data came from Python and cannot be named.
+    `source` is a name or a path, or left out where the data came from Python and cannot be named. Where `standardize`
+    is left out, tables of real numbers are standardised within the model, and a run's config.toml says so.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -36,6 +37,7 @@ class DataSection(BaseModel):
     test: Share | None = None
     seed: Annotated[Whole, Field(ge=0)] = 0
     binarize: Literal["threshold", "fixed", "dynamic"] | None = None
+    standardize: bool | None = None
 
     def arguments(self) -> dict[str, Any]:
         """What `load_data` is called with."""
@@ -43,12 +45,15 @@ class DataSection(BaseModel):
 
 
 class ModelSection(_Section):
-    """The network, the posterior, the likelihood and the prior, by name; `options` are the network builder's own."""
+    """The network, the posterior, the likelihood and the prior, by name; `options` are the network builder's own.
+
+    Where no likelihood is said, it is the one that suits the data, which a run's config.toml names.
+    """
 
     network: Text = "mlp"
     latent: Count = 10
     posterior: Text = "diagonal-normal"
-    likelihood: Text = "bernoulli"
+    likelihood: Text | None = None
     prior: Text = "standard-normal"
     options: dict[str, Any] = Field(default_factory=dict)
     posterior_options: dict[str, Any] = Field(default_factory=dict)

@@ -15,7 +15,9 @@ from torch import Tensor
 from torch.distributions import Independent
 
 from termwise.account import glossary
+from termwise.data.columns import Column
 from termwise.models.draw import Draw
+from termwise.models.scaler import ScaledLaw
 
 MOST = 0.5
 """The share from which a few are said to dominate."""
@@ -71,8 +73,13 @@ def _dominate(theirs: Tensor, whole: Tensor, total: Tensor) -> bool:
     return bool(theirs > MOST * whole) and bool(theirs > MOST * total)
 
 
-def dominating_entry(draw: Draw) -> str | None:
-    """The sentence on one entry of x that makes up most of the distortion, of a batch; None where none does."""
+def dominating_entry(draw: Draw, columns: tuple[Column, ...] = ()) -> str | None:
+    """The sentence on one entry of x that makes up most of the distortion, of a batch; None where none does.
+
+    Args:
+        draw: Of the batch.
+        columns: What the entries of x are, where x is a row of a table.
+    """
     costs = _by_entry(draw)
     if costs is None or costs.shape[1] < ENTRIES or not bool(costs.isfinite().all()):
         return None
@@ -81,9 +88,10 @@ def dominating_entry(draw: Draw) -> str | None:
     if which is None or which != _sole(costs.median(0).values):  # the second is not by the doing of one example
         return None
     place = [int(at) for at in torch.unravel_index(torch.tensor(which), draw.x.shape[1:])]
-    entry = f"column {place[0]}" if len(place) == 1 else f"the entry at {tuple(place)}"
+    entry = f"column {place[0]} (from 0)" if len(place) == 1 else f"the entry at {tuple(place)} (from 0)"
+    entry = f"column {columns[which].name!r}" if columns else entry
     return (
-        f"One entry of x decides the distortion: {entry} (from 0) costs {float(means[which]):,.4g} nats, where half of "
+        f"One entry of x decides the distortion: {entry} costs {float(means[which]):,.4g} nats, where half of "
         f"all {costs.shape[1]} entries cost {float(means.median()):,.4g} or less, so that the others hardly count in "
         "what the model learns. Bring the entries of x to one scale, or leave this one out if it is noise."
     )
@@ -97,11 +105,16 @@ def _sole(costs: Tensor) -> int | None:
 
 
 def _by_entry(draw: Draw) -> Tensor | None:
-    """-log p(x_k|z) by example and entry of x, float64, shape (B, K); None where the likelihood is no product."""
-    law = draw.likelihood
+    """-log p(x_k|z) by example and entry of x, float64, shape (B, K); None where the likelihood is no product.
+
+    Standardised entries are taken so: in their own units one may cost more for its unit alone.
+    """
+    law, x = draw.likelihood, draw.x
+    if isinstance(law, ScaledLaw):
+        law, x = law.base, draw.inputs
     while isinstance(law, Independent):
         law = law.base_dist
-    if law.event_shape or len(law.batch_shape) < 2 or math.prod(law.batch_shape) != draw.x.numel():
+    if law.event_shape or len(law.batch_shape) < 2 or math.prod(law.batch_shape) != x.numel():
         return None
-    costs: Tensor = -law.log_prob(draw.x.view(law.batch_shape))
+    costs: Tensor = -law.log_prob(x.view(law.batch_shape))
     return costs.detach().double().flatten(1)

@@ -33,6 +33,7 @@ from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.finite import count_in_words
 from termwise.models.likelihoods import NormalLikelihood
 from termwise.models.randomness import own_randomness
+from termwise.models.scaler import sum_log_scale
 from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm, has_closed_form
 from termwise.terms.link import Link
@@ -102,14 +103,14 @@ def measure(
             terms = explicit_terms(batches, rate, samples, progress)
         grey = _grey_bernoulli(first, data)
         likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey) if generates(model) else ""
-        entry = dominating_entry(first) if generates(model) else None
+        entry = dominating_entry(first, data.columns) if generates(model) else None
     _check_finite(terms.values)
     readings: dict[str, AnyReading] = dict(terms.readings)
     if terms.means is not None:
         readings["active_units"] = active_units(*terms.means)
     likelihood = getattr(model, "likelihood", None)
     if isinstance(likelihood, NormalLikelihood) and isinstance(likelihood.sigma, str):
-        readings["sigma"] = _sigma(likelihood, len(data))
+        readings["sigma"] = _sigma(likelihood, len(data), standardised=getattr(model, "scaler", None) is not None)
     if grey:
         note = "; grey values make it a cross-entropy, not a normalised likelihood"
         for name in ("distortion", "elbo"):
@@ -120,6 +121,8 @@ def measure(
         "of": len(data.examples),
         "fingerprint": data.fingerprint(),
         "likelihood": likelihood_is_of,
+        **sum_log_scale(model),
+        **({"columns": [column.name for column in data.columns]} if data.columns else {}),
     }
     ordered = {name: readings[name] for name in glossary.in_order(readings)}
     account = Account(ordered, (), {name: v for name, v in terms.values.items() if v.dim() == 1}, about)
@@ -145,16 +148,17 @@ def _check_finite(values: Mapping[str, Tensor]) -> None:
             raise NotFinite(f"The {name} is {got} for {count_in_words(broken)}. {why}")
 
 
-def _sigma(likelihood: NormalLikelihood, n: int) -> Reading:
+def _sigma(likelihood: NormalLikelihood, n: int, standardised: bool) -> Reading:
     sigma = float(torch.as_tensor(likelihood.scale()).detach())
     at_floor = sigma < 1.5 * likelihood.FLOOR
-    return reading_without_error(
+    reading = reading_without_error(
         "sigma",
         sigma,
         estimator=f"the likelihood's own, {likelihood.sigma}",
         bias=f"at its floor of {likelihood.FLOOR:g}" if at_floor else "as trained",
         n=n,
     )
+    return replace(reading, unit="sds of each entry") if standardised else reading
 
 
 def _grey_bernoulli(draw: Draw, data: Dataset) -> bool:

@@ -26,6 +26,7 @@ from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import innermost, log_prob_is_of
 from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.randomness import own_randomness
+from termwise.models.scaler import sum_log_scale
 from termwise.models.supports import NUMBERS, support_of
 from termwise.values import Count, Natural, PositiveFinite, Samples, Seed, checked
 
@@ -160,6 +161,7 @@ def log_likelihood(
         "n": len(index),
         "fingerprint": batches.data.fingerprint(),
         "likelihood": likelihood_is_of,
+        **sum_log_scale(batches.model),
     }
     sentences = tuple(diagnose(values, procedure))
     return LogLikelihood(readings, sentences, per_example, about, certificate=certificate, index=index)

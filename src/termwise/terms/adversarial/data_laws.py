@@ -13,7 +13,7 @@ from torch import Tensor
 
 from termwise.errors import Refused, UnknownName
 from termwise.models.distributions import expected_example, innermost
-from termwise.models.draw import Draw
+from termwise.models.draw import Draw, inputs_of
 
 
 class ExampleLaw(Protocol):
@@ -36,8 +36,8 @@ class RealExamples:
     name = "data"
 
     def sample(self, draw: Draw) -> Tensor:
-        """The draw's examples x, shape (B, *shape)."""
-        return draw.x
+        """The draw's examples x, shape (B, *shape), as networks see them."""
+        return draw.inputs
 
 
 class ReconstructedExamples:
@@ -47,7 +47,7 @@ class ReconstructedExamples:
 
     def sample(self, draw: Draw) -> Tensor:
         """E[x|z] at z ~ q(z|x), shape (B, *shape)."""
-        return draw.once(self.name, lambda: _expected(draw.likelihood))
+        return draw.once(self.name, lambda: inputs_of(draw.model, _expected(draw.likelihood)))
 
 
 class GeneratedExamples:
@@ -57,7 +57,7 @@ class GeneratedExamples:
 
     def sample(self, draw: Draw) -> Tensor:
         """E[x|z] at z ~ p(z), shape (B, *shape)."""
-        return draw.once(self.name, lambda: _expected(draw.generated))
+        return draw.once(self.name, lambda: inputs_of(draw.model, _expected(draw.generated)))
 
 
 def _expected(likelihood: torch.distributions.Distribution) -> Tensor:

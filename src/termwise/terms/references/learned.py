@@ -108,7 +108,7 @@ class Fit:
 
     def __call__(self, draw: Draw) -> Tensor:
         """Shape (B,), nats."""
-        return -self.network(draw.x).log_prob(draw.z.detach())
+        return -self.network(draw.inputs).log_prob(draw.z.detach())
 
 
 class LearnedReference(DistributionLaw):
@@ -162,7 +162,7 @@ class LearnedReference(DistributionLaw):
 
         def compute() -> Distribution:
             with as_constants(self.network.parameters()):
-                return self.network(draw.x)
+                return self.network(draw.inputs)
 
         return draw.once(("reference", self), compute)
 

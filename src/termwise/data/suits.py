@@ -1,0 +1,50 @@
+"""What suits a data set where its user says nothing: a likelihood, and whether a model is to standardise x."""
+
+from typing import NamedTuple
+
+from termwise.data.dataset import Dataset
+
+MOST_CLASSES = 256
+"""Whole numbers below it may be classes."""
+
+
+class SuitedLikelihood(NamedTuple):
+    """A likelihood by name, and why it suits: the rest of a sentence that begins with its name."""
+
+    name: str
+    why: str
+
+
+def is_standardised(data: Dataset) -> bool:
+    """Whether a model is to standardise x: as the data set says, else where x is the row of a table with real numbers.
+
+    Example:
+        >>> from termwise.data import load_data
+        >>> is_standardised(load_data(torch.rand(10, 3))), is_standardised(load_data(torch.rand(10, 3), standardize=True))
+        (False, True)
+    """
+    if data.standardize is not None:
+        return data.standardize
+    return any(column.kind == "number" for column in data.columns)
+
+
+def suited_likelihood(data: Dataset) -> SuitedLikelihood:
+    """The likelihood that suits the numbers in x.
+
+    Example:
+        >>> from termwise.data import load_data
+        >>> suited_likelihood(load_data("digits"))
+        SuitedLikelihood(name='bernoulli', why='grey values in [0, 1], as the field has it')
+    """
+    if is_standardised(data):
+        return SuitedLikelihood("normal:optimal", "real numbers, standardised")
+    values = data.value_range()
+    if values.binary:
+        return SuitedLikelihood("bernoulli", "zeros and ones")
+    if values.minimum >= 0 and values.maximum <= 1:
+        return SuitedLikelihood("bernoulli", "grey values in [0, 1], as the field has it")
+    span = f"{values.minimum:g} to {values.maximum:g}"
+    if values.integer and 0 <= values.minimum and values.maximum < MOST_CLASSES:
+        also = f"categorical:{int(values.maximum) + 1} if they are classes"
+        return SuitedLikelihood("normal:optimal", f"whole numbers from {span}; {also}")
+    return SuitedLikelihood("normal:optimal", f"numbers from {span}")

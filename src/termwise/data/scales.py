@@ -8,7 +8,7 @@ from torch import Tensor
 from termwise.data.dataset import Dataset
 from termwise.data.examples import spread
 
-SCALED_KINDS = ("number", "count")
+SCALED_KINDS = ("number", "count", "date")
 """The kinds of columns that a scale is of; zeros and ones keep theirs."""
 
 _MOST = 2**28  # numbers that are looked at, where all are in memory

@@ -20,12 +20,12 @@ def is_standardised(data: Dataset) -> bool:
 
     Example:
         >>> from termwise.data import load_data
-        >>> is_standardised(load_data(torch.rand(10, 3))), is_standardised(load_data(torch.rand(10, 3), standardize=True))
+        >>> is_standardised(load_data("digits")), is_standardised(load_data("digits", standardize=True))
         (False, True)
     """
     if data.standardize is not None:
         return data.standardize
-    return any(column.kind == "number" for column in data.columns)
+    return any(column.kind in ("number", "date") for column in data.columns)
 
 
 def suited_likelihood(data: Dataset) -> SuitedLikelihood:

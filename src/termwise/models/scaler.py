@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
+from torch.types import _size
 
 from termwise.data.dataset import Dataset
 from termwise.data.scales import scaled_entries, scales_of
@@ -53,7 +54,8 @@ class Scaler(nn.Module):
         scales = scales_of(data.train)
         scaled = scaled_entries(data.train, scales)
         mean, scale = scales.mean.where(scaled, 0.0).float(), scales.stddev.where(scaled, 1.0).float()
-        return cls(*(part.view(_statistics_shape(data.shape)) for part in (mean, scale)), data.shape)
+        size = _statistics_shape(data.shape)
+        return cls(mean.view(size), scale.view(size), data.shape)
 
     @classmethod
     def blank(cls, shape: tuple[int, ...]) -> "Scaler":
@@ -118,11 +120,11 @@ class ScaledLaw(Distribution):
         """The variance, in x's units squared."""
         return self.base.variance * self.scaler.scale.square()
 
-    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         """Examples, shape (*sample_shape, B, *shape)."""
         return self.scaler.back(self.base.sample(sample_shape))
 
-    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+    def rsample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         """The same, with their pathwise gradient."""
         return self.scaler.back(self.base.rsample(sample_shape))
 

@@ -44,7 +44,7 @@ def suited_likelihood(data: Dataset) -> SuitedLikelihood:
     if values.minimum >= 0 and values.maximum <= 1:
         return SuitedLikelihood("bernoulli", "grey values in [0, 1], as the field has it")
     span = f"{values.minimum:g} to {values.maximum:g}"
-    if values.integer and 0 <= values.minimum and values.maximum < MOST_CLASSES:
+    if values.integer and values.minimum >= 0 and values.maximum < MOST_CLASSES:
         also = f"categorical:{int(values.maximum) + 1} if they are classes"
         return SuitedLikelihood("normal:optimal", f"whole numbers from {span}; {also}")
     return SuitedLikelihood("normal:optimal", f"numbers from {span}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 from PIL import Image
 from torch.utils.data import TensorDataset
@@ -61,6 +62,7 @@ def celeba(folder):
 
 FILES = {"npy": npy, "npz": npz, "csv": csv, "idx": idx, "images": images, "celeba": celeba}
 THINGS = {"array": RNG.normal(size=(20, 3)), "torch dataset": TensorDataset(torch.rand(20, 3), torch.arange(20))}
+THINGS["sparse"] = scipy.sparse.random(20, 7, 0.4, random_state=0)
 
 
 @pytest.fixture(params=[*SOURCES, *FORMATS, *OBJECTS])

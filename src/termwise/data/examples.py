@@ -163,7 +163,8 @@ def channels_of(shape: tuple[int, ...], pixels: bool, where: str) -> Channels | 
         BadData: It could be read in both ways; or it is of pixels, and of no such shape.
     """
     _, a, b, c = shape
-    ways: list[Channels] = [way for way, colours in (("first", a), ("last", c)) if colours in (1, 3)]
+    colours: dict[Channels, int] = {"first": a, "last": c}
+    ways = [way for way, count in colours.items() if count in (1, 3)]
     if len(ways) == 2:  # a picture of one row or one column is none, if there is another way to read it
         ways = [way for way in ways if min((b, c) if way == "first" else (a, b)) > 1] or ways
     if len(ways) == 1:

@@ -141,8 +141,8 @@ FORMATS: Registry[Format] = Registry(
         Format("npy", f"{_FORMATS}.array_files:load_npy", "one array (N, ...)", fits=_ends_with(".npy")),
         Format(
             "npz",
-            f"{_FORMATS}.array_files:load_npz",
-            "arrays x, labels, factors, attributes; or x_train, x_test, y_train, y_test",
+            f"{_FORMATS}.npz_files:load_npz",
+            "arrays x, labels, factors, attributes, or x_train, x_test, y_train, y_test; or scipy's sparse matrix",
             fits=_ends_with(".npz"),
         ),
         Format("csv", f"{_FORMATS}.csv_files:load_csv", "a table of numbers", fits=_ends_with(".csv", ".tsv")),
@@ -171,6 +171,12 @@ OBJECTS: Registry[Format] = Registry(
             f"{_FORMATS}.python_objects:load_array",
             "a Tensor or ndarray (N, ...)",
             fits=f"{_FORMATS}.python_objects:is_array",
+        ),
+        Format(
+            "sparse",
+            f"{_FORMATS}.python_objects:load_sparse",
+            "a sparse matrix of scipy's (N, D)",
+            fits=f"{_HERE}.sparse_rows:is_sparse",
         ),
         Format(
             "torch dataset",

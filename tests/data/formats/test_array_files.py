@@ -1,4 +1,4 @@
-"""IDX, .npy, .npz and CSV files: read as they were written, and refused in one line where they cannot be."""
+"""IDX, .npy and CSV files: read as they were written, and refused in one line where they cannot be."""
 
 import gzip
 import struct
@@ -161,71 +161,6 @@ def test_npy_and_npz_called_by_each_others_names_are_told_apart(tmp_path):
         load_data(tmp_path / "x.npy")
     with pytest.raises(BadData, match=r"Call it \.npy"):
         load_data(tmp_path / "x.npz")
-
-
-def test_an_npz_file_gives_everything_that_is_known(tmp_path):
-    factors, attributes = RNG.integers(0, 4, (30, 2)), RNG.choice([-1, 1], (30, 3))
-    np.savez(
-        tmp_path / "x.npz",
-        x=IMAGES,
-        y=LABELS,
-        factors=factors,
-        factor_names=np.array(["a", "b"]),
-        attributes=attributes,
-        unrelated=np.zeros(3),
-    )
-    data = load_data(tmp_path / "x.npz", test=0.0)
-    assert torch.equal(data.tensor()[:, 0], torch.from_numpy(IMAGES) / 255)
-    assert data.labels.tolist() == LABELS.tolist()
-    assert data.factors.tolist() == factors.tolist()
-    assert data.factor_names == ("a", "b")
-    assert data.attributes.tolist() == (attributes == 1).astype(int).tolist()
-
-
-def test_the_only_array_of_an_npz_file_is_x(tmp_path):
-    np.savez_compressed(tmp_path / "x.npz", whatever=IMAGES, labels=LABELS)
-    data = load_data(tmp_path / "x.npz")
-    assert data.shape == (1, 5, 4)
-    assert data.labels.tolist() == LABELS.tolist()
-
-
-def test_an_npz_file_with_train_and_test_keeps_its_split(tmp_path):
-    np.savez(tmp_path / "x.npz", x_train=IMAGES[:20], x_test=IMAGES[20:], y_train=LABELS[:20], y_test=LABELS[20:])
-    data = load_data(tmp_path / "x.npz")
-    assert torch.equal(data.test.tensor()[:, 0], torch.from_numpy(IMAGES[20:]) / 255)
-    assert data.test.labels.tolist() == LABELS[20:].tolist()
-    assert len(data.train) == 20
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"a": IMAGES, "b": IMAGES}, "array named x, got a, b"),
-        ({"labels": LABELS}, "array named x"),
-        ({"x": IMAGES, "labels": LABELS[:4]}, "30 rows of labels"),
-        ({"x": IMAGES, "factors": LABELS}, "factors"),
-        ({"x": IMAGES, "factors": LABELS[:, None], "factor_names": np.array(["a", "b"])}, "1 factor names"),
-        ({"x_train": IMAGES, "x_test": IMAGES[:, :2]}, "one shape"),
-        ({"x_train": IMAGES, "x_test": IMAGES / 255}, "one dtype"),
-        ({"x_train": IMAGES, "x_test": IMAGES, "y_train": LABELS}, "labels"),
-        ({"x_train": IMAGES, "y_train": np.uint8(3)}, "y_train"),
-        ({"x": IMAGES, "factors": LABELS[:, None], "factor_names": np.array("a"), "y": np.uint8(3)}, r"\(N,\)"),
-        ({"x_train": IMAGES, "x_test": IMAGES[:9], "y_train": LABELS[:9], "y_test": LABELS}, "labels"),
-    ],
-)
-def test_an_npz_file_that_does_not_add_up_is_refused(tmp_path, arrays, message):
-    np.savez(tmp_path / "x.npz", **arrays)
-    with pytest.raises(BadData, match=message):
-        load_data(tmp_path / "x.npz")
-
-
-@pytest.mark.parametrize("damage", [lambda whole: whole[:-30], lambda whole: whole[:300] + b"??" + whole[302:]])
-def test_a_broken_npz_file_is_refused_by_name(tmp_path, damage):
-    path = tmp_path / "x.npz"
-    np.savez_compressed(path, x=IMAGES)
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(BadData, match=r"x\.npz.*cannot be read"):
-        load_data(path)
 
 
 @pytest.mark.parametrize("parted", [",", ";", "\t"])

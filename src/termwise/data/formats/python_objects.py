@@ -13,8 +13,9 @@ from torch.utils.data import Dataset as TorchDataset, TensorDataset
 
 from termwise.data.annotations import Annotations, Rows, attribute_values, column_names, factor_indices, label_codes
 from termwise.data.dataset import Dataset
-from termwise.data.examples import in_memory_examples, layout, numbers
+from termwise.data.examples import Channels, in_memory_examples, layout, notes_on, numbers
 from termwise.data.generators import turn
+from termwise.data.sparse_rows import sparse_examples
 from termwise.data.stream import stream
 from termwise.errors import BadData
 from termwise.values import Natural
@@ -80,6 +81,7 @@ def load_array(
     array: Tensor | np.ndarray,
     *,
     name: str = "tensor",
+    channels: Channels | None = None,
     factors: Any = None,
     factor_names: Sequence[object] | None = None,
     attributes: Any = None,
@@ -90,6 +92,7 @@ def load_array(
     Args:
         array: The x.
         name: What to call the data.
+        channels: Where the colours of images lie: "first", (N, C, H, W), or "last", (N, H, W, C).
         factors: The indices (N, F) of the factors that made each row.
         factor_names: A list of F names.
         attributes: Attributes (N, A): zeros and ones, or -1 and 1, or other numbers.
@@ -103,7 +106,18 @@ def load_array(
         attributes=attributes,
         attribute_names=column_names(attributes, attribute_names, "attribute", name),
     )
-    return Dataset(name, in_memory_examples(array, name), annotations)
+    return Dataset(name, in_memory_examples(array, name, channels), annotations, notes=notes_on(array, channels))
+
+
+def load_sparse(matrix: Any, *, name: str = "matrix", log1p: bool = False) -> Dataset:
+    """The rows of one of scipy's sparse matrices, (N, D).
+
+    Args:
+        matrix: The x.
+        name: What to call the data.
+        log1p: Whether x is log(1 + entry).
+    """
+    return Dataset(name, sparse_examples(matrix, name, log1p))
 
 
 def load_torch(dataset: TorchDataset, *, name: str | None = None, num_workers: Natural = 0) -> Dataset:

@@ -128,6 +128,43 @@ def test_names_from_outside_stay_text(run):
     assert bad in read.words()
 
 
+def test_the_diagnosis_stands_before_every_number(run):
+    words = Reader(page(**run)).words()
+    assert words.index("2 of 3 dimensions are active.") < words.index("−33.62 ± 0.20")
+    assert Reader(page(**run)).ids()[:3] == ["headline", "diagnosis", "diagnosis-heading"]
+
+
+def test_what_was_recorded_once_is_a_table_and_no_chart_of_dots(run, metrics):
+    once = Reader(page(**(run | {"metrics": [line for line in metrics if line["epoch"] == 1]})))
+    assert {group: charts for group, charts in json.loads(once.scripts[0]).items() if group != "x" and charts} == {}
+    words = once.words()
+    assert "Recorded at epoch 1 alone, and so not drawn." in words
+    assert "distortion nats 29 30.5" in words and "−0.50 ± 0.12 (training − Full)" in words
+    assert not {a["data-charts"] for _, a in once.elements if "data-charts" in a}
+
+
+def test_a_game_of_one_epoch_keeps_what_is_said_of_it(run):
+    read = Reader(page(**(run | {"metrics": avb([3.0], accuracy=[0.97])})))
+    assert json.loads(read.scripts[0])["game"] == []
+    assert "The game" in read.words() and "0.97 (critic of rate)" in read.words()
+
+
+def test_every_rule_that_reaches_the_numbers_of_the_bars_says_that_it_is_of_bars(run):
+    html = page(**run)
+    bars = {c for tag, a in Reader(html).elements if tag == "span" for c in a.get("class", "").split()} & {
+        "track",
+        "figure",
+    }
+    selectors = re.findall(r"([^{},/]+)(?:,[^{}]*)?\{", re.search(r"<style>(.*?)</style>", html, re.DOTALL)[1])
+    alike = {one.strip() for one in selectors if any(re.search(rf"\.{name}\b(?!-)", one) for name in bars)}
+    assert bars == {"track", "figure"} and alike and all(one.startswith(".bars ") for one in alike)
+
+
+def test_each_bar_says_what_it_is_of_for_a_screen_without_heads(run):
+    labels = [a["data-label"] for tag, a in Reader(page(**run)).elements if tag == "td" and "track" not in a]
+    assert labels.count("dimension-wise KL") == 3
+
+
 def test_a_page_of_nothing_still_has_every_section():
     read = Reader(page(**EMPTY))
     assert set(read.ids()) >= SECTIONS

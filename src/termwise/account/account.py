@@ -81,7 +81,7 @@ class Account(Mapping[str, Reading]):
 
     def __str__(self) -> str:
         withheld = (f"{name} is withheld: {reason}" for name, reason in self.withheld.items())
-        return "\n".join([*map(str, self.readings.values()), *withheld, *self.diagnosis])
+        return "\n".join([*self.diagnosis, *map(str, self.readings.values()), *withheld])
 
     @property
     def overall(self) -> dict[str, Reading]:

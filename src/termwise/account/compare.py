@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from termwise.account import glossary
 from termwise.account.account import Account
 from termwise.account.reading import Ends, Reading
 from termwise.errors import Refused
@@ -44,6 +45,7 @@ class Comparison:
         paired: Whether the standard error is over pairs.
         between: From and to where the difference lies, where either value is a bound; an end is None where it is open.
         why: Why there is no difference, or why it is not over pairs; empty where there is nothing to be said.
+        withheld: One by account: why it withholds the reading; "" where it does not.
 
     Example:
         >>> import torch
@@ -69,10 +71,11 @@ class Comparison:
     paired: bool = False
     between: Ends | None = None
     why: str = ""
+    withheld: tuple[str, ...] = ()
 
 
 def compare(accounts: Sequence[Account]) -> list[Comparison]:
-    """Every reading of one number that any account has; differences where there are two.
+    """Every reading of one number that any account has, or withholds; differences where there are two.
 
     Example:
         >>> compare([Account({})])
@@ -81,9 +84,9 @@ def compare(accounts: Sequence[Account]) -> list[Comparison]:
     """
     if len(accounts) < 2:
         raise Refused(f"A comparison needs two accounts or more; got {len(accounts)}.")
-    return [
-        _compared(name, accounts) for name in dict.fromkeys(name for account in accounts for name in account.overall)
-    ]
+    names = glossary.in_order(name for account in accounts for name in (*account.overall, *account.withheld))
+    by_dimension = {name for account in accounts for name in account.by_dimension}
+    return [_compared(name, accounts) for name in names if name not in by_dimension]
 
 
 def _compared(name: str, accounts: Sequence[Account]) -> Comparison:
@@ -91,10 +94,11 @@ def _compared(name: str, accounts: Sequence[Account]) -> Comparison:
     values = tuple(None if reading is None else reading.value for reading in readings)
     stderrs = tuple(None if reading is None else reading.stderr for reading in readings)
     bounds = tuple(None if reading is None else reading.bounds for reading in readings)
-    unit = next(reading.unit for reading in readings if reading is not None)
+    withheld = tuple(account.withheld.get(name, "") for account in accounts)
+    unit = next((reading.unit for reading in readings if reading is not None), glossary.reading(name).unit)
 
     def row(**found: object) -> Comparison:
-        return Comparison(name, unit, values, stderrs, bounds, **found)  # type: ignore[arg-type]
+        return Comparison(name, unit, values, stderrs, bounds, withheld=withheld, **found)  # type: ignore[arg-type]
 
     if len(accounts) != 2 or not all(value is not None and math.isfinite(value) for value in values):
         return row()

@@ -1,7 +1,7 @@
 """An account as tables for the terminal."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.bar import Bar
 from rich.console import Group, RenderableType
@@ -25,100 +25,130 @@ from termwise.report.account_json import (
 )
 from termwise.report.rounding import MISSING, WITHHELD, rounded, with_error
 from termwise.report.term_colours import terminal_colour
-from termwise.report.terminal import listed_sentence, plain_table
+from termwise.report.terminal import Entry, Fitting, Stacked, listed_diagnosis, plain_table
 
 MOST_DIMENSIONS = 24
 """How many latent dimensions are shown, the costliest first."""
 
+WIDE_ENOUGH = 36
+"""The columns that sentences ask for beside numbers, before they go below them."""
+
 
 def account_table(account: AccountJson) -> RenderableType:
-    """Each reading with its error, estimator and bias, or why it is withheld; by dimension; the diagnosis in words."""
+    """The diagnosis in words; each reading with its error, estimator and bias, or why it is withheld; by dimension."""
     whole = overall(account)
     population = {name: whole.pop(name) for name in list(whole) if glossary.reading(name).population_of}
-    parts: list[RenderableType] = [_readings(whole, withheld(account))]
+    parts: list[RenderableType] = [*listed_diagnosis(account.get("diagnosis") or [])]
+    parts.append(_readings(whole, withheld(account)))
     if part := measured_part(account):
         parts += ["", Text(f" {part}")]
     if population:
-        parts += ["", _population(population)]
+        parts += ["", *_population(population)]
     lists = by_dimension(account)
     if lists:
-        parts += ["", _dimensions(lists, dimensions_by_cost(account))]
-    diagnosis = account.get("diagnosis") or []
-    if diagnosis:
-        parts += ["", Text(" Diagnosis", "bold"), *(listed_sentence(s) for s in diagnosis)]
+        parts += ["", *_dimensions(lists, dimensions_by_cost(account))]
     return Group(*parts)
 
 
-def _readings(selected: Mapping[str, ReadingJson], reasons: Mapping[str, str]) -> Table:
+def _readings(selected: Mapping[str, ReadingJson], reasons: Mapping[str, str]) -> RenderableType:
     """A row a reading: its value, error and unit, how it was estimated, its bias and its bounds; or why it has none."""
     table = plain_table()
-    table.add_column("", no_wrap=True, overflow="ellipsis")
+    table.add_column("", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("± s.e.", justify="left", no_wrap=True, style="dim")
     table.add_column("unit", no_wrap=True, style="dim")
-    table.add_column("estimator, and its bias", ratio=1)
+    table.add_column("estimator, and its bias", ratio=1, min_width=WIDE_ENOUGH)
+    entries = []
     for name, reading in selected.items():
-        entry = glossary.reading(name)
         value, error = rounded(reading.get("value"), reading.get("stderr"))
-        how = Text(str(reading.get("estimator") or MISSING))
-        for line in (reading.get("bias"), bounds_in_words(reading)):
-            if line:
-                how.append(f"\n{line}", "dim")
-        title = Text(entry.title, f"bold {terminal_colour(name)}")
-        table.add_row(title, Text(value, "bold"), error and f"± {error}", Text(str(reading.get("unit") or "")), how)
+        unit = str(reading.get("unit") or "")
+        how = [str(reading.get("estimator") or MISSING), str(reading.get("bias") or ""), bounds_in_words(reading)]
+        first, *further = (line for line in how if line)
+        entries.append(
+            Entry(
+                _title(name),
+                Text(value, "bold"),
+                error and f"± {error}",
+                unit,
+                Text("; ".join((first, *further)), "dim"),
+            )
+        )
+        table.add_row(
+            _title(name),
+            Text(value, "bold"),
+            error and f"± {error}",
+            Text(unit),
+            Text.assemble(first, *((f"\n{line}", "dim") for line in further)),
+        )
     for name, reason in reasons.items():
-        title = Text(glossary.reading(name).title, f"bold {terminal_colour(name)}")
-        table.add_row(title, Text(WITHHELD, "bold"), "", "", Text(reason))
-    return table
+        entries.append(Entry(_title(name), Text(WITHHELD, "bold"), below=Text(reason)))
+        table.add_row(_title(name), Text(WITHHELD, "bold"), "", "", Text(reason))
+    return Fitting(table, Stacked(entries)) if entries else table
 
 
-def _population(selected: Mapping[str, ReadingJson]) -> RenderableType:
+def _title(name: str, without: str = "") -> Text:
+    """A reading's title in the colour of its term."""
+    return Text(glossary.reading(name).title.removeprefix(without), f"bold {terminal_colour(name)}")
+
+
+def _population(selected: Mapping[str, ReadingJson]) -> Iterator[RenderableType]:
     """What the links are for new data, of which the examples are a sample: intervals and brackets."""
     table = plain_table()
-    table.add_column("for new data", no_wrap=True, overflow="ellipsis")
+    table.add_column("for new data", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("± s.e.", no_wrap=True, style="dim")
     table.add_column("95% interval", justify="right", no_wrap=True)
     table.add_column("bracket", justify="right", no_wrap=True)
+    entries = []
     for name, reading in selected.items():
-        entry = glossary.reading(name)
         value, error = rounded(reading.get("value"), reading.get("stderr"))
-        table.add_row(
-            Text(entry.title.removeprefix("population "), f"bold {terminal_colour(name)}"),
-            Text(value, "bold"),
-            error and f"± {error}",
-            interval(reading),
-            " to ".join(bound(reading, side) or MISSING for side in ("lower", "upper")),
-        )
+        title = _title(name, "population ")
+        bracket = " to ".join(bound(reading, side) or MISSING for side in ("lower", "upper"))
+        table.add_row(title, Text(value, "bold"), error and f"± {error}", interval(reading), bracket)
+        ends = Text(f"95%: {interval(reading)}; bracket: {bracket}", "dim")
+        entries.append(Entry(title, Text(value, "bold"), error and f"± {error}", below=ends))
     how = dict.fromkeys(str(reading["estimator"]) for reading in selected.values() if reading.get("estimator"))
-    note = (
-        f" {'; '.join(how)}. The bracket is rigorous in expectation; where no interval can be had, it stands for one."
+    yield Fitting(table, Group(Text(" for new data", "dim"), Stacked(entries)))
+    yield Text(
+        f" {'; '.join(how)}. The bracket is rigorous in expectation; where no interval can be had, it stands for one.",
+        "dim",
     )
-    return Group(table, Text(note, "dim"))
 
 
-def _dimensions(lists: Mapping[str, ReadingJson], shown: Sequence[int]) -> RenderableType:
-    """A row for each latent dimension, the costliest first, with bars on one scale for all."""
-    every = (at(reading, "value", j, 0.0) for reading in lists.values() for j in shown)
-    longest = max(every, default=0.0) or 1.0
+def _dimensions(lists: Mapping[str, ReadingJson], order: Sequence[int]) -> Iterator[RenderableType]:
+    """A row for each latent dimension, the costliest first, with bars on one scale for all, where there is room."""
+    shown = order[:MOST_DIMENSIONS]
+    longest = max((at(reading, "value", j, 0.0) for reading in lists.values() for j in order), default=0.0) or 1.0
+    one_by_one = (_dimension_table({name: reading}, shown, longest) for name, reading in lists.items())
+    yield Fitting(
+        _dimension_table(lists, shown, longest),
+        _dimension_table(lists, shown, longest, heads="\n"),
+        _dimension_table(lists, shown, longest, heads="\n", bars=False),
+        Group(*one_by_one),
+    )
+    if len(order) > MOST_DIMENSIONS:
+        yield Text(f" and {len(order) - MOST_DIMENSIONS} dimensions more, with less", "dim")
+
+
+def _dimension_table(
+    lists: Mapping[str, ReadingJson], shown: Sequence[int], longest: float, heads: str = " ", bars: bool = True
+) -> Table:
     table = plain_table()
     table.add_column("", justify="right", style="dim")
     for name in lists:
-        table.add_column(
-            Text(dimension_title(name), f"bold {terminal_colour(name)}", overflow="fold"),
-            justify="right",
-            no_wrap=True,
-        )
-        table.add_column("", ratio=1, min_width=6 if len(lists) < 3 else 3)
-    for j in shown[:MOST_DIMENSIONS]:
+        head = Text(dimension_title(name).replace(" ", heads), f"bold {terminal_colour(name)}")
+        table.add_column(head, justify="right", no_wrap=True)
+        if bars:
+            table.add_column("", ratio=1, min_width=6 if len(lists) < 3 else 3)
+    for j in shown:
         cells: list[RenderableType] = [f"z{j}"]
         for name, reading in lists.items():
             value = at(reading, "value", j, math.nan)
             text = with_error(value, at(reading, "stderr", j, 0.0)) if math.isfinite(value) else MISSING
-            length = max(value, 0.0) if math.isfinite(value) else 0.0
-            cells += [text, Bar(longest, 0, length, color=terminal_colour(name))]
+            cells.append(text)
+            if bars:
+                cells.append(
+                    Bar(longest, 0, max(value, 0.0) if math.isfinite(value) else 0.0, color=terminal_colour(name))
+                )
         table.add_row(*cells)
-    if len(shown) <= MOST_DIMENSIONS:
-        return table
-    rest = Text(f" and {len(shown) - MOST_DIMENSIONS} dimensions more, with less", "dim")
-    return Group(table, rest)
+    return table

@@ -10,16 +10,19 @@ from rich.text import Text
 from termwise.measuring.attributes.vectors import reading_ending
 from termwise.report.account_json import AccountJson, ReadingJson, withheld_sentences
 from termwise.report.rounding import MISSING, with_error
+from termwise.report.terminal import Fitting, RowsOver, listed_diagnosis
+
+WORDS = 14
+"""The columns that names ask for beside numbers, before these are given in several tables."""
 
 
 def attribute_table(account: AccountJson) -> RenderableType:
-    """For the terminal: a table a method, then what is one number for the model, then what to mind."""
-    parts: list[RenderableType] = []
+    """For the terminal: what to mind; a table a method, then what is one number for the model."""
+    said = [*withheld_sentences(account), *(account.get("diagnosis") or [])]
+    parts: list[RenderableType] = listed_diagnosis(said)
     for method in account["data"]["methods"]:
         parts += [Text(f" {edit_title(account, method)}", "bold"), _table(attribute_rows(account, method)), ""]
-    parts += [Text(f" {attribute_note(account)}", "dim"), _table(model_rows(account))]
-    parts += [Text(f" • {one}") for one in (*withheld_sentences(account), *(account.get("diagnosis") or []))]
-    return Group(*parts)
+    return Group(*parts, Text(f" {attribute_note(account)}", "dim"), _table(model_rows(account)))
 
 
 def edit_title(account: AccountJson, method: str) -> str:
@@ -94,13 +97,15 @@ def _percent(reading: ReadingJson | None, k: int, within: bool) -> str:
     return f"{share}  {100 * interval[k][0]:.0f}–{100 * interval[k][1]:.0f}" if within and interval else share
 
 
-def _table(rows: Iterator[list[str]]) -> Table:
-    """The rows, every number whole in a narrow terminal too: errors stand below, and names give way."""
+def _table(rows: Iterator[list[str]]) -> RenderableType:
+    """The rows, every number whole in a narrow terminal too: errors stand below, and columns below one another."""
     table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, collapse_padding=True)
     first, *others = next(rows)
-    table.add_column(first, style="bold", overflow="fold")
+    table.add_column(first, style="bold", overflow="fold", min_width=WORDS)
     for title in others:
         table.add_column(title.replace("-", "-\n"), justify="right", no_wrap=True)
-    for name, *cells in rows:
-        table.add_row(Text(name), *(cell.replace(" ± ", "\n± ") for cell in cells))
-    return table
+    lines = [(name, [Text(cell.replace(" ± ", "\n± ")) for cell in cells]) for name, *cells in rows]
+    for name, cells in lines:
+        table.add_row(Text(name), *cells)
+    names, heads = ([Text(one) for one in ones] for ones in ([name for name, _ in lines], others))
+    return Fitting(table, RowsOver(names, heads, [cells for _, cells in lines]))

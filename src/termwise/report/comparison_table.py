@@ -1,46 +1,53 @@
 """A comparison of accounts as a table for the terminal."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from termwise.account import glossary
 from termwise.report.rounding import MISSING, rounded, with_error
 from termwise.report.term_colours import terminal_colour
-from termwise.report.terminal import plain_table
+from termwise.report.terminal import Fitting, RowsOver, plain_table
+
+NARROW = 14
+"""The columns that the name of a run has before it is folded, where a table is too wide."""
 
 
 def comparison_table(names: Sequence[str], comparison: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Runs side by side, one row for each reading.
+    """Runs side by side, a row for each reading; or a row for each run, where the terminal is too narrow for that.
 
     Args:
         names: The runs.
         comparison: For each reading the fields of a `Comparison`.
     """
-    table = plain_table()
-    table.add_column("", style="bold", no_wrap=len(names) < 3)
-    for name in names:
-        table.add_column(Text(name, overflow="fold"), justify="right")
     differs = len(names) == 2
-    if differs:
-        table.add_column("difference", justify="right")
-        table.add_column("in s.e.", justify="right")
-    for row in comparison:
-        entry = glossary.reading(row["name"])
-        cells: list[RenderableType] = [Text(entry.title, terminal_colour(row["name"]))]
-        stderrs = row.get("stderrs") or [None] * len(names)
-        bounds = row.get("bounds") or [None] * len(names)
-        for value, stderr, ends in zip(row["values"], stderrs, bounds, strict=True):
-            cells.append(Text(between(ends, stderr)) if ends else _stacked(value, stderr, len(names)))
-        if differs:
-            cells += _difference(row)
-        table.add_row(*cells)
-    if not differs:
-        return table
-    return Group(table, *_notes(names, comparison))
+    heads = [*names, *(("difference", "in s.e.") if differs else ())]
+    titles = [Text(glossary.reading(row["name"]).title, terminal_colour(row["name"])) for row in comparison]
+    on_a_line = [[*_values(row, len(names)), *(_difference(row) if differs else ())] for row in comparison]
+    cells = on_a_line if len(names) < 3 else [_values(row, len(names), "\n") for row in comparison]
+    folded = ["\n".join(textwrap.wrap(head, NARROW)) for head in heads]
+    by_run = RowsOver([Text(head) for head in heads], titles, list(zip(*on_a_line, strict=True)))
+    notes = [*(_notes(names, comparison) if differs else ()), *_withheld(names, comparison)]
+    return Group(
+        Fitting(_by_reading(heads, titles, cells), _by_reading(folded, titles, cells), by_run),
+        *(Padding(Text(line, "dim"), (0, 1)) for line in notes),
+    )
+
+
+def _by_reading(heads: Sequence[str], titles: Sequence[Text], cells: Sequence[Sequence[Text]]) -> Table:
+    """A row for each reading, a column for each run; no cell wraps."""
+    table = plain_table()
+    table.add_column("", style="bold", no_wrap=True)
+    for head in heads:
+        table.add_column(Text(head), justify="right", no_wrap=True)
+    for title, row in zip(titles, cells, strict=True):
+        table.add_row(title, *row)
+    return table
 
 
 def between(ends: Sequence[float | None], stderr: float | None = None) -> str:
@@ -56,7 +63,7 @@ def between(ends: Sequence[float | None], stderr: float | None = None) -> str:
     return f"{lower} to {upper}"
 
 
-def _difference(row: Mapping[str, Any]) -> list[RenderableType]:
+def _difference(row: Mapping[str, Any]) -> list[Text]:
     if ends := row.get("between"):
         stderrs = [stderr for stderr in row.get("stderrs") or () if stderr]
         clear = (ends[0] is not None and ends[0] > 0) or (ends[1] is not None and ends[1] < 0)
@@ -70,7 +77,7 @@ def _difference(row: Mapping[str, Any]) -> list[RenderableType]:
     return [Text(signed, style), Text(MISSING if z is None else f"{z:+.1f}", style)]
 
 
-def _notes(names: Sequence[str], comparison: Sequence[Mapping[str, Any]]) -> list[RenderableType]:
+def _notes(names: Sequence[str], comparison: Sequence[Mapping[str, Any]]) -> list[str]:
     """What the differences are, and why some are not paired, or not there."""
     paired = {bool(row.get("paired")) for row in comparison if row.get("difference") is not None}
     how = {
@@ -88,7 +95,17 @@ def _notes(names: Sequence[str], comparison: Sequence[Mapping[str, Any]]) -> lis
             of_reason.setdefault(row["why"], []).append(glossary.reading(row["name"]).title)
     for why, titles in of_reason.items():
         lines.append(f"{why[0].upper()}{why[1:]} ({_some(titles)}).")
-    return [Padding(Text(line, "dim"), (0, 1)) for line in lines]
+    return lines
+
+
+def _withheld(names: Sequence[str], comparison: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why a reading stands as a dash, where it is because a run's account withholds it."""
+    runs_of: dict[tuple[str, str], list[str]] = {}
+    for row in comparison:
+        for name, reason in zip(names, row.get("withheld") or (), strict=False):
+            if reason:
+                runs_of.setdefault((glossary.reading(row["name"]).title, reason), []).append(name)
+    return [f"{title} is withheld of {', '.join(runs)}: {reason}" for (title, reason), runs in runs_of.items()]
 
 
 def _some(titles: Sequence[str]) -> str:
@@ -96,9 +113,11 @@ def _some(titles: Sequence[str]) -> str:
     return ", ".join(titles) if len(titles) <= 4 else f"{', '.join(titles[:3])} and {len(titles) - 3} more"
 
 
-def _stacked(value: float | None, stderr: float | None, runs: int) -> Text:
-    """A value with its error beside it, or below it where many runs share the width."""
-    text, error = rounded(value, stderr)
-    if not error:
-        return Text(text)
-    return Text.assemble(text, (f"{' ' if runs < 3 else chr(10)}± {error}", "dim"))
+def _values(row: Mapping[str, Any], runs: int, between_both: str = " ") -> list[Text]:
+    """A reading's value by run, with its error beside it, or below it."""
+    stderrs, bounds = row.get("stderrs") or [None] * runs, row.get("bounds") or [None] * runs
+    cells = []
+    for value, stderr, ends in zip(row["values"], stderrs, bounds, strict=True):
+        text, error = (between(ends, stderr), "") if ends else rounded(value, stderr)
+        cells.append(Text.assemble(text, (f"{between_both}± {error}", "dim")) if error else Text(text))
+    return cells

@@ -83,6 +83,11 @@ def constant_values(chart: Chart) -> dict[str, float] | None:
     return None if any(len(each) != 1 for each in values.values()) else {name: y for name, (y,) in values.items()}
 
 
+def is_a_point(chart: Chart) -> bool:
+    """Whether each of a chart's curves is one point, so that there is nothing to be drawn over training."""
+    return all(len(curve["x"]) == 1 for curve in chart["curves"])
+
+
 def finite(value: object) -> float | None:
     """The value to seven significant digits, or None where it is no finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

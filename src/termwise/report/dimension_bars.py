@@ -46,7 +46,8 @@ def _bar(name: str, reading: ReadingJson, j: int, longest: float) -> str:
     low, high = (100 * max(value + k * stderr, 0.0) / longest if length else 0.0 for k in (-1, 1))
     whisker = f'<i style="left:{low:.2f}%;width:{high - low:.2f}%"></i>' if high > low else ""
     return (
-        f'<td {hue(name)}><span class="track"><b style="width:{length:.2f}%"></b>{whisker}</span>'
+        f'<td {hue(name)} data-label="{escape(dimension_title(name))}">'
+        f'<span class="track"><b style="width:{length:.2f}%"></b>{whisker}</span>'
         f'<span class="figure">{text}</span></td>'
     )
 

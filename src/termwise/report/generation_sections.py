@@ -50,7 +50,7 @@ def attributes_section(account: AccountJson | None, figures: Mapping[str, bytes]
             source = base64.b64encode(figures[method]).decode("ascii")
             label = f"images edited in every attribute, by {escape(method)}"
             parts.append(
-                '<div class="figure-scroll figure" tabindex="0" role="group" aria-label="Edits">'
+                '<div class="figure-scroll edits" tabindex="0" role="group" aria-label="Edits">'
                 f'<img src="data:image/png;base64,{source}" alt="{label}"></div>'
             )
     parts += ["<h3>For the model as a whole</h3>", _table(model_rows(account)), _diagnosis(account)]

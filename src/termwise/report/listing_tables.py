@@ -5,10 +5,14 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from termwise.report.rounding import MISSING
-from termwise.report.terminal import plain_table
+from termwise.report.terminal import Fitting, plain_table
+
+WORDS = 40
+"""The columns that a check's words ask for beside its numbers, before these go below them."""
 
 
 def recipes_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
@@ -40,12 +44,13 @@ def verification_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
         rows: For each check: name, equation, statement, left, right, residual, allowed, as_printed, own_terms, passed
             and note.
     """
-    table = plain_table()
+    table, blocks = plain_table(), []
     table.add_column("")
-    table.add_column("check", ratio=1)
+    table.add_column("check", ratio=1, min_width=max((WORDS, *(len(row["name"]) for row in rows))))
     for side in ("left", "right", "residual", "allowed", "as printed"):
         table.add_column(side, justify="right", no_wrap=True)
     for row in rows:
+        mark = Text("✓", "green") if row["passed"] else Text("✗", "bold red")
         words = Text.assemble(
             (row["name"], "bold"),
             f"  {row['equation']}{' *' if row['own_terms'] else ''}",
@@ -57,13 +62,19 @@ def verification_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
         errors = [
             MISSING if row[error] is None else f"{row[error]:.1e}" for error in ("residual", "allowed", "as_printed")
         ]
-        table.add_row(Text("✓", "green") if row["passed"] else Text("✗", "bold red"), words, *sides, *errors)
+        table.add_row(mark, words, *sides, *errors)
+        numbers = f"\n{sides[0]} and {sides[1]}: residual {errors[0]}, allowed {errors[1]}"
+        block = Table.grid(padding=(0, 1))
+        block.add_row(
+            mark, words + Text(numbers if row["as_printed"] is None else f"{numbers}, as printed {errors[2]}")
+        )
+        blocks.append(block)
     failed = [row["name"] for row in rows if not row["passed"]]
     last = (
         f"{len(failed)} of {len(rows)} checks fail: {', '.join(failed)}" if failed else f"All {len(rows)} checks hold."
     )
     return Group(
-        table,
+        Fitting(table, Group(*blocks)),
         Text(" This holds the theory against worlds whose answers are known; * runs the library's own terms.", "dim"),
         Text(" as printed: the residual of the form that the notes print, which was corrected", "dim"),
         Text(f" {last}", "bold red" if failed else "bold"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from termwise.report import galleries, generation_sections, sections
 from termwise.report.account_json import AccountJson
-from termwise.report.curves import MetricsLine, constant_values, run_charts
+from termwise.report.curves import MetricsLine, constant_values, is_a_point, run_charts
 from termwise.report.dimension_bars import dimensions_section
 from termwise.report.game_charts import game_charts
 from termwise.report.game_diagnosis import diagnose_game
@@ -18,6 +18,9 @@ from termwise.report.pictures import Pictures
 from termwise.report.run_summary import run_summary
 from termwise.report.term_colours import css_variables
 from termwise.report.walks import standard_links
+
+DRAWN = ("game", "terms", "audit", "settings")
+"""The groups of charts that the page's script draws."""
 
 
 def page(
@@ -52,6 +55,9 @@ def page(
     spec = run_charts(metrics) | {"game": game_charts(metrics, account)}
     spec["still"] = [c for c in spec["settings"] if constant_values(c) is not None]
     spec["settings"] = [c for c in spec["settings"] if constant_values(c) is None]
+    for group in DRAWN:
+        spec.setdefault("points", []).extend(filter(is_a_point, spec[group]))
+        spec[group] = [c for c in spec[group] if not is_a_point(c)]
     optional = {
         "Quality": generation_sections.quality_section(quality),
         "Attributes": generation_sections.attributes_section(attributes, figures),
@@ -60,7 +66,8 @@ def page(
         title=escape(title),
         style=_style(),
         script=_resource("page.js"),
-        headline=sections.headline_section(title, run_summary(config), account),
+        headline=sections.headline_section(title, run_summary(config).sentence(), account),
+        tiles=sections.tiles_section(account),
         walk=sections.walk_section(_with_whole(links, account)),
         account=sections.account_section(account),
         diagnosis=sections.diagnosis_section(account),
@@ -72,7 +79,7 @@ def page(
         generation_links="".join(f'<a href="#{name.lower()}">{name}</a>\n' for name, part in optional.items() if part),
         traversals=galleries.traversal_gallery(pictures, account),
         configuration=sections.configuration_section(config),
-        data=_json({k: spec[k] for k in ("x", "game", "terms", "audit", "settings")}),
+        data=_json({k: spec[k] for k in ("x", *DRAWN)}),
     )
 
 

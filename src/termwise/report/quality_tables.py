@@ -3,33 +3,38 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from termwise.account import glossary
 from termwise.report.account_json import AccountJson, ReadingJson, withheld_sentences
 from termwise.report.rounding import MISSING, with_error
+from termwise.report.terminal import Entry, Fitting, Stacked, listed_diagnosis, plain_table
 
 REAL = "_of_real"
 """How a reading of real data's halves is called, beside the reading's own name."""
+
+WORDS = 30
+"""The columns that a reading's words ask for beside its numbers, before they go below them."""
 
 _FEATURES = "features of "
 
 
 def quality_table(account: AccountJson) -> RenderableType:
-    """For the terminal: a row a reading, with its bias; then whose features were looked at, and what to mind."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False)
-    table.add_column("reading")
+    """For the terminal: what to mind; a row a reading, with its bias; then whose features were looked at."""
+    table = plain_table()
+    table.add_column("reading", min_width=WORDS)
     for title in ("made", "real"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("unit", style="dim", no_wrap=True)
+    entries = []
     for row in quality_rows(account):
         table.add_row(Text.assemble((row.title, "bold"), (f"\n{row.bias}", "dim")), row.model, row.real, row.unit)
+        below = Text(f"of real: {row.real}; {row.bias}", "dim")
+        entries.append(Entry(Text(row.title, "bold"), Text(row.model), unit=row.unit, below=below))
     said = [*withheld_sentences(account), *(account.get("diagnosis") or [])]
-    sentences = (Text(f" • {sentence}") for sentence in said)
-    return Group(table, *(Text(f" {line}", "dim") for line in [quality_note(account)] if line), *sentences)
+    notes = (Text(f" {line}", "dim") for line in [quality_note(account)] if line)
+    return Group(*listed_diagnosis(said), Fitting(table, Stacked(entries)) if entries else table, *notes)
 
 
 @dataclass(frozen=True)

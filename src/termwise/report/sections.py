@@ -16,10 +16,10 @@ from termwise.report.account_json import (
     overall,
     withheld,
 )
-from termwise.report.curves import constant_values
+from termwise.report.curves import Chart, constant_values
 from termwise.report.markup import hue, quiet, symbol_html, typeset
 from termwise.report.rounding import MISSING, WITHHELD, rounded, with_error
-from termwise.report.run_summary import RunSummary, flattened
+from termwise.report.run_summary import flattened
 from termwise.report.walk_diagram import walk_svg
 from termwise.report.walks import BESIDE
 
@@ -27,8 +27,15 @@ HEADLINES = ("elbo", "distortion", "rate", "index_code_mi", "total_correlation",
 """The readings that a reader looks for first, in the order of their tiles."""
 
 
-def headline_section(title: str, summary: RunSummary, account: AccountJson) -> str:
-    """What was trained on what, and the numbers that a reader looks for first."""
+def headline_section(title: str, sentence: str, account: AccountJson) -> str:
+    """What was trained on what, and on how many examples it was measured."""
+    examples = max((int(r.get("n") or 0) for r in overall(account).values()), default=0)
+    on = f" Measured on {examples:,} examples." if examples else ""
+    return f"<h1>{escape(title)}</h1><p class=deck>{escape(sentence)}{on}</p>"
+
+
+def tiles_section(account: AccountJson) -> str:
+    """The numbers that a reader looks for first."""
     scalars = overall(account)
     tiles = []
     for name in (n for n in HEADLINES if n in scalars):
@@ -41,10 +48,7 @@ def headline_section(title: str, summary: RunSummary, account: AccountJson) -> s
             f'<div class="tile" {hue(name)}><dt>{escape(glossary.reading(name).title)}</dt>'
             f"<dd><strong>{typeset(value)}</strong> <span>{typeset(detail)}</span></dd></div>"
         )
-    numbers = f'<dl class="tiles">{"".join(tiles)}</dl>' if tiles else quiet("No readings were taken.")
-    examples = max((int(r.get("n") or 0) for r in scalars.values()), default=0)
-    on = f" Measured on {examples:,} examples." if examples else ""
-    return f"<h1>{escape(title)}</h1><p class=deck>{escape(summary.sentence())}{on}</p>{numbers}"
+    return f'<dl class="tiles">{"".join(tiles)}</dl>' if tiles else quiet("No readings were taken.")
 
 
 def walk_section(links: Sequence[Mapping[str, Any]]) -> str:
@@ -95,7 +99,7 @@ def diagnosis_section(account: AccountJson) -> str:
 
 def game_section(spec: Mapping[str, Any], sentences: Sequence[str]) -> str:
     """What the curves of a game say, the places for them, and what they are; "" where no game was played."""
-    if not spec["game"]:
+    if not (spec["game"] or sentences):
         return ""
     listed = "".join(f"<li>{typeset(sentence)}</li>" for sentence in sentences)
     names = dict.fromkeys(chart["name"] for chart in spec["game"])
@@ -104,18 +108,21 @@ def game_section(spec: Mapping[str, Any], sentences: Sequence[str]) -> str:
         for name in names
         if (entry := glossary.reading(name)).meaning
     )
-    return (
-        f'<h3>The game</h3><ul class="diagnosis">{listed}</ul><div class="charts" data-charts="game"></div>'
+    charts = (
+        '<div class="charts" data-charts="game"></div>'
         f'<details><summary>What these charts show</summary><dl class="meanings">{meanings}</dl></details>'
+    )
+    return (
+        f'<h3>The game</h3><ul class="diagnosis">{listed}</ul>{charts if spec["game"] else ""}'
         "<h3>The autoencoder's own terms</h3>"
     )
 
 
 def curves_section(spec: Mapping[str, Any]) -> str:
     """Places for the page's script to draw in, and in words what stayed the same throughout."""
-    if not any(spec[group] for group in ("terms", "audit", "settings")):
+    if not any(spec[group] for group in ("terms", "audit", "settings", "points")):
         return quiet("No metrics were recorded.")
-    parts = ['<div class="charts" data-charts="terms"></div>']
+    parts = ['<div class="charts" data-charts="terms"></div>'] if spec["terms"] else []
     if spec["audit"]:
         parts.append(
             "<h3>The training estimator, audited</h3><p>The estimator that the objective trained with, minus the "
@@ -124,11 +131,42 @@ def curves_section(spec: Mapping[str, Any]) -> str:
         )
     if spec["settings"]:
         parts.append('<h3>Settings over time</h3><div class="charts" data-charts="settings"></div>')
+    if spec["points"]:
+        parts.append(_points(spec["points"], spec["x"]))
     still = [f"{c['title']} {_constants(values)}" for c in spec["still"] if (values := constant_values(c)) is not None]
     if still:
         parts.append(f"<p class=quiet>Constant throughout: {typeset('; '.join(still))}.</p>")
-    parts.append("<noscript><p class=quiet>The curves are drawn by a script, which is switched off.</p></noscript>")
+    if any(spec[group] for group in ("terms", "audit", "settings")):
+        parts.append("<noscript><p class=quiet>The curves are drawn by a script, which is switched off.</p></noscript>")
     return "".join(parts)
+
+
+def _points(charts: Sequence[Chart], x: str) -> str:
+    """What was recorded once: a row for each quantity, a column for each split, and other curves with their names."""
+    curves = [curve for chart in charts for curve in chart["curves"]]
+    splits = list(dict.fromkeys(curve["name"] for curve in curves if curve["role"] in ("train", "held-out")))
+    rows = []
+    for chart in charts:
+        values = {curve["name"]: _point(curve) for curve in chart["curves"]}
+        cells = "".join(f'<td class="number">{typeset(values.get(split, MISSING))}</td>' for split in splits)
+        others = ", ".join(f"{value} ({name})" for name, value in values.items() if name not in splits)
+        title = f'{escape(chart["title"])} <span class="unit">{escape(chart["unit"])}</span>'
+        rows.append(f'<tr><th scope="row">{title}</th>{cells}<td>{typeset(others)}</td></tr>')
+    heads = "".join(f'<th scope="col" class="number">{escape(split)}</th>' for split in splits)
+    places = sorted({curve["x"][0] for curve in curves})
+    where = f"at {x} {places[0]:g} alone" if len(places) == 1 else "once each"
+    return (
+        f'<p>Recorded {where}, and so not drawn.</p><div class="table-scroll" tabindex="0"><table class="plain"><thead>'
+        f'<tr><th scope="col">quantity</th>{heads}<th></th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
+
+
+def _point(curve: Mapping[str, Any]) -> str:
+    """The one value of a curve, with its error, or with its ends, where it has a band."""
+    (value,), band = curve["y"], (curve["band"] or [None])[0]
+    if isinstance(band, list):
+        return f"{with_error(value)} ({' to '.join(with_error(end) for end in band)})"
+    return with_error(value, None if band is None else band / 2)
 
 
 def configuration_section(config: Mapping[str, Any]) -> str:

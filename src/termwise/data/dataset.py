@@ -63,6 +63,8 @@ class ValueRange:
     @classmethod
     def of(cls, x: Tensor) -> "ValueRange":
         """The range of the numbers in one tensor."""
+        if x.isnan().any():  # cells that are missing
+            x = x[~x.isnan()] if not x.isnan().all() else torch.zeros(1)
         return cls(float(x.min()), float(x.max()), bool((x == x.round()).all()))
 
     @property
@@ -129,6 +131,12 @@ class Dataset:
     def in_memory(self) -> bool:
         """Whether the x are in memory, rather than rendered or read when they are asked for."""
         return self.examples.in_memory
+
+    @cached_property
+    def has_missing(self) -> bool:
+        """Whether some x hold no number, but nan: cells of a table that are missing, of examples in memory."""
+        kept = getattr(self.examples, "kept", None)
+        return kept is not None and kept.is_floating_point() and bool(kept.sum().isnan()) and bool(kept.isnan().any())
 
     @cached_property
     def labels(self) -> Tensor | None:

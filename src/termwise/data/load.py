@@ -20,6 +20,7 @@ from termwise.data.options import check_options
 from termwise.data.pad import PaddedExamples
 from termwise.data.sources import OBJECTS, SOURCES, format_of
 from termwise.data.splits import divide
+from termwise.data.tables.build import with_training_means
 from termwise.errors import BadData, UnknownName, in_short
 from termwise.registry import meanings
 
@@ -86,12 +87,12 @@ def load_data(
         raise BadData(f'Expected attributes="labels", or an array (N, A) of them, got {attributes!r}.')
     if not 0 <= seed < 2**63:
         raise BadData(f"Expected a seed from 0 to 2^63 - 1, got {seed}.")
-    if isinstance(labels, str):
+    if isinstance(labels, str | bool):
         options["labels"] = labels
     data = _read(source, seed, options)
     if len(data) < 2:
         raise BadData(f"{data.name}: expected two examples or more, got {len(data)}.")
-    if labels is not None and not isinstance(labels, str):
+    if labels is not None and not isinstance(labels, str | bool):
         if data.positions is not None:
             raise BadData(f"{data.name}: labels cannot be given for a source that chooses its examples itself.")
         codes, names = label_codes(labels, data.name)
@@ -101,6 +102,8 @@ def load_data(
     if attributes is not None:
         data = replace(data, annotations=with_labels_as_attributes(data.annotations, data.name))
     splits = divide(len(data), data.splits, validation=validation, test=test, seed=seed, where=data.name)
+    if options.get("missing") == "mean" and data.has_missing:
+        data = with_training_means(data, splits["train"])
     record = _record(source, {**always, **({} if labels is None else {"labels": labels}), **options})
     wanted = data.standardize if standardize is None else standardize
     data = replace(data, splits=splits, source=record, standardize=wanted)

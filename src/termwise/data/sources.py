@@ -145,7 +145,12 @@ FORMATS: Registry[Format] = Registry(
             "arrays x, labels, factors, attributes, or x_train, x_test, y_train, y_test; or scipy's sparse matrix",
             fits=_ends_with(".npz"),
         ),
-        Format("csv", f"{_FORMATS}.csv_files:load_csv", "a table of numbers", fits=_ends_with(".csv", ".tsv")),
+        Format(
+            "csv",
+            f"{_FORMATS}.csv_files:load_csv",
+            "a table in text, .csv, .tsv, .tab, .txt or .data, plain or .gz",
+            fits=f"{_FORMATS}.csv_files:is_text_table",
+        ),
         Format(
             "celeba",
             f"{_FORMATS}.celeba:load_celeba",

@@ -1,4 +1,4 @@
-"""IDX, .npy and CSV files: read as they were written, and refused in one line where they cannot be."""
+"""IDX and .npy files: read as they were written, and refused in one line where they cannot be."""
 
 import gzip
 import struct
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from termwise.data import load_data
-from termwise.errors import BadData, UnknownName
+from termwise.errors import BadData
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (30, 5, 4), dtype=np.uint8)
@@ -161,55 +161,3 @@ def test_npy_and_npz_called_by_each_others_names_are_told_apart(tmp_path):
         load_data(tmp_path / "x.npy")
     with pytest.raises(BadData, match=r"Call it \.npy"):
         load_data(tmp_path / "x.npz")
-
-
-@pytest.mark.parametrize("parted", [",", ";", "\t"])
-@pytest.mark.parametrize("header", ["", "a{0}b{0}kind\n"])
-def test_a_csv_file_gives_numbers_and_labels(tmp_path, header, parted):
-    path = tmp_path / "table.csv"
-    rows = "".join(f"{i}{parted}{i / 4}{parted}{'xy'[i % 2] if header else i % 2}\n" for i in range(6))
-    path.write_text("\ufeff" + header.format(parted) + rows + "\n")
-    data = load_data(path, labels="kind" if header else "2", test=0.0)
-    assert torch.equal(data.tensor(), torch.tensor([[i, i / 4] for i in range(6)]))
-    assert data.labels.tolist() == [0, 1] * 3
-    assert data.label_names == (("x", "y") if header else ())
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a,b\n1,2\n3,oops\n", "line 3, column 'b': expected a finite number, got 'oops'"),
-        ("a,b\n1,2\n,4\n", "line 3, column 'a': expected a finite number, got ''"),
-        ("1,2\n3,nan\n", "line 2, column '1'.*'nan'"),
-        ("1,2\n3,1e999\n", "line 2, column '1'.*'1e999'"),
-        ("1,2\n3,1e200\n", "line 2, column '1'.*'1e200'"),
-        ("a,b\n1,2\n3\n", "line 3: expected 2 cells"),
-        ("a,b\n", "below the header"),
-        ("a,a\n1,2\n", "names of their own"),
-        ("\n\n", "empty"),
-        ("", "empty"),
-        ("a,b\n1,2\n", "two examples"),
-    ],
-)
-def test_a_csv_file_that_cannot_be_used_says_where(tmp_path, text, message):
-    (tmp_path / "table.csv").write_text(text)
-    with pytest.raises(BadData, match=message):
-        load_data(tmp_path / "table.csv")
-
-
-def test_a_fault_right_of_the_labels_is_put_in_its_own_column(tmp_path):
-    (tmp_path / "table.csv").write_text("a,kind,b\n1,x,2\n3,y,oops\n")
-    with pytest.raises(BadData, match=r"line 3, column 'b'.*'oops'"):
-        load_data(tmp_path / "table.csv", labels="kind")
-
-
-def test_a_csv_file_of_bytes_that_are_no_text_is_refused(tmp_path):
-    (tmp_path / "table.csv").write_bytes(b"\xff\xfe\x00\x01" * 20)
-    with pytest.raises(BadData, match="UTF-8"):
-        load_data(tmp_path / "table.csv")
-
-
-def test_a_column_of_labels_that_is_not_there_is_named(tmp_path):
-    (tmp_path / "table.csv").write_text("width,height\n1,2\n3,4\n")
-    with pytest.raises(UnknownName, match=r"'hieght'.*'height'"):
-        load_data(tmp_path / "table.csv", labels="hieght")

@@ -1,91 +1,63 @@
-"""Tables of numbers in files: values parted by commas, semicolons or tabs."""
+"""Tables in files of text, plain or gzipped: values parted by commas, semicolons, tabs, bars or spaces."""
 
-import csv
-import math
 from pathlib import Path
 
-import numpy as np
-
-from termwise.data.annotations import Annotations, label_codes
 from termwise.data.dataset import Dataset
-from termwise.data.examples import in_memory_examples
-from termwise.errors import BadData, UnknownName
+from termwise.data.formats.delimited_text import read_delimited
+from termwise.data.tables.build import dataset_of_table
+from termwise.data.tables.options import Missing, Names, TableOptions
+from termwise.data.tables.raw import RawTable, column_of_text
+from termwise.values import Natural
+
+SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".data")
+"""How the names of such files end, perhaps before .gz."""
 
 
-def load_csv(path: Path, *, labels: str | None = None) -> Dataset:
-    """A table whose numeric columns are x, (N, D).
+def is_text_table(path: Path) -> bool:
+    """Whether a path is a file whose name ends as that of a table of text."""
+    return path.name.lower().removesuffix(".gz").endswith(SUFFIXES) and path.is_file()
 
-    A first row with a cell that is no number is the header; without one, columns are called "0", "1", ...
-    Fields are parted by the tab, semicolon or comma that the first row has most of.
+
+def load_csv(
+    path: Path,
+    *,
+    labels: str | bool | None = None,
+    attributes: Names = None,
+    columns: Names = None,
+    drop: Names = None,
+    index: str | bool = "auto",
+    missing: Missing = "refuse",
+    header: bool | Natural | str = "auto",
+    separator: str = "auto",
+    encoding: str = "utf-8",
+    skip: Natural = 0,
+) -> Dataset:
+    """A table in text: columns of numbers and dates as they are, of words one-hot, as x, (N, D).
 
     Args:
         path: The file.
-        labels: The name of the column that holds labels; words become codes.
+        labels: The name of the column that holds labels, of words or whole numbers. Left out, the one that is called
+            class, label, species, target or y, or that is last and of words, if only one would do; false for none.
+        attributes: Names of columns that are attributes.
+        columns: Names of the columns that make x, in this order; all others where left out. In a setting, "a,b,c".
+        drop: Names of columns that are left out.
+        index: The name of the column that numbers or names the rows, which is left out; false where there is none.
+        missing: What to do where a cell is empty, NA, nan, null or "?": "refuse" the table, "drop" the row, fill in
+            the "mean" of what trains (and of words a value of their own), or "mask" it: left out of the likelihood.
+        header: Whether the first row names the columns; or the number of the line that does, from 1.
+        separator: What parts the cells: comma, semicolon, tab, bar, space, or any other character.
+        encoding: What the text is written in, such as latin-1 or utf-16.
+        skip: How many lines to skip at the top.
     """
-    names, lines = read_rows(path)
-    column = None
-    if labels is not None:
-        if labels not in names:
-            raise UnknownName(f"column of {path}", str(labels), names)
-        column = names.index(labels)
-    x = np.empty((len(lines), len(names) - (column is not None)), dtype=np.float32)
-    for example, (number, cells) in enumerate(lines):
-        if column is not None:
-            cells = cells[:column] + cells[column + 1 :]
-        try:
-            with np.errstate(over="ignore"):
-                x[example] = [float(cell) for cell in cells]
-        except ValueError:
-            fault = next(i for i, cell in enumerate(cells) if not _is_number(cell))
-        else:
-            if np.isfinite(x[example]).all():
-                continue
-            fault = int(np.flatnonzero(~np.isfinite(x[example]))[0])
-        rest = [name for index, name in enumerate(names) if index != column]
-        raise BadData(
-            f"{path}, line {number}, column {rest[fault]!r}: expected a finite number, got {cells[fault]!r}. "
-            "Fill or remove it; a column of labels is taken off with labels=."
-        )
-    annotations = Annotations()
-    if column is not None:
-        words = [cells[column].strip() for _, cells in lines]
-        whole = all(_is_whole(word) for word in words)
-        annotations = Annotations(*label_codes(np.array([int(word) for word in words] if whole else words), str(path)))
-    return Dataset(path.stem, in_memory_examples(x, str(path)), annotations)
+    text = read_delimited(path, header=header, separator=separator, encoding=encoding, skip=skip)
+    names = [name or _free(position, text.names) for position, name in enumerate(text.names)]
+    cells = zip(names, text.names, zip(*text.rows, strict=True), strict=True)
+    raw = [column_of_text(name, cells, text.separator, named=bool(given)) for name, given, cells in cells]
+    stem = path.name.removesuffix(path.suffix) if path.suffix.lower() != ".gz" else path.name.split(".")[0]
+    table = RawTable(stem, str(path), raw, text.lines, list(text.notes), text.classes, text.headed)
+    return dataset_of_table(table, TableOptions(labels, attributes, columns, drop, index, missing))
 
 
-def read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Column names, and the (line number, cells) of every row that is not blank, all equally long."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=max(",\t;", key=first.count))
-            lines = [(reader.line_num, cells) for cells in reader if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadData(f"{path}: cannot be read as a CSV file in UTF-8: {error}.") from None
-    if not lines:
-        raise BadData(f"{path}: expected rows of numbers, got an empty file.")
-    names = [str(column) for column in range(len(lines[0][1]))]
-    if not all(_is_number(cell) for cell in lines[0][1]):
-        names = [cell.strip() for cell in lines.pop(0)[1]]
-    if len(set(names)) < len(names):
-        raise BadData(f"{path}: expected columns with names of their own, got {', '.join(names)}.")
-    for number, cells in lines:
-        if len(cells) != len(names):
-            raise BadData(f"{path}, line {number}: expected {len(names)} cells, as above, got {len(cells)}.")
-    if not lines:
-        raise BadData(f"{path}: expected rows below the header, got none.")
-    return names, lines
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_whole(word: str) -> bool:
-    return _is_number(word) and math.isfinite(float(word)) and word.lstrip("+-").isdigit()
+def _free(position: int, names: list[str]) -> str:
+    """A name for a column that has none: its place."""
+    return str(position) if str(position) not in names else f"column {position}"

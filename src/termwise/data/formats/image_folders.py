@@ -17,7 +17,7 @@ from termwise.data.annotations import Annotations, attribute_values, label_codes
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
 from termwise.data.formats.array_files import MEMORY_LIMIT
-from termwise.data.formats.csv_files import read_rows
+from termwise.data.formats.delimited_text import read_delimited
 from termwise.data.stream import StreamedExamples
 from termwise.errors import BadData
 from termwise.values import Bytes, Natural
@@ -180,8 +180,9 @@ def _annotations(folder: Path, paths: Sequence[Path]) -> Annotations:
 
 def _attributes(table: Path, images: Sequence[str]) -> tuple[tuple[str, ...], Tensor]:
     """The row of each image, found by its path below the folder or by its file name."""
-    columns, lines = read_rows(table)
-    rows = {cells[0].strip(): (number, cells[1:]) for number, cells in lines}
+    text = read_delimited(table)
+    columns = text.names
+    rows = {cells[0].strip(): (number, cells[1:]) for number, cells in zip(text.lines, text.rows, strict=True)}
     values = np.empty((len(images), len(columns) - 1), dtype=np.int64)
     for image, name in zip(values, images, strict=True):
         row = rows.get(name, rows.get(name.rpartition("/")[2]))

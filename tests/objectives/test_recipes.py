@@ -18,7 +18,7 @@ SEED = 11
 
 
 def total_of(game, sample, step: int = 0) -> float:
-    player = game.players[0]
+    player = game.over(1000).players[0]
     sample.fill(game)
     torch.manual_seed(SEED)
     return player.objective(sample.draw, step).total.item()
@@ -39,9 +39,9 @@ FORMULAS = [
     ("beta-vae", {"beta": 0.5}, 0, lambda v: v["distortion"] + 0.5 * v["rate"]),
     ("beta-vae", {"beta": Linear(end=2.0, steps=4)}, 3, lambda v: v["distortion"] + 1.5 * v["rate"]),
     ("capacity", {}, 0, lambda v: v["distortion"] + 1000 * v["rate"]),
-    ("capacity", {}, 40_000, lambda v: v["distortion"] + 1000 * abs(v["rate"] - 10)),
-    ("capacity", {}, 100_000, lambda v: v["distortion"] + 1000 * abs(v["rate"] - 25)),
-    ("capacity", {}, 200_000, lambda v: v["distortion"] + 1000 * abs(v["rate"] - 25)),
+    ("capacity", {}, 320, lambda v: v["distortion"] + 1000 * abs(v["rate"] - 10)),
+    ("capacity", {}, 800, lambda v: v["distortion"] + 1000 * abs(v["rate"] - 25)),
+    ("capacity", {}, 2000, lambda v: v["distortion"] + 1000 * abs(v["rate"] - 25)),
     ("capacity", {"gamma": 3, "target": 2.0}, 5, lambda v: v["distortion"] + 3 * abs(v["rate"] - 2)),
     ("mi-floor", {}, 0, lambda v: v["distortion"] + v["rate"] + 10 * max(0, 3 - v["index_code_mi"])),
     ("mi-floor", {"gamma": 2, "target": -9.0}, 0, lambda v: v["distortion"] + v["rate"]),

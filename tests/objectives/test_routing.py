@@ -55,6 +55,7 @@ class Played:
 @pytest.mark.parametrize(("name", "options"), GAMES, ids=str)
 def test_every_player_moves_its_own_networks_and_no_other(name, options):
     played = Played(name, options)
+    played.game = played.game.over(100)
     everyone = {"model": played.model, **played.game.networks}
     for player in played.game.players:
         for part in everyone.values():

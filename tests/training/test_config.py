@@ -67,8 +67,8 @@ def test_every_mistake_is_said_at_once_with_its_path_and_near_names():
 
 
 def test_a_mistake_in_a_link_is_said_with_its_path():
-    with pytest.raises(Refused, match=r"objective\.links\.0\.weight.*steps.*Field required"):
-        config_from({"objective": {"links": [WALK["links"][0] | {"weight": {"schedule": "linear", "end": 1.0}}]}})
+    with pytest.raises(Refused, match=r"objective\.links\.0\.weight.*end.*Field required"):
+        config_from({"objective": {"links": [WALK["links"][0] | {"weight": {"schedule": "linear", "steps": 3}}]}})
 
 
 def test_every_mistake_of_every_estimator_is_said_at_once_with_its_path():

@@ -7,6 +7,7 @@ from termwise.cli.app import Json, app, print_json, show_table
 def recipes(as_json: Json = False) -> None:
     """List the named objectives, with their links, options and papers."""
     from termwise.objectives import RECIPES
+    from termwise.objectives.configured import plain
     from termwise.report.listing_tables import recipes_table
 
     rows = [
@@ -14,7 +15,7 @@ def recipes(as_json: Json = False) -> None:
             "name": entry.name,
             "formula": entry.formula,
             "source": entry.source,
-            "options": {name: parameter.default for name, parameter in entry.options.items()},
+            "options": {name: plain(parameter.default) for name, parameter in entry.options.items()},
         }
         for entry in RECIPES.values()
     ]

@@ -14,6 +14,7 @@ from termwise.objectives.objective import Objective, Shaping, Weighted, distorti
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.objectives.recipes import RECIPES
 from termwise.objectives.schedules import Weight, as_schedule
+from termwise.registry import Row
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.aggregate.table import aggregate_from
 from termwise.terms.closed_form import ClosedForm
@@ -21,8 +22,24 @@ from termwise.terms.estimators import ESTIMATORS
 from termwise.terms.link import Estimator, Link, WithReference
 from termwise.terms.link_names import LINK_NAMES
 
-PLAIN = str | int | float | tuple
+PLAIN = str | int | float | tuple | BaseModel
 """The types of options whose defaults are written down, so that a run's file says what it was trained under."""
+
+
+def plain_defaults(row: Row) -> dict[str, Any]:
+    """The defaults of a row's options, as far as a file can hold them.
+
+    Example:
+        >>> plain_defaults(RECIPES["info-vae"])["alpha"]
+        0.0
+    """
+    defaults = {name: option.default for name, option in row.options.items()}
+    return {name: plain(default) for name, default in defaults.items() if isinstance(default, PLAIN)}
+
+
+def plain(value: Any) -> Any:
+    """A value as a file writes it: of a schedule, a table."""
+    return value.model_dump(mode="json", exclude_none=True) if isinstance(value, BaseModel) else value
 
 
 class EstimatorSpec(BaseModel):
@@ -53,9 +70,7 @@ class EstimatorSpec(BaseModel):
             raise _mistake(f"The optimizer cannot be: {mistakes}") from None
         except TermwiseError as error:
             raise _mistake(str(error)) from None
-        defaults = {key: parameter.default for key, parameter in ESTIMATORS[table["name"]].options.items()}
-        plain = {key: default for key, default in defaults.items() if isinstance(default, PLAIN)}
-        return {"name": table["name"], **plain, **options}
+        return {"name": table["name"], **plain_defaults(ESTIMATORS[table["name"]]), **options}
 
     @model_validator(mode="after")
     def _can_be_built(self) -> "EstimatorSpec":
@@ -98,6 +113,8 @@ class LinkSpec(BaseModel):
 class ObjectiveSpec(BaseModel):
     """An objective in a file: either a recipe, with its options beside it, or links.
 
+    A recipe's options that are not given are filled in with their defaults, which may be others in another version.
+
     Example:
         >>> ObjectiveSpec(recipe="beta-vae", beta=2.0).build().players[0].objective.names
         ('distortion', 'rate')
@@ -107,6 +124,14 @@ class ObjectiveSpec(BaseModel):
     recipe: str | None = None
     links: tuple[LinkSpec, ...] | None = None
     distortion: Weight | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_defaults(cls, table: Any) -> Any:
+        if not isinstance(table, Mapping) or table.get("recipe") not in RECIPES:
+            return table  # for `build` to refuse
+        defaults, given = plain_defaults(RECIPES[table["recipe"]]), {name.rstrip("_") for name in table}
+        return {**table, **{name: value for name, value in defaults.items() if name not in given}}
 
     @property
     def options(self) -> dict[str, Any]:

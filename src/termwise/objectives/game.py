@@ -1,7 +1,7 @@
 """Games: players who own networks, each with an objective of its own. A plain VAE is a game of one."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -39,6 +39,11 @@ class Player:
         games = networks or {}
         owned = [games[name] if name in games else model.get_submodule(name) for name in self.owns]
         return [parameter for network in owned for parameter in network.parameters()]
+
+    def over(self, run: int) -> "Player":
+        """The same over a run of so many steps, of which its schedules may be shares."""
+        optimizer = None if self.optimizer is None else self.optimizer.over(run)
+        return replace(self, objective=self.objective.over(run), optimizer=optimizer)
 
 
 Moves = Mapping[str, Breakdown]
@@ -89,6 +94,17 @@ class Game:
     def turns(self) -> tuple[Player, ...]:
         """The players in the order in which they move: who owns networks of the game's own, such as a critic, first."""
         return tuple(sorted(self.players, key=lambda player: self.networks.keys().isdisjoint(player.owns)))
+
+    def over(self, run: int) -> "Game":
+        """The same players, networks and memories over a run of so many steps: shares of the run are steps.
+
+        Example:
+            >>> from termwise.objectives import recipe
+            >>> ramp = recipe("capacity").over(1000).players[0].objective
+            >>> ramp.ends()
+            800
+        """
+        return replace(self, players=tuple(player.over(run) for player in self.players))
 
     def parameters(self, player: Player, model: nn.Module) -> list[nn.Parameter]:
         """The parameters that a player moves."""

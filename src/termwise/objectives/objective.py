@@ -37,6 +37,10 @@ class Gap(BaseModel):
         """The step from which the target stays."""
         return as_schedule(self.target).ends()
 
+    def over(self, run: int) -> "Gap":
+        """The same over a run of so many steps."""
+        return Gap(target=as_schedule(self.target).over(run))
+
 
 class Floor(BaseModel):
     """max(0, target - value): pushes the batch mean up to a target, and leaves it be above."""
@@ -53,6 +57,10 @@ class Floor(BaseModel):
         """The step from which the target stays."""
         return as_schedule(self.target).ends()
 
+    def over(self, run: int) -> "Floor":
+        """The same over a run of so many steps."""
+        return Floor(target=as_schedule(self.target).over(run))
+
 
 class Opposed(BaseModel):
     """-value: what another player of the game minimises, this one makes large."""
@@ -67,6 +75,10 @@ class Opposed(BaseModel):
     def ends(self) -> int:
         """The step from which nothing changes: 0."""
         return 0
+
+    def over(self, run: int) -> "Opposed":
+        """The same over a run of any length."""
+        return self
 
 
 Shaping = Annotated[Gap | Floor, Field(discriminator="name")]
@@ -137,6 +149,11 @@ class Weighted:
         """The step from which weight and target no longer change."""
         return max(self.weight.ends(), 0 if self.shape is None else self.shape.ends())
 
+    def over(self, run: int) -> "Weighted":
+        """The same over a run of so many steps, of which its schedules may be shares."""
+        shape = None if self.shape is None else self.shape.over(run)
+        return replace(self, weight=self.weight.over(run), shape=shape)
+
     def shaped(self, shape: Gap | Floor | Opposed | None) -> "Weighted":
         """The same part, its batch mean shaped."""
         return replace(self, shape=shape)
@@ -189,6 +206,10 @@ class Objective:
     def ends(self) -> int:
         """The step from which no weight and no target changes any more."""
         return max(part.ends() for part in self.parts)
+
+    def over(self, run: int) -> "Objective":
+        """The same terms over a run of so many steps, of which schedules of their weights may be shares."""
+        return Objective(tuple(part.over(run) for part in self.parts))
 
     @property
     def memories(self) -> list[Memory]:

@@ -46,6 +46,12 @@ class OptimizerSettings(BaseModel):
     weight_decay: NonNegativeFinite = 0.0
     momentum: Share = 0.0
 
+    def over(self, run: int) -> "OptimizerSettings":
+        """The same over a run of so many steps, of which the schedule of its learning rate may be a share."""
+        if isinstance(self.learning_rate, int | float):
+            return self
+        return self.model_copy(update={"learning_rate": self.learning_rate.over(run)})
+
 
 def adam(parameters: Parameters, rate: float, settings: OptimizerSettings) -> Optimizer:
     """Adam (Kingma and Ba, 2015, algorithm 1)."""

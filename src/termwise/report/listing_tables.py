@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import tomli_w
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -82,4 +83,6 @@ def verification_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 
 def _default(value: object) -> str:
+    if isinstance(value, Mapping):
+        return tomli_w.dumps({"table": value}).partition("\n")[2].strip().replace("\n", ", ").join(("{ ", " }"))
     return "by the paper" if value is None else str(value)

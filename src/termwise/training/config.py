@@ -71,6 +71,8 @@ class TrainingSection(_Section):
 
     Attributes:
         epochs: Passes over the training data.
+        schedule_epochs: The passes that are the run of which a schedule is a share; `epochs` where left out. A run that
+            goes on beyond its end keeps those that it began with, so that what has been trained stays as it was.
         batch_size: Examples a step; what is left over at the end of an epoch is dropped.
         seed: Of the weights, the order and the noise.
         gradient_clip: The largest norm of a player's gradient; none where left out.
@@ -86,6 +88,7 @@ class TrainingSection(_Section):
     """
 
     epochs: Count = 20
+    schedule_epochs: Count | None = None
     batch_size: Count = 128
     seed: Seed = 0
     optimizer: OptimizerSettings = OptimizerSettings()

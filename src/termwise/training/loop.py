@@ -30,6 +30,7 @@ from termwise.training.misfit import misfit, optimizer_misfit
 from termwise.training.random_state import random_state, restore_random_state
 from termwise.training.rounds import Rounds
 from termwise.training.run_folder import RunFolder
+from termwise.training.run_length import RunTooShort, diagnose_length
 from termwise.training.watchers import Silent, Watcher
 
 
@@ -76,8 +77,13 @@ class Trainer:
         folder: RunFolder,
         watcher: Watcher | None = None,
     ) -> None:
-        self.model, self.game, self.settings, self.folder = model, game, settings, folder
         self.train = data.train
+        self.batch_size = min(settings.batch_size, len(self.train))
+        self.steps_per_epoch = len(self.train) // self.batch_size
+        schedules = (settings.schedule_epochs or settings.epochs) * self.steps_per_epoch
+        game = game.over(schedules)
+        settings = settings.model_copy(update={"optimizer": settings.optimizer.over(schedules)})
+        self.model, self.game, self.settings, self.folder = model, game, settings, folder
         self.held_out_name = "test" if data.validation is None else "validation"
         self.held_out = data.test if data.validation is None else data.validation
         self._data = f"{self.train.fingerprint()} {self.held_out.fingerprint()}"
@@ -98,8 +104,6 @@ class Trainer:
         self.rounds = Rounds(model, game, self.passes, self.engine, settings, folder.checkpoint_file)
         self.average = averaged(model, settings.average)
         self.stopping = EarlyStopping(settings.patience)
-        self.batch_size = min(settings.batch_size, len(self.train))
-        self.steps_per_epoch = len(self.train) // self.batch_size
         self.epoch = self.step = self.metrics_length = 0
         self._separated: set[str | None] = set()
 
@@ -194,6 +198,9 @@ class Trainer:
 
     def run(self) -> VAE:
         """Train to the end; returns the model to keep."""
+        steps = self.settings.epochs * self.steps_per_epoch
+        for sentence in [] if self.finished else diagnose_length(self.game, self.settings.optimizer, steps):
+            warnings.warn(sentence, RunTooShort, stacklevel=2)
         with self.watcher:
             while not self.finished:
                 self._run_epoch()

@@ -87,13 +87,22 @@ def _described(config: Config, objective: object | None, model: VAE | None) -> C
 def _resumed(folder: RunFolder, asked: dict[str, Any], objective: object | None, model: VAE | None) -> Config:
     """The configuration of the run to resume, with as many epochs as are asked, if those are more.
 
-    How many examples are measured at the end may change, too: the training is the same.
+    How many examples are measured at the end may change, too: the training is the same. What schedules have as shares
+    of the run stays a share of the epochs that it was begun with.
     """
     begun = folder.config()
-    wanted = config_from(merged(begun.tables(), asked))
-    epochs = max(begun.training.epochs, wanted.training.epochs)
-    changes = {"epochs": epochs, "measure_limit": wanted.training.measure_limit}
+    tables, goal = begun.tables(), asked.get("objective", {})
+    if goal.get("recipe", begun.objective.recipe) != begun.objective.recipe:
+        del tables["objective"]  # whose options are another recipe's
+    wanted = config_from(merged(tables, asked))
+    changes: dict[str, Any] = {"measure_limit": wanted.training.measure_limit}
+    if wanted.training.epochs > begun.training.epochs:
+        changes["epochs"] = wanted.training.epochs
+        changes["schedule_epochs"] = begun.training.schedule_epochs or begun.training.epochs
     longer = begun.model_copy(update={"training": begun.training.model_copy(update=changes)})
+    kept = {name: getattr(longer.training, name) for name in ("epochs", "schedule_epochs")}
+    if asked.get("training", {}).get("schedule_epochs", kept["schedule_epochs"]) == kept["schedule_epochs"]:
+        wanted = wanted.model_copy(update={"training": wanted.training.model_copy(update=kept)})
     if _described(wanted, objective, model) != longer:
         raise Refused(
             f"{folder} was begun with another configuration. Resume it with its own settings, of which epochs alone "

@@ -30,6 +30,39 @@ def test_a_schedule_follows_its_formula_from_start_to_beyond_its_end(schedule, c
     assert [schedule(step) for step in corners] == pytest.approx(list(corners.values()), abs=1e-12)
 
 
+SHARES = [
+    (Linear(end=5.0, share=0.8), Linear(end=5.0, steps=80)),
+    (Linear(end=5.0), Linear(end=5.0, steps=50)),
+    (WarmUp(share=0.3, wait=10), WarmUp(steps=20, wait=10)),
+    (WarmUp(value=4.0), WarmUp(value=4.0, steps=50)),
+    (WarmUp(share=0.3, wait=70), WarmUp(steps=1, wait=70)),
+    (Cyclical(share=0.1), Cyclical(period=10)),
+    (Cyclical(), Cyclical(period=25)),
+    (Cyclical(cycles=7), Cyclical(period=14, cycles=7)),
+    (Cosine(start=1.0, share=0.29), Cosine(start=1.0, steps=29)),
+    (Cosine(start=1.0), Cosine(start=1.0, steps=100)),
+]
+
+
+@pytest.mark.parametrize(("schedule", "in_steps"), SHARES)
+def test_a_share_of_a_run_is_so_many_of_its_steps_and_steps_stay_what_they_are(schedule, in_steps):
+    assert schedule.over(100) == in_steps
+    assert in_steps.over(7) == in_steps
+    with pytest.raises(Refused, match=r"of the run, whose steps are not known here.*over\(1000\)"):
+        schedule(0)
+
+
+@pytest.mark.parametrize("name", ["linear", "warm-up", "cyclical", "cosine"])
+def test_a_length_is_said_once_and_a_share_is_of_one_run(name):
+    kind = {"linear": Linear, "warm-up": WarmUp, "cyclical": Cyclical, "cosine": Cosine}[name]
+    rest = {"start": 1.0, "end": 2.0} if name in ("linear", "cosine") else {}
+    for share in (0.0, 1.5, -0.1, math.nan):
+        with pytest.raises(ValidationError):
+            kind(**rest, share=share)
+    with pytest.raises(ValidationError, match="said twice"):
+        kind(**rest, share=0.5, **{kind.length: 10})
+
+
 numbers = st.floats(-100, 100)
 steps = st.integers(1, 50)
 schedules = st.one_of(

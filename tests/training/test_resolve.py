@@ -35,6 +35,7 @@ def test_keywords_have_the_say_and_none_says_nothing():
 
 def test_a_recipe_by_keyword_takes_the_place_of_the_objective_and_options_alone_join_it():
     assert resolve(FILE, {"objective": {"recipe": "vae"}}).objective.options == {}
+    assert resolve(FILE, {"objective": {"recipe": "beta-vae"}}).objective.options == {"beta": 4.0}
     assert resolve(FILE, {"objective": {"beta": 3.0}}).objective.options == {"beta": 3.0}
 
 

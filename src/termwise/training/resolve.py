@@ -95,14 +95,14 @@ def _resumed(folder: RunFolder, asked: dict[str, Any], objective: object | None,
     if goal.get("recipe", begun.objective.recipe) != begun.objective.recipe:
         del tables["objective"]  # whose options are another recipe's
     wanted = config_from(merged(tables, asked))
-    changes: dict[str, Any] = {"measure_limit": wanted.training.measure_limit}
-    if wanted.training.epochs > begun.training.epochs:
-        changes["epochs"] = wanted.training.epochs
+    epochs = max(begun.training.epochs, wanted.training.epochs)
+    changes: dict[str, Any] = {"epochs": epochs, "measure_limit": wanted.training.measure_limit}
+    if epochs > begun.training.epochs and (objective is not None or _has_shares(begun.tables())):
         changes["schedule_epochs"] = begun.training.schedule_epochs or begun.training.epochs
+        if wanted.training.schedule_epochs is None:
+            kept = {"schedule_epochs": changes["schedule_epochs"]}
+            wanted = wanted.model_copy(update={"training": wanted.training.model_copy(update=kept)})
     longer = begun.model_copy(update={"training": begun.training.model_copy(update=changes)})
-    kept = {name: getattr(longer.training, name) for name in ("epochs", "schedule_epochs")}
-    if asked.get("training", {}).get("schedule_epochs", kept["schedule_epochs"]) == kept["schedule_epochs"]:
-        wanted = wanted.model_copy(update={"training": wanted.training.model_copy(update=kept)})
     if _described(wanted, objective, model) != longer:
         raise Refused(
             f"{folder} was begun with another configuration. Resume it with its own settings, of which epochs alone "
@@ -111,3 +111,10 @@ def _resumed(folder: RunFolder, asked: dict[str, Any], objective: object | None,
     if objective is None and longer.objective == ObjectiveSpec():
         raise Refused(f"{folder} was begun with an objective made in Python. Pass it again: train(..., objective=...).")
     return longer
+
+
+def _has_shares(table: Any) -> bool:
+    """Whether some schedule in nested tables lasts a share of the run."""
+    if isinstance(table, Mapping):
+        return ("schedule" in table and "share" in table) or any(map(_has_shares, table.values()))
+    return isinstance(table, list | tuple) and any(map(_has_shares, table))

@@ -164,9 +164,9 @@ def test_a_smaller_picture_shows_the_same():
     assert (small - averaged.roll(1, 3)).abs().mean() > 4  # which a shift by one pixel exceeds
 
 
-@pytest.mark.parametrize("options", [{"count": 0}, {"size": 16}, {"correlation": 1.5}])
+@pytest.mark.parametrize("options", [{"count": 0}, {"size": 16}, {"size": 10**6}, {"correlation": 1.5}])
 def test_options_that_cannot_be_are_refused(options):
-    with pytest.raises(BadData, match="expected count of 1 or more, size of 32 or more and correlation"):
+    with pytest.raises(BadData, match="expected count of 1 or more, size of 32 to 4096 and correlation"):
         load_data("sprites-colour", **options)
 
 

@@ -19,7 +19,7 @@ from termwise.data.generators import generators_as_they_were
 from termwise.errors import BadData, UnknownName
 
 SPLITS = ("train", "validation", "test")
-_READ = 256  # examples a read, where all of them might not fit in memory
+_READ, _READ_NUMBERS = 256, 2**26  # examples, and numbers, a read, where all of them might not fit in memory
 _HASHED = 2**24  # numbers up to which a fingerprint covers every one
 
 
@@ -300,10 +300,15 @@ class Dataset:
         """
         return self._digest
 
+    @property
+    def _at_once(self) -> int:
+        """Examples a read."""
+        return max(1, min(_READ, _READ_NUMBERS // max(1, torch.Size(self.shape).numel())))
+
     @cached_property
     def _values(self) -> ValueRange:
         order = spread(len(self), len(self) if self.in_memory else 2048)
-        ranges = [ValueRange.of(batch.x) for batch in self.batches(_READ, order)]
+        ranges = [ValueRange.of(batch.x) for batch in self.batches(self._at_once, order)]
         return ValueRange(
             min(r.minimum for r in ranges), max(r.maximum for r in ranges), all(r.integer for r in ranges)
         )
@@ -314,14 +319,14 @@ class Dataset:
         size = n * torch.Size(self.shape).numel()
         digest = hashlib.blake2b(f"{n} {self.shape}".encode(), digest_size=8)
         with generators_as_they_were(seed=0):  # where x is drawn at every visit, the same draw for the same data
-            for batch in self.batches(_READ, spread(n, n if size <= _HASHED else 1024)):
+            for batch in self.batches(self._at_once, spread(n, n if size <= _HASHED else 1024)):
                 digest.update(batch.x.numpy().astype("<f4").tobytes())
         return digest.hexdigest()
 
     def _gather(self, order: Tensor) -> Tensor:
         gathered = torch.empty(len(order), *self.shape)
         start = 0
-        for batch in self.batches(_READ, order):
+        for batch in self.batches(self._at_once, order):
             gathered[start : start + len(batch.x)] = batch.x
             start += len(batch.x)
         return gathered

@@ -20,6 +20,10 @@ Channels = Literal["first", "last"]
 """Where the colours of images lie: (N, C, H, W) or (N, H, W, C)."""
 
 
+LARGEST_SIDE = 4096
+"""The pixels to which a side of pictures may be scaled, padded or painted, at most."""
+
+
 @runtime_checkable
 class Examples(Protocol):
     """All x of one source, addressed by position: what a Dataset takes its batches from.

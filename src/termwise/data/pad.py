@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import pad
 
-from termwise.data.examples import Examples
+from termwise.data.examples import LARGEST_SIDE, Examples
 from termwise.errors import BadData
 
 
@@ -18,6 +18,8 @@ class PaddedExamples:
     side: int
 
     def __post_init__(self) -> None:
+        if self.side > LARGEST_SIDE:
+            raise BadData(f"Expected pad in pixels, up to {LARGEST_SIDE}, got {self.side}.")
         shape = self.inner.shape
         if len(shape) != 3 or max(shape[1:]) > self.side:
             raise BadData(

@@ -160,8 +160,8 @@ FORMATS: Registry[Format] = Registry(
         Format(
             "images",
             f"{_FORMATS}.image_folders:load_images",
-            "a folder of images; subfolders are labels, a CSV file in it attributes",
-            fits=f"{_FORMATS}.image_folders:is_image_folder",
+            "a folder of images; subfolders are labels, or train and test; a CSV file in it attributes",
+            fits=f"{_FORMATS}.image_folders:is_images",
         ),
     ],
 )

@@ -33,13 +33,15 @@ from torch import Tensor
 from termwise.data.annotations import Annotations
 from termwise.data.binarize import uniform
 from termwise.data.dataset import Dataset
-from termwise.data.examples import InMemory, as_float, chunks
+from termwise.data.examples import LARGEST_SIDE, InMemory, as_float, chunks
 from termwise.errors import BadData
+from termwise.main_memory import check_fits
 
 ATTRIBUTES = ("large", "round", "warm", "day", "outline", "hat", "smile", "stripes", "tilted", "left")
 NUISANCES = ("size", "hue", "background", "angle", "across", "down")
 CORRELATED_PAIRS = (("warm", "hat"), ("large", "outline"))  # the second follows the first
 _LARGEST_HELD = 2**30  # bytes
+_BESIDE = 500  # bytes that the attributes of a creature take while they are drawn
 _TOGETHER = 32  # images painted at once: more would leave the processor's cache
 _INK, _WHITE, _TONGUE = (0.08, 0.08, 0.12), (0.98, 0.98, 0.98), (0.45, 0.06, 0.12)
 _HAT, _BAND = (0.62, 0.22, 0.72), (1.0, 0.85, 0.3)
@@ -159,15 +161,16 @@ def load_sprites_colour(
     Args:
         seed: Of everything that varies.
         count: The number of creatures.
-        size: The side in pixels, 32 or more.
+        size: The side in pixels, from 32 to 4096.
         correlation: That between a hat and a warm colour, and between an outline and a large body: -1 to 1.
         in_memory: True to paint everything now, and hold it as uint8: up to 1 GiB, 87,381 pictures of 64 x 64.
     """
-    if count < 1 or size < 32 or not -1 <= correlation <= 1:
+    if count < 1 or not 32 <= size <= LARGEST_SIDE or not -1 <= correlation <= 1:
         raise BadData(
-            "sprites-colour: expected count of 1 or more, size of 32 or more and correlation from -1 to 1, "
+            f"sprites-colour: expected count of 1 or more, size of 32 to {LARGEST_SIDE} and correlation from -1 to 1, "
             f"got count={count}, size={size}, correlation={correlation}."
         )
+    check_fits(_BESIDE * count, f"sprites-colour: what is known of {count} creatures", "Ask for fewer: count=60000.")
     painted = CreatureExamples(count, size, seed, float(correlation))
     everything = torch.arange(count)
     annotations = Annotations(attributes=scenes(seed, everything, correlation)[0], attribute_names=ATTRIBUTES)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from helpers.celeba_folder import NAMES, write_celeba
 from termwise.data import load_data
-from termwise.data.formats.image_folders import ImageFiles
+from termwise.data.formats.image_files import ImageFiles
 from termwise.errors import BadData
 
 FACES, TABLE, PARTITION = "img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"

@@ -35,10 +35,26 @@ def test_grey_images_keep_one_channel_unless_three_are_asked_for(tmp_path):
     assert load_data(tmp_path, grey=False).shape == (3, 5, 4)
 
 
-def test_one_colour_image_makes_them_all_colour(tmp_path):
+def test_colour_among_grey_images_makes_them_all_colour_and_that_is_said(tmp_path):
     write(tmp_path, [*GREY[:3], COLOUR[0]])
-    assert load_data(tmp_path).shape == (3, 5, 4)
+    data = load_data(tmp_path)
+    assert data.shape == (3, 5, 4)
+    assert data.notes == (
+        "3 of 4 images, as 0.png, are grey, and read with three equal colours: grey=true makes all grey.",
+    )
     assert load_data(tmp_path, grey=True).shape == (1, 5, 4)
+    assert load_data(tmp_path, grey=True).notes == ()
+
+
+def test_one_stray_colour_image_is_read_as_grey_and_that_is_said(tmp_path):
+    write(tmp_path, [*[GREY[0]] * 12, COLOUR[0], *[GREY[1]] * 12])
+    data = load_data(tmp_path)
+    assert data.shape == (1, 5, 4)
+    assert data.notes == (
+        "1 of 25 images, 12.png, is in colour, and read as grey, as the others are: grey=false keeps the colours.",
+    )
+    assert load_data(tmp_path, grey=False).shape == (3, 5, 4)
+    assert load_data(tmp_path, grey=False).notes == ()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -69,7 +85,9 @@ def test_mixed_sizes_ask_for_size(tmp_path):
 def test_a_size_that_changes_after_loading_is_found_while_streaming(tmp_path):
     data = load_data(write(tmp_path, COLOUR), memory_limit=1, test=0.0)
     write(tmp_path, [COLOUR[0][:2]])
-    with pytest.raises(BadData, match=r"expected every image to be as large as 0\.png, 4 x 2") as caught:
+    with pytest.raises(
+        BadData, match=r"expected every image to be 4 x [25], as the others are, got 4 x [25]"
+    ) as caught:
         data.tensor()
     assert "\n" not in str(caught.value)
 
@@ -137,19 +155,28 @@ def test_a_broken_image_is_refused_by_name(tmp_path, spoil, options):
     assert "\n" not in str(caught.value)
 
 
-def test_deep_images_are_refused_rather_than_clipped(tmp_path):
-    write(tmp_path, (GREY.astype(np.uint16) * 200))
-    with pytest.raises(BadData, match="8 bits"):
-        load_data(tmp_path)
-
-
 def test_folders_without_images_are_refused(tmp_path):
     with pytest.raises(BadData, match=r"got a folder of another kind.*idx, an IDX file.*a folder of images"):
         load_data(tmp_path)
     write(tmp_path, COLOUR[:1])
     with pytest.raises(BadData, match="two examples"):
         load_data(tmp_path)
-    with pytest.raises(BadData, match="Pass the folder"):
+    with pytest.raises(BadData, match=r"got one image, 4 x 5\. Pass the folder .*reshape\(-1, 32, 32, 3\)"):
         load_data(tmp_path / "0.png")
-    with pytest.raises(BadData, match="size in pixels"):
-        load_data(tmp_path, size=0)
+    for size in (0, 10**6):
+        with pytest.raises(BadData, match="size in pixels, from 1 to 4096"):
+            load_data(tmp_path, size=size)
+
+
+def test_folders_of_parts_keep_the_users_split_and_the_classes_below(tmp_path):
+    names = [f"{part}/{kind}/{n}.png" for part in ("train", "test") for kind in ("cat", "dog") for n in range(3)]
+    pixels = RNG.integers(0, 256, (len(names), 5, 4), dtype=np.uint8)
+    write(tmp_path, pixels, names)
+    data = load_data(tmp_path)
+    assert data.label_names == ("cat", "dog")
+    for split, rows in (("train", slice(0, 6)), ("test", slice(6, 12))):
+        assert torch.equal(data.split(split).tensor()[:, 0], torch.from_numpy(pixels[rows]) / 255)
+        assert data.split(split).labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert data.notes == ("The folders test, train are taken for parts, and not for classes.",)
+    with pytest.raises(BadData, match="a test part of its own"):
+        load_data(tmp_path, test=0.2)

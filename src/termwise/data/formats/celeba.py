@@ -21,9 +21,9 @@ from torch import Tensor
 from termwise.content import exists
 from termwise.data.annotations import Annotations
 from termwise.data.dataset import SPLITS, Dataset
-from termwise.data.examples import InMemory
+from termwise.data.examples import LARGEST_SIDE, InMemory
 from termwise.data.formats.array_files import MEMORY_LIMIT, MappedArray
-from termwise.data.formats.image_folders import SUFFIXES, ImageFiles
+from termwise.data.formats.image_files import SUFFIXES, ImageFiles
 from termwise.data.pixel_cache import is_written, may_write, write
 from termwise.data.stream import StreamedExamples
 from termwise.errors import BadData
@@ -51,7 +51,7 @@ def load_celeba(
 
     Args:
         path: The folder with the images' folder and the table.
-        size: The side in pixels, 8 or more.
+        size: The side in pixels, from 8 to 4096.
         crop: The part of a picture to keep: the side of the square in its middle, or a square box, [left, top, right,
             bottom] in pixels. Larsen et al. (2016) take [15, 40, 163, 188], five pixels below the middle.
         cache: An existing folder for the cache, from which nothing is ever removed. Left out, a hidden file in `path`,
@@ -59,10 +59,10 @@ def load_celeba(
         memory_limit: The bytes above which pixels stay in the cache, and are read batch by batch.
     """
     box = tuple(crop) if isinstance(crop, Sequence) else crop
-    if size < 8 or not _is_crop(box):
+    if not 8 <= size <= LARGEST_SIDE or not _is_crop(box):
         raise BadData(
-            f"{path}: expected size of 8 or more and crop as a side or a square box [left, top, right, bottom], "
-            f"got size={size}, crop={crop}."
+            f"{path}: expected size from 8 to {LARGEST_SIDE} and crop as a side or a square box [left, top, right, "
+            f"bottom], got size={size}, crop={crop}."
         )
     names, attribute_names, attributes = _table(path / TABLE)
     digest = _digest(path, names)

@@ -1,112 +1,44 @@
-"""A folder of images, read with Pillow."""
+"""A folder of images, or one file of several."""
 
-import struct
-import zlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
-from termwise.data.annotations import Annotations, attribute_values, label_codes
+from termwise.data.annotations import Annotations, attribute_values
 from termwise.data.dataset import Dataset
-from termwise.data.examples import InMemory
+from termwise.data.examples import LARGEST_SIDE, InMemory
 from termwise.data.formats.array_files import MEMORY_LIMIT
 from termwise.data.formats.delimited_text import read_delimited
+from termwise.data.formats.folder_structure import FolderStructure, folder_structure
+from termwise.data.formats.image_files import (
+    SUFFIXES,
+    ImageFiles,
+    ImageHeader,
+    image_header,
+    image_paths,
+    mixed_sizes,
+    notes_on_images,
+)
 from termwise.data.stream import StreamedExamples
 from termwise.errors import BadData
+from termwise.main_memory import check_fits
 from termwise.values import Bytes, Natural
 
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"))
-_GREY = frozenset(("1", "L", "LA"))
-_DEEP = ("I", "F")  # more than 8 bits a channel
-_TooLarge = Image.DecompressionBombError
+_STRAYS = 20  # of so many images one may be in colour, and all are read as grey
+_LARGEST = 2**23  # numbers of an image that is not scaled
 
 
-@dataclass(frozen=True)
-class ImageFiles:
-    """Image files as uint8 (C, H, W): scaled and cropped to a square where a size is given.
-
-    `crop` keeps a part before that: a square in the middle, by its side, or a box (left, top, right, bottom).
-    """
-
-    paths: Sequence[Path]
-    size: int | None
-    grey: bool
-    crop: int | tuple[int, ...] | None = None
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def read(self, positions: list[int]) -> Tensor:
-        """Some of the images, which must be equally large."""
-        images = [self.one(position) for position in positions]
-        for position, image in zip(positions, images, strict=True):
-            if image.shape != images[0].shape:
-                raise BadData(
-                    f"{self.paths[position]}: expected every image to be as large as "
-                    f"{self.paths[positions[0]].name}, {_size(images[0])}, got {_size(image)}. Pass size= to scale "
-                    "and crop them all."
-                )
-        return torch.stack(images)
-
-    def one(self, position: int) -> Tensor:
-        """One image, (C, H, W). Transparency is laid over white."""
-        path = self.paths[position]
-        with _opened(path) as image:
-            if image.mode.startswith(_DEEP):
-                raise BadData(f"{path}: expected 8 bits a channel, got mode {image.mode}. Convert it first.")
-            if "A" in image.getbands() or "transparency" in image.info:
-                clear = image.convert("RGBA")
-                flat = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
-            else:
-                flat = image
-            flat = flat.convert("L" if self.grey else "RGB")
-            if self.crop is not None:
-                flat = _cropped(flat, self.crop, path)
-            if self.size is not None:
-                flat = ImageOps.fit(flat, (self.size, self.size), Image.Resampling.BICUBIC)
-        pixels = torch.from_numpy(np.array(flat))
-        return pixels.unsqueeze(0) if self.grey else pixels.permute(2, 0, 1)  # (C, H, W)
-
-    def decoded(self) -> Iterator[Tensor]:
-        """Every image in order, read by as many threads as torch has."""
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            yield from pool.map(self.one, range(len(self)))
-
-    def pixels(self, shape: tuple[int, ...]) -> Tensor:
-        """All images, which have this shape (C, H, W), as one tensor (N, C, H, W)."""
-        pixels = torch.empty(len(self), *shape, dtype=torch.uint8)
-        for position, image in enumerate(self.decoded()):
-            pixels[position] = image
-        return pixels
-
-
-def image_paths(folder: Path) -> list[Path]:
-    """Every image below a folder, sorted, hidden ones left out."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
-
-
-def is_image_folder(path: Path) -> bool:
-    """Whether a path is a folder with images in it or below it.
-
-    Raises:
-        BadData: It is one image.
-    """
-    if path.is_file() and path.suffix.lower() in SUFFIXES:
-        raise BadData(f"{path}: expected a folder of images, got one image. Pass the folder that it is in.")
-    return path.is_dir() and bool(image_paths(path))
+def is_images(path: Path) -> bool:
+    """Whether a path is a folder with images in it or below it, or an image."""
+    if path.is_dir():
+        return bool(image_paths(path))
+    return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def load_images(
@@ -114,68 +46,109 @@ def load_images(
     *,
     size: int | None = None,
     grey: bool | None = None,
+    frames: Literal["first", "all"] | None = None,
     memory_limit: Bytes = MEMORY_LIMIT,
     num_workers: Natural = 2,
 ) -> Dataset:
-    """A folder of images, in order of their paths.
+    """A folder of images, in order of their paths; or one file of several.
 
-    Images that all lie in two or more subfolders are labelled by them. One CSV file in the folder gives attributes:
-    its first column names files, the others hold 0 and 1, or -1 and 1.
+    Images are turned as their EXIF tag says, and transparency is laid over white. Images that all lie in two or more
+    subfolders are labelled by them; folders called train, test and perhaps validation are parts, and keep their split.
+    One CSV file in the folder gives attributes: its first column names files, the others hold 0 and 1, or -1 and 1.
 
     Args:
         path: The folder.
         size: The pixels to which the shorter side is scaled before the middle square is cropped.
-        grey: True for one channel, false for three; left out, one where every file is grey.
+        grey: True for one channel, false for three; left out, one where every file is grey, or all but a few.
+        frames: Which pictures of a file that holds several, as a GIF may: the first, or all, each an example.
         memory_limit: The bytes above which pixels stay on disk, and are read batch by batch.
         num_workers: The number of processes that read ahead where they do.
     """
-    if size is not None and size < 1:
-        raise BadData(f"{path}: expected size in pixels, 1 or more, got {size}.")
-    if num_workers < 0:
-        raise BadData(f"{path}: expected num_workers of 0 or more, got {num_workers}.")
-    paths = image_paths(path)
+    if size is not None and not 1 <= size <= LARGEST_SIDE:
+        raise BadData(f"{path}: expected size in pixels, from 1 to {LARGEST_SIDE}, got {size}.")
+    paths = image_paths(path) if path.is_dir() else [path]
     if not paths:
         raise BadData(f"{path}: expected images ({', '.join(sorted(SUFFIXES))}), got a folder with none.")
-    if size is None or grey is None:
-        grey = _survey(paths, size, grey)
-    files = ImageFiles(tuple(paths), size, grey)
-    first = files.one(0)
-    annotations = _annotations(path, paths)
-    if len(paths) * first.numel() > memory_limit:
-        streamed = StreamedExamples(files, tuple(first.shape), 255.0, str(path), num_workers)
-        return Dataset(path.name, streamed, annotations)
-    return Dataset(path.name, InMemory(files.pixels(tuple(first.shape)), 255.0), annotations)
+    headers = {one: image_header(one) for one in paths}
+    if path.is_file():
+        frames = frames or "all"
+        _check_one(path, headers[path], frames)
+    if size is None and (mixed := mixed_sizes(headers)):
+        raise mixed
+    colours = [one for one, header in headers.items() if not header.grey]
+    as_grey = _STRAYS * len(colours) <= len(paths) if grey is None else grey
+    notes = notes_on_images(headers, as_grey, grey is not None, frames != "all")
+    where: list[int] | None = None
+    if frames == "all":
+        where = [frame for one in paths for frame in range(headers[one].frames)]
+        paths = [one for one in paths for _ in range(headers[one].frames)]
+    deep = any(header.deep for header in headers.values())
+    files = ImageFiles(tuple(paths), size, as_grey, deep=deep, frames=where)
+    shape = _shape(headers, files)
+    name = path.name if path.is_dir() else path.stem
+    structure = folder_structure(path, paths) if path.is_dir() else FolderStructure(None, (), {})
+    annotations = _annotations(path, paths, structure)
+    data = Dataset(
+        name,
+        StreamedExamples(files, shape, 1.0 if deep else 255.0, str(path), num_workers),
+        annotations,
+        splits=structure.splits,
+        notes=(*notes, *structure.notes),
+    )
+    if len(paths) * prod(shape) * (4 if deep else 1) > memory_limit:
+        files.one(0)  # so that what cannot be read at all is found now
+        return data
+    check_fits(
+        len(paths) * prod(shape) * (4 if deep else 1), f"{path}, in memory,", "Read it by batch: memory_limit=0."
+    )
+    return replace(data, examples=InMemory(files.pixels(shape), 1.0 if deep else 255.0))
 
 
-def _survey(paths: Sequence[Path], size: int | None, grey: bool | None) -> bool:
-    """Read headers only: refuse mixed sizes, and say whether the images are to be grey."""
-    all_grey, first = True, None
-    for path in paths:
-        with _opened(path) as image:
-            first = first or image.size
-            all_grey = all_grey and image.mode in _GREY
-            if size is None and image.size != first:
-                raise BadData(
-                    f"{path}: expected every image to be {first[0]} x {first[1]}, as {paths[0].name} is, "
-                    f"got {image.size[0]} x {image.size[1]}. Pass size= to scale and crop them all."
-                )
-    return all_grey if grey is None else grey
+def _check_one(path: Path, header: ImageHeader, frames: str) -> None:
+    """Raise BadData where a file is one picture, and no set of them."""
+    if header.frames > 1 and frames == "all":
+        return
+    width, height = header.size
+    raise BadData(
+        f"{path}: expected a folder of images, got one image, {width} x {height}. Pass the folder that it is in. If it "
+        "holds many side by side, cut it first; where each of its rows is a picture of 32 x 32: import numpy; from PIL "
+        f'import Image; x = numpy.asarray(Image.open("{path}").convert("RGB")).reshape(-1, 32, 32, 3); '
+        'numpy.save("x.npy", x).'
+    )
 
 
-def _annotations(folder: Path, paths: Sequence[Path]) -> Annotations:
+def _shape(headers: dict[Path, ImageHeader], files: ImageFiles) -> tuple[int, int, int]:
+    """The shape of every image, (C, H, W), if memory will hold what decoding takes.
+
+    Raises:
+        BadData: They are too large to be trained on as they are.
+        Refused: Decoding them would take more memory than there is.
+    """
+    channels = 1 if files.grey else 3
+    largest, header = max(headers.items(), key=lambda one: prod(one[1].size))
+    width, height = header.size if files.size is None else (files.size, files.size)
+    if files.size is None and channels * width * height > _LARGEST:
+        raise BadData(
+            f"{largest}: expected an image of {_LARGEST} numbers or fewer, got {width} x {height} x {channels}. Pass "
+            "size= to scale and crop them all (--set data.size=64); cut it first if it holds many side by side."
+        )
+    threads = torch.get_num_threads()
+    check_fits(
+        threads * 8 * prod(header.size), f"{largest} of {header.size[0]} x {header.size[1]} pixels, decoded,",
+        "Scale it down first.",
+    )  # fmt: skip
+    return channels, height, width
+
+
+def _annotations(folder: Path, paths: Sequence[Path], structure: FolderStructure) -> Annotations:
     """Labels from subfolders and attributes from a CSV file, where there are any."""
-    labels: Tensor | None = None
-    names: tuple[str, ...] = ()
-    inside = [path.relative_to(folder).parts for path in paths]
-    if all(len(parts) > 1 for parts in inside) and len({parts[0] for parts in inside}) > 1:
-        labels, names = label_codes(np.array([parts[0] for parts in inside]), str(folder))
-    tables = sorted(folder.glob("*.csv"))
+    tables = sorted(folder.glob("*.csv")) if folder.is_dir() else []
     if len(tables) > 1:
         raise BadData(f"{folder}: expected one CSV file of attributes, got {', '.join(t.name for t in tables)}.")
     if not tables:
-        return Annotations(labels, names)
-    columns, attributes = _attributes(tables[0], ["/".join(parts) for parts in inside])
-    return Annotations(labels, names, attributes=attributes, attribute_names=columns)
+        return Annotations(structure.labels, structure.label_names)
+    columns, attributes = _attributes(tables[0], ["/".join(path.relative_to(folder).parts) for path in paths])
+    return Annotations(structure.labels, structure.label_names, attributes=attributes, attribute_names=columns)
 
 
 def _attributes(table: Path, images: Sequence[str]) -> tuple[tuple[str, ...], Tensor]:
@@ -199,30 +172,3 @@ def _attributes(table: Path, images: Sequence[str]) -> tuple[tuple[str, ...], Te
     if (values == 0).any() and (values == -1).any():
         raise BadData(f"{table}: expected 0 and 1, or -1 and 1, throughout, got both 0 and -1.")
     return tuple(columns[1:]), attribute_values(values, str(table))
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """An image file; whatever Pillow raises while it is open becomes BadData."""
-    try:
-        with Image.open(path) as image:
-            yield image
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, _TooLarge) as error:
-        raise BadData(f"{path}: cannot be read as an image: {error}. Replace or remove it.") from None
-
-
-def _cropped(image: Image.Image, crop: int | tuple[int, ...], path: Path) -> Image.Image:
-    if isinstance(crop, int):
-        left, top = (image.width - crop) // 2, (image.height - crop) // 2
-        crop = (left, top, left + crop, top + crop)
-    left, top, right, bottom = crop
-    if left < 0 or top < 0 or right > image.width or bottom > image.height:
-        raise BadData(
-            f"{path}: expected an image that holds the box {list(crop)}, got one of {image.width} x {image.height}. "
-            "Give a smaller crop."
-        )
-    return image.crop((left, top, right, bottom))
-
-
-def _size(image: Tensor) -> str:
-    return f"{image.shape[-1]} x {image.shape[-2]}"

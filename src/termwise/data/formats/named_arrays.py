@@ -19,6 +19,7 @@ from torch import Tensor
 from termwise.data.annotations import Annotations, attribute_values, column_names, factor_indices, label_codes
 from termwise.data.dataset import SPLITS, Dataset
 from termwise.data.examples import Channels, in_memory_examples, notes_on
+from termwise.data.formats.folder_structure import PARTS
 from termwise.errors import BadData, UnknownName
 from termwise.main_memory import check_fits
 
@@ -27,12 +28,7 @@ X_NAMES = (
 )  # fmt: skip
 LABEL_NAMES = ("labels", "label", "y", "target", "targets")
 _BESIDE = ("factors", "factornames", "attributes", "attributenames")
-_PARTS = {
-    "train": "train", "training": "train",
-    "valid": "validation", "validation": "validation", "val": "validation",
-    "test": "test", "testing": "test",
-}  # fmt: skip
-_WORDS = "training|train|validation|valid|val|testing|test"
+_WORDS = "|".join(sorted(PARTS, key=len, reverse=True))
 _DSPRITES = ("color", "shape", "scale", "orientation", "pos_x", "pos_y")
 """The factors of the published dSprites, whose names lie in a pickle."""
 
@@ -134,7 +130,7 @@ def _part(name: str) -> tuple[str, str] | None:
         return None
     rest = match["rest"] or "x"
     kind = "x" if rest in X_NAMES else "labels" if rest in LABEL_NAMES else None
-    return None if kind is None else (_PARTS[match["part"]], kind)
+    return None if kind is None else (PARTS[match["part"]], kind)
 
 
 def _whole(arrays: NamedArrays) -> str | None:

@@ -220,10 +220,13 @@ def _is_grey(image: Image.Image) -> bool:
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
     """Width and height of an open image after it is turned as its EXIF tag says."""
-    turned = image.getexif().get(_ORIENTATION, 1) >= 5
-    if (
-        turned and image.format == "TIFF"
-    ):  # Pillow turns these by itself, and some versions tell so only once they are read
+    exif = Image.Exif()
+    if image.format == "PNG":  # whose getexif would read all pixels
+        exif.load(image.info.get("exif", b""))
+    else:
+        exif = image.getexif()
+    turned = exif.get(_ORIENTATION, 1) >= 5
+    if turned and image.format == "TIFF":  # Pillow turns it by itself, and not every version says so before it is read
         image.load()
         return image.size
     return image.size[::-1] if turned else image.size

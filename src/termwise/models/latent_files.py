@@ -1,5 +1,6 @@
 """A data set's codes, written to a file for other tools."""
 
+import io
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 
 from termwise.data.dataset import Dataset
 from termwise.errors import Refused
+from termwise.files import write_whole
 from termwise.models.data_pass import DataPass
 from termwise.models.vae import VAE
 from termwise.values import Count, checked
@@ -43,8 +45,10 @@ def export_latents(model: VAE, data: Dataset, path: str | PathLike[str], batch_s
     }
     if data.labels is not None:
         columns["label"] = data.labels.numpy()
+    content = io.BytesIO()
     if path.suffix == ".npz":
-        np.savez(path, **columns)
+        np.savez(content, **columns)
+        write_whole(path, content.getvalue())
         return path
     size = columns["mean"].shape[1]
     header = [f"mean_{j}" for j in range(size)] + [f"stddev_{j}" for j in range(size)]
@@ -53,5 +57,6 @@ def export_latents(model: VAE, data: Dataset, path: str | PathLike[str], batch_s
     if "label" in columns:
         header, formats = [*header, "label"], [*formats, "%d"]
         table = np.concatenate([table, columns["label"][:, None]], axis=1)
-    np.savetxt(path, table, fmt=formats, delimiter=",", header=",".join(header), comments="")
+    np.savetxt(content, table, fmt=formats, delimiter=",", header=",".join(header), comments="")
+    write_whole(path, content.getvalue())
     return path

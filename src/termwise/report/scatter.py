@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from termwise.files import write_whole
 from termwise.report.markup import typeset
 from termwise.verify import Check, Scatter
 
@@ -24,7 +25,7 @@ def write_scatters(checks: Iterable[Check], folder: Path) -> list[Path]:
     for check in checks:
         if check.scatter is not None:
             path = folder / f"{check.name}.svg"
-            path.write_text(scatter_svg(check.scatter, check.equation))
+            write_whole(path, scatter_svg(check.scatter, check.equation).encode())
             written.append(path)
     return written
 

@@ -39,6 +39,23 @@ def test_the_best_full_normal_of_a_linear_world_is_the_true_posterior():
     assert float(gaps.abs().max()) < 0.02
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_what_a_normal_lacks_is_half_its_offset_squared_also_for_one_example(full):
+    """The force on a code of N(m, 1), of which N(0, 1) is the truth, is -m at every code: a step gains m^2 / 2."""
+    world = linear(3, 0.3)
+    x = world.data(1)
+    precision, mean = true_precision(world), true_mean(world, x)
+    off = torch.tensor([[0.3, -0.2, 0.5]], dtype=torch.float64)
+    root = torch.linalg.cholesky(torch.linalg.inv(precision.double()))[None]
+    law = MultivariateNormal(mean.double() + (root @ off[..., None]).squeeze(-1), scale_tril=root)
+    lacks = gaps._lacks(Joint(world, x, None), law, diagonal=not full)
+    assert lacks.tolist() == pytest.approx([0.5 * float(off.square().sum())], abs=0.01)
+    torch.manual_seed(0)
+    own = law if full else Independent(torch.distributions.Normal(law.mean, law.stddev), 1)
+    best = best_normal(Joint(world, x, None), own)
+    assert best.law.mean.shape == (1, 3) and float(best.lacks) < ENOUGH
+
+
 def test_a_posterior_that_is_no_normal_is_refused():
     world = linear(2, 1.0)
     x = world.data(3)

@@ -38,3 +38,8 @@ def test_temperatures_are_as_dense_as_the_path_is_fast():
     assert float(lengths.max() / lengths.min()) < 1.02
     assert torch.allclose(equal_lengths(4, knots, torch.ones(2001).double()), torch.linspace(0, 1, 5).double())
     assert equal_lengths(1, knots, torch.zeros(2001).double()).tolist() == [0.0, 1.0]
+
+
+def test_where_nothing_moves_the_temperatures_are_evenly_spread():
+    schedule = equal_lengths(4, torch.tensor([0.0, 0.3, 1.0], dtype=torch.float64), torch.zeros(3, dtype=torch.float64))
+    assert torch.allclose(schedule, torch.linspace(0, 1, 5, dtype=torch.float64), atol=1e-6)

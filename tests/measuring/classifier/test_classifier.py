@@ -7,7 +7,7 @@ from termwise.data.annotations import Annotations
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
 from termwise.errors import BadData, NonFiniteLoss, Refused, UnknownName
-from termwise.measuring.classifier.classifier import train_classifier
+from termwise.measuring.classifier.classifier import _body, train_classifier
 from termwise.measuring.classifier.targets import Turns
 
 QUICK = {"steps": 60, "batch_size": 64, "hidden": 16}
@@ -148,3 +148,16 @@ def test_it_says_of_itself_what_it_learned_and_how_well():
 def test_what_cannot_be_learned_is_refused_with_one_message(data, options, error, message):
     with pytest.raises(error, match=message):
         train_classifier(data(), **{**QUICK, **options})
+
+
+@pytest.mark.parametrize(
+    ("shape", "sides"),
+    [((3, 64, 64), [(32, 32), (16, 16), (8, 8), (4, 4)]), ((1, 40, 8), [(24, 8), (12, 4), (6, 2), (3, 1)])],
+)
+def test_the_body_halves_an_image_until_its_longer_side_is_four_or_less(shape, sides):
+    body = _body(shape, 16).eval()
+    x, found = torch.rand(2, *shape), []
+    for layer in body[:-1]:
+        x = layer(x)
+        found.append(tuple(x.shape[2:]))
+    assert found == sides and body[-1](x).shape == (2, 16)

@@ -201,3 +201,11 @@ def test_a_model_without_density_layer_or_decoder_is_still_read_by_a_critic():
     model = tw.adapt(encode=lambda x: SKEWED.encode(x.double()))
     account = tw.measure(model, SKEWED.examples.repeat(4, 1), critic=True, critic_steps=5)
     assert set(account) == {"rate_nwj", "rate_dv"} and "decode" in account.diagnosis[-1]
+
+
+def test_four_examples_will_do_and_three_will_not():
+    world = LinearGaussian.random(0, latent=2)
+    found = critic_readings(world, dataset(world.data(4)), links=["marginal_kl"], steps=2, samples=4)
+    assert found["marginal_nwj"].n == 4
+    with pytest.raises(BadData, match="four examples or more"):
+        critic_readings(world, dataset(world.data(3)), links=["marginal_kl"], steps=2, samples=4)

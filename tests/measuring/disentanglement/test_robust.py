@@ -109,6 +109,8 @@ def test_the_aggregates_covariance_has_the_posteriors_own_in_it(whole):
 def test_a_duplicated_dimension_makes_the_total_correlation_infinite_and_noise_in_it_finite():
     codes = with_covariance(np.eye(2))
     assert gaussian_tc(np.concatenate([codes, codes[:, :1]], axis=1)).value == np.inf
+    nearly = codes[:, :1] + 1e-7 * codes[:, 1:]  # the log of so small an eigenvalue is rounding, nothing more
+    assert gaussian_tc(np.concatenate([codes, nearly], axis=1)).value == np.inf
     assert gaussian_tc(np.concatenate([codes, codes[:, :1]], axis=1), np.ones((2000, 3))).value < 1
 
 

@@ -7,10 +7,13 @@ import struct
 import subprocess
 import sys
 from importlib.metadata import EntryPoint, EntryPoints
+from types import SimpleNamespace
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
+import scipy.io
 import scipy.sparse
 import torch
 from PIL import Image
@@ -60,8 +63,22 @@ def celeba(folder):
     return folder
 
 
-FILES = {"npy": npy, "npz": npz, "csv": csv, "idx": idx, "images": images, "celeba": celeba}
+def mtx(folder):
+    scipy.io.mmwrite(folder / "x.mtx", scipy.sparse.random(20, 5, 0.5, random_state=0))
+    return folder / "x.mtx"
+
+
+def h5ad(folder):
+    with h5py.File(folder / "x.h5ad", "w") as file:
+        file["X"], file["obs/age"], file["var/_index"] = RNG.poisson(2.0, (20, 3)), np.arange(20), ["a", "b", "c"]
+    return folder / "x.h5ad"
+
+
+FILES = {"npy": npy, "npz": npz, "csv": csv, "idx": idx, "images": images, "celeba": celeba, "mtx": mtx, "h5ad": h5ad}
 THINGS = {"array": RNG.normal(size=(20, 3)), "torch dataset": TensorDataset(torch.rand(20, 3), torch.arange(20))}
+THINGS["anndata"] = SimpleNamespace(
+    X=RNG.poisson(2.0, (20, 2)), obs=SimpleNamespace(columns=()), var_names=["a", "b"], n_obs=20, n_vars=2
+)
 THINGS["sparse"] = scipy.sparse.random(20, 7, 0.4, random_state=0)
 
 

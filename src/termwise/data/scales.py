@@ -75,7 +75,7 @@ def scales_of(data: Dataset, most: int | None = None) -> Scales:
     whole = torch.ones(entries, dtype=torch.bool)
     least, largest = (torch.full((entries,), end, dtype=torch.float64) for end in (torch.inf, -torch.inf))
     shift: Tensor | None = None  # a mean of some: squares about it lose no digits to a mean that is large
-    for batch in data.batches(_READ, order):
+    for batch in data.batches(max(2, min(_READ, _MOST_STREAMED // size)), order):
         x = batch.x.double().flatten(2).transpose(1, 2).flatten(0, 1) if batch.x.dim() > 2 else batch.x.double()
         there = x.isfinite()
         known = there.sum(0)

@@ -152,6 +152,18 @@ FORMATS: Registry[Format] = Registry(
             fits=f"{_FORMATS}.csv_files:is_text_table",
         ),
         Format(
+            "mtx",
+            f"{_FORMATS}.mtx_files:load_mtx",
+            "a sparse matrix in a .mtx file, or a folder of 10x Genomics with one; plain or .gz",
+            fits=f"{_FORMATS}.mtx_files:is_mtx",
+        ),
+        Format(
+            "h5ad",
+            f"{_FORMATS}.h5ad_files:load_h5ad",
+            "cells by genes in an AnnData file (extra: science)",
+            fits=_ends_with(".h5ad"),
+        ),
+        Format(
             "celeba",
             f"{_FORMATS}.celeba:load_celeba",
             "a folder laid out as CelebA is: img_align_celeba, list_attr_celeba.txt and perhaps the partition",
@@ -176,6 +188,12 @@ OBJECTS: Registry[Format] = Registry(
             f"{_FORMATS}.python_objects:load_array",
             "a Tensor or ndarray (N, ...)",
             fits=f"{_FORMATS}.python_objects:is_array",
+        ),
+        Format(
+            "anndata",
+            f"{_FORMATS}.h5ad_files:load_anndata",
+            "an AnnData object",
+            fits=f"{_FORMATS}.h5ad_files:is_anndata",
         ),
         Format(
             "sparse",

@@ -131,7 +131,7 @@ def test_a_table_in_the_folder_gives_attributes_whatever_its_order(tmp_path, off
     ("table", "message"),
     [
         ("file,a\n0.png,1\n", "none for 1.png"),
-        ("file,a\n" + "".join(f"{i}.png,{i}\n" for i in range(6)), "line 4, column 'a'.*'2'"),
+        ("file,a\n" + "".join(f"{i}.png,{i}\n" for i in range(6)), "column 'a'.*got 2.*labels=NAME"),
         ("file,a\n" + "".join(f"{i}.png,{i % 3 - 1}\n" for i in range(6)), "both 0 and -1"),
     ],
 )

@@ -1,20 +1,17 @@
 """A folder of images, or one file of several."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from termwise.data.annotations import Annotations, attribute_values
+from termwise.data.annotations import Annotations
+from termwise.data.columns import TableColumn
 from termwise.data.dataset import Dataset
 from termwise.data.examples import LARGEST_SIDE, InMemory
 from termwise.data.formats.array_files import MEMORY_LIMIT
-from termwise.data.formats.delimited_text import read_delimited
 from termwise.data.formats.folder_structure import FolderStructure, folder_structure
 from termwise.data.formats.image_files import (
     SUFFIXES,
@@ -25,7 +22,9 @@ from termwise.data.formats.image_files import (
     mixed_sizes,
     notes_on_images,
 )
+from termwise.data.formats.table_beside import METADATA, annotations_of, table_beside
 from termwise.data.stream import StreamedExamples
+from termwise.data.tables.options import Names
 from termwise.errors import BadData
 from termwise.main_memory import check_fits
 from termwise.values import Bytes, Natural
@@ -44,6 +43,8 @@ def is_images(path: Path) -> bool:
 def load_images(
     path: Path,
     *,
+    labels: str | None = None,
+    attributes: Names = None,
     size: int | None = None,
     grey: bool | None = None,
     frames: Literal["first", "all"] | None = None,
@@ -54,10 +55,13 @@ def load_images(
 
     Images are turned as their EXIF tag says, and transparency is laid over white. Images that all lie in two or more
     subfolders are labelled by them; folders called train, test and perhaps validation are parts, and keep their split.
-    One CSV file in the folder gives attributes: its first column names files, the others hold 0 and 1, or -1 and 1.
+    One CSV file in the folder gives attributes: its first column names files, the others hold 0 and 1, or -1 and 1;
+    or, called metadata.csv, in the folder or in each of its parts, anything that is known of them, by their file_name.
 
     Args:
         path: The folder.
+        labels: The column of metadata.csv that holds labels, in place of the subfolders'.
+        attributes: Columns of metadata.csv that are attributes.
         size: The pixels to which the shorter side is scaled before the middle square is cropped.
         grey: True for one channel, false for three; left out, one where every file is grey, or all but a few.
         frames: Which pictures of a file that holds several, as a GIF may: the first, or all, each an example.
@@ -87,13 +91,22 @@ def load_images(
     shape = _shape(headers, files)
     name = path.name if path.is_dir() else path.stem
     structure = folder_structure(path, paths) if path.is_dir() else FolderStructure(None, (), {})
-    annotations = _annotations(path, paths, structure)
+    annotations = Annotations(structure.labels, structure.label_names)
+    table: tuple[TableColumn, ...] = ()
+    said: tuple[str, ...] = ()
+    if beside := table_beside(path, structure.part_folders, paths):
+        more, table, said = annotations_of(beside, labels, attributes)
+        own = more if more.labels is not None else annotations
+        annotations = replace(more, labels=own.labels, label_names=own.label_names)
+    elif labels is not None or attributes is not None:
+        raise BadData(f"{path}: expected a table of labels or attributes, {METADATA}, in the folder, got none.")
     data = Dataset(
         name,
         StreamedExamples(files, shape, 1.0 if deep else 255.0, str(path), num_workers),
         annotations,
         splits=structure.splits,
-        notes=(*notes, *structure.notes),
+        table=table,
+        notes=(*notes, *structure.notes, *said),
     )
     if len(paths) * prod(shape) * (4 if deep else 1) > memory_limit:
         files.one(0)  # so that what cannot be read at all is found now
@@ -138,37 +151,3 @@ def _shape(headers: dict[Path, ImageHeader], files: ImageFiles) -> tuple[int, in
         "Scale it down first.",
     )  # fmt: skip
     return channels, height, width
-
-
-def _annotations(folder: Path, paths: Sequence[Path], structure: FolderStructure) -> Annotations:
-    """Labels from subfolders and attributes from a CSV file, where there are any."""
-    tables = sorted(folder.glob("*.csv")) if folder.is_dir() else []
-    if len(tables) > 1:
-        raise BadData(f"{folder}: expected one CSV file of attributes, got {', '.join(t.name for t in tables)}.")
-    if not tables:
-        return Annotations(structure.labels, structure.label_names)
-    columns, attributes = _attributes(tables[0], ["/".join(path.relative_to(folder).parts) for path in paths])
-    return Annotations(structure.labels, structure.label_names, attributes=attributes, attribute_names=columns)
-
-
-def _attributes(table: Path, images: Sequence[str]) -> tuple[tuple[str, ...], Tensor]:
-    """The row of each image, found by its path below the folder or by its file name."""
-    text = read_delimited(table)
-    columns = text.names
-    rows = {cells[0].strip(): (number, cells[1:]) for number, cells in zip(text.lines, text.rows, strict=True)}
-    values = np.empty((len(images), len(columns) - 1), dtype=np.int64)
-    for image, name in zip(values, images, strict=True):
-        row = rows.get(name, rows.get(name.rpartition("/")[2]))
-        if row is None:
-            raise BadData(f"{table}: expected a row for every image, got none for {name}.")
-        number, cells = row
-        for column, cell in enumerate(cells):
-            if cell.strip() not in ("0", "1", "-1", "+1"):
-                raise BadData(
-                    f"{table}, line {number}, column {columns[column + 1]!r}: expected 0 or 1, or -1 or 1, "
-                    f"got {cell!r}."
-                )
-            image[column] = int(cell)
-    if (values == 0).any() and (values == -1).any():
-        raise BadData(f"{table}: expected 0 and 1, or -1 and 1, throughout, got both 0 and -1.")
-    return tuple(columns[1:]), attribute_values(values, str(table))

@@ -48,21 +48,13 @@ def settled(config: Config, data: Dataset, model: VAE | None, resumed: bool) -> 
     """The configuration, in which also stands what the data decide where nobody did: likelihood and standardising.
 
     A run of a version that knew no standardising is resumed without it.
-
-    Raises:
-        Refused: x is to be standardised, and the likelihood does not take all real numbers.
     """
     asked = data.standardize if config.data.standardize is None else config.data.standardize
     name = config.model.likelihood or suited_likelihood(replace(data, standardize=asked)).name
     chosen = likelihood_from(name) if model is None and name != GIVEN else None if model is None else model.likelihood
     wanted = not resumed and is_standardised(data) if asked is None else asked
-    if wanted and chosen is not None and not takes_real_numbers(chosen, data.shape):
-        if asked:
-            raise Refused(
-                f"The likelihood {name!r} takes x as it is, and standardised numbers are real: leave standardize out, "
-                "or choose likelihood 'normal:optimal'."
-            )
-        wanted = False
+    if asked is None and wanted and chosen is not None:
+        wanted = takes_real_numbers(chosen, data.shape)  # others take x as it is
     tables: dict[str, Any] = {"model": {"likelihood": name}, "data": {"standardize": True} if wanted else {}}
     return config_from(merged(config.tables(), tables))
 
@@ -92,5 +84,5 @@ def check_fit(model: VAE, data: Dataset) -> None:
         raise BadData(
             f"The model takes examples of shape {model.shape}; {data.name} has examples of shape {data.shape}."
         )
-    if model.scaler is None:
+    if not model.is_of_standardised:
         model.likelihood.check(data.value_range())

@@ -1,6 +1,7 @@
 """What brings x to one scale within a model, and back: u = (x - m) / s, by entry or by channel, of the training part.
 
-Networks and the likelihood see u; whoever asks the model has x, in its own units. The density is x's own, too:
+Networks and the likelihood see u (one over categories, say, sees x); whoever asks the model has x, in its own units.
+The density is x's own, too:
 
     log p(x|z) = log p(u|z) - sum_i log s_i
 
@@ -142,7 +143,7 @@ def sum_log_scale(model: object) -> dict[str, float]:
         >>> sum_log_scale(tw.VAE.build((2,), latent=1, likelihood="normal", scaler=scaler))
         {'sum_log_scale': 4.605170249938965}
     """
-    scaler = getattr(model, "scaler", None)
+    scaler = getattr(model, "scaler", None) if getattr(model, "is_of_standardised", False) else None
     return {"sum_log_scale": float(scaler.log_volume)} if isinstance(scaler, Scaler) else {}
 
 

@@ -5,6 +5,7 @@ It knows no term and no loss: it infers, generates, and is saved and loaded.
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import SavedModel, parts_of, write_model
 from termwise.models.priors import prior_from
 from termwise.models.scaler import ScaledLaw, Scaler
+from termwise.models.supports import takes_real_numbers
 from termwise.models.user_function import Trust
 from termwise.values import Count, checked
 
@@ -140,7 +142,16 @@ class VAE(nn.Module):
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""
         law = self.likelihood(at_least_single(self.decoder(z)))
-        return law if self.scaler is None else ScaledLaw(law, self.scaler)
+        return ScaledLaw(law, self.scaler) if self.scaler is not None and self.is_of_standardised else law
+
+    @property
+    def is_of_standardised(self) -> bool:
+        """Whether the likelihood is of standardised x: where there is a scaler, and the likelihood takes all numbers."""
+        return self.scaler is not None and self._takes_real_numbers
+
+    @cached_property
+    def _takes_real_numbers(self) -> bool:
+        return takes_real_numbers(self.likelihood, self.shape)
 
     def standardised(self, x: Tensor) -> Tensor:
         """Examples x, shape (..., *shape), as the networks see them: x itself where there is no scaler."""

@@ -36,7 +36,7 @@ def diagnose_idle_weights(model: nn.Module, game: Game) -> str | None:
     )
 
 
-def diagnose_weights(game: Game, broken: str, step: int, checkpoint: Path) -> str:
+def diagnose_weights(game: Game, broken: str, step: int, checkpoint: Path, scale: str = "") -> str:
     """Sentences on weights that are no longer finite after a step.
 
     Args:
@@ -44,16 +44,24 @@ def diagnose_weights(game: Game, broken: str, step: int, checkpoint: Path) -> st
         broken: The first player, in the order of play, whose weights they are.
         step: How many steps were made.
         checkpoint: Where the last good checkpoint is.
+        scale: Sentences on the scale of x, where that may be at fault.
     """
     whose = "The" if len(game.players) == 1 else f"The game diverged, and {broken!r} is at fault: its"
     return (
         f"{whose} weights are no longer finite after step {step}; the last good checkpoint is {checkpoint}. "
-        f"{_remedy(game, broken)}"
+        f"{_remedy(game, broken, scale)}"
     )
 
 
 def diagnose_loss(
-    game: Game, player: Player, breakdown: Breakdown, draw: Draw, broken: str | None, step: int, checkpoint: Path
+    game: Game,
+    player: Player,
+    breakdown: Breakdown,
+    draw: Draw,
+    broken: str | None,
+    step: int,
+    checkpoint: Path,
+    scale: str = "",
 ) -> str:
     """Sentences on a player's loss that is not finite.
 
@@ -65,6 +73,7 @@ def diagnose_loss(
         broken: The first player, in the order of play, whose weights are no longer finite; None where all are.
         step: How many steps were made.
         checkpoint: Where the last good checkpoint is.
+        scale: Sentences on the scale of x, where that may be at fault.
     """
     values = dict(zip(breakdown.names, breakdown.values.tolist(), strict=True))
     guilty = [name for name, value in values.items() if not math.isfinite(value)]
@@ -73,11 +82,11 @@ def diagnose_loss(
     at_fault, because = (player.name, "") if len(game.players) == 1 else _at_fault(game, player, guilty, draw, broken)
     if because:
         sentence += f"The game diverged, and {at_fault!r} is at fault: {because}. "
-    at_once = f" As early as this, look at the data and at the networks of {at_fault!r}, too." if step == 0 else ""
-    return f"{sentence}{_remedy(game, at_fault)}{at_once} The last good checkpoint is {checkpoint}."
+    at_once = f" As early as this, look at the data and at the networks of {at_fault!r}, too." if step == 0 and not scale else ""
+    return f"{sentence}{_remedy(game, at_fault, scale)}{at_once} The last good checkpoint is {checkpoint}."
 
 
-def diagnose_codes(game: Game, found: str, step: int, checkpoint: Path) -> str:
+def diagnose_codes(game: Game, found: str, step: int, checkpoint: Path, scale: str = "") -> str:
     """Sentences on posteriors that a memory found to be none after a step.
 
     Args:
@@ -85,12 +94,13 @@ def diagnose_codes(game: Game, found: str, step: int, checkpoint: Path) -> str:
         found: What is not finite.
         step: How many steps were made.
         checkpoint: Where the last good checkpoint is.
+        scale: Sentences on the scale of x, where that may be at fault.
     """
-    remedy = _remedy(game, game.players[0].name)
+    remedy = _remedy(game, game.players[0].name, scale)
     return f"The model diverged by step {step}. {found} {remedy} The last good checkpoint is {checkpoint}."
 
 
-def diagnose_held_out(game: Game, part: str, found: str, epoch: int, checkpoint: Path) -> str:
+def diagnose_held_out(game: Game, part: str, found: str, epoch: int, checkpoint: Path, scale: str = "") -> str:
     """Sentences on held-out data on which something is not finite, where the training's own loss was.
 
     Args:
@@ -99,11 +109,12 @@ def diagnose_held_out(game: Game, part: str, found: str, epoch: int, checkpoint:
         found: What is not finite.
         epoch: How many epochs are done.
         checkpoint: Where the last good checkpoint is.
+        scale: Sentences on the scale of x, where that may be at fault.
     """
     return (
         f"Not finite on the {part} part after epoch {epoch}, though the training's own loss was: {found.rstrip('.')}. "
         f"Either the training diverges, or these examples are unlike those trained on. "
-        f"{_remedy(game, game.players[0].name)} The last good checkpoint is {checkpoint}."
+        f"{_remedy(game, game.players[0].name, scale)} The last good checkpoint is {checkpoint}."
     )
 
 
@@ -123,8 +134,10 @@ def _at_fault(game: Game, player: Player, guilty: list[str], draw: Draw, broken:
     return player.name, ""
 
 
-def _remedy(game: Game, at_fault: str) -> str:
-    """What to do about a player who diverged."""
+def _remedy(game: Game, at_fault: str, scale: str) -> str:
+    """What to do about a player who diverged: about the scale of x, before anything else."""
+    if scale:
+        return f"The scale of x is the likely cause: {scale}"
     if at_fault == game.players[0].name:
         return "Lower the learning rate, warm the weight of that term up, or set training.gradient_clip."
     penalty = ", penalise its gradient (gradient_penalty)" if isinstance(game.networks.get(at_fault), Critic) else ""

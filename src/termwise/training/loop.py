@@ -26,6 +26,7 @@ from termwise.training.diagnosis import NoGradient, diagnose_held_out, diagnose_
 from termwise.training.early_stopping import EarlyStopping
 from termwise.training.engine import Engine
 from termwise.training.evaluate import evaluate_held_out, evaluate_training, finite, fit_likelihood
+from termwise.training.first_look import check_batches, check_scale, scale_at_fault
 from termwise.training.misfit import misfit, optimizer_misfit
 from termwise.training.random_state import random_state, restore_random_state
 from termwise.training.rounds import Rounds
@@ -96,7 +97,9 @@ class Trainer:
         self.engine = Engine(settings.device, settings.precision)
         self.engine.place(model)
         self.passes = self.engine.over(model, self.train)
+        check_scale(self.passes)
         check_model(self.engine.over(model, self.train.subset(torch.arange(min(2, len(self.train))))))
+        check_batches(self.passes, self.batch_size)
         if game.networks:
             game.build(self.passes.at(torch.arange(1)))
             for network in game.networks.values():
@@ -246,7 +249,7 @@ class Trainer:
         """Raise NonFiniteLoss where the weights are no longer finite."""
         broken = self.rounds.broken_player()
         if broken is not None:
-            raise NonFiniteLoss(diagnose_weights(self.game, broken, self.step, self.folder.checkpoint_file))
+            raise NonFiniteLoss(diagnose_weights(self.game, broken, self.step, self.folder.checkpoint_file, scale_at_fault(self.passes)))
 
     def _run_epoch(self) -> None:
         """The rounds that are left of the epoch, its lines in metrics.jsonl, and a checkpoint."""
@@ -318,7 +321,8 @@ class Trainer:
 
     def _diagnosed(self, found: str) -> str:
         """Sentences on held-out data on which something is not finite."""
-        return diagnose_held_out(self.game, self.held_out_name, found, self.epoch, self.folder.checkpoint_file)
+        scale = scale_at_fault(self.passes)
+        return diagnose_held_out(self.game, self.held_out_name, found, self.epoch, self.folder.checkpoint_file, scale)
 
     def _position(self, split: str) -> dict[str, Any]:
         """What a line of metrics.jsonl begins with."""

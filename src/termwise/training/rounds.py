@@ -109,10 +109,11 @@ class Rounds:
                     memory.observe(draw)
                 breakdown = player.objective(draw, step)
         except NotFinite as error:
-            raise NonFiniteLoss(diagnose_codes(self.game, str(error), step, self.checkpoint)) from None
+            raise NonFiniteLoss(diagnose_codes(self.game, str(error), step, self.checkpoint, scale_at_fault(self.passes))) from None
         if not math.isfinite(float(breakdown.total.detach())):
             broken = self.broken_player()
-            raise NonFiniteLoss(diagnose_loss(self.game, player, breakdown, draw, broken, step, self.checkpoint))
+            scale = scale_at_fault(self.passes)
+            raise NonFiniteLoss(diagnose_loss(self.game, player, breakdown, draw, broken, step, self.checkpoint, scale))
         self.means[player.name].add(breakdown)
         return breakdown
 

@@ -110,7 +110,7 @@ def measure(
         readings["active_units"] = active_units(*terms.means)
     likelihood = getattr(model, "likelihood", None)
     if isinstance(likelihood, NormalLikelihood) and isinstance(likelihood.sigma, str):
-        readings["sigma"] = _sigma(likelihood, len(data), standardised=getattr(model, "scaler", None) is not None)
+        readings["sigma"] = _sigma(likelihood, len(data), standardised="sum_log_scale" in sum_log_scale(model))
     if grey:
         note = "; grey values make it a cross-entropy, not a normalised likelihood"
         for name in ("distortion", "elbo"):

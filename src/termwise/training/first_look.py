@@ -1,0 +1,120 @@
+"""What a model makes of its data before it has learned anything: whether training can begin from there at all.
+
+An encoder's first layer gives numbers of the size of x, and a log variance of some hundreds has no standard deviation in
+float32: of x in the thousands the first rate is infinite, whatever the learning rate is.
+"""
+
+import torch
+from torch import nn
+
+from termwise.data.dataset import Dataset
+from termwise.data.examples import spread
+from termwise.data.scales import Scales, scales_of
+from termwise.errors import BadData, NotFinite, Refused
+from termwise.models.data_pass import DataPass, evaluating
+from termwise.models.draw import Draw
+from termwise.models.finite import broken_examples
+from termwise.models.randomness import own_randomness
+from termwise.models.vae import VAE
+from termwise.terms.closed_form import ClosedForm, has_closed_form
+from termwise.terms.link import Distortion, Link, Term, by_example
+
+LARGE = 30.0
+"""The largest absolute value of x from which its scale may be at fault."""
+
+ENDLESS = 1e16
+"""Nats of an example from which float32 cannot lead back: its square has hardly a number."""
+
+_LOOKED_AT = 1024
+
+
+def check_scale(passes: DataPass) -> None:
+    """Raise BadData where x is large, and what the model makes of it as it begins is not finite or without measure.
+
+    Args:
+        passes: The training part through the model.
+    """
+    if scale_at_fault(passes, _LOOKED_AT):
+        some = passes.data.subset(spread(len(passes.data), _LOOKED_AT))
+        looks = DataPass(passes.model, some, device=passes.device, dtype=passes.dtype)
+        if not _begins(looks):
+            raise BadData(f"{passes.data.name} cannot be trained on at this scale: {scale_at_fault(passes)}")
+
+
+def scale_at_fault(passes: DataPass, most: int | None = None) -> str:
+    """Sentences on the scale of x, with what mends it, where it is large and the model has no scaler; else nothing.
+
+    Args:
+        passes: The training part through the model.
+        most: At most so many examples of it are looked at.
+    """
+    data, model = passes.data, passes.model
+    if getattr(model, "scaler", None) is not None:
+        return ""
+    scales = scales_of(data, most)
+    if float(scales.magnitude.max()) < LARGE:
+        return ""
+    return (
+        f"{_said(data, scales)}, and networks begin with numbers near 1. Let the model standardise x, and undo it in all "
+        "that it makes: standardize=true (of the configuration's data, so --set data.standardize=true; in Python "
+        f"load_data(..., standardize=True)){_also(data, scales)}."
+    )
+
+
+def _said(data: Dataset, scales: Scales) -> str:
+    """How large x is, and in which column."""
+    which = int(scales.magnitude.argmax())
+    where = f"column {data.columns[which].name!r}" if data.columns else "x" if len(data.shape) > 1 else f"column {which}"
+    return f"{where} has numbers from {float(scales.minimum[which]):,.6g} to {float(scales.maximum[which]):,.6g}"
+
+
+def _also(data: Dataset, scales: Scales) -> str:
+    pixels = len(data.shape) > 1 and float(scales.minimum.min()) >= 0 and float(scales.maximum.max()) <= 255
+    return ", or divide pixels by 255" if pixels else ""
+
+
+def _begins(looks: DataPass) -> bool:
+    """Whether distortion and rate are finite, and have a size, of every example that is looked at."""
+    with own_randomness(0), evaluating(looks.model):
+        try:
+            return all(_has_measure(draw) for draw in looks())
+        except NotFinite:
+            return False
+
+
+def _has_measure(draw: Draw) -> bool:
+    terms: list[Term] = [Distortion()]
+    if has_closed_form(draw.posterior, draw.prior):
+        terms.append(Link("posterior", "prior", ClosedForm()))
+    if not bool(draw.z.isfinite().all()) or broken_examples(draw.likelihood):
+        return False
+    return all(bool((by_example(term(draw)).abs() < ENDLESS).all()) for term in terms)
+
+
+def check_batches(passes: DataPass, batch_size: int) -> None:
+    """Raise Refused where networks that normalise over a batch cannot do so for batches of this size.
+
+    Args:
+        passes: The training part through the model.
+        batch_size: Examples a step.
+    """
+    model = passes.model
+    assert isinstance(model, VAE)
+    if not any(isinstance(part, nn.modules.batchnorm._NormBase) for part in model.modules()):
+        return
+    kept = {name: value.clone() for name, value in model.state_dict().items()}
+    modes = {part: part.training for part in model.modules()}
+    try:
+        with own_randomness(0), torch.no_grad():
+            draw = passes.at(torch.arange(batch_size))
+            model.train()
+            model.generate(model.infer(draw.x)[0].sample())
+    except ValueError as error:
+        raise Refused(
+            f"The networks cannot be trained on batches of {batch_size}: they normalise over a batch, and {error}. Set "
+            "training.batch_size to 2 or more, or take a network without batch normalisation."
+        ) from None
+    finally:
+        model.load_state_dict(kept)
+        for part, training in modes.items():
+            part.training = training

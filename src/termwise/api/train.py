@@ -1,5 +1,6 @@
 """Train: from a configuration to a run."""
 
+import sys
 from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
@@ -135,6 +136,7 @@ def train(
         named = trust is True or not resume or asked.data == settings.data
         with nullcontext() if named else caches_as_they_are():
             dataset = own_data or configured_data(settings)
+        chosen = settings.model.likelihood
         settings = settled(settings, dataset, model, resume)
         seed_all(settings.training.seed)
         vae = model or configured_model(settings, dataset)
@@ -145,6 +147,8 @@ def train(
         if place.path == folder.path and not folder.exists:
             held.enter_context(folder.locked())
             _check_folder(folder, resume, overwrite)  # again: another process may have begun meanwhile
+        if progress and not resume:
+            _say(dataset, settings, chosen)
         _begin(trainer, folder, settings, resume)
         trained = trainer.run().to(dtype=torch.float32)
         with terminal_bar() if progress else nullcontext() as bar:
@@ -181,6 +185,13 @@ def _prepare(model: VAE, dataset: Dataset, settings: Config) -> None:
     check_fit(model, dataset)
     if len(dataset.test) < 2:
         raise BadData(f"{dataset.name}: expected a test part of two examples or more, got {len(dataset.test)}.")
+
+
+def _say(dataset: Dataset, settings: Config, likelihood: str | None) -> None:
+    """What the data are taken for, in three lines on standard error."""
+    about = replace(dataset, standardize=bool(settings.data.standardize)).describe()
+    for line in about.in_three_lines(likelihood):
+        print(line, file=sys.stderr)
 
 
 def _watcher(settings: Config, dataset: Dataset, progress: bool) -> Watcher:

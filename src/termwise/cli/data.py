@@ -10,9 +10,13 @@ from termwise.cli.app import Json, app, print_json, show_table
 @app.command()
 def data(
     source: Annotated[str | None, typer.Argument(help="A source's name, or a path, to look into.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="data.NAME=VALUE, as train takes it: data.labels=species.", metavar="PATH=VALUE"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the sources of data, or look into one."""
+    """List the sources of data, or look into one: what it is taken for, before anything trains on it."""
     from termwise.data import FORMATS, SOURCES, load_data
     from termwise.data.load import COMMON_OPTIONS
     from termwise.report.listing_tables import sources_table
@@ -31,20 +35,25 @@ def data(
         )
         print_json({"sources": rows}) if as_json else show_table(sources_table(rows))
         return
-    dataset = load_data(source)
-    values = dataset.value_range()
-    about = {
-        "name": dataset.name,
-        "examples": len(dataset),
-        "shape": list(dataset.shape),
-        "splits": {name: len(positions) for name, positions in dataset.splits.items()},
-        "values": {"minimum": values.minimum, "maximum": values.maximum, "binary": values.binary},
-        "labels": dataset.labels is not None,
-        "factors": list(dataset.factor_names),
-        "attributes": list(dataset.attribute_names),
-    }
+    options = _options(setting or [])
+    about = load_data(source, **options).describe()
     if as_json:
-        print_json(about)
+        print_json(about.to_dict())
         return
-    for name, value in about.items():
-        print(f"{name:>10}  {value}")
+    from termwise.report.data_table import data_table
+
+    show_table(data_table(about))
+
+
+def _options(settings: list[str]) -> dict[str, Any]:
+    """The options of data that settings name, with or without the "data." before them."""
+    from termwise.errors import Refused, in_short
+    from termwise.training.config import config_from, with_setting
+
+    tables: dict[str, Any] = {}
+    for one in settings:
+        if "." in one.partition("=")[0].removeprefix("data."):
+            raise Refused(f"Data takes settings of its own alone, such as data.labels=species; got {in_short(one)}.")
+        tables = with_setting(tables, one if one.startswith("data.") else f"data.{one}")
+    config_from(tables)  # says what no option can be
+    return dict(tables.get("data", {}))

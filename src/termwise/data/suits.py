@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from termwise.data.dataset import Dataset
+from termwise.data.dataset import Dataset, ValueRange
 
 MOST_CLASSES = 256
 """Whole numbers below it may be classes."""
@@ -28,8 +28,12 @@ def is_standardised(data: Dataset) -> bool:
     return any(column.kind in ("number", "date") for column in data.columns)
 
 
-def suited_likelihood(data: Dataset) -> SuitedLikelihood:
+def suited_likelihood(data: Dataset, values: ValueRange | None = None) -> SuitedLikelihood:
     """The likelihood that suits the numbers in x.
+
+    Args:
+        data: The data set.
+        values: Their range, where it is known already.
 
     Example:
         >>> from termwise.data import load_data
@@ -38,7 +42,7 @@ def suited_likelihood(data: Dataset) -> SuitedLikelihood:
     """
     if is_standardised(data):
         return SuitedLikelihood("normal:optimal", "real numbers, standardised")
-    values = data.value_range()
+    values = values or data.value_range()
     if values.binary:
         return SuitedLikelihood("bernoulli", "zeros and ones")
     if values.minimum >= 0 and values.maximum <= 1:

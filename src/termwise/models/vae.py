@@ -146,7 +146,7 @@ class VAE(nn.Module):
 
     @property
     def is_of_standardised(self) -> bool:
-        """Whether the likelihood is of standardised x: where there is a scaler, and the likelihood takes all numbers."""
+        """Whether the likelihood is of standardised x: where there is a scaler, and it takes all numbers."""
         return self.scaler is not None and self._takes_real_numbers
 
     @cached_property

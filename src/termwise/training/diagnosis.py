@@ -82,7 +82,11 @@ def diagnose_loss(
     at_fault, because = (player.name, "") if len(game.players) == 1 else _at_fault(game, player, guilty, draw, broken)
     if because:
         sentence += f"The game diverged, and {at_fault!r} is at fault: {because}. "
-    at_once = f" As early as this, look at the data and at the networks of {at_fault!r}, too." if step == 0 and not scale else ""
+    at_once = (
+        f" As early as this, look at the data and at the networks of {at_fault!r}, too."
+        if step == 0 and not scale
+        else ""
+    )
     return f"{sentence}{_remedy(game, at_fault, scale)}{at_once} The last good checkpoint is {checkpoint}."
 
 

@@ -1,7 +1,7 @@
 """What a model makes of its data before it has learned anything: whether training can begin from there at all.
 
-An encoder's first layer gives numbers of the size of x, and a log variance of some hundreds has no standard deviation in
-float32: of x in the thousands the first rate is infinite, whatever the learning rate is.
+An encoder's first layer gives numbers of the size of x, and a log variance of some hundreds has no standard deviation
+in float32: of x in the thousands the first rate is infinite, whatever the learning rate is.
 """
 
 import torch
@@ -55,8 +55,8 @@ def scale_at_fault(passes: DataPass, most: int | None = None) -> str:
     if float(scales.magnitude.max()) < LARGE:
         return ""
     return (
-        f"{_said(data, scales)}, and networks begin with numbers near 1. Let the model standardise x, and undo it in all "
-        "that it makes: standardize=true (of the configuration's data, so --set data.standardize=true; in Python "
+        f"{_said(data, scales)}, and networks begin with numbers near 1. Let the model standardise x, and undo it in "
+        "all that it makes: standardize=true (of the configuration's data, so --set data.standardize=true; in Python "
         f"load_data(..., standardize=True)){_also(data, scales)}."
     )
 
@@ -64,7 +64,9 @@ def scale_at_fault(passes: DataPass, most: int | None = None) -> str:
 def _said(data: Dataset, scales: Scales) -> str:
     """How large x is, and in which column."""
     which = int(scales.magnitude.argmax())
-    where = f"column {data.columns[which].name!r}" if data.columns else "x" if len(data.shape) > 1 else f"column {which}"
+    where = (
+        f"column {data.columns[which].name!r}" if data.columns else "x" if len(data.shape) > 1 else f"column {which}"
+    )
     return f"{where} has numbers from {float(scales.minimum[which]):,.6g} to {float(scales.maximum[which]):,.6g}"
 
 

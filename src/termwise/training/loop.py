@@ -249,7 +249,9 @@ class Trainer:
         """Raise NonFiniteLoss where the weights are no longer finite."""
         broken = self.rounds.broken_player()
         if broken is not None:
-            raise NonFiniteLoss(diagnose_weights(self.game, broken, self.step, self.folder.checkpoint_file, scale_at_fault(self.passes)))
+            raise NonFiniteLoss(
+                diagnose_weights(self.game, broken, self.step, self.folder.checkpoint_file, scale_at_fault(self.passes))
+            )
 
     def _run_epoch(self) -> None:
         """The rounds that are left of the epoch, its lines in metrics.jsonl, and a checkpoint."""

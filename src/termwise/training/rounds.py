@@ -25,6 +25,7 @@ from termwise.training.config import TrainingSection
 from termwise.training.diagnosis import diagnose_codes, diagnose_loss
 from termwise.training.engine import Engine
 from termwise.training.gradients import backward
+from termwise.training.first_look import scale_at_fault
 from termwise.training.running_means import RunningMeans
 
 
@@ -109,7 +110,9 @@ class Rounds:
                     memory.observe(draw)
                 breakdown = player.objective(draw, step)
         except NotFinite as error:
-            raise NonFiniteLoss(diagnose_codes(self.game, str(error), step, self.checkpoint, scale_at_fault(self.passes))) from None
+            raise NonFiniteLoss(
+                diagnose_codes(self.game, str(error), step, self.checkpoint, scale_at_fault(self.passes))
+            ) from None
         if not math.isfinite(float(breakdown.total.detach())):
             broken = self.broken_player()
             scale = scale_at_fault(self.passes)

@@ -1,0 +1,308 @@
+"""What a data set is taken for, before anything trains on it: its columns, their kinds and scales, what suits it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from termwise.content import exists
+from termwise.data.dataset import Dataset, ValueRange
+from termwise.data.examples import InMemory
+from termwise.data.scales import Scales, scaled_entries, scales_of
+from termwise.data.sources import SOURCES, format_of
+from termwise.data.suits import is_standardised, suited_likelihood
+from termwise.errors import BadData
+
+IN_WORDS = {
+    "number": "numbers",
+    "count": "counts",
+    "binary": "binary",
+    "category": "one of categories",
+    "date": "dates",
+}
+"""The kinds of entries of x, as a text has them."""
+
+LARGE, APART = 100.0, 1e4
+"""The size of x, and the ratio of its entries' standard deviations, from which a text advises to standardise."""
+
+SHOWN = 12
+"""The columns that a text has of a table, at most; `to_dict` has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedColumn:
+    """A column of a table, or an entry of x that has a name: what it is, and of what scale.
+
+    Attributes:
+        name: What it is called.
+        kind: As `Column` or `TableColumn` has it.
+        use: "x", or what else it was put to.
+        mean, stddev, minimum, maximum: Of its numbers in x; None where it is no one number there.
+        missing: How many of its cells have none.
+        values: How many different values it has; None where nobody counted.
+        offered: Whether it would do as labels.
+    """
+
+    name: str
+    kind: str
+    use: str = "x"
+    mean: float | None = None
+    stddev: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    missing: int = 0
+    values: int | None = None
+    offered: bool = False
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a data set is taken for; its text is for a reader, `to_dict` for JSON. `Dataset.describe` makes one.
+
+    Attributes:
+        name: Of the data set.
+        format: What it was read as: a source's name, a format, or "python".
+        examples: How many there are.
+        shape: Of one.
+        splits: How many each part has.
+        minimum, maximum: The range of the numbers in x.
+        binary: Whether they are zeros and ones.
+        columns: Those of the table that x was made of, or the entries of x by name; none where there are no names.
+        kinds: How many entries of x are of which kind, where they have names.
+        advice: A sentence on the scale of x, where it is one that can hardly be trained on; else "".
+        constant: Names of the entries of x, or their numbers, that have one value in all examples.
+        standardize: Whether a model that is trained on it standardises x.
+        scaled: How many entries of x are then scaled.
+        likelihood: The one that suits.
+        why: Why it does.
+        labels: How many labels there are; None where there are none.
+        label_names: Their names.
+        factors, attributes: Names.
+        bytes: What x takes: in memory, or, where it is read as it is asked for, if all of it were.
+        in_memory: Which of the two.
+        looked_at: Of how many examples the numbers are.
+        notes: What its reader took it for, where it could be taken for something else.
+    """
+
+    name: str
+    format: str
+    examples: int
+    shape: tuple[int, ...]
+    splits: dict[str, int]
+    minimum: float
+    maximum: float
+    binary: bool
+    standardize: bool
+    scaled: int
+    likelihood: str
+    why: str
+    bytes: int
+    in_memory: bool
+    looked_at: int
+    labels: int | None = None
+    label_names: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    columns: tuple[DescribedColumn, ...] = ()
+    kinds: dict[str, int] = field(default_factory=dict)
+    advice: str = ""
+    constant: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
+        said = asdict(self)
+        values = {name: said.pop(name) for name in ("minimum", "maximum", "binary")}
+        likelihood = {"name": said.pop("likelihood"), "why": said.pop("why")}
+        lists = {name: list(value) for name, value in said.items() if isinstance(value, tuple)}
+        return said | lists | {"values": values, "likelihood": likelihood}
+
+    def __repr__(self) -> str:
+        return "\n".join([self.headline, *self._table(), *(f"  {sentence}" for sentence in self.sentences())])
+
+    @property
+    def headline(self) -> str:
+        """One line: what it is called, how many of what, and its parts."""
+        of = f"rows of {len(self.columns)} columns" if self.columns else f"examples of shape {self.shape}"
+        used = f", {self.shape[0]} numbers in x" if self.columns and self.shape[0] != len(self.columns) else ""
+        parts = "".join(f"{', ' if i else '; '}{name} {n:,}" for i, (name, n) in enumerate(self.splits.items()))
+        return f"{self.name} ({self.format}): {self.examples:,} {of}{used}{parts}"
+
+    def sentences(self) -> Iterator[str]:
+        """The rest, a sentence a line; the last says which likelihood suits."""
+        yield self.about_x()
+        if beside := self.about_annotations():
+            yield beside
+        yield from self.notes
+        if self.advice:
+            yield self.advice
+        yield f"Likelihood {self.likelihood}: {self.why}."
+
+    def in_three_lines(self, likelihood: str | None = None) -> list[str]:
+        """The same in three lines: how many of what, what is known of them, and the likelihood.
+
+        Args:
+            likelihood: The one that was chosen, where it was not left to the data.
+        """
+        known = " ".join(part for part in (self.about_x(), self.about_annotations(), *self.notes, self.advice) if part)
+        chosen = f"{self.likelihood}: {self.why}" if likelihood in (None, self.likelihood) else f"{likelihood}, as said"
+        return [self.headline, known, f"Likelihood {chosen}."]
+
+    def about_x(self) -> str:
+        """What the numbers in x are, and whether they are brought to one scale."""
+        what = ", ".join(f"{count} {IN_WORDS.get(kind, kind)}" for kind, count in self.kinds.items()) or "numbers"
+        missing = sum(column.missing for column in self.columns)
+        cells = f"; {missing:,} cells missing" if missing else ""
+        still = f"; constant: {_few(self.constant)}" if self.constant else ""
+        entries = f"{self.scaled} of {self.shape[0]} {'columns' if len(self.shape) == 1 else 'channels'}"
+        scale = (
+            f"standardised within the model ({entries}), undone in all that it makes" if self.standardize else "as is"
+        )
+        size = (
+            f"{_size(self.bytes)} in memory"
+            if self.in_memory
+            else f"read as it is asked for, {_size(self.bytes)} in all"
+        )
+        return f"x: {what} from {self.minimum:,.6g} to {self.maximum:,.6g}{cells}{still}; {scale}; {size}."
+
+    def about_annotations(self) -> str:
+        """What is known beside x, and what would do as labels."""
+        names = f" ({_few(self.label_names)})" if self.label_names else ""
+        parts = [f"{self.labels} labels{names}"] if self.labels is not None else []
+        for what, some in (("factors", self.factors), ("attributes", self.attributes)):
+            parts += [f"{len(some)} {what} ({_few(some)})"] if some else []
+        known = f"Beside x: {', '.join(parts)}." if parts else ""
+        offered = [column.name for column in self.columns if column.offered and column.use != "labels"]
+        would = f"labels={offered[0]!r} would take that column off x, for labels." if offered else ""
+        more = f" So would {_few(offered[1:])}." if len(offered) > 1 else ""
+        return " ".join(part for part in (known, f"{would}{more}") if part)
+
+    def _table(self) -> Iterator[str]:
+        """The columns, one below another."""
+        if not self.columns:
+            return
+        wide = min(24, max(len(column.name) for column in self.columns[:SHOWN]))
+        yield f"  {'column':<{wide}}  kind      {'mean':>9} {'sd':>9} {'min':>9} {'max':>9}"
+        for column in self.columns[:SHOWN]:
+            numbers = (column.mean, column.stddev, column.minimum, column.maximum)
+            cells = " ".join(f"{'' if number is None else f'{number:.4g}':>9}" for number in numbers)
+            put = "" if column.use == "x" else f"  {column.use}"
+            missing = f"  {column.missing:,} missing" if column.missing else ""
+            yield f"  {column.name[:wide]:<{wide}}  {column.kind:<8}  {cells}{put}{missing}".rstrip()
+        if len(self.columns) > SHOWN:
+            yield f"  and {len(self.columns) - SHOWN:,} more"
+
+
+def describe(data: Dataset) -> Description:
+    """What a data set is taken for, from all examples in memory, or of many that are read as they are asked for.
+
+    Example:
+        >>> from termwise.data import load_data
+        >>> describe(load_data("digits"))
+        digits (named): 1,797 examples of shape (1, 8, 8); train 1,438, test 359
+          x: numbers from 0 to 1; as is; 460.0 kB in memory.
+          Beside x: 10 labels.
+          Likelihood bernoulli: grey values in [0, 1], as the field has it.
+    """
+    scales = scales_of(data, None if data.in_memory else 2048)
+    kept = data.examples.kept if isinstance(data.examples, InMemory) else None
+    names = [column.name for column in data.columns] or [str(entry) for entry in range(data.shape[0])]
+    constant = [name for name, still in zip(names, scales.constant.tolist(), strict=True) if still]
+    values = ValueRange(float(scales.minimum.min()), float(scales.maximum.max()), bool(scales.whole.all()))
+    suited = suited_likelihood(data, values)
+    return Description(
+        name=data.name,
+        format=_format_of(data),
+        examples=len(data),
+        shape=data.shape,
+        splits={name: len(positions) for name, positions in data.splits.items()},
+        minimum=values.minimum,
+        maximum=values.maximum,
+        binary=values.binary,
+        standardize=is_standardised(data),
+        scaled=int(scaled_entries(data, scales).sum()) if is_standardised(data) else 0,
+        likelihood=suited.name,
+        why=suited.why,
+        bytes=4 * len(data) * torch.Size(data.shape).numel() if kept is None else kept.nbytes,
+        in_memory=data.in_memory,
+        looked_at=scales.examples,
+        labels=_labels(data),
+        label_names=data.label_names,
+        factors=data.factor_names,
+        attributes=data.attribute_names,
+        columns=tuple(_columns(data, scales)),
+        kinds=dict(Counter(column.kind for column in data.columns)),
+        advice="" if is_standardised(data) else _advice(data, scales),
+        constant=tuple(constant) if len(data.shape) == 1 else (),
+        notes=data.notes,
+    )
+
+
+def _columns(data: Dataset, scales: Scales) -> Iterator[DescribedColumn]:
+    """The columns of the table, with the scales of those that are one number of x; or the entries of x by name."""
+    numbers = {column.source: (entry, column.kind) for entry, column in enumerate(data.columns) if not column.value}
+    ends = {"mean": scales.mean, "stddev": scales.stddev, "minimum": scales.minimum, "maximum": scales.maximum}
+    by_name = {name: values.tolist() for name, values in ends.items()}
+
+    def scale(entry: int | None) -> dict[str, Any]:
+        return {} if entry is None else {name: values[entry] for name, values in by_name.items()}
+
+    for column in data.table:
+        entry, kind = numbers.get(column.name, (None, column.kind)) if column.use == "x" else (None, column.kind)
+        counted: dict[str, Any] = {"missing": column.missing, "values": column.values or None}
+        yield DescribedColumn(column.name, kind, column.use, offered=column.offered, **counted, **scale(entry))
+    if not data.table:
+        for entry, one in enumerate(data.columns):
+            yield DescribedColumn(one.name, one.kind, **scale(entry))
+
+
+def _advice(data: Dataset, scales: Scales) -> str:
+    """That standardising would do, where x is large, or its entries are of scales far apart."""
+    scaled = scaled_entries(data, scales)
+    if not bool(scaled.any()):
+        return ""
+    smallest, largest = (float(end) for end in scales.stddev[scaled].aminmax())
+    if float(scales.magnitude.max()) < LARGE and largest < APART * smallest:
+        return ""
+    return (
+        f"Standard deviations run from {smallest:.3g} to {largest:.3g}, and x reaches "
+        f"{float(scales.magnitude.max()):,.6g}: standardize=true has the model bring all to one scale, and undo it in "
+        "what it makes."
+    )
+
+
+def _labels(data: Dataset) -> int | None:
+    """How many different labels there are."""
+    if data.labels is None:
+        return None
+    return len(data.label_names) or len(data.labels.unique())
+
+
+def _format_of(data: Dataset) -> str:
+    """What the data were read as: "named", the name of a format, or "python"."""
+    source = None if data.source is None else data.source.get("source")
+    if not isinstance(source, str):
+        return "python"
+    if source in SOURCES:
+        return "named"
+    path = Path(source).expanduser()
+    try:
+        return format_of(path).name if exists(path) else "file"
+    except BadData:
+        return "file"
+
+
+def _few(names: "tuple[str, ...] | list[str]", most: int = 5) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
+
+
+def _size(count: int) -> str:
+    """Bytes in words."""
+    size, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
+    while size >= 1000 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.0f} {units[0]}" if units[0] == "bytes" else f"{size:.1f} {units[0]}"

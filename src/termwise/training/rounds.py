@@ -24,8 +24,8 @@ from termwise.terms.adversarial.critic import as_constants
 from termwise.training.config import TrainingSection
 from termwise.training.diagnosis import diagnose_codes, diagnose_loss
 from termwise.training.engine import Engine
-from termwise.training.gradients import backward
 from termwise.training.first_look import scale_at_fault
+from termwise.training.gradients import backward
 from termwise.training.running_means import RunningMeans
 
 

@@ -7,19 +7,17 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from termwise.data.annotations import Annotations, Rows
 from termwise.data.columns import Column, TableColumn
+from termwise.data.description import Description
 from termwise.data.examples import Examples, chunks, spread
 from termwise.data.generators import generators_as_they_were
 from termwise.errors import BadData, UnknownName
-
-if TYPE_CHECKING:
-    from termwise.data.description import Description
 
 SPLITS = ("train", "validation", "test")
 _READ, _READ_NUMBERS = 256, 2**26  # examples, and numbers, a read, where all of them might not fit in memory
@@ -283,7 +281,7 @@ class Dataset:
         count = len(self) if limit is None else max(0, min(limit, len(self)))
         return self._gather(torch.arange(count))
 
-    def describe(self) -> "Description":
+    def describe(self) -> Description:
         """What this data set is taken for: its columns, kinds and scales, its parts, and the likelihood that suits it.
 
         Example:
@@ -292,7 +290,7 @@ class Dataset:
             >>> about.likelihood, about.to_dict()["values"]
             ('bernoulli', {'minimum': 0.0, 'maximum': 1.0, 'binary': False})
         """
-        from termwise.data.description import describe
+        from termwise.data.describe import describe
 
         return describe(self)
 

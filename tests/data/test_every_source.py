@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-import scipy.io
+import scipy.io.wavfile
 import scipy.sparse
 import torch
 from PIL import Image
@@ -74,7 +74,32 @@ def h5ad(folder):
     return folder / "x.h5ad"
 
 
+def mat(folder):
+    scipy.io.savemat(folder / "x.mat", {"X": RNG.normal(size=(20, 3)), "y": np.arange(20) % 3})
+    return folder / "x.mat"
+
+
+def wav(folder):
+    for number, sound in enumerate(RNG.normal(size=(12, 30)).astype(np.float32)):
+        scipy.io.wavfile.write(folder / f"{number}.wav", 8000, sound)
+    return folder
+
+
+def arff(folder):
+    rows = "".join(f"{x},{y},{'ab'[int(y > 0)]}\n" for x, y in RNG.normal(size=(20, 2)))
+    head = "@relation r\n@attribute x numeric\n@attribute y numeric\n@attribute class {a,b}\n@data\n"
+    (folder / "x.arff").write_text(head + rows)
+    return folder / "x.arff"
+
+
+def ts(folder):
+    rows = "".join(",".join(map(str, row)) + ":a\n" for row in RNG.normal(size=(20, 4)))
+    (folder / "x.ts").write_text("@classLabel true a\n@data\n" + rows)
+    return folder / "x.ts"
+
+
 FILES = {"npy": npy, "npz": npz, "csv": csv, "idx": idx, "images": images, "celeba": celeba, "mtx": mtx, "h5ad": h5ad}
+FILES |= {"mat": mat, "wav": wav, "arff": arff, "ts": ts}
 THINGS = {"array": RNG.normal(size=(20, 3)), "torch dataset": TensorDataset(torch.rand(20, 3), torch.arange(20))}
 THINGS["anndata"] = SimpleNamespace(
     X=RNG.poisson(2.0, (20, 2)), obs=SimpleNamespace(columns=()), var_names=["a", "b"], n_obs=20, n_vars=2

@@ -152,6 +152,24 @@ FORMATS: Registry[Format] = Registry(
             fits=f"{_FORMATS}.csv_files:is_text_table",
         ),
         Format(
+            "mat",
+            f"{_FORMATS}.mat_files:load_mat",
+            "arrays in a .mat file of MATLAB's, up to version 7",
+            fits=_ends_with(".mat"),
+        ),
+        Format(
+            "arff",
+            f"{_FORMATS}.arff_files:load_arff",
+            "a table in an .arff file, or in NAME_TRAIN.arff and NAME_TEST.arff in a folder",
+            fits=f"{_FORMATS}.arff_files:is_arff",
+        ),
+        Format(
+            "ts",
+            f"{_FORMATS}.ts_files:load_ts",
+            "time series in a .ts file, or in NAME_TRAIN.ts and NAME_TEST.ts in a folder",
+            fits=f"{_FORMATS}.ts_files:is_ts",
+        ),
+        Format(
             "mtx",
             f"{_FORMATS}.mtx_files:load_mtx",
             "a sparse matrix in a .mtx file, or a folder of 10x Genomics with one; plain or .gz",
@@ -174,6 +192,12 @@ FORMATS: Registry[Format] = Registry(
             f"{_FORMATS}.image_folders:load_images",
             "a folder of images; subfolders are labels, or train and test; a CSV file in it attributes",
             fits=f"{_FORMATS}.image_folders:is_images",
+        ),
+        Format(
+            "wav",
+            f"{_FORMATS}.wav_files:load_wav",
+            "a folder of .wav files; or one, cut into windows",
+            fits=f"{_FORMATS}.wav_files:is_wav",
         ),
     ],
 )

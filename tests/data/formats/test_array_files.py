@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from termwise.data import load_data
-from termwise.errors import BadData
+from termwise.errors import BadData, Refused
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (30, 5, 4), dtype=np.uint8)
@@ -75,6 +75,20 @@ def test_a_broken_idx_file_is_refused_by_name(tmp_path, content, message):
     path = tmp_path / "train-images-idx3-ubyte"
     path.write_bytes(content)
     with pytest.raises(BadData, match=rf"{path.name}.*{message}"):
+        load_data(path)
+
+
+def test_an_idx_file_is_unzipped_no_further_than_it_says_it_is_long(tmp_path, monkeypatch):
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(idx(IMAGES) + bytes(2**26)))
+    read = []
+    plain = gzip.GzipFile.read
+    monkeypatch.setattr(gzip.GzipFile, "read", lambda self, size=-1: read.append(size) or plain(self, size))
+    with pytest.raises(BadData, match="expected 616 bytes"):
+        load_data(path)
+    assert 0 < max(read) < 1000 and min(read) > 0
+    path.write_bytes(gzip.compress(struct.pack(">HBB3I", 0, 8, 3, 10**9, 1000, 1000)))
+    with pytest.raises(Refused, match=r"an array of shape \(1000000000, 1000, 1000\) would take"):
         load_data(path)
 
 

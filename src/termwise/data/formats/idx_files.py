@@ -15,6 +15,7 @@ from termwise.data.annotations import Annotations
 from termwise.data.dataset import Dataset
 from termwise.data.examples import in_memory_examples
 from termwise.errors import BadData
+from termwise.main_memory import check_fits
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP = b"\x1f\x8b"
@@ -46,24 +47,30 @@ def usual_files(folder: Path) -> dict[str, Path]:
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """The array in an IDX file.
+    """The array in an IDX file, no more of which is read, or unzipped, than its header says.
 
     Raises:
         BadData: The file cannot be read, or is not IDX, or is not as long as its header says.
+        Refused: It does not fit in memory.
     """
     try:
-        raw = path.read_bytes()
-        content = gzip.decompress(raw) if raw.startswith(_GZIP) else raw
+        with path.open("rb") as file:
+            zipped = file.read(2) == _GZIP
+        with gzip.open(path) if zipped else path.open("rb") as file:
+            head = file.read(4)
+            if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
+                raise BadData(f"{path}: expected an IDX file, which begins 00 00, got {head.hex(' ') or 'nothing'}.")
+            kind, sizes = np.dtype(_TYPES[head[2]]), file.read(4 * head[3])
+            shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
+            start, length = 4 + 4 * head[3], kind.itemsize * int(np.prod(shape, dtype=object))
+            check_fits(2 * length, f"{path}: an array of shape {shape}", "Load a part of it.")
+            content = file.read(length + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise BadData(f"{path}: cannot be read as a (gzipped) IDX file: {error}. Fetch it again.") from None
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _TYPES:
-        raise BadData(f"{path}: expected an IDX file, which begins 00 00, got {content[:4].hex(' ') or 'nothing'}.")
-    kind, start = np.dtype(_TYPES[content[2]]), 4 + 4 * content[3]
-    shape = tuple(int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4))
-    size = start + kind.itemsize * int(np.prod(shape, dtype=object))
-    if len(content) != size:
-        raise BadData(f"{path}: expected {size} bytes for IDX of shape {shape}, got {len(content)}. Fetch it again.")
-    return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
+    if len(sizes) < 4 * head[3] or len(content) != length:
+        got = 4 + len(sizes) + len(content)
+        raise BadData(f"{path}: expected {start + length} bytes for IDX of shape {shape}, got {got}. Fetch it again.")
+    return np.frombuffer(content, kind).reshape(shape).astype(kind.newbyteorder("="))
 
 
 def load_idx(path: Path) -> Dataset:

@@ -41,11 +41,13 @@ class NamedArrays:
         where: What to call the file in errors.
         kinds: The shape and the dtype of each, as its header declares them; a dtype of None is of no plain array.
         read: What reads one of them.
+        others: What an array without a dtype holds.
     """
 
     where: str
     kinds: Mapping[str, tuple[tuple[int, ...], np.dtype | None]]
     read: Callable[[str], np.ndarray]
+    others: str = "Python objects, which are never loaded"
     notes: list[str] = field(default_factory=list)
 
     def called(self, *names: str) -> str | None:
@@ -71,8 +73,8 @@ class NamedArrays:
             raise UnknownName(f"array of {self.where}", name, self.kinds)
         if self.kinds[name][1] is None:
             raise BadData(
-                f"{self.where}, array {name}: expected numbers, got Python objects, which are never loaded. Save plain "
-                "arrays of numbers with numpy.save."
+                f"{self.where}, array {name}: expected numbers, got {self.others}. Save plain arrays of numbers with "
+                "numpy.save."
             )
         check_fits(
             self.bytes_of(name),
@@ -146,8 +148,8 @@ def _whole(arrays: NamedArrays) -> str | None:
         for one, (_, dtype) in arrays.kinds.items()
         if dtype is not None and _plain(one) not in (*LABEL_NAMES, *_BESIDE) and _part(one) is None
     ]
-    if len(others) > 1:
-        others = [one for one in others if len(arrays.kinds[one][0]) > 1]
+    if len(others) > 1:  # one row or column of numbers is no set of examples, if there is another array
+        others = [one for one in others if sum(side > 1 for side in arrays.kinds[one][0]) > 1]
     if len(others) != 1:
         raise BadData(
             f"{arrays.where}: expected an array named x, got {arrays.listed()}. Say which it is with x=NAME "
@@ -219,7 +221,7 @@ def _column(values: np.ndarray) -> np.ndarray:
 def _usable_labels(arrays: NamedArrays, name: str) -> Labels | None:
     """The labels that an array of this name holds; none, with a note, where what it holds are no labels."""
     if arrays.kinds[name][1] is None:
-        arrays.notes.append(f"{name} is left out: it holds Python objects, which are never loaded.")
+        arrays.notes.append(f"{name} is left out: it holds {arrays.others}.")
         return None
     values = _column(arrays[name])
     if values.dtype.kind == "f" and values.ndim == 1 and not (np.isfinite(values) & (values == values.round())).all():

@@ -209,9 +209,10 @@ _ROWS = (
         "marginal_mmd2",
         "marginal MMD²",
         "MMD²(q(z), p(z))",
-        "how unlike the prior the codes are, to a kernel",
+        "how unlike the prior the codes are, to a kernel of which all accounts of as many dimensions have the same",
         "marginal",
         unit="MMD^2",
+        most=14.0,  # twice the kernel of a code with itself, a sum of 7 scales
     ),
     _at_least_0(
         "total_correlation_mmd2",

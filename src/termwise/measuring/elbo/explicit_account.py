@@ -21,6 +21,7 @@ from termwise.account.reading import AnyReading, Reading, reading_of_each
 from termwise.errors import Refused
 from termwise.measuring.elbo.code_densities import CodeDensities, DataAggregate, mean_over_rounds, under_others
 from termwise.measuring.elbo.control_variates import controlled
+from termwise.measuring.elbo.marginal_mmd2 import marginal_mmd2
 from termwise.measuring.elbo.mixture_posteriors import Components
 from termwise.measuring.elbo.population import LEAST, LinkSum, population_reading
 from termwise.measuring.elbo.term_readings import TermReadings
@@ -42,8 +43,10 @@ def explicit_terms(batches: DataPass, rate: Link, samples: int, progress: Progre
         progress: Told how far it is.
     """
     aggregate, reason = _aggregate(batches)
-    values, densities = _values_at_codes(batches, rate, aggregate, samples, progress)
+    values, densities, codes = _values_at_codes(batches, rate, aggregate, samples, progress)
     readings = _without_aggregate(values, rate)
+    if (to_kernel := marginal_mmd2(codes, batches.at(torch.arange(1)).prior)) is not None:
+        readings["marginal_mmd2"], values["marginal_mmd2"] = to_kernel
     if aggregate is None or densities is None:
         return TermReadings(readings, values, unmeasured=reason)
     links = _link_values(values, densities)
@@ -66,17 +69,19 @@ def _aggregate(batches: DataPass) -> tuple[DataAggregate | None, str | None]:
 
 def _values_at_codes(
     batches: DataPass, rate: Link, aggregate: DataAggregate | None, samples: int, progress: Progress | None
-) -> tuple[dict[str, Tensor], CodeDensities | None]:
-    """Distortion, rate and ELBO by example, and the densities of q(z) at the codes; averaged over codes."""
+) -> tuple[dict[str, Tensor], CodeDensities | None, Tensor]:
+    """Distortion, rate and ELBO by example, and the densities of q(z) at the codes, averaged over codes; and these."""
     distortion = Distortion() if generates(batches.model) else None
     batch_values: dict[str, list[Tensor]] = {"rate": []}
     if distortion is not None:
         batch_values |= {"distortion": [], "code_use": []}
     densities: list[CodeDensities] = []
+    codes: list[Tensor] = []
     done, total = 0, samples * len(batches)
     for _ in range(samples):
         for draw in batches():
             exact = InDouble(draw)
+            codes.append(exact.z.double().cpu())
             batch_values["rate"].append(rate(exact).double().cpu())
             if distortion is not None:
                 own = distortion(draw).double().cpu()
@@ -92,7 +97,8 @@ def _values_at_codes(
         values["rate_by_dimension"], values["rate"] = values["rate"], by_example(values["rate"])
     if distortion is not None:
         values["elbo"] = -(values["distortion"] + values["rate"])
-    return values, CodeDensities.averaged(densities, samples) if densities else None
+    averaged = CodeDensities.averaged(densities, samples) if densities else None
+    return values, averaged, torch.cat(codes).unflatten(0, (samples, -1))
 
 
 def _link_values(values: dict[str, Tensor], at: CodeDensities) -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ from termwise.account.bracket import Bracket, allowance
 from termwise.account.reading import AnyReading, Reading, reading_by_dimension, reading_of
 from termwise.errors import NoDensity
 from termwise.measuring.elbo.code_densities import factorises, under_others
+from termwise.measuring.elbo.marginal_mmd2 import marginal_mmd2
 from termwise.measuring.elbo.sandwich import last_layer, sandwich
 from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales
 from termwise.measuring.elbo.term_readings import Bounding, Smoothing, TermReadings
@@ -103,6 +104,9 @@ def implicit_terms(batches: DataPass, samples: int, noises: int, progress: Progr
         for name, (left, right, bias) in by_dimension.items():
             values[name] = exact[left] - exact[right]
             readings[name] = reading_by_dimension(values[name], name, estimator=how, bias=bias)
+    to_kernel = marginal_mmd2(torch.stack([one.codes for one in rounds]), batches.at(torch.arange(1)).prior)
+    if to_kernel is not None:
+        readings["marginal_mmd2"], values["marginal_mmd2"] = to_kernel
     rate = float(brackets["rate"].lower.mean()), float(brackets["rate"].upper.mean())
     bounding = Bounding(rate, noises, _smoothing(exact, q) if smooth else None)
     return TermReadings(readings, values, rounds[0].means, bounding)
@@ -143,6 +147,7 @@ class _Round:
             (N, D); where there is a decoder distortion and code_use; where the posterior was smoothed, the
             distortion and log p(x, z) of the code before it was.
         means: E[z|x], as of `TermReadings`.
+        codes: The posterior's own, shape (N, D), before they were smoothed.
     """
 
     def __init__(self, batches: DataPass, scales: Tensor | None, noises: int, tell: Callable[[int], None]) -> None:
@@ -154,6 +159,7 @@ class _Round:
             tell(len(draw))
         whole = {name: torch.cat(parts) for name, parts in batch_values.items()}
         codes = Codes(whole.pop("centre"), whole.pop("offset"))
+        self.codes = (codes.z if scales is None else codes.centre).double().cpu()
         scale = whole.pop("scale").repeat_interleave(self.mixed, 0)
         own, fresh = whole.pop("own centres"), whole.pop("fresh centres")  # (N, M, D)
         (above, by_dimension), (below, below_j) = (

@@ -76,9 +76,9 @@ def measure(
         Readings in nats, with standard errors over examples: distortion, rate, elbo, index_code_mi, marginal_kl,
         total_correlation, dimension_wise_kl, what these four are for the population (population_mi and the like); the
         rate, index-code MI and dimension-wise KL by dimension; code_use, the nats that an example is worth more under
-        its own code than under another's; sigma, where it was learned; active_units. Without a decoder, or where q(z)
-        is no mixture of normals, those that can be had. Of a posterior without a density, the terms between bounds
-        (`implicit_account.py`), and none of the population's.
+        its own code than under another's; marginal_mmd2, of a kernel; sigma, where it was learned; active_units.
+        Without a decoder, or where q(z) is no mixture of normals, those that can be had. Of a posterior without a
+        density, the terms between bounds (`implicit_account.py`), and none of the population's.
 
     Example:
         >>> import termwise as tw

@@ -69,7 +69,7 @@ def test_it_is_the_truth_of_normal_laws_within_its_error_which_is_that_of_repeti
 
 @pytest.mark.parametrize("n", [2, 5, 100])
 def test_one_block_is_the_u_statistic_of_the_paper(n):
-    """Against `mmd2` of the same codes and the same samples of the prior, of which it takes one pair out of its cross."""
+    """Against `mmd2` of the same codes and samples of the prior, whose cross term has the pairs of one index too."""
     z, p = torch.randn(n, 3).double(), torch.randn(n, 3).double()
     means = room._with_others(IMQ(), z, p, None)
     across = IMQ()(z, p)

@@ -16,7 +16,7 @@ from helpers.floors import ORDER
 
 ROOT = Path(__file__).parent.parent
 SOURCE, TESTS = ROOT / "src" / "termwise", ROOT / "tests"
-OF_WORLDS = ("errors", "values", "registry", "account", "data", "models", "worlds")
+OF_WORLDS = ("errors", "values", "notebook", "registry", "account", "data", "models", "worlds")
 LONGEST = 400
 PRIVATE = re.compile(r"/wor[k]\b|/tmp/bas[h]")  # paths of a builder's machine; brackets keep this line from matching
 
@@ -69,7 +69,7 @@ def test_a_room_imports_only_rooms_before_it(path):
         ("training", "from termwise import report, errors", ["report"]),
         ("worlds", "from termwise.terms import Link", ["terms"]),
         ("report", "from ..cli import main", ["<relative>"]),
-        ("report", "from termwise import __version__\nfrom termwise.report.rounding import rounded\nimport torch", []),
+        ("report", "from termwise import __version__\nfrom termwise.account.rounding import rounded\nimport torch", []),
         ("cli", "from termwise import api", []),
     ],
 )

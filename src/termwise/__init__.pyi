@@ -15,6 +15,7 @@ from . import (
 from .account import (
     Account as Account,
     Comparison as Comparison,
+    Comparisons as Comparisons,
     Reading as Reading,
     ReadingByDimension as ReadingByDimension,
 )

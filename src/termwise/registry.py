@@ -153,6 +153,9 @@ class Registry(Mapping[str, R], Generic[R]):
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in self._all()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.what}: {', '.join(self)})"
+
     def shown(self) -> list[str]:
         """How a configuration writes each row: what help and errors list."""
         return [form for row in self._all().values() for form in getattr(row, "shown", (row.name,))]

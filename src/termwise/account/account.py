@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
@@ -13,15 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from termwise.account.frames import columns_of, frame_of
 from termwise.account.guard import guarded
-from termwise.account.reading import AnyReading, Reading, ReadingByDimension
+from termwise.account.reading import AnyReading, Reading, ReadingByDimension, Sample
 from termwise.account.saved import read_account, read_values
+from termwise.account.showing import in_html, in_lines
 from termwise.content import exists
 from termwise.errors import BadData, TermwiseError, UnknownName
 from termwise.files import sha256_of, write_whole
 
 
-@dataclass(frozen=True, eq=False)  # equal where the readings are, as mappings are
+@dataclass(frozen=True, eq=False, repr=False)  # equal where the readings are, as mappings are
 class Account(Mapping[str, Reading]):
     """Readings by name, a diagnosis in words, and the values per example.
 
@@ -62,7 +64,8 @@ class Account(Mapping[str, Reading]):
     def __post_init__(self) -> None:
         readings, withheld = guarded(self.readings, self.withheld)
         values = {name: values for name, values in self.per_example.items() if name not in withheld}
-        for name, kept in (("readings", readings), ("withheld", withheld), ("per_example", values)):
+        sampled = {name: _sampled(one, Sample(values.get(name), self.data)) for name, one in readings.items()}
+        for name, kept in (("readings", sampled), ("withheld", withheld), ("per_example", values)):
             object.__setattr__(self, name, kept)
 
     def __getitem__(self, name: str) -> Reading:
@@ -82,6 +85,15 @@ class Account(Mapping[str, Reading]):
     def __str__(self) -> str:
         withheld = (f"{name} is withheld: {reason}" for name, reason in self.withheld.items())
         return "\n".join([*self.diagnosis, *map(str, self.readings.values()), *withheld])
+
+    def __repr__(self) -> str:
+        name, n = self.data.get("name"), self.data.get("n")
+        on = f" of {n:,} examples" if isinstance(n, int) else ""
+        title = f"{type(self).__name__}: {len(self)} readings{on}{f' of {name}' if name else ''}"
+        return in_lines(title, self.readings, self.diagnosis, self.withheld)
+
+    def _repr_html_(self) -> str:
+        return in_html(self.readings, self.diagnosis, self.withheld)
 
     @property
     def overall(self) -> dict[str, Reading]:
@@ -108,15 +120,34 @@ class Account(Mapping[str, Reading]):
         """Readings, diagnosis, data and what is withheld as plain JSON; an end that is not finite becomes null."""
         readings = {}
         for name, reading in self.readings.items():
-            entry = asdict(reading)
-            del entry["name"]
-            readings[name] = _finite(entry)
+            entry = {one.name: getattr(reading, one.name) for one in fields(reading)}
+            readings[name] = _finite({key: value for key, value in entry.items() if key not in ("name", "sample")})
         return {
             "readings": readings,
             "diagnosis": list(self.diagnosis),
             "data": dict(self.data),
             "withheld": dict(self.withheld),
         }
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """The readings as columns, a row for each number: a reading by dimension has as many as there are dimensions.
+
+        Example:
+            >>> import termwise as tw
+            >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2)
+            >>> columns = tw.measure(world, world.data(500)).to_dict()
+            >>> columns["reading"][:2], columns["dimension"][-1]
+            (['distortion', 'rate'], None)
+        """
+        return columns_of(self.readings)
+
+    def to_frame(self) -> Any:
+        """The same as a data frame of pandas, or else of polars.
+
+        Raises:
+            Refused: Neither is installed.
+        """
+        return frame_of(self.to_dict())
 
     def save(self, json_file: str | PathLike[str], values_file: str | PathLike[str] | None = None) -> None:
         """Write the account and, where a file is named for them, the values per example; with checksums of both."""
@@ -165,6 +196,15 @@ class WithheldReading(TermwiseError, KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def _sampled(reading: AnyReading, sample: Sample) -> AnyReading:
+    """The reading, which knows what it is of, unless it knows it from another account."""
+    if not isinstance(reading, Reading):
+        return reading
+    own = reading.sample
+    known = own is not None and (own.values is not None or own.data.get("fingerprint"))
+    return reading if known else replace(reading, sample=sample)
 
 
 def _checksum(content: Mapping[str, Any]) -> str:

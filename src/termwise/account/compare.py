@@ -12,21 +12,16 @@ other kinds a difference: a density, in nats that depend on the unit of the data
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from torch import Tensor
 
 from termwise.account import glossary
 from termwise.account.account import Account
-from termwise.account.reading import Ends, Reading
+from termwise.account.arithmetic import between, ends_of, of_other_units, paired
+from termwise.account.reading import Ends
+from termwise.account.rounding import MISSING, interval_in_words, with_error
 from termwise.errors import Refused
-
-OF_THE_LIKELIHOOD = (
-    *("distortion", "elbo", "elbo_upper_nwj", "elbo_upper_dv"),
-    *("log_likelihood", "log_likelihood_jackknife", "iwae"),
-)
-"""The readings that log p(x|z) itself is in, and not a ratio of two of them."""
+from termwise.notebook import html_sentences, html_table
 
 
 @dataclass(frozen=True)
@@ -74,8 +69,57 @@ class Comparison:
     withheld: tuple[str, ...] = ()
 
 
-def compare(accounts: Sequence[Account]) -> list[Comparison]:
+class Comparisons(list[Comparison]):
+    """The readings of several accounts, one by one, as a table where they are shown.
+
+    Args:
+        rows: One for each reading.
+        names: What the accounts are called.
+
+    Example:
+        >>> Comparisons([Comparison("rate", "nats", (2.0, 3.5), (0.1, 0.1), (None, None), difference=1.5)], ["a", "b"])
+        Comparisons: a, b
+        rate  2.00 ± 0.10  3.50 ± 0.10  +1.5
+    """
+
+    def __init__(self, rows: Iterable[Comparison], names: Sequence[str]) -> None:
+        super().__init__(rows)
+        self.names = tuple(names)
+
+    def __repr__(self) -> str:
+        rows = [[row.name, *_cells(row)] for row in self]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+        return "\n".join([f"Comparisons: {', '.join(self.names)}", *lines])
+
+    def _repr_html_(self) -> str:
+        heads = ["", *self.names, *(["difference"] if len(self.names) == 2 else [])]
+        said = dict.fromkeys(f"{why[0].upper()}{why[1:]}." for row in self for why in (row.why, *row.withheld) if why)
+        return html_table(heads, [[row.name, *_cells(row)] for row in self]) + html_sentences(said)
+
+
+def _cells(row: Comparison) -> list[str]:
+    """A reading's values as text; and the difference, with how many standard errors it is, where there are two."""
+    bounds = row.bounds or [None] * len(row.values)
+    cells = [
+        with_error(value, stderr) if ends is None else interval_in_words(ends, stderr)
+        for value, stderr, ends in zip(row.values, row.stderrs, bounds, strict=True)
+    ]
+    if len(cells) != 2:
+        return cells
+    if row.between is not None:
+        return [*cells, interval_in_words(row.between, max((s for s in row.stderrs if s), default=None))]
+    text = with_error(row.difference, row.difference_stderr)
+    signed = text if text.startswith(("-", MISSING)) else f"+{text}"
+    return [*cells, signed if row.z is None else f"{signed} ({row.z:+.1f} s.e.)"]
+
+
+def compare(accounts: Sequence[Account], names: Sequence[str] | None = None) -> Comparisons:
     """Every reading of one number that any account has, or withholds; differences where there are two.
+
+    Args:
+        accounts: Two or more.
+        names: What they are called; account 1, account 2, ... where left out.
 
     Example:
         >>> compare([Account({})])
@@ -84,9 +128,10 @@ def compare(accounts: Sequence[Account]) -> list[Comparison]:
     """
     if len(accounts) < 2:
         raise Refused(f"A comparison needs two accounts or more; got {len(accounts)}.")
-    names = glossary.in_order(name for account in accounts for name in (*account.overall, *account.withheld))
+    readings = glossary.in_order(name for account in accounts for name in (*account.overall, *account.withheld))
     by_dimension = {name for account in accounts for name in account.by_dimension}
-    return [_compared(name, accounts) for name in names if name not in by_dimension]
+    rows = [_compared(name, accounts) for name in readings if name not in by_dimension]
+    return Comparisons(rows, names or [f"account {k}" for k in range(1, len(accounts) + 1)])
 
 
 def _compared(name: str, accounts: Sequence[Account]) -> Comparison:
@@ -103,15 +148,13 @@ def _compared(name: str, accounts: Sequence[Account]) -> Comparison:
     if len(accounts) != 2 or not all(value is not None and math.isfinite(value) for value in values):
         return row()
     first, second = (reading for reading in readings if reading is not None)
-    if apart := _of_other_units(name, accounts, first, second):
+    if apart := of_other_units(first, second):
         return row(why=apart)
     if first.bounds or second.bounds:
-        between = _between(first, second)
-        return row(
-            between=between, why="" if between else "both are bounds from one side, which say nothing of a difference"
-        )
+        ends = between(ends_of(first), ends_of(second))
+        return row(between=ends, why="" if ends else "both are bounds from one side, which say nothing of a difference")
     difference = second.value - first.value
-    pairs, unpaired = _pairs(name, accounts)
+    pairs, unpaired = paired(first, second)
     stderr = None
     if pairs is not None:
         stderr = float((pairs[1] - pairs[0]).std()) / math.sqrt(len(pairs[0]))
@@ -121,42 +164,3 @@ def _compared(name: str, accounts: Sequence[Account]) -> Comparison:
         unpaired = ""  # there is no error that pairs would lessen
     z = difference / stderr if stderr else None
     return row(difference=difference, difference_stderr=stderr, z=z, paired=pairs is not None, why=unpaired)
-
-
-def _of_other_units(name: str, accounts: Sequence[Account], first: Reading, second: Reading) -> str:
-    """Why two values cannot be subtracted, if so."""
-    if first.unit != second.unit:
-        return f"{first.unit} and {second.unit} have no difference"
-    kinds = [account.data.get("likelihood") for account in accounts]
-    if name in OF_THE_LIKELIHOOD and all(kinds) and kinds[0] != kinds[1]:
-        return f"log p(x|z) is of {kinds[0]} in one and of {kinds[1]} in the other, in nats that are not the same"
-    return ""
-
-
-def _between(first: Reading, second: Reading) -> Ends | None:
-    """From and to where the second less the first lies; None where both ends are open."""
-    (low, high), (least, most) = _ends(first), _ends(second)
-    lower = None if least is None or high is None else least - high
-    upper = None if most is None or low is None else most - low
-    return None if lower is None and upper is None else (lower, upper)
-
-
-def _ends(reading: Reading) -> Ends:
-    """From and to where a value lies: by its bounds, or an estimate by its interval."""
-    if reading.bounds:
-        return reading.bounds
-    return (reading.interval[0], reading.interval[1]) if reading.interval else (reading.value, reading.value)
-
-
-def _pairs(name: str, accounts: Sequence[Account]) -> tuple[tuple[Tensor, Tensor] | None, str]:
-    """The values by example of both accounts where they are of the same examples; else why there are none."""
-    one, other = (account.data for account in accounts)
-    first, second = (account.per_example.get(name) for account in accounts)
-    if not one.get("fingerprint") or not other.get("fingerprint"):
-        return None, "not paired, for it is not known which examples the accounts are of"
-    if one["fingerprint"] != other["fingerprint"]:
-        what = [f"{about.get('n', '?')} of {about.get('name', '?')}" for about in (one, other)]
-        return None, f"not paired, for the accounts are of other examples: {' and '.join(what)}"
-    if first is None or second is None or len(first) != len(second):
-        return None, "not paired, for there are no values by example"
-    return (first, second), ""

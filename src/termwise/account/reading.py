@@ -1,20 +1,45 @@
 """A reading: a number, or one by dimension, and all that must be known to use it."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from termwise.account import glossary
 from termwise.account.interval import reach_95
+from termwise.account.rounding import rounded, with_error
 
 Ends = tuple[float | None, float | None]
 """From and to where something lies; None where an end is open."""
 
 
+MOST_VALUES = 8
+"""How many values of a reading by dimension are shown, where it is shown on a line."""
+
+
 @dataclass(frozen=True)
+class Sample:
+    """What a reading was taken of: by it two readings are known to be of the same examples.
+
+    Attributes:
+        values: The reading's values by example, shape (N,); None where there are none.
+        data: What the account says of the data.
+    """
+
+    values: Tensor | None
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, repr=False)
 class Reading:
     """One number, and all that must be known to use it.
+
+    Readings can be added, subtracted and multiplied by numbers. The error of a sum or a difference is by pairs, where
+    both are of the same examples with values for each, and otherwise that of two that are independent, if they are;
+    `float(reading)` is its value alone.
 
     Attributes:
         name: The term.
@@ -27,15 +52,21 @@ class Reading:
         estimator: How it was estimated.
         bias: In which way the estimate is off.
         n: From how many examples.
+        sample: The examples, and its values by example, where an account has them.
 
     Example:
         >>> import termwise as tw
         >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2)
-        >>> rate = tw.measure(world, world.data(500))["rate"]
+        >>> account = tw.measure(world, world.data(500))
+        >>> rate = account["rate"]
         >>> print(rate)
         rate = 6.572 ± 0.233 nats (closed form; exact for every x)
         >>> rate.interval[0] < rate.value < rate.interval[1]
         True
+        >>> round(float(rate), 3)
+        6.572
+        >>> rate - account["index_code_mi"]  # of the same examples, and so of pairs
+        Reading(rate - index_code_mi = 4.58 ± 0.22 nats; paired by example; exact for every x; ...)
     """
 
     name: str
@@ -48,6 +79,9 @@ class Reading:
     estimator: str
     bias: str
     n: int
+    sample: Sample | None = field(default=None, compare=False)
+
+    __array_ufunc__: ClassVar[None] = None  # a number of numpy's leaves it to the reading to be multiplied
 
     @property
     def bounds(self) -> Ends | None:
@@ -72,8 +106,46 @@ class Reading:
         error = "" if self.stderr is None else f" ± {self.stderr:.3f}"
         return f"{self.name} = {self.value:.3f}{error} {self.unit} ({self.estimator}; {self.bias})"
 
+    def __repr__(self) -> str:
+        how = "; ".join(text for text in (self.estimator, self.bias) if text)
+        return f"Reading({self.name} = {with_error(self.value, self.stderr)} {self.unit}; {how}; n = {self.n})"
 
-@dataclass(frozen=True)
+    def _repr_html_(self) -> str:
+        from termwise.account.showing import in_html
+
+        return in_html({self.name: self}, (), {})
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __add__(self, other: "Reading | float") -> "Reading":
+        from termwise.account.arithmetic import added
+
+        return added(self, other, 1)
+
+    def __sub__(self, other: "Reading | float") -> "Reading":
+        from termwise.account.arithmetic import added
+
+        return added(self, other, -1)
+
+    def __mul__(self, factor: float) -> "Reading":
+        from termwise.account.arithmetic import scaled
+
+        return scaled(self, factor)
+
+    def __neg__(self) -> "Reading":
+        return self * -1
+
+    def __truediv__(self, divisor: float) -> "Reading":
+        return self * (1 / divisor) if isinstance(divisor, Real) else NotImplemented
+
+    def __rsub__(self, other: float) -> "Reading":
+        return -self + other
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+@dataclass(frozen=True, repr=False)
 class ReadingByDimension:
     """One number for each latent dimension, or for each factor or attribute of the data; else as a `Reading`.
 
@@ -109,6 +181,17 @@ class ReadingByDimension:
 
     def __str__(self) -> str:
         return f"{self.name} = [{', '.join(f'{value:.3f}' for value in self.value)}] {self.unit}"
+
+    def __repr__(self) -> str:
+        shown = ", ".join(rounded(value)[0] for value in self.value[:MOST_VALUES])
+        more = f", ... {len(self.value) - MOST_VALUES} more" if len(self.value) > MOST_VALUES else ""
+        how = "; ".join(text for text in (self.estimator, self.bias) if text)
+        return f"ReadingByDimension({self.name} = [{shown}{more}] {self.unit}; {how}; n = {self.n})"
+
+    def _repr_html_(self) -> str:
+        from termwise.account.showing import in_html
+
+        return in_html({self.name: self}, (), {})
 
 
 AnyReading = Reading | ReadingByDimension

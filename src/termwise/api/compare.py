@@ -1,6 +1,7 @@
 """Accounts and runs side by side."""
 
 from os import PathLike
+from pathlib import Path
 
 from termwise import account
 from termwise.api.run import Run
@@ -9,7 +10,7 @@ from termwise.values import checked
 
 
 @checked
-def compare(*runs: account.Account | Run | str | PathLike[str]) -> list[account.Comparison]:
+def compare(*runs: account.Account | Run | str | PathLike[str]) -> account.Comparisons:
     """Accounts side by side, term by term; two of the same examples are paired.
 
     Args:
@@ -23,7 +24,14 @@ def compare(*runs: account.Account | Run | str | PathLike[str]) -> list[account.
         >>> {row.name: row.difference for row in rows}["rate"]  # in closed form, so whatever the seed
         0.0
     """
-    return account.compare([_account(run) for run in runs])
+    return account.compare([_account(run) for run in runs], [_name(k, run) for k, run in enumerate(runs, 1)])
+
+
+def _name(position: int, run: account.Account | Run | str | PathLike[str]) -> str:
+    """What a table calls it: the last part of a run folder's path, or which of the accounts it is."""
+    if isinstance(run, account.Account):
+        return f"account {position}"
+    return Path(run.folder if isinstance(run, Run) else run).name or str(run)
 
 
 def _account(run: account.Account | Run | str | PathLike[str]) -> account.Account:

@@ -8,12 +8,14 @@ import numpy as np
 from torch import Tensor
 
 from termwise.account import Account
+from termwise.account.rounding import with_error
 from termwise.api.from_config import data_of_run
 from termwise.content import exists
 from termwise.data import Dataset
 from termwise.errors import BadData, Refused
 from termwise.models import VAE
 from termwise.models.user_function import Trust, user_function
+from termwise.notebook import html_sentences
 from termwise.training import Config, RunFolder
 from termwise.values import checked
 
@@ -43,6 +45,15 @@ class Run:
     model: VAE
     data: Dataset
     account: Account
+
+    def __repr__(self) -> str:
+        recipe, elbo = self.config.objective.recipe or "a walk of its own", self.account.get("elbo")
+        found = "" if elbo is None else f"; ELBO {with_error(elbo.value, elbo.stderr)} {elbo.unit}"
+        length = f"{self.config.training.epochs} epoch{'' if self.config.training.epochs == 1 else 's'}"
+        return f"Run({str(self.folder)!r}: {recipe} on {self.data.name}, {length}{found})"
+
+    def _repr_html_(self) -> str:
+        return html_sentences([repr(self), f"The report is {self.folder.report_file}."]) + self.account._repr_html_()
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl, in the order in which they were written."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from termwise.errors import BadData
+from termwise.notebook import in_a_line
 
 
 class Rows(Protocol):
@@ -44,6 +45,9 @@ class Annotations:
     factor_names: tuple[str, ...] = ()
     attributes: Rows | None = None  # (N, A) int64 of 0 and 1, or float32
     attribute_names: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return in_a_line(self)
 
     def check(self, n: int, where: str) -> None:
         """Raise BadData unless there is one row for each of `n` examples."""

@@ -18,9 +18,13 @@ from termwise.data.description import Description
 from termwise.data.examples import Examples, chunks, spread
 from termwise.data.generators import generators_as_they_were
 from termwise.errors import BadData, UnknownName
+from termwise.notebook import html_sentences, html_table, in_a_line
 
 SPLITS = ("train", "validation", "test")
 _READ, _READ_NUMBERS = 256, 2**26  # examples, and numbers, a read, where all of them might not fit in memory
+MOST_COLUMNS = 12
+"""How many columns of a table are named where it is shown."""
+
 _HASHED = 2**24  # numbers up to which a fingerprint covers every one
 
 
@@ -41,6 +45,9 @@ class Batch:
 
     x: Tensor
     index: Tensor
+
+    def __repr__(self) -> str:
+        return in_a_line(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,19 @@ class Dataset:
     def __repr__(self) -> str:
         parts = "".join(f", {name} {len(positions)}" for name, positions in self.splits.items())
         return f"Dataset({self.name!r}: {len(self)} examples of shape {self.shape}{parts})"
+
+    def _repr_html_(self) -> str:
+        parts = ", ".join(f"{name} {len(positions):,}" for name, positions in self.splits.items())
+        beside = [name for name in ("labels", "factors", "attributes") if getattr(self.annotations, name) is not None]
+        columns = ", ".join(f"{column.name} ({column.kind})" for column in self.columns[:MOST_COLUMNS])
+        more = f" and {len(self.columns) - MOST_COLUMNS} more" if len(self.columns) > MOST_COLUMNS else ""
+        rows = [
+            ["examples", f"{len(self):,} of shape {self.shape}"],
+            ["parts", parts],
+            ["known beside x", ", ".join(beside)],
+            ["columns", columns + more],
+        ]
+        return html_table([self.name, ""], [row for row in rows if row[1]]) + html_sentences(self.notes)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -135,6 +135,12 @@ class VAE(nn.Module):
         model.network = {"name": network, "options": options}
         return model
 
+    def __repr__(self) -> str:
+        network = "modules of your own" if self.network is None else self.network["name"]
+        laws = ", ".join(f"{name} {spec}" for name, spec in self.parts().items() if isinstance(spec, str))
+        weights = sum(one.numel() for one in self.parameters())
+        return f"VAE(x {self.shape}, z ({self.latent},): {network}; {laws}; {weights:,} weights)"
+
     def encode(self, x: Tensor) -> Distribution:
         """q(z|x) of examples x, shape (B, *shape): batch shape (B,), event shape (D,)."""
         return self.family(at_least_single(self.encoder(self.standardised(x))))

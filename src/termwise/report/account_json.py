@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from termwise.account import glossary
-from termwise.report.rounding import MISSING, rounded
+from termwise.account.rounding import MISSING, rounded
 
 AccountJson = Mapping[str, Any]
 """What `Account.to_json` gives and account.json holds: "readings" by name, "diagnosis", "data" and "withheld"."""

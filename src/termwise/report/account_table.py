@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from termwise.account import glossary
+from termwise.account.rounding import MISSING, WITHHELD, rounded, with_error
 from termwise.report.account_json import (
     AccountJson,
     ReadingJson,
@@ -23,7 +24,6 @@ from termwise.report.account_json import (
     overall,
     withheld,
 )
-from termwise.report.rounding import MISSING, WITHHELD, rounded, with_error
 from termwise.report.term_colours import terminal_colour
 from termwise.report.terminal import Entry, Fitting, Stacked, listed_diagnosis, plain_table
 

@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from termwise.account.rounding import MISSING, with_error
 from termwise.measuring.attributes.vectors import reading_ending
 from termwise.report.account_json import AccountJson, ReadingJson, withheld_sentences
-from termwise.report.rounding import MISSING, with_error
 from termwise.report.terminal import Fitting, RowsOver, listed_diagnosis
 
 WORDS = 14

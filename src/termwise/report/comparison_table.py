@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from termwise.account import glossary
-from termwise.report.rounding import MISSING, rounded, with_error
+from termwise.account.rounding import MISSING, interval_in_words, rounded, with_error
 from termwise.report.term_colours import terminal_colour
 from termwise.report.terminal import Fitting, RowsOver, plain_table
 
@@ -50,24 +50,11 @@ def _by_reading(heads: Sequence[str], titles: Sequence[Text], cells: Sequence[Se
     return table
 
 
-def between(ends: Sequence[float | None], stderr: float | None = None) -> str:
-    """From and to where something lies, in words, as exact as a standard error of this size.
-
-    Example:
-        >>> between((9.5, 11.25), 0.1), between((-90.0, None)), between((None, 3.0))
-        ('9.50 to 11.25', 'at least -90', 'at most 3')
-    """
-    lower, upper = (None if end is None else rounded(end, stderr)[0] for end in ends)
-    if lower is None or upper is None:
-        return f"at most {upper}" if lower is None else f"at least {lower}"
-    return f"{lower} to {upper}"
-
-
 def _difference(row: Mapping[str, Any]) -> list[Text]:
     if ends := row.get("between"):
         stderrs = [stderr for stderr in row.get("stderrs") or () if stderr]
         clear = (ends[0] is not None and ends[0] > 0) or (ends[1] is not None and ends[1] < 0)
-        text = between(ends, max(stderrs, default=None))
+        text = interval_in_words(ends, max(stderrs, default=None))
         return [Text(text, "bold" if clear else "dim"), Text(MISSING, "dim")]
     z = row.get("z")
     clear = z is not None and abs(z) >= 2
@@ -118,6 +105,6 @@ def _values(row: Mapping[str, Any], runs: int, between_both: str = " ") -> list[
     stderrs, bounds = row.get("stderrs") or [None] * runs, row.get("bounds") or [None] * runs
     cells = []
     for value, stderr, ends in zip(row["values"], stderrs, bounds, strict=True):
-        text, error = (between(ends, stderr), "") if ends else rounded(value, stderr)
+        text, error = (interval_in_words(ends, stderr), "") if ends else rounded(value, stderr)
         cells.append(Text.assemble(text, (f"{between_both}± {error}", "dim")) if error else Text(text))
     return cells

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from termwise.account.rounding import MISSING, with_error
 from termwise.report.account_json import AccountJson, ReadingJson, at, by_dimension, dimension_title, dimensions_by_cost
 from termwise.report.markup import hue, quiet, typeset
-from termwise.report.rounding import MISSING, with_error
 
 MOST_DIMENSIONS = 32
 """How many rows are shown before the others are folded away."""

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
+from termwise.account.rounding import with_error
 from termwise.report.account_json import AccountJson, at, by_dimension
 from termwise.report.image_grids import image_grid, line_drawing
 from termwise.report.markup import quiet, typeset
 from termwise.report.pictures import Pictures, is_image
-from termwise.report.rounding import with_error
 
 MOST_PICTURES = 32
 """How many originals are shown, and half as many as samples are."""

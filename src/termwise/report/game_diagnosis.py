@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from termwise.account import glossary
+from termwise.account.rounding import with_error
 from termwise.report.account_json import AccountJson, ReadingJson, withheld
 from termwise.report.curves import MetricsLine, by_further_player, by_split, finite, under
 from termwise.report.game_charts import LINKS, Splits, by_critic, claimed, limits, objective
-from termwise.report.rounding import with_error
 from termwise.terms.adversarial.critic_loss import separation
 
 ALIKE, APART = 0.55, 0.95

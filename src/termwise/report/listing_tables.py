@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from termwise.report.rounding import MISSING
+from termwise.account.rounding import MISSING
 from termwise.report.terminal import Fitting, plain_table
 
 WORDS = 40

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from termwise.account import glossary
+from termwise.account.rounding import MISSING, WITHHELD, with_error
 from termwise.models.pretrained import GIVEN
 from termwise.report.account_json import (
     AccountJson,
@@ -17,7 +18,6 @@ from termwise.report.account_json import (
     overall,
     withheld,
 )
-from termwise.report.rounding import MISSING, WITHHELD, with_error
 from termwise.report.run_summary import flattened, run_summary
 from termwise.training.resolve import OWN
 

@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from termwise.account import glossary
+from termwise.account.rounding import MISSING, with_error
 from termwise.report.account_json import AccountJson, ReadingJson, withheld_sentences
-from termwise.report.rounding import MISSING, with_error
 from termwise.report.terminal import Entry, Fitting, Stacked, listed_diagnosis, plain_table
 
 REAL = "_of_real"

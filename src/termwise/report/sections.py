@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from termwise.account import glossary
+from termwise.account.rounding import MISSING, WITHHELD, rounded, with_error
 from termwise.report.account_json import (
     AccountJson,
     ReadingJson,
@@ -18,7 +19,6 @@ from termwise.report.account_json import (
 )
 from termwise.report.curves import Chart, constant_values
 from termwise.report.markup import hue, quiet, symbol_html, typeset
-from termwise.report.rounding import MISSING, WITHHELD, rounded, with_error
 from termwise.report.run_summary import flattened
 from termwise.report.walk_diagram import walk_svg
 from termwise.report.walks import BESIDE

@@ -13,7 +13,7 @@ from html import escape
 from typing import Any
 
 from termwise.account import glossary
-from termwise.report.rounding import with_error
+from termwise.account.rounding import with_error
 from termwise.report.term_colours import svg_colour
 from termwise.report.walk_layout import FIRST_RISE, Arc, arc_ports, nats_of, place_arcs, stops_in_order
 from termwise.report.walks import BESIDE

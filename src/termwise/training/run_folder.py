@@ -75,6 +75,9 @@ class RunFolder:
     def __fspath__(self) -> str:
         return str(self.path)
 
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
     def __str__(self) -> str:
         return str(self.path)
 

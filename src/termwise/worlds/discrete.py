@@ -23,6 +23,7 @@ from torch.distributions import Distribution, Independent, Normal
 
 from termwise.errors import BadData, Refused
 from termwise.models.randomness import seed_for
+from termwise.notebook import in_a_line
 from termwise.worlds.grid import Grid
 
 MASS_ERROR = 1e-7
@@ -66,6 +67,9 @@ class DiscreteWorld:
     weights: Tensor = field(default_factory=lambda: torch.empty(0))
     prior: Distribution | None = None
     grid: Grid = field(default_factory=Grid)
+
+    def __repr__(self) -> str:
+        return in_a_line(self)
 
     def __post_init__(self) -> None:
         count = len(self.examples)

@@ -22,6 +22,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from termwise.errors import BadData, Refused
 from termwise.models.randomness import seed_for
+from termwise.notebook import in_a_line
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class LinearGaussian:
     decoder: Tensor
     decoder_offset: Tensor
     sigma: float
+
+    def __repr__(self) -> str:
+        return in_a_line(self)
 
     @classmethod
     def random(

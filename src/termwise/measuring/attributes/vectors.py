@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from termwise.errors import BadData, Refused, UnknownName
+from termwise.notebook import in_a_line
 from termwise.registry import Registry, Row
 
 
@@ -104,6 +105,9 @@ class AttributeVectors:
     shares: Tensor
     method: str
     n: int
+
+    def __repr__(self) -> str:
+        return in_a_line(self)
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self.names:

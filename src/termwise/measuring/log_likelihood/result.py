@@ -16,7 +16,7 @@ Values = Mapping[str, Tensor]
 """Values by example, shape (N,), by the name of their reading."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class LogLikelihood(Account):
     """log p(x) of a model on data, and the gaps that it shows; its diagnosis is what to beware of.
 

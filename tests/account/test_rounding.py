@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from termwise.report.rounding import rounded, with_error
+from termwise.account.rounding import rounded, with_error
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A number beside its standard error: the error is kept to two significant digits, and sets those of the value."""
 
 import math
+from collections.abc import Sequence
 
 MISSING = "—"
 WITHHELD = "withheld"
@@ -31,6 +32,19 @@ def with_error(value: float | None, stderr: float | None = None) -> str:
     """The value and its standard error in one string, as in "3.214 ± 0.012"."""
     text, error = rounded(value, stderr)
     return f"{text} ± {error}" if error else text
+
+
+def interval_in_words(ends: Sequence[float | None], stderr: float | None = None) -> str:
+    """From and to where something lies, in words, as exact as a standard error of this size.
+
+    Example:
+        >>> interval_in_words((9.5, 11.25), 0.1), interval_in_words((-90.0, None)), interval_in_words((None, 3.0))
+        ('9.50 to 11.25', 'at least -90', 'at most 3')
+    """
+    lower, upper = (None if end is None else rounded(end, stderr)[0] for end in ends)
+    if lower is None or upper is None:
+        return f"at most {upper}" if lower is None else f"at least {lower}"
+    return f"{lower} to {upper}"
 
 
 def _plain(value: float) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pyarrow.parquet
 import pytest
 import scipy.io.wavfile
 import scipy.sparse
@@ -20,6 +21,7 @@ from PIL import Image
 from torch.utils.data import TensorDataset
 
 from helpers.celeba_folder import write_celeba
+from helpers.hugging_face import RowsOfFaces
 from termwise import cli, registry
 from termwise.data import FORMATS, OBJECTS, SOURCES, Dataset, Format, Source, load_data
 from termwise.data.load import COMMON_OPTIONS
@@ -63,6 +65,11 @@ def celeba(folder):
     return folder
 
 
+def arrow(folder):
+    pyarrow.parquet.write_table(pyarrow.table(TABLE), folder / "x.parquet")
+    return folder / "x.parquet"
+
+
 def mtx(folder):
     scipy.io.mmwrite(folder / "x.mtx", scipy.sparse.random(20, 5, 0.5, random_state=0))
     return folder / "x.mtx"
@@ -99,11 +106,13 @@ def ts(folder):
 
 
 FILES = {"npy": npy, "npz": npz, "csv": csv, "idx": idx, "images": images, "celeba": celeba, "mtx": mtx, "h5ad": h5ad}
-FILES |= {"mat": mat, "wav": wav, "arff": arff, "ts": ts}
+FILES |= {"mat": mat, "wav": wav, "arff": arff, "ts": ts, "arrow": arrow}
 THINGS = {"array": RNG.normal(size=(20, 3)), "torch dataset": TensorDataset(torch.rand(20, 3), torch.arange(20))}
 THINGS["anndata"] = SimpleNamespace(
     X=RNG.poisson(2.0, (20, 2)), obs=SimpleNamespace(columns=()), var_names=["a", "b"], n_obs=20, n_vars=2
 )
+TABLE = {"a": RNG.normal(size=20), "b": RNG.normal(size=20)}
+THINGS |= {"table": pyarrow.table(TABLE), "hugging face dataset": RowsOfFaces(TABLE)}
 THINGS["sparse"] = scipy.sparse.random(20, 7, 0.4, random_state=0)
 
 

@@ -12,6 +12,7 @@ from torch.utils.data import IterableDataset, TensorDataset
 
 from termwise.data import load_data
 from termwise.errors import BadData, UnknownName
+from termwise.models.likelihoods import likelihood_from
 
 
 def test_digits_are_scikit_learns_in_sixteenths():
@@ -43,7 +44,7 @@ def test_a_path_that_does_not_exist_is_named(tmp_path):
             load_data(source)
 
 
-@pytest.mark.parametrize("source", [3, None, [[1.0, 2.0]], {"x": 1}])
+@pytest.mark.parametrize("source", [3, None, [1.0, 2.0], {"x": 1}])
 def test_an_object_of_another_kind_is_refused(source):
     with pytest.raises(BadData, match=type(source).__name__):
         load_data(source)
@@ -143,6 +144,70 @@ def test_a_tensor_on_the_tape_is_taken_off_it():
 def test_an_array_that_cannot_be_used_says_why(x, message):
     with pytest.raises(BadData, match=message):
         load_data(x)
+
+
+def test_pixels_below_32_are_classes_and_not_divided():
+    classes = torch.arange(60).reshape(5, 3, 4).remainder(3).to(torch.uint8)
+    data = load_data(classes, test=0.0)
+    assert torch.equal(data.tensor(), classes.float().unsqueeze(1))
+    assert "whole numbers up to 2" in data.notes[0]
+    streamed = load_data(Pairs(classes, [0] * 5), test=0.0)
+    assert torch.equal(streamed.tensor(), data.tensor())
+    likelihood_from("categorical:3").check(data.value_range())
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_pixels_stay_whole_where_levels_are_asked_for(in_memory):
+    pixels = torch.arange(60, dtype=torch.uint8).mul(4).reshape(5, 3, 4)
+    source = pixels if in_memory else Pairs(pixels, [0] * 5)
+    with pytest.raises(BadData, match=r"levels=True \(--set data.levels=true\), and say 'categorical:256'"):
+        likelihood_from("categorical:256").check(load_data(source).value_range())
+    data = load_data(source, levels=True, test=0.0)
+    assert torch.equal(data.tensor(), pixels.float().unsqueeze(1))
+    likelihood_from("categorical:256").check(data.value_range())
+    with pytest.raises(BadData, match="expected pixels"):
+        load_data("sprites", fraction=0.001, levels=True)
+
+
+def test_what_is_masked_is_missing_and_never_a_number():
+    array = np.ma.masked_array(np.arange(12.0).reshape(4, 3), mask=np.eye(4, 3))
+    with pytest.raises(BadData, match=r"nan in example 0 at \(0,\).*missing=\"mean\""):
+        load_data(array)
+    kept = load_data(array, missing="mask", test=0.0)
+    assert torch.equal(kept.tensor().isnan(), torch.eye(4, 3).bool()) and kept.has_missing
+    data = load_data(array, missing="mean", test=0.25, seed=3)
+    train = data.splits["train"]
+    for entry in range(3):
+        there = [row for row in train.tolist() if row != entry]
+        expected = np.mean([3 * row + entry for row in there])
+        assert data.tensor()[entry, entry].item() == pytest.approx(expected)
+    pixels = np.ma.masked_array(np.full((4, 3, 3), 200, dtype=np.uint8), mask=np.eye(3)[None].repeat(4, 0))
+    with pytest.raises(BadData, match="nan in example 0"):
+        load_data(pixels)
+    infinite = array.filled(0.0)
+    infinite[2, 2] = np.inf
+    with pytest.raises(BadData, match="inf in example 2"):
+        load_data(infinite, missing="mask")
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([[2**24 + 1, 0], [2**24, 1]]),
+        torch.tensor([[2**24 + 1, 0], [2**24, 1]]),
+        np.array([[2**40 + 1, 0], [7, 1]], dtype=np.uint64),
+        np.array([[1.6e9 + i, i] for i in range(50)]),
+        torch.tensor([[1.6e9 + i, i] for i in range(50)], dtype=torch.float64),
+    ],
+)
+def test_numbers_that_float32_takes_for_one_another_are_refused(array):
+    with pytest.raises(BadData, match=r"float32.*Subtract"):
+        load_data(array)
+
+
+def test_large_numbers_that_float32_tells_apart_are_taken():
+    for array in (np.array([[2**30, 0], [2**31, 1]]), np.array([[1e9, 0.0], [2e9, 1.0]]), np.array([[1e30], [2e30]])):
+        assert torch.equal(load_data(array, test=0.0).tensor(), torch.tensor(array.astype(np.float32)))
 
 
 def test_large_finite_numbers_whose_sum_overflows_are_not_called_infinite():

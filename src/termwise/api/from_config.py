@@ -2,11 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
-from os import PathLike
 from typing import Any
-
-import numpy as np
-from torch import Tensor
 
 from termwise.data import Dataset, load_data
 from termwise.data.pixel_cache import caches_as_they_are
@@ -31,9 +27,7 @@ def configured_data(config: Config) -> Dataset:
     return load_data(source, **arguments)
 
 
-def data_of_run(
-    folder: RunFolder, trust: Trust = (), given: Dataset | Tensor | np.ndarray | str | PathLike[str] | None = None
-) -> Dataset:
+def data_of_run(folder: RunFolder, trust: Trust = (), given: Any = None) -> Dataset:
     """The data that a run's configuration names, or those given, which must be those that it was trained on.
 
     No cache is written where the configuration says, unless it is trusted: it may be somebody else's.

@@ -3,13 +3,9 @@
 import re
 from dataclasses import replace
 from os import PathLike
-from typing import Annotated, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
 import torch
-from pydantic import SkipValidation
-from torch import Tensor
-from torch.utils.data import Dataset as TorchDataset
 
 from termwise.account import Account
 from termwise.api.from_config import check_fit, data_of_run
@@ -27,10 +23,8 @@ from termwise.values import LARGEST_SEED
 Measurable = Drawable | Run | str | PathLike[str]
 """What a model is named by: itself, a run, the path of a run folder, or "module:function", which returns a model."""
 
-Data = Annotated[Dataset | Tensor | np.ndarray | TorchDataset | str | PathLike[str], SkipValidation()]
-"""What examples are named by: a data set, also torch's, a tensor or an array of them, a source's name, or a path.
-
-What is none of these, `load_data` refuses, and says what would do."""
+Data: TypeAlias = Any
+"""What examples are named by: all that `load_data` takes, which refuses what is none, and says what would do."""
 
 
 class Measured(NamedTuple):

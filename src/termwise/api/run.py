@@ -4,9 +4,6 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-import numpy as np
-from torch import Tensor
-
 from termwise.account import Account
 from termwise.account.rounding import with_error
 from termwise.api.from_config import data_of_run
@@ -99,7 +96,7 @@ def load_run(
     path: str | PathLike[str],
     *,
     model: VAE | str | None = None,
-    data: Dataset | Tensor | np.ndarray | str | PathLike[str] | None = None,
+    data: Any = None,
     trust: Trust = (),
     **parts: Any,
 ) -> Run:

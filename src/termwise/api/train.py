@@ -8,9 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from termwise.account import Account
 from termwise.api.from_config import check_fit, configured_data, configured_model, settled
@@ -42,7 +40,7 @@ from termwise.values import checked
 def train(
     config: Mapping[str, Any] | Config | None = None,
     *,
-    data: str | PathLike[str] | Tensor | np.ndarray | Dataset | None = None,
+    data: Any = None,
     recipe: str | None = None,
     objective: Game | Objective | Weighted | None = None,
     model: VAE | None = None,
@@ -70,7 +68,7 @@ def train(
 
     Args:
         config: Tables as in a TOML file (data, model, objective, training); the keywords below have the say.
-        data: A source's name, a path, a tensor or array, or a Dataset.
+        data: A source's name, a path, or an object that `load_data` takes: an array, a data frame, a Dataset.
         recipe: A named objective; its options, such as `beta=6`, are given beside it.
         objective: An objective or game of your own, in place of a recipe.
         model: A VAE of your own, in place of `network`, `latent`, `posterior`, `likelihood` and `prior`.

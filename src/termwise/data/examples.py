@@ -2,12 +2,13 @@
 
 Pixels stay uint8 as long as they can: a batch is `kept / divisor` in float32. uint8 arrays of three or four
 dimensions are images: (N, H, W), channel-last (N, H, W, 1 or 3) and channel-first (N, 1 or 3, H, W) all become
-channel-first, and are divided by 255, or by 1 where they hold only 0 and 1. So do channel-last images of other numbers,
+channel-first, and are divided by 255, or by 1 where none reaches 32: those are no grey values, but zeros and ones, or
+classes. So do channel-last images of other numbers,
 which are taken as they are; and so is every other array.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -62,6 +63,7 @@ class InMemory:
         kept: The tensor, shape (N, *shape).
         divisor: What its numbers are divided by.
         in_memory: Always True: a pass over everything is cheap.
+        levels: Whether they are pixels that stay whole numbers, 0 to 255.
 
     Example:
         >>> pixels = InMemory(torch.tensor([[0, 255], [51, 0]], dtype=torch.uint8), divisor=255.0)
@@ -72,6 +74,7 @@ class InMemory:
     kept: Tensor
     divisor: float = 1.0
     in_memory: bool = True
+    levels: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -107,38 +110,74 @@ def as_float(kept: Tensor, divisor: float) -> Tensor:
     return x if divisor == 1.0 else x.div_(divisor)
 
 
-def in_memory_examples(array: Any, where: str, channels: Channels | None = None) -> InMemory:
+def in_memory_examples(array: Any, where: str, channels: Channels | None = None, gaps: bool = False) -> InMemory:
     """An array (N, ...) of numbers or pixels as examples in memory.
 
     Args:
         array: A Tensor or ndarray.
         where: What to call it in errors.
         channels: Where the colours of images lie; what the shape says where left out.
+        gaps: Whether entries may be missing: masked, or nan.
 
     Raises:
         BadData: Not numbers, no examples, or a number that is not finite.
     """
     kept = layout(numbers(array, where), where, channels)
-    check_finite(kept, where)
+    if not gaps:
+        check_finite(kept, where)
+    elif kept.isinf().any():
+        check_finite(kept.nan_to_num(nan=0.0, posinf=torch.inf, neginf=-torch.inf), where)
     return InMemory(kept.contiguous(), divisor_of(kept))
 
 
 def numbers(array: Any, where: str) -> Tensor:
-    """A Tensor or ndarray as a uint8, bool or float32 tensor on the CPU."""
+    """A Tensor or ndarray as a uint8, bool or float32 tensor on the CPU; what is masked is nan.
+
+    Raises:
+        BadData: Not numbers; or numbers that float32 takes for one another.
+    """
     if isinstance(array, Tensor):
         if array.layout is not torch.strided or array.is_complex() or array.is_quantized:
             raise BadData(f"{where}: expected a dense real tensor, got {array.dtype} ({array.layout}).")
         array = array.detach().cpu()
-        return array if array.dtype in (torch.uint8, torch.bool) else array.to(torch.float32)
+        if array.dtype not in (torch.int32, torch.int64, torch.float64):
+            return array if array.dtype in (torch.uint8, torch.bool) else array.to(torch.float32)
+        array = array.numpy()
+    masked = np.ma.getmaskarray(array) if np.ma.is_masked(array) else None
     array = np.asarray(array)
     if array.dtype.kind not in "biuf":
         raise BadData(
             f"{where}: expected an array of numbers, got dtype {array.dtype}. Convert it to float32 or uint8."
         )
-    dtype = array.dtype if array.dtype in (np.uint8, np.bool_) else np.float32
+    _check_told_apart(array if masked is None else array[~masked], where)
+    dtype = array.dtype if array.dtype in (np.uint8, np.bool_) and masked is None else np.float32
     with np.errstate(over="ignore"):
         array = np.ascontiguousarray(array, dtype=dtype)
+    if masked is not None:
+        array = np.where(masked, np.float32(np.nan), array)
     return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def _check_told_apart(array: np.ndarray, where: str) -> None:
+    """Raise BadData where float32 would take numbers for one another that are apart."""
+    if array.dtype.kind in "iu" and array.itemsize > 2 and array.size:
+        least, largest = int(array.min()), int(array.max())
+        if max(-least, largest) > 2**24 and (array != array.astype(np.float32).astype(np.float64)).any():
+            raise BadData(
+                f"{where}: expected whole numbers that float32 tells apart, up to 2^24; got some from {least} to "
+                f"{largest}, of which it would take some for others. Subtract what they have in common; or, if near "
+                'is near enough, pass x.astype("float32"). Numbers that name rows are no x.'
+            )
+    if array.dtype == np.float64 and array.ndim == 2 and len(array) > 1:
+        some = array[:: max(1, len(array) // 1000)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            blur = np.abs(some.astype(np.float32) - some).max(0) / some.std(0)
+        if (worst := np.where(np.isfinite(blur), blur, 0.0)).max() > 1e-3:
+            entry = int(worst.argmax())
+            raise BadData(
+                f"{where}: entry {entry} of x has numbers that lie so close, for their size (as {some[0, entry]:.12g} "
+                f"and {some[-1, entry]:.12g}), that float32 does not tell them apart. Subtract the least from all."
+            )
 
 
 def layout(x: Tensor, where: str, channels: Channels | None = None) -> Tensor:
@@ -193,16 +232,41 @@ def notes_on(array: Any, channels: Channels | None = None) -> tuple[str, ...]:
         >>> notes_on(np.zeros((10, 28, 28, 3)))
         ('x of shape (10, 28, 28, 3) is taken for images with their 3 colours last; channels="first" says otherwise.',)
     """
-    shape, pixels = tuple(array.shape), str(array.dtype) in ("uint8", "torch.uint8", "bool", "torch.bool")
-    if len(shape) == 4 and channels is None and channels_of(shape, pixels, "x") == "last":
+    shape, dtype = tuple(array.shape), str(array.dtype).removeprefix("torch.")
+    notes = []
+    if len(shape) == 4 and channels is None and channels_of(shape, dtype in ("uint8", "bool"), "x") == "last":
         colours = f"{shape[3]} colour{'s' * (shape[3] > 1)}"
-        return (f'x of shape {shape} is taken for images with their {colours} last; channels="first" says otherwise.',)
-    return ()
+        notes.append(
+            f'x of shape {shape} is taken for images with their {colours} last; channels="first" says otherwise.'
+        )
+    if dtype == "uint8" and len(shape) in (3, 4) and 1 < (largest := int(array.max())) < FEWEST_LEVELS:
+        notes.append(f"x has whole numbers up to {largest}, which are no grey values, and are not divided by 255.")
+    return tuple(notes)
+
+
+FEWEST_LEVELS = 32
+"""What some pixel reaches where pixels are grey values, 0 to 255."""
 
 
 def divisor_of(kept: Tensor) -> float:
-    """255 for pixels, 1 for numbers and for pixels that are only 0 and 1."""
-    return 255.0 if kept.dtype == torch.uint8 and int(kept.max()) > 1 else 1.0
+    """255 for pixels; 1 for numbers, and for pixels that are zeros and ones, or classes.
+
+    Example:
+        >>> [divisor_of(torch.tensor([[0, largest]], dtype=torch.uint8)) for largest in (255, 2)]
+        [255.0, 1.0]
+    """
+    return 255.0 if kept.dtype == torch.uint8 and int(kept.max()) >= FEWEST_LEVELS else 1.0
+
+
+def undivided(examples: Examples, where: str) -> Examples:
+    """The same examples, whose pixels are whole numbers, 0 to 255.
+
+    Raises:
+        BadData: They are no pixels.
+    """
+    if getattr(examples, "divisor", None) is None:
+        raise BadData(f"{where}: expected pixels, which are divided by 255; got other numbers. Leave levels out.")
+    return replace(examples, divisor=1.0, levels=True)  # type: ignore[type-var]
 
 
 def check_finite(x: Tensor, where: str, positions: Tensor | None = None) -> None:
@@ -213,5 +277,5 @@ def check_finite(x: Tensor, where: str, positions: Tensor | None = None) -> None
         example = row if positions is None else int(positions[row])
         raise BadData(
             f"{where}: expected finite numbers, got {x[(row, *place)].item()} in example {example} at "
-            f"{tuple(place)}. Remove or fill such entries."
+            f'{tuple(place)}. Remove or fill such entries; of an array, missing="mean" fills those that are nan.'
         )

@@ -7,15 +7,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import Dataset as TorchDataset
 
 from termwise.content import exists
 from termwise.data.annotations import label_codes, with_label_names, with_labels_as_attributes
 from termwise.data.binarize import BinaryExamples, binarization
 from termwise.data.dataset import Dataset
+from termwise.data.examples import undivided
 from termwise.data.options import check_options
 from termwise.data.pad import PaddedExamples
 from termwise.data.sources import OBJECTS, SOURCES, format_of
@@ -26,7 +24,7 @@ from termwise.registry import meanings
 
 
 def load_data(
-    source: "str | PathLike[str] | Tensor | np.ndarray | TorchDataset | Dataset",
+    source: Any,
     *,
     validation: float = 0.0,
     test: float | None = None,
@@ -36,6 +34,7 @@ def load_data(
     attributes: Any = None,
     pad: int | None = None,
     binarize: str | None = None,
+    levels: bool = False,
     standardize: bool | None = None,
     split: str | None = None,
     **options: Any,
@@ -43,18 +42,20 @@ def load_data(
     """Load data by name, from a path, or from an object of Python's, and say which of them train and test.
 
     Args:
-        source: A name in SOURCES, a file or folder, a Tensor or ndarray (N, ...), a map-style torch Dataset, or a
-            Dataset, which is returned as it is.
+        source: A name in SOURCES; a file or folder; a Tensor or ndarray (N, ...); a data frame of any library, a
+            dictionary of columns or a list of rows; a map-style torch Dataset, or one of Hugging Face's; or a Dataset,
+            which is returned as it is.
         validation: The fraction of the training part that validates.
         test: The fraction that tests, chosen at random; where left out, the source's own test part, or a fifth.
         seed: A whole number, the seed of every random choice made here.
-        labels: Labels (N,), one an example; or the name of a CSV file's column.
+        labels: Labels (N,), one an example; or the name of a table's column, or False for none.
         label_names: A list of names for the labels 0, 1, ...
         attributes: "labels", to make a binary attribute of every label, named after it; or attributes (N, A) of an
-            array.
+            array; or names of a table's columns.
         pad: The side in pixels to which pictures are padded with zeros on all sides: 32 makes 32 x 32 of 28 x 28.
         binarize: How to make x binary: "threshold" at 1/2; or read as probabilities and drawn, once ("fixed"), or what
             trains at every visit anew ("dynamic").
+        levels: Whether pixels stay whole numbers, 0 to 255, as a categorical likelihood takes them; else x is a 255th.
         standardize: Whether a model that is trained on them sees every column as (x - mean) / sd, of the training part;
             where left out, for tables of real numbers. x stays as it is: the model undoes it in all that it makes.
         split: The one part to return, "train", "validation" or "test"; the whole, with its parts, where left out.
@@ -73,18 +74,16 @@ def load_data(
         BadData: Data that cannot be read, or cannot be used as they are.
     """
     options = {name: value for name, value in options.items() if value is not None}
-    if attributes is not None and not isinstance(attributes, str):
+    if attributes is not None and not (isinstance(attributes, str) and attributes == "labels"):
         options["attributes"], attributes = attributes, None
     given = {"test": test, "attributes": attributes, "label_names": label_names, "pad": pad, "binarize": binarize}
-    given["standardize"] = standardize
+    given |= {"standardize": standardize, "levels": levels or None}
     always = {"validation": validation, "seed": seed} | {k: v for k, v in given.items() if v is not None}
     if isinstance(source, Dataset):
         if options or always != {"validation": 0.0, "seed": 0} or labels is not None or split is not None:
             raise BadData(f"{source.name}: expected a Dataset alone, for it has its splits already. Load it anew.")
         return source
     check_options("load_data", load_data, always, always)
-    if attributes not in (None, "labels"):
-        raise BadData(f'Expected attributes="labels", or an array (N, A) of them, got {attributes!r}.')
     if not 0 <= seed < 2**63:
         raise BadData(f"Expected a seed from 0 to 2^63 - 1, got {seed}.")
     if isinstance(labels, str | bool):
@@ -107,6 +106,8 @@ def load_data(
     record = _record(source, {**always, **({} if labels is None else {"labels": labels}), **options})
     wanted = data.standardize if standardize is None else standardize
     data = replace(data, splits=splits, source=record, standardize=wanted)
+    if levels:
+        data = replace(data, examples=undivided(data.examples, data.name))
     if binarize is not None:
         data = _binarized(data, binarize, seed)
     if pad is not None:
@@ -114,7 +115,7 @@ def load_data(
     return data if split is None else data.split(split)
 
 
-def load_undivided(source: "str | PathLike[str] | Tensor | np.ndarray | TorchDataset") -> Dataset:
+def load_undivided(source: Any) -> Dataset:
     """All that a source has, with the parts that it has itself, and none that is drawn at random.
 
     Example:

@@ -182,6 +182,12 @@ FORMATS: Registry[Format] = Registry(
             fits=_ends_with(".h5ad"),
         ),
         Format(
+            "arrow",
+            f"{_FORMATS}.arrow_files:load_arrow",
+            "a table in Parquet or Feather, .parquet, .pq, .feather, .arrow or .ipc, by pip install 'termwise[tables]'",
+            fits=f"{_FORMATS}.arrow_files:is_arrow_file",
+        ),
+        Format(
             "celeba",
             f"{_FORMATS}.celeba:load_celeba",
             "a folder laid out as CelebA is: img_align_celeba, list_attr_celeba.txt and perhaps the partition",
@@ -226,10 +232,22 @@ OBJECTS: Registry[Format] = Registry(
             fits=f"{_HERE}.sparse_rows:is_sparse",
         ),
         Format(
+            "table",
+            f"{_FORMATS}.frames:load_table",
+            "a data frame of any library, an Arrow table, a dictionary of columns, or a list of rows",
+            fits=f"{_FORMATS}.frames:is_table",
+        ),
+        Format(
+            "hugging face dataset",
+            f"{_FORMATS}.item_datasets:load_hugging_face",
+            "a Dataset of Hugging Face's datasets",
+            fits=f"{_FORMATS}.item_datasets:is_hugging_face",
+        ),
+        Format(
             "torch dataset",
-            f"{_FORMATS}.python_objects:load_torch",
-            "a map-style torch Dataset of x or (x, label)",
-            fits=f"{_FORMATS}.python_objects:is_torch_dataset",
+            f"{_FORMATS}.item_datasets:load_torch",
+            "a map-style torch Dataset of x, (x, label) or dictionaries",
+            fits=f"{_FORMATS}.item_datasets:is_torch_dataset",
         ),
     ],
 )

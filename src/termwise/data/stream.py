@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from termwise.data.examples import as_float, check_finite, chunks, divisor_of, spread
+from termwise.data.examples import FEWEST_LEVELS, as_float, check_finite, chunks, divisor_of, spread
 from termwise.errors import BadData, TermwiseError
 
 
@@ -27,7 +27,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class StreamedExamples:
-    """The examples of a reader, `workers` processes reading ahead (0: none)."""
+    """The examples of a reader, `workers` processes reading ahead (0: none); `levels`: pixels stay 0 to 255."""
 
     reader: Reader
     shape: tuple[int, ...]
@@ -35,6 +35,7 @@ class StreamedExamples:
     where: str
     workers: int = 0
     in_memory: bool = False
+    levels: bool = False
 
     def __len__(self) -> int:
         return len(self.reader)
@@ -64,10 +65,10 @@ class StreamedExamples:
             raise BadData(
                 f"{where}: expected every example of shape {self.shape}, as the first, got {tuple(raw.shape[1:])}."
             )
-        if raw.dtype == torch.uint8 and self.divisor == 1.0 and int(raw.max()) > 1:
+        if raw.dtype == torch.uint8 and self.divisor == 1.0 and not self.levels and int(raw.max()) >= FEWEST_LEVELS:
             raise BadData(
-                f"{where}: expected pixels 0 and 1, as in the first examples, got {int(raw.max())}. "
-                "Store them all as 0 and 255, or as float32."
+                f"{where}: expected pixels below {FEWEST_LEVELS}, as in the examples that were looked at first, got "
+                f"{int(raw.max())}. Store them all as 0 to 255, or as float32."
             )
         check_finite(raw, self.where, positions)
         return as_float(raw, self.divisor)

@@ -36,6 +36,28 @@ class ElsewhereRead:
 
 
 ELSEWHERE = (
+    *(
+        ElsewhereRead(what, f'import pandas, termwise as tw; data = tw.load_data(pandas.{reader}("FILE"))', suffixes)
+        for what, reader, suffixes in (
+            ("a table of Stata's", "read_stata", (".dta",)),
+            ("a workbook of Excel's", "read_excel", (".xls", ".xlsx", ".xlsm", ".ods")),
+            ("a file of JSON", "read_json", (".json", ".json.gz")),
+            ("a table of SPSS's", "read_spss", (".sav", ".zsav", ".por")),
+            ("a table of SAS's", "read_sas", (".sas7bdat", ".xpt")),
+            ("an ORC file", "read_orc", (".orc",)),
+        )
+    ),
+    ElsewhereRead(
+        "a file of JSON, a row a line",
+        'import pandas, termwise as tw; data = tw.load_data(pandas.read_json("FILE", lines=True))',
+        (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
+    ),
+    ElsewhereRead(
+        "a database",
+        'import pandas, sqlite3, termwise as tw; data = tw.load_data(pandas.read_sql("select * from NAME", '
+        'sqlite3.connect("FILE")))',
+        (".db", ".sqlite", ".sqlite3"),
+    ),
     ElsewhereRead(
         "a pickle",
         f"{_SAVED} of the array, in the program that made it",

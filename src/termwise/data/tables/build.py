@@ -114,6 +114,10 @@ def _annotations(beside: dict[str, RawColumn], roles: Roles, table: RawTable, op
     found = Annotations()
     for name in roles.of("labels"):
         column = beside[name]
+        if column.holds:
+            raise BadData(
+                f"{table.where}, column {name!r}: expected labels, whole numbers or words, got {column.holds}."
+            )
         values = column.values.astype(str) if column.kind in ("text", "date") else column.values
         codes, names = label_codes(values, f"{table.where}, column {name!r}")
         if table.classes and name == table.columns[-1].name and int(codes.max()) < len(table.classes):
@@ -144,8 +148,9 @@ def with_training_means(data: Dataset, train: Tensor) -> Dataset:
     x = data.examples.kept
     gone = x.isnan()
     of_train = x[train] if data.positions is None else x[data.positions[train]]
-    if bare := [entry for entry in range(x.shape[1]) if gone[:, entry].any() and of_train[:, entry].isnan().all()]:
-        names = [data.columns[entry].name if data.columns else str(entry) for entry in bare]
-        raise BadData(f"{data.name}: {in_words(names)} has no value in any example that trains, and so no mean.")
+    bare = (gone.any(0) & of_train.isnan().all(0)).flatten().nonzero().flatten().tolist()
+    if bare:
+        names = [data.columns[entry].name if data.columns else f"entry {entry}" for entry in bare]
+        raise BadData(f"{data.name}: {in_words(names)}: no value in any example that trains, and so no mean.")
     means = torch.nan_to_num(of_train.double().nanmean(0)).float()
     return replace(data, examples=InMemory(torch.where(gone, means, x)))

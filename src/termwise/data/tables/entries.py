@@ -62,6 +62,10 @@ def entries_of(columns: list[RawColumn], table: RawTable, missing: Missing) -> E
     words: list[str] = []
     constant: list[str] = []
     for column in columns:
+        if column.holds:
+            made.faults.append(f"column {column.name!r} holds {column.holds}: expected numbers, dates or words.")
+            made.to_drop.append(column.name)
+            continue
         if column.kind == "text":
             words += _add_words(column, table, missing, made)
             continue

@@ -40,6 +40,7 @@ class RawColumn:
         missing: Which cells are, (N,).
         written: How its numbers were written, where that was not plain: "with commas".
         named: Whether the table itself names it, rather than its place.
+        holds: What its cells are, in the plural, where they can be no cells of a table, such as lists.
     """
 
     name: str
@@ -47,10 +48,13 @@ class RawColumn:
     missing: np.ndarray
     written: str = ""
     named: bool = True
+    holds: str = ""
 
     @property
     def kind(self) -> str:
-        """What its cells are: "number", "bool", "date" or "text"."""
+        """What its cells are: "number", "bool", "date" or "text"; or "other"."""
+        if self.holds:
+            return "other"
         return {"b": "bool", "M": "date", "O": "text"}.get(self.values.dtype.kind, "number")
 
     @property
@@ -66,7 +70,7 @@ class RawColumn:
     @property
     def meaning(self) -> Literal["number", "count", "binary", "date", "text"]:
         """What its cells mean: as `kind`, but of numbers whether they count, or are 0 and 1."""
-        if self.kind in ("date", "text"):
+        if self.kind in ("date", "text", "other"):
             return "date" if self.kind == "date" else "text"
         if self.kind == "bool":
             return "binary"
@@ -107,16 +111,14 @@ class RawTable:
         return f"line {self.lines[row]}" if self.lines else f"row {row}"
 
 
-def column_of(name: str, values: Any) -> RawColumn | None:
-    """A column of any values in a row, of Python's or numpy's; None where they are no cells of a table.
+def column_of(name: str, values: Any) -> RawColumn:
+    """A column of any values in a row, of Python's or numpy's.
 
     Example:
         >>> column_of("age", [38, None, 26.5]).values.tolist()
         [38.0, nan, 26.5]
     """
-    if isinstance(values, np.ndarray) and values.dtype.kind in "biufM":
-        if values.ndim != 1:
-            return None
+    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "biufM":
         missing = np.ma.getmaskarray(values).copy()
         plain = np.ma.getdata(values)
         if plain.dtype.kind == "M":
@@ -125,7 +127,7 @@ def column_of(name: str, values: Any) -> RawColumn | None:
             missing |= np.isnan(plain)
         return RawColumn(name, plain, missing)
     cells: list[Any] = [None if cell is np.ma.masked else cell for cell in values]
-    missing = np.array([cell is None or (isinstance(cell, Number | np.datetime64) and cell != cell) for cell in cells])
+    missing = np.array([_is_none(cell) for cell in cells], dtype=bool)
     present = [cell for cell, none in zip(cells, missing, strict=True) if not none]
     if all(isinstance(cell, bool | np.bool_) for cell in present) and present:
         return RawColumn(name, np.array([bool(cell) for cell in cells]), missing)
@@ -141,7 +143,9 @@ def column_of(name: str, values: Any) -> RawColumn | None:
         return RawColumn(name, np.array(days, dtype="datetime64[us]"), missing)
     if all(isinstance(cell, str | bytes | Number | np.generic) for cell in present):
         return column_of_text(name, ["" if none else _text(cell) for cell, none in zip(cells, missing, strict=True)])
-    return None
+    kinds = sorted({type(cell).__name__ for cell in present if not isinstance(cell, str | bytes | Number)})
+    blank = np.zeros(len(cells))
+    return RawColumn(name, blank, np.zeros(len(cells), dtype=bool), holds=" and ".join(f"{kind}s" for kind in kinds))
 
 
 def column_of_text(name: str, cells: Sequence[str], separator: str = "", named: bool = True) -> RawColumn:
@@ -245,6 +249,13 @@ def _month_first(word: str) -> np.datetime64 | None:
         return np.datetime64(datetime.strptime(word.replace(",", ""), "%b %d %Y"), "us")
     except ValueError:
         return None
+
+
+def _is_none(cell: Any) -> bool:
+    """Whether a cell is none, not a number or not a time, as Python, numpy or pandas have them."""
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(cell, Number | np.datetime64) and bool(cell != cell)
 
 
 def _plain_time(cell: Any) -> np.datetime64:

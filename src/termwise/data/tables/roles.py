@@ -143,7 +143,7 @@ def _labels(table: RawTable, options: TableOptions, roles: Roles, columns: list[
 
 def _would_do(column: RawColumn, last: bool, table: RawTable) -> bool:
     """Whether a column would do as labels: of few values, and called so; or last, and of words."""
-    if column.kind == "date" or column.missing.any():
+    if column.kind in ("date", "other") or column.missing.any():
         return False
     values = column.distinct
     if not 2 <= len(values) <= min(MOST_CLASSES, len(column.values) // 2):

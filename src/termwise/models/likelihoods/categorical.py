@@ -48,9 +48,15 @@ class Categorical(Likelihood):
         """Refuse what is not a whole number in 0 ... classes - 1."""
         if not values.integer or values.minimum < 0 or values.maximum > self.classes - 1:
             kind = "whole numbers" if values.integer else "fractions"
-            fits = values.integer and values.minimum >= 0
+            remedy = "Recode the data as 0, 1, 2, ..."
+            if values.integer and values.minimum >= 0:
+                remedy = f"Say 'categorical:{int(values.maximum) + 1}'."
+            elif values.minimum >= 0 and values.maximum <= 1:
+                remedy = (
+                    "If they are pixels, which are divided by 255, keep them whole: levels=True "
+                    "(--set data.levels=true), and say 'categorical:256'."
+                )
             raise BadData(
                 f"A categorical likelihood of {self.classes} classes needs whole numbers, 0 to {self.classes - 1}; "
-                f"the data has {kind} in [{values.minimum:g}, {values.maximum:g}]. "
-                + (f"Say 'categorical:{int(values.maximum) + 1}'." if fits else "Recode the data as 0, 1, 2, ...")
+                f"the data has {kind} in [{values.minimum:g}, {values.maximum:g}]. {remedy}"
             )

@@ -143,7 +143,8 @@ def test_a_perfect_reconstruction_meets_the_floor_of_the_optimal_sigma():
         ("bernoulli", ValueRange(-1, 1, False), "these run -1 to 1"),
         ("categorical:4", ValueRange(0, 4, True), "whole numbers, 0 to 3; the data has whole.*Say 'categorical:5'"),
         ("categorical:4", ValueRange(-1, 3, True), "Recode the data as 0, 1, 2"),
-        ("categorical:4", ValueRange(0, 1, False), "the data has fractions.*Recode the data"),
+        ("categorical:4", ValueRange(0, 2, False), "the data has fractions.*Recode the data"),
+        ("categorical:4", ValueRange(0, 1, False), "the data has fractions.*levels=True .*data.levels=true.*256"),
     ],
 )
 def test_data_that_a_likelihood_cannot_take_is_refused_with_what_to_do(spec, values, advice):

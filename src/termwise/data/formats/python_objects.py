@@ -10,6 +10,7 @@ from termwise.data.annotations import Annotations, attribute_values, column_name
 from termwise.data.dataset import Dataset
 from termwise.data.examples import Channels, in_memory_examples, notes_on
 from termwise.data.sparse_rows import sparse_examples
+from termwise.errors import BadData
 
 
 def is_array(thing: object) -> bool:
@@ -41,6 +42,8 @@ def load_array(
         missing: What to do where an entry is masked or nan: "refuse" the array, fill in the "mean" of what trains, or
             "mask" it: left out of the likelihood.
     """
+    if isinstance(attributes, str):
+        raise BadData(f'{name}: expected attributes="labels", or an array (N, A) of them, got {attributes!r}.')
     factors = None if factors is None else factor_indices(factors, name)
     attributes = None if attributes is None else attribute_values(attributes, name)
     annotations = Annotations(

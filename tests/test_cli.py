@@ -29,7 +29,7 @@ def runs(tmp_path_factory) -> list[Path]:
 
 
 def in_a_process(*arguments, **options) -> subprocess.CompletedProcess:
-    program = [sys.executable, "-c", "from termwise.cli import main; main()", *map(str, arguments)]
+    program = [sys.executable, "-m", "termwise", *map(str, arguments)]
     return subprocess.run(program, capture_output=True, text=True, timeout=120, **options)
 
 

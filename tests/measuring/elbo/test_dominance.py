@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import termwise as tw
-from termwise.measuring.elbo.dominance import dominating_examples
+from termwise.measuring.elbo.dominance import _sole, dominating_examples
 
 DECODED = 6
 
@@ -87,3 +87,19 @@ def test_values_that_are_no_numbers_name_nobody():
     values[3] = torch.inf
     assert dominating_examples("rate", values) is None
     assert dominating_examples("rate", torch.tensor([1.0] * 9 + [1e9])) is None  # of ten nobody is one of many
+
+
+def test_each_of_a_few_is_one_that_has_most_of_what_the_others_leave():
+    values = torch.cat([torch.linspace(0, 1, 100), torch.tensor([1000.0, 600.0, 300.0])])
+    assert dominating_examples("rate", values).startswith("3 examples make up most of the rate: number 100 has 1,000")
+
+
+def test_of_two_dear_entries_neither_is_the_only_one():
+    assert _sole(torch.tensor([1.0, 1000.0, 400.0, 1.0, 2.0])) is None
+    assert _sole(torch.tensor([1.0, 1000.0, 40.0, 1.0, 2.0])) == 1
+
+
+def test_half_of_all_is_the_share_from_which_a_few_dominate():
+    even = torch.cat([torch.full((25,), -1.0), torch.full((25,), 1.0)])  # 50 in all, about a median of -1
+    assert dominating_examples("rate", torch.cat([even, torch.tensor([45.0])])) is None
+    assert "number 50" in dominating_examples("rate", torch.cat([even, torch.tensor([200.0])]))

@@ -9,6 +9,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Mul
 import termwise as tw
 from helpers.brute_force import component_log_prob
 from termwise.account.guard import unguarded
+from termwise.errors import NotFinite
 
 LINKS = ("index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl")
 
@@ -105,3 +106,12 @@ def test_a_model_of_four_points_with_a_normal_posterior_has_all_its_links(tmp_pa
     assert all(map(math.isfinite, links))
     assert links[0] + links[1] == pytest.approx(run.account["rate"].value, abs=1e-5)
     assert not any("No fault shows" in sentence for sentence in run.account.diagnosis)  # it has collapsed
+
+
+def test_the_one_example_whose_distortion_is_no_number_is_said():
+    x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    x[7] = 50.0
+    decode = {"likelihood": "normal:1", "decode": lambda z: torch.where(z.abs() > 20, 1e25, z)}
+    model = tw.adapt(encode=lambda x: (x, torch.full_like(x, -6.0)), **decode)
+    with pytest.raises(NotFinite, match="The distortion is inf for 1 "):
+        tw.measure(model, x)

@@ -175,3 +175,15 @@ def test_codes_that_say_which_example_they_are_of_leave_no_noise_in_the_index_co
     laws = tw.adapt(encode=lambda rows: (mean[rows[:, 0].long()], 2 * scale[rows[:, 0].long()].log()))
     found = [tw.measure(laws, torch.arange(500.0)[:, None], seed=seed)["index_code_mi"].value for seed in range(4)]
     assert max(abs(value - math.log(500)) for value in found) < 1e-6
+
+
+def test_what_a_code_is_worth_is_how_much_dearer_x_is_by_the_codes_of_others():
+    """E|x - z|^2 / (2 sigma^2) in closed form, over the codes of all others and over own codes."""
+    x = torch.randn(150, 3, generator=torch.Generator().manual_seed(0))
+    model = tw.adapt(encode=lambda x: (0.9 * x, torch.full_like(x, -2.0)), decode=lambda z: z, likelihood="normal:0.5")
+    away = (x[:, None] - 0.9 * x).double().square().sum(-1)  # (N, N): x_n by code m
+    cost = (away + 3 * math.exp(-2.0)) / (2 * 0.5**2)
+    own = cost.diagonal()
+    truth = float(((cost.sum(1) - own) / (len(x) - 1) - own).mean())
+    reading = tw.measure(model, x, samples=40)["code_use"]
+    assert abs(reading.value - truth) < 4 * reading.stderr and truth > 10 * reading.stderr

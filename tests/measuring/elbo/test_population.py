@@ -116,3 +116,11 @@ def test_where_examples_reach_far_out_to_one_side_the_interval_does_too():
     below, above = reading.value - reading.interval[0], reading.interval[1] - reading.value
     assert above > 1.2 * below
     assert below > reading.stderr and above < 4 * reading.stderr
+
+
+def test_where_all_posteriors_are_the_prior_the_brackets_hold_the_zero_that_is_true():
+    model = tw.adapt(encode=lambda x: (torch.zeros(len(x), 3), torch.zeros(len(x), 3)))
+    account = tw.measure(model, torch.randn(200, 2, generator=torch.Generator().manual_seed(0)))
+    for name in ("index_code_mi", "marginal_kl", "total_correlation"):
+        reading = account[f"population_{name.removeprefix('index_code_')}"]
+        assert reading.lower <= 0.0 <= reading.upper < 1e-3

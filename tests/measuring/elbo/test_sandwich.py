@@ -14,7 +14,7 @@ from termwise.account.bracket import Bracket
 from termwise.account.reading import reading_without_error
 from termwise.data import Dataset, load_data
 from termwise.errors import NoDensity, Refused
-from termwise.measuring.elbo import implicit_account as implicit, smoothing
+from termwise.measuring.elbo import implicit_account as implicit, sandwich as sandwiched, smoothing
 from termwise.measuring.elbo.diagnosis import LAST_LAYER, diagnose
 from termwise.measuring.elbo.implicit_account import _Round
 from termwise.measuring.elbo.sandwich import last_layer, sandwich
@@ -352,3 +352,14 @@ def test_a_vae_is_measured_the_same_twice_and_left_as_it_was(posterior):
     assert told == pytest.approx([0.2, 0.4, 0.5, 0.7, 0.9, 1.0])
     assert first.to_json() == second.to_json()
     assert {"distortion", "code_use", "active_units", *TERMS, *BY_DIMENSION} == set(first)
+
+
+def test_centres_come_in_blocks_and_are_as_many_as_were_asked_for(monkeypatch):
+    class Law:
+        last_scale = torch.ones(4, 2)
+
+        def centres(self, count):
+            return torch.zeros(count, 4, 2)
+
+    monkeypatch.setattr(sandwiched, "BLOCK", 3 * 4 * sandwiched.WIDTH)
+    assert [len(part) for part in sandwiched.in_blocks(Law(), 10)] == [3, 3, 3, 1]

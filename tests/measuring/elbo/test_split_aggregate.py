@@ -5,6 +5,7 @@ import torch
 from torch.distributions import Independent, MultivariateNormal, Normal
 
 from helpers.brute_force import full_covariance_log_prob, mixture_log_prob
+from termwise.measuring.elbo.code_densities import DataAggregate
 from termwise.measuring.elbo.mixture_posteriors import Components, marginals_of
 from termwise.measuring.elbo.split_aggregate import FittedNormal, SplitAggregate
 from termwise.models.codes import Codes
@@ -117,3 +118,12 @@ def test_the_marginals_of_a_posterior_are_its_own():
     assert isinstance(marginals, Independent)
     torch.testing.assert_close(marginals.base_dist.scale.square(), posterior.variance)
     torch.testing.assert_close(marginals.mean, posterior.mean)
+
+
+def test_the_normal_fitted_elsewhere_is_of_all_parts_but_an_example_s_own():
+    aggregate = DataAggregate(Components.of(posterior_of(0.3, diagonal=True)))
+    parts, z = aggregate.split.components, torch.randn(5, 4, dtype=torch.float64)
+    assert len(aggregate.fitted_elsewhere) == len(parts) > 1
+    for p, fitted in enumerate(aggregate.fitted_elsewhere):
+        others = FittedNormal([part for q, part in enumerate(parts) if q != p])
+        assert torch.equal(fitted.log_prob(Codes.at(z)), others.log_prob(Codes.at(z)))

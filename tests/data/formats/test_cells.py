@@ -96,6 +96,8 @@ def test_cells_are_rows_genes_name_columns_and_what_is_known_of_cells_is_offered
     source = case(tmp_path)
     data = load_data(source, test=0.0)
     assert torch.equal(data.tensor(), torch.from_numpy(COUNTS))
+    with pytest.raises(BadData, match="expected a matrix 'raw' beside X, got none"):
+        load_data(source, layer="raw")
     assert [(column.name, column.kind) for column in data.columns] == [
         (name, "count") for name in ("CD3", "CD8", "MS4A1", "NKG7", "GAPDH", "CD8-1")
     ]

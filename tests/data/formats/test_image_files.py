@@ -209,6 +209,8 @@ def test_a_picture_too_large_to_train_on_asks_for_size(tmp_path):
     bomb(tmp_path / "strip.png", 1024, 10_000)
     with pytest.raises(BadData, match=r"strip\.png: expected .* 8388608 numbers or fewer, got 1024 x 10000 x 3\. Pass"):
         load_data(tmp_path)
+    with pytest.raises(BadData, match=r"strip\.png: .* where each of its rows is .*reshape\(-1, 32, 32, 3\)"):
+        load_data(tmp_path)
     with pytest.raises(BadData, match=r"got one image, 1024 x 10000\. .* cut it first"):
         load_data(tmp_path / "strip.png")
 
@@ -222,4 +224,12 @@ def test_pictures_that_memory_does_not_hold_are_refused_before_they_are_decoded(
         load_data(tmp_path)
     monkeypatch.setattr(main_memory, "available", lambda: 300)
     with pytest.raises(Refused, match=r"0\.png of 8 x 6 pixels, decoded, would take 384 bytes"):
+        load_data(tmp_path)
+
+
+def test_whatever_pillow_raises_of_a_torn_file_is_one_message(tmp_path):
+    (tmp_path / "a.tif").write_bytes(
+        b"II*\0" + struct.pack("<IHHHIIHHIII", 8, 2, 256, 3, 1, 8, 257, 2, 0, 0, 0)
+    )  # no height
+    with pytest.raises(BadData, match=r"a\.tif: cannot be read as an image"):
         load_data(tmp_path)

@@ -112,6 +112,7 @@ def test_a_table_in_an_arff_file_takes_the_options_of_tables(tmp_path):
         ("@relation r\n@attribute a {p,q}\n@data\nz\ny\n", "cannot be read"),
         ("@relation r\n@attribute a numeric\n@data\n", "expected rows|cannot be read"),
         ("nothing", "cannot be read|expected"),
+        ("@relation r\n@attribute b relational\n@attribute c numeric\n@end b\n@data\n'1\\n2'\n", "a relational one"),
     ],
 )
 def test_an_arff_file_that_cannot_be_used_is_refused(tmp_path, text, message):

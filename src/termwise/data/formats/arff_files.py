@@ -65,11 +65,7 @@ def _columns(path: Path) -> list[RawColumn]:
         with path.open(encoding="utf-8", errors="replace") as file:
             rows, meta = scipy.io.arff.loadarff(file)
     except NotImplementedError as error:
-        kind = "relational" if "elational" in str(error) else "string"
-        raise BadData(
-            f"{path}: expected attributes of numbers, dates and words from a list, got a {kind} one. Save it as .csv, "
-            "or series of several channels as .ts."
-        ) from None
+        raise _unread(path, "string" if "tring" in str(error) else "relational") from None
     except Exception as error:  # its parser raises a dozen kinds
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise BadData(f"{path}: cannot be read as an .arff file: {reason}. Save it as .csv.") from None
@@ -81,10 +77,18 @@ def _columns(path: Path) -> list[RawColumn]:
         if kind == "nominal":
             words = [value.decode("utf-8", "replace") for value in values.tolist()]
             values = [None if word == "?" else word for word in words]
-        column = column_of(name, values)
-        assert column is not None
+        column = None if kind == "relational" else column_of(name, values)
+        if column is None:
+            raise _unread(path, kind)
         made.append(column)
     return made
+
+
+def _unread(path: Path, kind: str) -> BadData:
+    return BadData(
+        f"{path}: expected attributes of numbers, dates and words from a list, got a {kind} one. Save it as .csv, or "
+        "series of several channels as .ts."
+    )
 
 
 def _joined(columns: list[RawColumn]) -> RawColumn:

@@ -42,8 +42,7 @@ def load_h5ad(
         if "X" not in file:
             raise BadData(f"{path}: expected an AnnData file, with X, got {', '.join(file) or 'nothing'}.")
         layers = [*file.get("layers", ()), *(["raw"] if "raw" in file else [])]
-        if layer is not None and layer not in layers:
-            raise UnknownName(f"layer of {path}", layer, layers)
+        _check_layer(layer, layers, str(path))
         place, var = ("X", "var") if layer is None else (f"layers/{layer}", "var")
         if layer == "raw":
             place, var = "raw/X", "raw/var"
@@ -81,8 +80,7 @@ def load_anndata(
     """
     raw = getattr(cells, "raw", None)
     layers = [*(getattr(cells, "layers", None) or ()), *([] if raw is None else ["raw"])]
-    if layer is not None and layer not in layers:
-        raise UnknownName(f"layer of {name}", layer, layers)
+    _check_layer(layer, layers, name)
     of: Any = raw if layer == "raw" else cells
     x = cells.layers[layer] if layer not in (None, "raw") else of.X
     x = x.to_memory() if hasattr(x, "to_memory") else x
@@ -90,6 +88,15 @@ def load_anndata(
     about = {str(column): _of_pandas(cells.obs[column], name) for column in cells.obs.columns}
     genes = [str(gene) for gene in of.var_names]
     return dataset_of_cells(Cells(name, name, x, genes, about, _layers(layers, layer)), labels, attributes, log1p)
+
+
+def _check_layer(layer: str | None, layers: list[str], where: str) -> None:
+    """Raise UnknownName or BadData where there is no such matrix."""
+    if layer is None or layer in layers:
+        return
+    if not layers:
+        raise BadData(f"{where}: expected a matrix {layer!r} beside X, got none. Leave layer out.")
+    raise UnknownName(f"layer of {where}", layer, layers)
 
 
 def _layers(layers: list[str], chosen: str | None) -> tuple[str, ...]:

@@ -3,9 +3,7 @@
 Headers alone are read first, and tell what a file would take; what is too large is refused before it is decoded.
 """
 
-import struct
 import warnings
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +16,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from termwise.errors import BadData
+from termwise.errors import BadData, TermwiseError
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"))
 _GREY = frozenset(("1", "L", "LA", "La"))
@@ -149,7 +147,9 @@ def opened(path: Path) -> Iterator[Image.Image]:
             yield image
     except _TooLarge as error:
         raise BadData(f"{path}: cannot be read as an image: {error} Scale it down first, or remove it.") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
+    except TermwiseError:
+        raise
+    except Exception as error:  # its parsers raise whatever a torn file brings about
         raise BadData(f"{path}: cannot be read as an image: {error}. Replace or remove it.") from None
 
 

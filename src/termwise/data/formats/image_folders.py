@@ -123,9 +123,16 @@ def _check_one(path: Path, header: ImageHeader, frames: str) -> None:
         return
     width, height = header.size
     raise BadData(
-        f"{path}: expected a folder of images, got one image, {width} x {height}. Pass the folder that it is in. If it "
-        "holds many side by side, cut it first; where each of its rows is a picture of 32 x 32: import numpy; from PIL "
-        f'import Image; x = numpy.asarray(Image.open("{path}").convert("RGB")).reshape(-1, 32, 32, 3); '
+        f"{path}: expected a folder of images, got one image, {width} x {height}. Pass the folder that it is in. "
+        f"{_cutting(path)}"
+    )
+
+
+def _cutting(path: Path) -> str:
+    """What to do with an image that holds many."""
+    return (
+        "If it holds many side by side, cut it first; where each of its rows is a picture of 32 x 32: import numpy; from "
+        f'PIL import Image; x = numpy.asarray(Image.open("{path}").convert("RGB")).reshape(-1, 32, 32, 3); '
         'numpy.save("x.npy", x).'
     )
 
@@ -143,7 +150,7 @@ def _shape(headers: dict[Path, ImageHeader], files: ImageFiles) -> tuple[int, in
     if files.size is None and channels * width * height > _LARGEST:
         raise BadData(
             f"{largest}: expected an image of {_LARGEST} numbers or fewer, got {width} x {height} x {channels}. Pass "
-            "size= to scale and crop them all (--set data.size=64); cut it first if it holds many side by side."
+            f"size= to scale and crop them all (--set data.size=64). {_cutting(largest)}"
         )
     threads = torch.get_num_threads()
     check_fits(

@@ -131,8 +131,8 @@ def _check_one(path: Path, header: ImageHeader, frames: str) -> None:
 def _cutting(path: Path) -> str:
     """What to do with an image that holds many."""
     return (
-        "If it holds many side by side, cut it first; where each of its rows is a picture of 32 x 32: import numpy; from "
-        f'PIL import Image; x = numpy.asarray(Image.open("{path}").convert("RGB")).reshape(-1, 32, 32, 3); '
+        "If it holds many side by side, cut it first; where each of its rows is a picture of 32 x 32: import numpy; "
+        f'from PIL import Image; x = numpy.asarray(Image.open("{path}").convert("RGB")).reshape(-1, 32, 32, 3); '
         'numpy.save("x.npy", x).'
     )
 

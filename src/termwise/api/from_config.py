@@ -4,12 +4,15 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from termwise.data import Dataset, load_data
 from termwise.data.pixel_cache import caches_as_they_are
 from termwise.data.suits import is_standardised, suited_likelihood
 from termwise.errors import BadData, Refused
 from termwise.models import VAE
 from termwise.models.likelihoods import likelihood_from
+from termwise.models.missing import observed
 from termwise.models.pretrained import GIVEN
 from termwise.models.supports import takes_real_numbers
 from termwise.models.user_function import Trust
@@ -73,10 +76,17 @@ def configured_model(config: Config, data: Dataset) -> VAE:
 
 
 def check_fit(model: VAE, data: Dataset) -> None:
-    """Raise BadData where the examples are none that the model can take."""
+    """Raise BadData where the examples are none that the model can take, or Refused where some are missing."""
     if data.shape != model.shape:
         raise BadData(
             f"The model takes examples of shape {model.shape}; {data.name} has examples of shape {data.shape}."
         )
+    if data.has_missing and model.filler is None:
+        raise BadData(
+            f"{data.name} has missing entries, and the model was trained on data that has none. Fill them: "
+            'missing="mean" (--set data.missing=mean).'
+        )
+    if data.has_missing:
+        observed(model.likelihood(torch.zeros(1, *model.likelihood.decoded_shape(model.shape))))
     if not model.is_of_standardised:
         model.likelihood.check(data.value_range())

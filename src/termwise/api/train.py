@@ -22,6 +22,7 @@ from termwise.errors import BadData, Refused
 from termwise.files import remove, write_whole
 from termwise.models import VAE
 from termwise.models.data_pass import Progress
+from termwise.models.missing import Filler
 from termwise.models.networks.table import check_network
 from termwise.models.scaler import Scaler
 from termwise.models.user_function import Trust
@@ -172,13 +173,15 @@ def _check_folder(folder: RunFolder, resume: bool, overwrite: bool) -> None:
 
 
 def _prepare(model: VAE, dataset: Dataset, settings: Config) -> None:
-    """Give the model a scaler, where it is to have one, and the names of the columns of x.
+    """Give the model a scaler and a filler, where it is to have them, and the names of the columns of x.
 
     Raises:
         BadData: The model cannot be trained, or not be measured, on these examples.
     """
     if settings.data.standardize and model.scaler is None:
         model.scaler = Scaler.of(dataset)
+    if dataset.has_missing and model.filler is None:
+        model.filler = Filler.of(dataset)
     model.columns = tuple(column.name for column in dataset.columns)
     check_fit(model, dataset)
     if len(dataset.test) < 2:

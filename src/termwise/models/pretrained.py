@@ -125,6 +125,7 @@ class ModelConfig(BaseModel):
     prior: Text = "standard-normal"
     prior_options: dict[str, Any] = {}
     standardize: bool = False
+    gaps: bool = False
     columns: list[str] = []
 
 
@@ -139,6 +140,7 @@ class SavedModel:
         network: The builder's "name" and "options"; None where the networks were made in Python.
         parts: The posterior, the likelihood and the prior, as a configuration has them.
         standardize: Whether it has a scaler.
+        gaps: Whether it takes x of which entries are missing.
         columns: What the entries of x are called, where x is a row of a table.
         unchanged: Whether config.json is the one that was saved with the weights, as far as these tell.
     """
@@ -149,6 +151,7 @@ class SavedModel:
     network: dict[str, Any] | None
     parts: dict[str, Any] = field(default_factory=dict)
     standardize: bool = False
+    gaps: bool = False
     columns: tuple[str, ...] = ()
     unchanged: bool = True
 
@@ -172,6 +175,7 @@ class SavedModel:
             None if config.network is None else config.network.model_dump(),
             config.model_dump(include={"posterior", "posterior_options", "likelihood", "prior", "prior_options"}),
             config.standardize,
+            config.gaps,
             tuple(config.columns),
             checksums.get("config") in (None, hashlib.sha256(text).hexdigest()),
         )

@@ -69,6 +69,10 @@ class Scaler(nn.Module):
         """sum_i log s_i over the entries of an example: what log p(u|z) is above log p(x|z), nats, shape ()."""
         return self.scale.log().sum() * (math.prod(self.shape) / self.scale.numel())
 
+    def log_volumes(self, x: Tensor) -> Tensor:
+        """The same of the entries that each x has, shape (B,): what is missing is in no density."""
+        return self.scale.log().expand_as(x).where(~x.isnan(), torch.zeros_like(x)).flatten(1).sum(1)
+
     def forward(self, x: Tensor) -> Tensor:
         """u of examples x, shape (..., *shape)."""
         return (x - self.mean) / self.scale
@@ -84,6 +88,7 @@ class ScaledLaw(Distribution):
     Args:
         base: The law of u: batch shape (B,), the event an example.
         scaler: What makes u of x.
+        gaps: Whether entries of x may be missing, nan, which `base` leaves out.
 
     Example:
         >>> from torch.distributions import Independent, Normal
@@ -97,8 +102,8 @@ class ScaledLaw(Distribution):
 
     arg_constraints = {}  # noqa: RUF012
 
-    def __init__(self, base: Distribution, scaler: Scaler) -> None:
-        self.base, self.scaler = base, scaler
+    def __init__(self, base: Distribution, scaler: Scaler, gaps: bool = False) -> None:
+        self.base, self.scaler, self.gaps = base, scaler, gaps
         super().__init__(base.batch_shape, base.event_shape, validate_args=False)
 
     @property
@@ -131,7 +136,8 @@ class ScaledLaw(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(u) - sum_i log s_i, shape (B,), nats: a density of x."""
-        return self.base.log_prob(self.scaler(value)) - self.scaler.log_volume
+        volume = self.scaler.log_volumes(value) if self.gaps else self.scaler.log_volume
+        return self.base.log_prob(self.scaler(value)) - volume
 
 
 def sum_log_scale(model: object) -> dict[str, float]:

@@ -21,6 +21,7 @@ from termwise.models.distributions import expected_example
 from termwise.models.draw import Draw
 from termwise.models.finite import check_finite_weights
 from termwise.models.likelihoods import Likelihood, likelihood_from
+from termwise.models.missing import Filler, observed
 from termwise.models.networks import build_bodies, checked_bodies
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import SavedModel, parts_of, write_model
@@ -47,6 +48,8 @@ class VAE(nn.Module):
             of `termwise.models.priors.PRIORS`. N(0, I) where left out.
         scaler: What standardises x for the networks and the likelihood; all that goes in and comes out is in x's own
             units. `train` makes one of tables.
+        filler: What the networks see where an entry of x is missing, nan, and left out of the likelihood; `train` makes
+            one where x has such.
         columns: What the entries of x are called, where x is a row of a table.
 
     A part that is no row of a table is the user's to make again, and to give to `from_pretrained`.
@@ -74,6 +77,7 @@ class VAE(nn.Module):
         likelihood: str | Likelihood = "bernoulli",
         prior: str | Distribution | nn.Module | None = None,
         scaler: Scaler | None = None,
+        filler: Filler | None = None,
         columns: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
@@ -88,7 +92,7 @@ class VAE(nn.Module):
             (encoder, decoder), self.shape, self.family.features, latent, decoded
         )
         self.network: dict[str, Any] | None = None
-        self.scaler, self.columns = scaler, columns
+        self.scaler, self.filler, self.columns = scaler, filler, columns
 
     @classmethod
     @checked
@@ -147,8 +151,9 @@ class VAE(nn.Module):
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""
-        law = self.likelihood(at_least_single(self.decoder(z)))
-        return ScaledLaw(law, self.scaler) if self.scaler is not None and self.is_of_standardised else law
+        law, gaps = self.likelihood(at_least_single(self.decoder(z))), self.filler is not None
+        law = observed(law) if gaps else law
+        return ScaledLaw(law, self.scaler, gaps) if self.scaler is not None and self.is_of_standardised else law
 
     @property
     def is_of_standardised(self) -> bool:
@@ -160,8 +165,13 @@ class VAE(nn.Module):
         return takes_real_numbers(self.likelihood, self.shape)
 
     def standardised(self, x: Tensor) -> Tensor:
-        """Examples x, shape (..., *shape), as the networks see them: x itself where there is no scaler."""
+        """Examples x, shape (..., *shape), as the networks see them: without gaps, and scaled, where it does either."""
+        x = x if self.filler is None else self.filler(x)
         return x if self.scaler is None else self.scaler(x)
+
+    def modelled(self, x: Tensor) -> Tensor:
+        """Examples x, shape (..., *shape), as the likelihood is of them: scaled, or as they are."""
+        return self.scaler(x) if self.scaler is not None and self.is_of_standardised else x
 
     def infer(self, x: Tensor) -> tuple[Distribution, None]:
         """The posterior q(z|x) of examples x, shape (B, *shape); and no context."""
@@ -199,7 +209,9 @@ class VAE(nn.Module):
     def config(self) -> dict[str, Any]:
         """What `from_pretrained` needs to build this model again, as JSON; what is "given" must be given again."""
         shape = list(self.shape)
-        scaled = {} if self.scaler is None else {"standardize": True}
+        scaled = ({} if self.scaler is None else {"standardize": True}) | (
+            {} if self.filler is None else {"gaps": True}
+        )
         table = {"columns": list(self.columns)} if self.columns else {}
         parts = {**self.parts(), "network": self.network, **scaled, **table}
         return {"termwise": "VAE", "shape": shape, "latent": self.latent, **parts}
@@ -272,6 +284,8 @@ class VAE(nn.Module):
             )
         if saved.standardize and model.scaler is None:
             model.scaler = Scaler.blank(model.shape)
+        if saved.gaps and model.filler is None:
+            model.filler = Filler.blank(model.shape)
         model.columns = saved.columns
         saved.load_into(model)
         check_finite_weights(model, str(folder))

@@ -78,10 +78,7 @@ def fit_likelihood(model: VAE, data: Dataset, engine: Engine, limit: int | None 
     """
     passes = engine.over(model, data if limit is None else limited(data, limit))
     with own_randomness(0), evaluating(model), engine.autocast():
-        of_inputs = model.is_of_standardised
-        model.likelihood.fit(
-            (at_least_single(model.decoder(draw.z)), draw.inputs if of_inputs else draw.x) for draw in passes()
-        )
+        model.likelihood.fit((at_least_single(model.decoder(draw.z)), model.modelled(draw.x)) for draw in passes())
 
 
 def limited(data: Dataset, limit: int) -> Dataset:

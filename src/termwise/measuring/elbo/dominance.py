@@ -116,5 +116,6 @@ def _by_entry(draw: Draw) -> Tensor | None:
         law = law.base_dist
     if law.event_shape or len(law.batch_shape) < 2 or math.prod(law.batch_shape) != x.numel():
         return None
-    costs: Tensor = -law.log_prob(x.view(law.batch_shape))
-    return costs.detach().double().flatten(1)
+    there = ~draw.x.isnan().view(law.batch_shape)  # what is missing costs nothing
+    costs: Tensor = -law.log_prob(x.nan_to_num().view(law.batch_shape))
+    return costs.detach().double().where(there, 0.0).flatten(1)

@@ -63,7 +63,8 @@ class NormalLikelihood(Likelihood):
             return
         total, count = 0.0, 0
         for decoded, x in pairs:
-            total, count = total + x.numel() * float((x - decoded).square().mean()), count + x.numel()
+            there = int((~x.isnan()).sum())  # what is missing is no residual
+            total, count = total + there * float((x - decoded).square().nanmean()), count + there
         self.mean_square.fill_(max(total / count, self.FLOOR**2))
 
     def forward(self, decoded: Tensor) -> Distribution:
@@ -81,6 +82,8 @@ class OptimalNormal(Distribution):
     """
 
     arg_constraints = {}  # noqa: RUF012
+    gaps = False
+    """Whether entries may be missing, nan, which are then left out."""
 
     def __init__(self, loc: Tensor, likelihood: NormalLikelihood) -> None:
         self.loc, self.likelihood = loc, likelihood
@@ -93,11 +96,15 @@ class OptimalNormal(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log N(value; loc, s^2 I) with s^2 the mean squared residual over the batch, shape (B,)."""
-        squares = (value - self.loc).square().flatten(1)
+        there = ~value.isnan() if self.gaps else None
+        known = value if there is None else value.where(there, self.loc.detach())
+        squares = (known - self.loc).square().flatten(1)
+        count = squares.shape[1] if there is None else there.flatten(1).sum(1)
         like = self.likelihood
-        variance = squares.detach().mean().clamp(min=like.FLOOR**2)
+        mean = squares.detach().mean() if there is None else squares.detach().sum() / there.sum().clamp(min=1)
+        variance = mean.clamp(min=like.FLOOR**2)
         momentum = torch.maximum(1 / (like.batches + 1), torch.full_like(like.batches, like.MOMENTUM))
         like.mean_square.lerp_(variance.to(like.mean_square.dtype), momentum)
         like.batches.add_(1)
-        constant = 0.5 * squares.shape[1] * torch.log(2 * math.pi * variance)
+        constant = 0.5 * count * torch.log(2 * math.pi * variance)
         return -0.5 * squares.sum(1) / variance - constant

@@ -1,0 +1,140 @@
+"""Missing entries: the likelihood is that of the entries that are there, and nothing that is nan reaches a network."""
+
+import math
+
+import pytest
+import torch
+from scipy import stats
+from torch.distributions import Independent, MultivariateNormal, Normal
+
+import termwise as tw
+from termwise.data import load_data
+from termwise.errors import BadData, Refused
+from termwise.models.likelihoods import likelihood_from
+from termwise.models.likelihoods.likelihood import Likelihood
+from termwise.models.missing import Filler, observed
+from termwise.models.scaler import ScaledLaw, Scaler
+
+NAN = math.nan
+THERE = torch.tensor([[True, False, True], [False, True, True], [True, True, True]])
+
+
+def with_gaps(x):
+    return x.where(THERE, torch.full_like(x, NAN))
+
+
+@pytest.mark.parametrize("spec", ["normal:0.7", "normal:learned", "laplace:0.5", "bernoulli", "categorical:3"])
+def test_log_p_of_what_is_there_is_that_of_a_table_without_the_rest(spec):
+    likelihood = likelihood_from(spec)
+    x = torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    decoded = torch.randn(3, *likelihood.decoded_shape((3,)), dtype=torch.float64)
+    values = observed(likelihood(decoded)).log_prob(with_gaps(x))
+    for row in range(3):
+        kept = THERE[row]
+        alone = likelihood(decoded[row : row + 1, ..., kept]).log_prob(x[row : row + 1, kept])
+        assert values[row].item() == pytest.approx(alone.item(), rel=1e-6)
+
+
+def test_the_optimal_sigma_is_that_of_the_residuals_that_are_there():
+    likelihood, x = likelihood_from("normal:optimal"), torch.randn(3, 3, dtype=torch.float64)
+    decoded = torch.zeros(3, 3, dtype=torch.float64, requires_grad=True)
+    sigma = x[THERE].square().mean().sqrt().item()
+    values = observed(likelihood.train()(decoded)).log_prob(with_gaps(x))
+    expected = [stats.norm(0, sigma).logpdf(x[row, THERE[row]].numpy()).sum() for row in range(3)]
+    assert values.tolist() == pytest.approx(expected)
+    values.sum().backward()
+    assert torch.equal(decoded.grad != 0, THERE)
+    likelihood.fit([(decoded.detach(), with_gaps(x))])
+    assert likelihood.mean_square.item() == pytest.approx(sigma**2)
+
+
+def test_a_scaled_density_counts_the_scales_of_what_is_there():
+    scaler = Scaler(torch.tensor([5.0, 0.0, -1.0]), torch.tensor([100.0, 1.0, 0.1]), (3,))
+    x, mean = torch.randn(3, 3) * scaler.scale + scaler.mean, torch.randn(3, 3)
+    law = ScaledLaw(observed(Independent(Normal(mean, 0.5), 1)), scaler, gaps=True)
+    own = Normal(scaler.back(mean), 0.5 * scaler.scale).log_prob(x)
+    assert torch.allclose(law.log_prob(with_gaps(x)), own.where(THERE, torch.tensor(0.0)).sum(1), atol=1e-4)
+
+
+def test_a_likelihood_that_is_no_product_is_refused():
+    with pytest.raises(Refused, match=r'no product over the entries.*missing="mean" \(--set data.missing=mean\)'):
+        observed(MultivariateNormal(torch.zeros(2, 3), torch.eye(3)))
+
+
+def test_the_filler_has_the_means_of_what_trains():
+    x = torch.tensor([[1.0, NAN, NAN], [3.0, 4.0, NAN], [NAN, 6.0, NAN], [2.0, 5.0, 9.0]])
+    data = load_data(x, missing="mask", test=0.25, seed=1)
+    train = data.train.tensor()
+    filler = Filler.of(data)
+    for entry in range(3):
+        there = train[:, entry][~train[:, entry].isnan()]
+        assert filler.mean[entry].item() == pytest.approx(there.mean().item() if len(there) else 0.0)
+    assert torch.equal(filler(x).isnan(), torch.zeros(4, 3, dtype=torch.bool))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gaps")
+    generator = torch.Generator().manual_seed(0)
+    size, weight = torch.randn(80, generator=generator), torch.randn(80, generator=generator)
+    lines = [
+        ",".join(
+            (
+                "" if i % 7 == 3 else str(100 * size[i].item()),
+                "NA" if i % 5 == 0 else str((weight[i] + size[i]).item() / 50),
+                "?" if i % 11 == 2 else "xyz"[i % 3],
+            )
+        )
+        for i in range(80)
+    ]
+    (folder / "gaps.csv").write_text("size,weight,word\n" + "\n".join(lines) + "\n")
+    config = {"data": {"source": str(folder / "gaps.csv"), "missing": "mask", "labels": False}}
+    return tw.train(config, epochs=2, batch_size=16, latent=2, out=folder / "run", progress=False)
+
+
+def test_a_table_with_gaps_trains_is_measured_and_comes_back(run):
+    assert all(math.isfinite(run.account[name]) for name in ("rate", "distortion", "elbo"))
+    assert not run.account.withheld
+    again = tw.load_run(run.folder.path)
+    assert torch.equal(again.model.filler.mean, run.model.filler.mean)
+    x = run.data.test.tensor()
+    assert x.isnan().any()
+    assert (
+        torch.equal(again.model.reconstruct(x), run.model.reconstruct(x))
+        and not again.model.reconstruct(x).isnan().any()
+    )
+    assert tw.measure(again)["distortion"].value == pytest.approx(run.account["distortion"].value)
+
+
+def test_the_distortion_is_that_of_the_cells_that_are_there(run):
+    model, x = run.model.double(), run.data.test.tensor().double()
+    try:
+        z = model.encode(x).mean
+        law = model.decode(z)
+        by_hand = Normal(law.mean, model.likelihood.scale() * model.scaler.scale.double()).log_prob(x.nan_to_num())
+        assert torch.allclose(law.log_prob(x), by_hand.where(~x.isnan(), 0.0).sum(1))
+    finally:
+        model.float()
+
+
+def test_data_with_gaps_are_refused_by_a_model_that_knows_none():
+    model = tw.VAE.build((3,), latent=2, likelihood="normal")
+    x = torch.randn(20, 3)
+    x[3, 1] = NAN
+    with pytest.raises(BadData, match=r'has missing entries.*missing="mean"'):
+        tw.measure(model, load_data(x, missing="mask"))
+
+
+class OfRows(Likelihood):
+    spec = "rows"
+
+    def forward(self, decoded):
+        return MultivariateNormal(decoded, torch.eye(decoded.shape[1]))
+
+
+def test_a_likelihood_that_cannot_leave_entries_out_is_refused_before_training(tmp_path):
+    model = tw.VAE(torch.nn.Linear(3, 4), torch.nn.Linear(2, 3), shape=(3,), latent=2, likelihood=OfRows())
+    x = torch.randn(20, 3)
+    x[3, 1] = NAN
+    with pytest.raises(Refused, match="no product over the entries"):
+        tw.train(data=load_data(x, missing="mask"), model=model, epochs=1, out=tmp_path / "run", progress=False)

@@ -80,7 +80,7 @@ def divergence(density: Tensor, log_truth: Tensor, grid: Grid) -> Tensor:
 def adversarial(world: DiscreteWorld, log_truth: Tensor, seed: int, rounds: int, folder: str) -> Found:
     """avb-ac's posteriors."""
     torch.manual_seed(seed)
-    family = posterior_family("noise-input+normal", 2, {"noise": 16, "hidden": [64, 64], "sigma": SIGMA})
+    family = posterior_family("noise-input+normal", 2, {"noise": 16, "hidden": [64, 64], "sigma": SIGMA, "start": 0.3})
     pixels = world.examples.shape[1]
     model = VAE(
         nn.Sequential(*perceptron([pixels, 64, family.features])),
@@ -106,7 +106,9 @@ def adversarial(world: DiscreteWorld, log_truth: Tensor, seed: int, rounds: int,
     data = Dataset("bimodal", InMemory(x), splits={"train": torch.arange(len(x)), "test": torch.arange(BATCH)})
     run = RunFolder(f"{folder}/{seed}")
     run.create(config)
-    game = recipe("avb-ac", hidden=(128, 128), moves=5, critic_learning_rate=falling(CRITIC_RATE, rounds))
+    game = recipe(
+        "avb-ac", reference="moments", hidden=(128, 128), moves=5, critic_learning_rate=falling(CRITIC_RATE, rounds)
+    )
     trainer = Trainer(model, game, data, config.training, run)
     trainer.start()
     began = time.perf_counter()

@@ -110,7 +110,7 @@ def learned(
 ) -> Approximation:
     """What a posterior family comes to."""
     torch.manual_seed(seed)
-    options = {"noise": 16, "hidden": [64, 64]} if posterior.startswith("noise") else {}
+    options = {"noise": 16, "hidden": [64, 64], "start": 0.3} if posterior.startswith("noise") else {}
     model = bayes(effects_log_prob, LATENT, posterior=posterior, posterior_options=options, prior=SchoolsPrior())
     epochs = max(1, rounds // STEPS)
     training = {
@@ -205,7 +205,9 @@ def main() -> int:
     print(f"NUTS: R-hat {r_hat:.4f}; means known to {error:.3f} sd or better, and off by {off:.1f} of that at most")
 
     normal = solo(distortion() + rate(MonteCarlo()))
-    ac = recipe("avb-ac", hidden=(128, 128), moves=5, critic_learning_rate=falling(CRITIC_RATE, rounds))
+    ac = recipe(
+        "avb-ac", reference="moments", hidden=(128, 128), moves=5, critic_learning_rate=falling(CRITIC_RATE, rounds)
+    )
     found = {
         "exact draws": Approximation(exact_posterior(10 * DRAWS, seed=seed + 1), None, 0.0),
         "mean-field normal": learned("diagonal-normal", normal, rounds, NORMAL_RATE, (0.9, 0.999), seed),

@@ -64,7 +64,9 @@ def falling(start: float, rounds: int) -> Cosine:
 METHODS = {
     "vae": lambda rounds: recipe("vae"),
     "avb": lambda rounds: recipe("avb", critic_learning_rate=falling(CRITIC_RATE, rounds), **CRITIC),
-    "avb-ac": lambda rounds: recipe("avb-ac", critic_learning_rate=falling(CRITIC_RATE, rounds), **CRITIC),
+    "avb-ac": lambda rounds: recipe(
+        "avb-ac", reference="moments", critic_learning_rate=falling(CRITIC_RATE, rounds), **CRITIC
+    ),
 }
 
 

@@ -33,6 +33,14 @@ def test_four_points_all_train_and_all_test():
         load_data("four-points", test=0.25)
 
 
+def test_four_points_train_as_often_as_is_asked_for():
+    data = load_data("four-points", copies=3)
+    assert torch.equal(data.train.tensor(), torch.eye(4).repeat_interleave(3, 0))
+    assert torch.equal(data.test.tensor(), torch.eye(4))
+    with pytest.raises(BadData, match="copies = 0 cannot be"):
+        load_data("four-points", copies=0)
+
+
 def test_an_unknown_name_lists_those_known_and_says_that_a_path_would_do():
     with pytest.raises(UnknownName, match=r"'digits'.*four-points.*path"):
         load_data("digit")

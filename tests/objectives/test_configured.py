@@ -60,7 +60,7 @@ WALKS = [
         + "weight = 0.5\n"
         + link("aggregate", "prior", '{ name = "kernel", kernel = "rbf", bandwidth = 1.5 }', "weight = 99.5"),
     ),
-    ("wae-mmd", {}, link("aggregate", "prior", '{ name = "kernel", kernel = "imq" }', "weight = 10.0")),
+    ("wae-mmd", {}, link("aggregate", "prior", '{ name = "kernel", kernel = "imq" }', "weight = 100.0")),
 ]
 
 

@@ -58,10 +58,10 @@ FORMULAS = [
         lambda v: v["distortion"] + 2 * v["index_code_mi"] + 3 * v["total_correlation"] + 5 * v["dimension_wise_kl"],
     ),
     ("beta-tcvae", {"beta": 1}, 0, lambda v: v["distortion"] + v["sampled_rate"]),
-    ("info-vae", {}, 0, lambda v: v["distortion"] + v["rate"] + 999 * v["mmd2_rbf"]),
+    ("info-vae", {}, 0, lambda v: v["distortion"] + v["rate"] + 99 * v["mmd2_rbf"]),
     ("info-vae", {"alpha": 0.25, "lambda": 10}, 0, lambda v: v["distortion"] + 0.75 * v["rate"] + 9.25 * v["mmd2_rbf"]),
-    ("info-vae", {"bandwidth": 0.5, "alpha": 1}, 0, lambda v: v["distortion"] + 1000 * v["mmd2_narrow"]),
-    ("wae-mmd", {}, 0, lambda v: v["distortion"] + 10 * v["mmd2_imq"]),
+    ("info-vae", {"bandwidth": 0.5, "alpha": 1}, 0, lambda v: v["distortion"] + 100 * v["mmd2_narrow"]),
+    ("wae-mmd", {}, 0, lambda v: v["distortion"] + 100 * v["mmd2_imq"]),
     ("wae-mmd", {"lambda": 3}, 0, lambda v: v["distortion"] + 3 * v["mmd2_imq"]),
 ]
 BY_CRITIC = [  # of the critic's T at the draw's codes
@@ -110,11 +110,11 @@ def test_the_critics_of_other_recipes_move_as_their_rows_say(name, rate, betas, 
     assert (player.optimizer.learning_rate, player.optimizer.betas, player.moves) == (rate, betas, moves)
 
 
-def test_the_critic_of_factor_vae_is_its_papers():
+def test_the_critic_of_factor_vae_is_quick_enough_for_a_short_run_and_may_be_its_papers():
     game = recipe("factor-vae")
     critic, player = game.networks["critic of total correlation"], game.players[1]
-    assert critic.hidden == (1000,) * 6 and critic.activation == "leaky-relu"
-    assert (player.optimizer.name, player.optimizer.learning_rate, player.optimizer.betas) == ("adam", 1e-4, (0.5, 0.9))
+    assert critic.hidden == (256, 256) and critic.activation == "leaky-relu" and player.moves == 5
+    assert (player.optimizer.name, player.optimizer.learning_rate, player.optimizer.betas) == ("adam", 1e-3, (0.5, 0.9))
     moved = recipe("factor-vae", moves=3, hidden=[8], critic_learning_rate=0.01)
     assert moved.players[1].moves == 3 and moved.players[1].optimizer.learning_rate == 0.01
     assert moved.networks["critic of total correlation"].hidden == (8,)
@@ -168,7 +168,7 @@ def test_a_recipe_says_its_source_its_options_and_their_defaults():
     assert "Zhao" in entry.source
     assert {name: parameter.default for name, parameter in entry.options.items()} == {
         "alpha": 0.0,
-        "lambda": 1000.0,
+        "lambda": 100.0,
         "bandwidth": None,
     }
 

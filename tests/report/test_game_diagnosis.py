@@ -3,7 +3,7 @@
 import pytest
 
 from helpers.played_games import CRITIC, account, avb
-from termwise.report.game_diagnosis import diagnose_game
+from termwise.report.game_diagnosis import diagnose_claims, diagnose_game
 
 STEADY = [3.0] * 12
 
@@ -81,6 +81,59 @@ def test_a_divergence_flatters_where_it_is_low(exact, verdict):
     told = said(lines, account(-12.0, total_correlation=exact))
     assert "1.00 nats of total correlation on test" in told and verdict in told
     assert "nats of ELBO" not in told
+
+
+def weighing(tc: float) -> list[dict]:
+    """The lines of a game whose critic of total correlation ends at `tc`."""
+    lines = avb(STEADY)
+    for line in lines:
+        if "rate_kl_by_critic" in line["terms"]:
+            line["terms"] |= {"rate": 2.0, "total_correlation_kl_by_critic": tc}
+            del line["terms"]["rate_kl_by_critic"]
+            line["weights"] = {"distortion": 1.0, "rate": 1.0, "total_correlation_kl_by_critic": 35.0}
+    return lines
+
+
+@pytest.mark.parametrize(("exact", "lost"), [(1.0, False), (1.25, False), (0.75, False), (5.69, True), (0.02, True)])
+def test_an_account_says_of_a_critic_that_lost_what_it_claims_and_what_there_is(exact, lost):
+    told = " ".join(diagnose_claims(weighing(1.0), account(-12.0, total_correlation=exact)))
+    assert ("The critic lost: it ends at 1.00 nats of total correlation on test" in told) == lost
+    assert (f"where the account has {exact:.2f}" in told) == lost
+    assert ("beta-tcvae" in told) == lost
+
+
+def test_an_account_says_what_of_a_population_is_sure_beside_what_points_have():
+    content = account(-12.0, total_correlation=5.69)
+    bracket = {"lower": 0.0, "upper": 5.7, "n": 360}
+    content["readings"]["population_total_correlation"] = {"value": 2.0, "interval": [0.0, 5.7], **bracket}
+    (told,) = diagnose_claims(weighing(0.02), content)
+    assert "the account has 5.69" in told
+    assert "(360 points; of the population it lies between 0.00 and 5.70)" in told
+
+
+@pytest.mark.parametrize(("claim", "lost"), [(0.07, False), (0.8, False), (1.0, True), (-0.3, True)])
+def test_a_claim_is_held_against_the_population_where_that_is_in_sight(claim, lost):
+    """A critic learns of codes of all x; the total correlation of few points is mostly their number."""
+    content = account(-12.0, total_correlation=1.05)
+    content["readings"]["population_total_correlation"] = {
+        "value": 0.3, "stderr": 0.11, "interval": [0.1, 0.53], "lower": -0.2, "upper": 1.3, "n": 360,
+    }  # fmt: skip
+    told = diagnose_claims(weighing(claim), content)
+    assert bool(told) == lost
+    assert all("where the account has 0.30 ± 0.11" in sentence for sentence in told)
+
+
+@pytest.mark.parametrize(("claim", "lost"), [(-19.1, True), (-25.0, False), (-30.0, True)])
+def test_an_elbo_that_a_critic_claims_is_held_against_its_bounds(claim, lost):
+    lines = avb(STEADY)
+    for line in lines:
+        if "rate_kl_by_critic" in line["terms"]:
+            line["terms"] |= {"distortion": -claim - 1.0, "rate_kl_by_critic": 1.0}
+    content = {"readings": {"elbo": {"value": -25.5, "stderr": 0.1, "lower": -26.0, "upper": -24.0, "n": 360}}}
+    told = " ".join(diagnose_claims(lines, content))
+    assert (f"The critic lost: it ends at {claim:.2f} nats of ELBO" in told) == lost
+    assert ("avb-ac" in told) == lost
+    assert diagnose_claims(lines, {}) == diagnose_claims([], content) == []
 
 
 def vae_gan(accuracy: list[float], *, deceiving: str | None = "gan_loss", on_samples: float = 0.4) -> list[dict]:

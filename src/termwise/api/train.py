@@ -27,9 +27,11 @@ from termwise.models.networks.table import check_network
 from termwise.models.scaler import Scaler
 from termwise.models.user_function import Trust
 from termwise.objectives import Game, Objective, Weighted, solo
+from termwise.report.game_diagnosis import diagnose_claims
 from termwise.report.model_card import model_card
 from termwise.report.progress_bar import terminal_bar
 from termwise.training import Config, RunFolder, Trainer, resolve
+from termwise.training.outweighed import diagnose_weight
 from termwise.training.overfitting import diagnose_overfitting
 from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher
@@ -240,13 +242,20 @@ def _measured(run: Run, trainer: Trainer, progress: Progress | None) -> Run:
     run.model.save_pretrained(folder.model_folder)
     limit, device = run.config.training.measure_limit, trainer.engine.device
     account = measure(run.model, run.data, split="test", limit=limit, device=device, progress=progress)
-    account = replace(account, diagnosis=(*account.diagnosis, *_overfitting(trainer, account)))
+    further = (*diagnose_claims(folder.metrics(), account.to_json()), *_outweighed(run.config, trainer, account))
+    account = replace(account, diagnosis=(*further, *account.diagnosis, *_overfitting(trainer, account)))
     run = replace(run, model=run.model.to("cpu"), account=account)
     account.save(folder.account_file, folder.values_file)
     write_whole(folder.model_folder / "README.md", model_card(run.config.to_json(), account.to_json()).encode())
     folder.write_checksums(run.data.fingerprint())
     write_page(run)
     return run
+
+
+def _outweighed(config: Config, trainer: Trainer, account: Account) -> list[str]:
+    """What is to be said of a weight under which the code died."""
+    rate = account.get("rate")
+    return [] if rate is None else diagnose_weight(config.objective, trainer.game.players[0].objective, rate.value)
 
 
 def _overfitting(trainer: Trainer, account: Account) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from termwise.account import glossary
+from termwise.account.readings import READINGS
 from termwise.account.rounding import with_error
 from termwise.report.account_json import AccountJson, ReadingJson, withheld
 from termwise.report.curves import MetricsLine, by_further_player, by_split, finite, under
@@ -29,6 +30,8 @@ LOOKS = 5
 """The fewest values that a swing is told from."""
 OFF = 0.1
 """The nats beyond what is rigorous from which a claim is said to be off."""
+LOST = 0.3
+"""The nats beyond which the critic is said to have lost, where the account is read first."""
 CALM = (
     "Give the critic more moves (moves), lower the autoencoder's learning rate, average the weights "
     "(training.average), or let adaptive contrast spare the critic what a normal can say (avb-ac)"
@@ -38,6 +41,12 @@ OVERLAP = (
     "Widen the posterior's last Gaussian layer, penalise the critic's gradient (gradient_penalty), take adaptive "
     "contrast (avb-ac), or bridge the laws in steps (Telescoping)"
 )
+INSTEAD = {
+    "elbo": "adaptive contrast spares it what a normal can say (avb-ac), and waymarks bridge the laws in steps",
+    "total_correlation": "beta-tcvae weighs it without one",
+    "marginal_kl": "wae-mmd weighs how the laws differ without one",
+}
+"""What else does, by what a critic was to learn."""
 
 FAIRER = "Let it sit rounds out (equilibrium = true), lower its learning rate, or take saturating = false"
 FLAT = 0.1
@@ -164,14 +173,76 @@ def _swinging_bound(splits: Splits) -> Iterator[str]:
         )
 
 
+def diagnose_claims(metrics: Sequence[MetricsLine], account: AccountJson) -> list[str]:
+    """What an account is to say of a game whose critics lost: a sentence on each claim that it does not bear out.
+
+    Args:
+        metrics: The lines of metrics.jsonl.
+        account: The account at the end.
+
+    Example:
+        >>> terms = {"distortion": 80.0, "rate": 5.0, "total_correlation_kl_by_critic": 0.02}
+        >>> lines = [{"split": "train", "terms": terms, "weights": dict.fromkeys(terms, 1.0)}]
+        >>> tc = {"value": 5.69, "stderr": 0.1, "n": 360}
+        >>> print(*diagnose_claims(lines, {"readings": {"total_correlation": tc}}))
+        The critic lost: it ends at 0.02 nats of total correlation on train, where the account has 5.69 ± 0.10...
+    """
+    splits = by_split(metrics)
+    if not splits:
+        return []
+    split, sentences = _held_out(splits), []
+    for name, claim in _claimed(splits).items():
+        reading = _account_of(name, account)
+        if claim is None or finite(reading.get("value")) is None:
+            continue
+        low, high = limits(reading)
+        if low - LOST <= claim <= high + LOST:
+            continue
+        title, has = glossary.reading(name).title, with_error(reading["value"], reading.get("stderr"))
+        sentences.append(
+            f"The critic lost: it ends at {claim:.2f} nats of {title} on {split}, where the account has "
+            f"{has}{_surely(name, account)}. What was weighed in training is the critic's number, not this one. "
+            f"{ABLER}; {INSTEAD.get(name, INSTEAD['elbo'])}."
+        )
+    return sentences
+
+
+def _account_of(name: str, account: AccountJson) -> ReadingJson:
+    """The reading that a claim is held against: of a link the population's, where in sight, which critics learn of."""
+    of_population = _population_of(name, account)
+    interval = of_population.get("interval")
+    if interval is not None and of_population.get("stderr") is not None:
+        return {**of_population, "lower": interval[0], "upper": interval[1]}
+    return account.get("readings", {}).get(name, {})
+
+
+def _population_of(name: str, account: AccountJson) -> ReadingJson:
+    row = next((row.name for row in READINGS.values() if row.population_of == name), "")
+    return account.get("readings", {}).get(row, {})
+
+
+def _surely(name: str, account: AccountJson) -> str:
+    """What is sure of the population's value of a link, where that of the points may be their own number."""
+    of_population = _population_of(name, account)
+    low, high = of_population.get("lower"), of_population.get("upper")
+    if low is None or high is None:
+        return ""
+    n = of_population.get("n", 0)
+    return f" ({n:,} points; of the population it lies between {low:.2f} and {high:.2f})"
+
+
+def _claimed(splits: Splits) -> dict[str, float | None]:
+    """What the game ends at by its critics: the ELBO, which says all that its links would, or else each link."""
+    last, weighed = splits[_held_out(splits)][-1].get("terms") or {}, objective(splits)
+    if (elbo := _claimed_elbos(splits)[-1]) is not None:
+        return {"elbo": elbo}
+    return {link: finite(last.get(by_critic(link))) for link in LINKS if by_critic(link) in weighed}
+
+
 def _claims(splits: Splits, account: AccountJson) -> Iterator[str]:
-    split, weighed = _held_out(splits), objective(splits)
-    taken = {"elbo": _claimed_elbos(splits)[-1]}
-    if taken["elbo"] is None:  # else it says all that its links would
-        last = splits[split][-1].get("terms") or {}
-        taken |= {link: finite(last.get(by_critic(link))) for link in LINKS if by_critic(link) in weighed}
-    for name, claim in taken.items():
-        reading = account.get("readings", {}).get(name, {})
+    split = _held_out(splits)
+    for name, claim in _claimed(splits).items():
+        reading = _account_of(name, account)
         if claim is not None and name in withheld(account):
             yield (
                 f"By its critic the game ends at {claim:.2f} nats of {glossary.reading(name).title} on {split}. That "

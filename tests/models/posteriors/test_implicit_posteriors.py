@@ -275,4 +275,19 @@ def test_a_noise_input_begins_with_weights_of_the_noise_as_large_as_its_start_sa
         assert abs(float(weights.square().mean()) - 1 / 30) < 4 * math.sqrt(4 / 4500 / weights.numel())
     own = head.layers[0].weight  # of a layer of 200
     assert float(own.detach().abs().max()) == pytest.approx(1 / math.sqrt(200), rel=0.01)
-    assert NoiseInput(3).options["start"] == 0.3 and NoiseBasis(3).options["start"] == 0.1
+    assert NoiseInput(3).options["start"] == 0.1 and NoiseBasis(3).options["start"] == 0.1
+
+
+@pytest.mark.parametrize(("noise", "full"), [(5, False), (32, False), (32, True)])
+def test_the_moments_of_a_code_that_is_linear_in_its_noise_are_exact(noise, full):
+    """A head without hidden noise: z = W h(x) + b + V eps, of covariance V V'."""
+    torch.manual_seed(2)
+    family = NoiseInput(3, noise=noise, hidden=[8]).double()
+    with torch.no_grad():
+        family.head.first.weight.zero_()
+        features = torch.randn(4, family.features, dtype=torch.float64)
+        mean, spread = family(features).moments(None, full)
+        v = family.head.injections[0].weight
+        covariance = (v @ v.T).expand(4, 3, 3)
+        torch.testing.assert_close(spread, covariance if full else covariance.diagonal(dim1=1, dim2=2))
+        torch.testing.assert_close(mean, family.head.layers[0](features.relu()))

@@ -22,14 +22,21 @@ from termwise.models.size import check_size
 from termwise.values import Count, PositiveFinite
 
 FIXED = 128
-"""Noises behind `mean` and `variance`: the same ones for every example, and evenly spread."""
+"""Noises behind `mean` and `variance`: the same for every example, evenly spread; of covariances 4 D at least."""
 
 
 @lru_cache(maxsize=8)
 def _even_noise(count: int, size: int) -> Tensor:
-    """Standard normal noise, shape (count, size), from a scrambled Sobol sequence: always the same."""
+    """Standard normal noise, shape (count, size), from a scrambled Sobol sequence: always the same.
+
+    Where there is enough of it, its mean is 0 and its covariance I, so that moments of what is linear in it are exact.
+    """
     even = SobolEngine(size, scramble=True, seed=0).draw(count, dtype=torch.float64)
-    return torch.special.ndtri(even.clamp(1e-9, 1 - 1e-9))
+    noise = torch.special.ndtri(even.clamp(1e-9, 1 - 1e-9))
+    if count <= 2 * size:
+        return noise
+    noise = noise - noise.mean(0)
+    return torch.linalg.solve_triangular(torch.linalg.cholesky(noise.T.cov()), noise.T, upper=False).T
 
 
 class NoisyHead(nn.Module):
@@ -77,7 +84,8 @@ class HeadPush:
     def moments(self, count: int | None, full: bool) -> tuple[Tensor, Tensor]:
         """Mean and variances, or the covariance, of `count` fresh codes; or of `FIXED` codes, always of one noise."""
         if count is None:
-            even = _even_noise(FIXED, self.head.noise).to(self.features_of_x)
+            count = max(FIXED, 4 * self.size[1]) if full else FIXED
+            even = _even_noise(count, self.head.noise).to(self.features_of_x)
             z = self.head(self.features_of_x, even.unsqueeze(1))
         else:
             z = self.sample(count)
@@ -113,7 +121,7 @@ class NoiseInput(nn.Module):
         noise: Count = 32,
         hidden: Sequence[Count] = (128, 128),
         inject: bool = True,
-        start: PositiveFinite = 0.3,
+        start: PositiveFinite = 0.1,
     ) -> None:
         super().__init__()
         if noise < 1 or not hidden or min(hidden) < 1 or not start > 0:

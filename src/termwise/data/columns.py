@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["number", "count", "binary", "category", "date"]
-Use = Literal["x", "labels", "attributes", "index", "left out"]
+Use = Literal["x", "labels", "attributes", "index", "left out", "beside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class TableColumn:
     Args:
         name: What it is called.
         kind: "number", "count", "binary" or "date"; or "text".
-        use: What it was put to: "x", "labels", "attributes", "index" (it numbers or names the rows), or "left out".
+        use: What it was put to: "x", "labels", "attributes", "index" (it numbers or names the rows), "left out", or
+            "beside" (it is known of the examples, and no part of x).
         values: How many different values it has.
         missing: How many of its cells have none.
         offered: Whether it would do as labels, which `labels=` with its name makes it.

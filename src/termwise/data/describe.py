@@ -78,7 +78,7 @@ def _columns(data: Dataset, scales: Scales) -> Iterator[DescribedColumn]:
         entry, kind = numbers.get(column.name, (None, column.kind)) if column.use == "x" else (None, column.kind)
         counted: dict[str, Any] = {"missing": column.missing, "values": column.values or None}
         yield DescribedColumn(column.name, kind, column.use, offered=column.offered, **counted, **scale(entry))
-    if not data.table:
+    if not any(column.use == "x" for column in data.table):
         for entry, one in enumerate(data.columns):
             yield DescribedColumn(one.name, one.kind, **scale(entry))
 

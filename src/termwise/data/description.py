@@ -111,8 +111,10 @@ class Description:
     @property
     def headline(self) -> str:
         """One line: what it is called, how many of what, and its parts."""
-        of = f"rows of {len(self.columns)} columns" if self.columns else f"examples of shape {self.shape}"
-        used = f", {self.shape[0]} numbers in x" if self.columns and self.shape[0] != len(self.columns) else ""
+        own = [column for column in self.columns if column.use != "beside"]
+        table = any(column.use == "x" for column in own)
+        of = f"rows of {len(own)} columns" if table else f"examples of shape {self.shape}"
+        used = f", {self.shape[0]} numbers in x" if table and self.shape[0] != len(own) else ""
         parts = "".join(f"{', ' if i else '; '}{name} {n:,}" for i, (name, n) in enumerate(self.splits.items()))
         return f"{self.name} ({self.format}): {self.examples:,} {of}{used}{parts}"
 
@@ -160,7 +162,7 @@ class Description:
         for what, some in (("factors", self.factors), ("attributes", self.attributes)):
             parts += [f"{len(some)} {what} ({_few(some)})"] if some else []
         known = f"Beside x: {', '.join(parts)}." if parts else ""
-        offered = [column.name for column in self.columns if column.offered and column.use != "labels"]
+        offered = [column.name for column in self.columns if column.offered and column.use not in ("labels", "beside")]
         would = f"labels={offered[0]!r} would take that column off x, for labels." if offered else ""
         more = f" So would {_few(offered[1:])}." if len(offered) > 1 else ""
         return " ".join(part for part in (known, f"{would}{more}") if part)

@@ -104,7 +104,11 @@ def test_cells_are_rows_genes_name_columns_and_what_is_known_of_cells_is_offered
     assert data.labels is None
     assert data.notes[0].startswith("x holds counts. There is no likelihood of counts here; a normal one suits their")
     assert "type" in data.notes[1] and "labels=NAME" in data.notes[1]
-    assert {column.name: column.offered for column in data.table}["type"]
+    assert {column.name: (column.use, column.offered) for column in data.table}["type"] == ("beside", True)
+    assert ": 20 rows of 6 columns; train 20" in data.describe().headline.replace(" (h5ad)", "").replace(
+        " (python)", ""
+    )
+    assert "off x" not in str(data.describe())
     known = load_data(source, labels="type", attributes=["depth"], test=0.0)
     assert [known.label_names[label] for label in known.labels] == TYPES.tolist()
     assert torch.equal(known.attributes[:, 0], torch.from_numpy(DEPTH))

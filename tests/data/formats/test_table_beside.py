@@ -30,7 +30,9 @@ def test_what_it_says_is_offered_and_the_parts_are_kept(folder):
     data = load_data(folder)
     assert (len(data.train), len(data.test)) == (4, 3)
     assert data.labels is None and data.attributes is None
-    assert [column.name for column in data.table] == ["kind", "age"]
+    assert [(column.name, column.use) for column in data.table] == [("kind", "beside"), ("age", "beside")]
+    assert "7 examples of shape (1, 4, 4); train 4, test 3" in data.describe().headline
+    assert "7 examples of shape (1, 4, 4)" in load_data(folder, labels="kind").describe().headline
     assert data.notes[-1] == (
         "metadata.csv says of each file kind and age, too: labels=NAME makes labels of one, and attributes=[NAME, ...] "
         "attributes of those that are numbers."

@@ -36,10 +36,10 @@ def annotations_beside(
         annotations = replace(annotations, attributes=attribute_values(values, where), attribute_names=tuple(names))
     table = []
     for name, column in about.items():
-        use: Use = "labels" if name == labels else "attributes" if name in names else "left out"
+        use: Use = "labels" if name == labels else "attributes" if name in names else "beside"
         distinct, gaps = len(column.distinct), int(column.missing.sum())
         few = 1 < distinct <= _MOST_CLASSES and 2 * distinct <= len(column.values)
-        offered = use == "left out" and few and not gaps and column.meaning in ("text", "binary", "count")
+        offered = use == "beside" and few and not gaps and column.meaning in ("text", "binary", "count")
         table.append(TableColumn(name, column.meaning, use, distinct, gaps, offered))
     return annotations, tuple(table)
 

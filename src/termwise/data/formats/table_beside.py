@@ -94,7 +94,7 @@ def annotations_of(
         _check_signs(table)
         attributes = list(by_name)
     annotations, about = annotations_beside(by_name, labels, attributes, table.where)
-    left = [one.name for one in about if one.use == "left out"]
+    left = [one.name for one in about if one.use == "beside"]
     note = (
         f"{Path(table.where).name} says of each file {in_words(left)}, too: labels=NAME makes labels of one, and "
         "attributes=[NAME, ...] attributes of those that are numbers."

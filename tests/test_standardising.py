@@ -84,6 +84,18 @@ def test_raw_rows_are_measured_as_they_are_from_a_folder_and_from_a_file_without
         assert tw.measure(run.folder, data)["elbo"].value == pytest.approx(run.account["elbo"].value, abs=1e-6)
 
 
+def test_rows_whose_columns_stand_in_another_order_are_refused(run):
+    turned = replace(wine(), columns=tuple(reversed(wine().columns)))
+    with pytest.raises(tw.TermwiseError, match=r"takes columns alcohol, .* in this order; tensor has proline"):
+        tw.measure(run, turned)
+
+
+def test_card_and_report_say_in_whose_units_densities_are(run):
+    words = "Densities are of x in its own units; of x as the model standardises it, the distortion is"
+    assert words in (run.folder.model_folder / "README.md").read_text()
+    assert words in run.folder.report_file.read_text()
+
+
 def test_a_run_that_is_resumed_ends_as_one_that_was_not(tmp_path):
     whole = trained(wine(), tmp_path / "whole", epochs=4)
     trained(wine(), tmp_path / "parts", epochs=2)

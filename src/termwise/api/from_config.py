@@ -81,6 +81,12 @@ def check_fit(model: VAE, data: Dataset) -> None:
         raise BadData(
             f"The model takes examples of shape {model.shape}; {data.name} has examples of shape {data.shape}."
         )
+    names = tuple(column.name for column in data.columns)
+    if model.columns and names and names != model.columns:
+        raise BadData(
+            f"The model takes columns {', '.join(model.columns):.300}, in this order; {data.name} has "
+            f"{', '.join(names):.300}. Read the table as the run's config.toml has it (columns=, drop=, labels=)."
+        )
     if data.has_missing and model.filler is None:
         raise BadData(
             f"{data.name} has missing entries, and the model was trained on data that has none. Fill them: "

@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 IN_WORDS = {
-    "number": "numbers",
-    "count": "counts",
-    "binary": "binary",
-    "category": "one of categories",
-    "date": "dates",
+    "number": ("number", "numbers"),
+    "count": ("count", "counts"),
+    "binary": ("zero or one", "zeros and ones"),
+    "category": ("category", "categories"),
+    "date": ("date", "dates"),
 }
-"""The kinds of entries of x, as a text has them."""
+"""The kinds of entries of x, as a text has one and several of them."""
 
 SHOWN = 12
 """The columns that a text has of a table, at most; `to_dict` has all."""
@@ -140,7 +140,7 @@ class Description:
 
     def about_x(self) -> str:
         """What the numbers in x are, and whether they are brought to one scale."""
-        what = ", ".join(f"{count} {IN_WORDS.get(kind, kind)}" for kind, count in self.kinds.items()) or "numbers"
+        what = ", ".join(f"{count} {IN_WORDS[kind][count > 1]}" for kind, count in self.kinds.items()) or "numbers"
         missing = sum(column.missing for column in self.columns)
         cells = f"; {missing:,} cells missing" if missing else ""
         still = f"; constant: {_few(self.constant)}" if self.constant else ""

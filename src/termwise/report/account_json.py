@@ -24,11 +24,12 @@ def measured_on(account: AccountJson) -> str:
         'Densities are of x in its own units; of x as the model standardises it, the distortion is 4.605 nats less.'
     """
     data = account.get("data") or {}
-    return " ".join(sentence for sentence in (_examples_measured(data), _units(data)) if sentence)
+    return " ".join(sentence for sentence in (_examples_measured(data), units_in_words(account)) if sentence)
 
 
-def _units(data: Mapping[str, Any]) -> str:
-    nats = data.get("sum_log_scale")
+def units_in_words(account: AccountJson) -> str:
+    """In whose units densities are, where the model standardises x; else nothing."""
+    nats = (account.get("data") or {}).get("sum_log_scale")
     if not isinstance(nats, float | int):
         return ""
     apart = f"{abs(nats):.4g} nats {'less' if nats >= 0 else 'more'}"

@@ -16,6 +16,7 @@ from termwise.report.account_json import (
     dimension_title,
     measured_part,
     overall,
+    units_in_words,
     withheld,
 )
 from termwise.report.run_summary import flattened, run_summary
@@ -38,7 +39,7 @@ def model_card(config: Mapping[str, Any], account: AccountJson) -> str:
         _settings(config, "objective", "recipe") or "The configuration does not name the objective.",
         "## Account",
         "In nats unless said otherwise, summed over dimensions and averaged over examples; ± is one standard error.",
-        *([part] if (part := measured_part(account)) else []),
+        *(sentence for sentence in (measured_part(account), units_in_words(account)) if sentence),
         _readings(account) or "No readings were taken.",
         *_dimensions(account),
         "## Loading it",

@@ -15,6 +15,7 @@ from termwise.report.account_json import (
     interval,
     measured_part,
     overall,
+    units_in_words,
     withheld,
 )
 from termwise.report.curves import Chart, constant_values
@@ -81,8 +82,8 @@ def account_section(account: AccountJson) -> str:
     ]
     if not rows:
         return quiet("No readings were taken.")
-    part = measured_part(account)
-    return (quiet(part) if part else "") + (
+    said = "".join(quiet(sentence) for sentence in (measured_part(account), units_in_words(account)) if sentence)
+    return said + (
         '<table class="account"><thead><tr><th scope="col">reading</th><th scope="col">value ± standard error</th>'
         '<th scope="col">95% interval</th><th scope="col">estimator</th><th scope="col">bias</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"

@@ -197,6 +197,6 @@ def test_a_recipe_at_its_defaults_on_a_raw_table_ends_finite(recipe, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "vae-gan"])  # that is for images
 def test_every_recipe_at_its_defaults_on_a_raw_table_ends_finite(recipe, tmp_path):
-    run = tw.train(data=wine(), recipe=recipe, epochs=30, out=tmp_path / "run", progress=False)
+    run = tw.train(data=wine(), recipe=recipe, epochs=10, out=tmp_path / "run", progress=False)
     json.dumps(run.account.to_json(), allow_nan=False)
     assert np.isfinite(run.account["distortion"].value) and bool(run.model.sample(5).isfinite().all())

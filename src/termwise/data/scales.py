@@ -11,8 +11,8 @@ from termwise.data.examples import spread
 SCALED_KINDS = ("number", "count", "date")
 """The kinds of columns that a scale is of; zeros and ones keep theirs."""
 
-_MOST = 2**28  # numbers that are looked at, where all are in memory
-_MOST_STREAMED = 2**24  # where each must be made or read first
+_MOST_OF_VECTORS = 2**28  # numbers that are looked at, where all are in memory, and each entry stands for itself
+_MOST = 2**24  # where each must be made or read first, or a channel has many
 _READ = 4096
 
 
@@ -61,21 +61,21 @@ class Scales:
 
 
 def scales_of(data: Dataset, most: int | None = None) -> Scales:
-    """The scales of a data set, of all examples in memory where these are not too many, else of many spread over it.
+    """The scales of a data set: of all vectors in memory, where these are not too many; else of many spread over it.
 
     Args:
         data: The examples.
         most: At most so many of them.
     """
     size = torch.Size(data.shape).numel()
-    afford = max(2, (_MOST if data.in_memory else _MOST_STREAMED) // size)
+    afford = max(2, (_MOST_OF_VECTORS if data.in_memory and len(data.shape) == 1 else _MOST) // size)
     order = spread(len(data), min(afford, most or afford))
     entries = data.shape[0]
     count, total, squares = (torch.zeros(entries, dtype=torch.float64) for _ in range(3))
     whole = torch.ones(entries, dtype=torch.bool)
     least, largest = (torch.full((entries,), end, dtype=torch.float64) for end in (torch.inf, -torch.inf))
     shift: Tensor | None = None  # a mean of some: squares about it lose no digits to a mean that is large
-    for batch in data.batches(max(2, min(_READ, _MOST_STREAMED // size)), order):
+    for batch in data.batches(max(2, min(_READ, _MOST // size)), order):
         x = batch.x.double().flatten(2).transpose(1, 2).flatten(0, 1) if batch.x.dim() > 2 else batch.x.double()
         there = x.isfinite()
         known = there.sum(0)

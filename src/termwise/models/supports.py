@@ -215,10 +215,12 @@ def takes_real_numbers(likelihood: Likelihood, shape: tuple[int, ...]) -> bool:
         [True, False, False]
     """
     values = ValueRange(-1.0, 1.0, integer=False)
+    where = next((part.device for part in (*likelihood.parameters(), *likelihood.buffers())), None)
     try:
         likelihood.check(values)
         with torch.no_grad():
-            check_support_of_data(likelihood(torch.zeros(1, *likelihood.decoded_shape(shape))), values)
+            decoded = torch.zeros(1, *likelihood.decoded_shape(shape), device=where)
+            check_support_of_data(likelihood(decoded), values)
     except BadData:
         return False
     return True

@@ -4,7 +4,10 @@ import pytest
 import torch
 
 import termwise as tw
-from termwise.measuring.elbo.dominance import _sole, dominating_examples
+from termwise.data import Column, InMemory
+from termwise.measuring.elbo.dominance import _sole, dominating_entry, dominating_examples
+from termwise.models.data_pass import DataPass
+from termwise.models.scaler import Scaler
 
 DECODED = 6
 
@@ -17,6 +20,10 @@ def model_of(x, likelihood="normal:1"):
         decode=lambda z: torch.cat([z, torch.zeros(len(z), rest)], 1),
         likelihood=likelihood,
     )
+
+
+def model_zeros(z):
+    return torch.zeros(len(z), DECODED)
 
 
 def said(x, **options):
@@ -61,6 +68,22 @@ def test_an_entry_of_an_image_is_named_by_where_it_is():
         likelihood="normal:1",
     )
     assert any("the entry at (0, 2, 3) (from 0)" in one for one in tw.measure(model, x).diagnosis)
+
+
+def test_a_column_of_a_table_is_called_by_its_name():
+    x = torch.randn(200, DECODED)
+    x[:, 2] *= 1e4
+    columns = tuple(Column(f"gene {i}") for i in range(DECODED))
+    data = tw.Dataset("genes", InMemory(x), columns=columns)
+    model = tw.adapt(lambda x: (torch.zeros(len(x), 2), torch.zeros(len(x), 2)), model_zeros, likelihood="normal:1")
+    assert any("decides the distortion: column 'gene 2' costs" in one for one in tw.measure(model, data).diagnosis)
+
+
+def test_a_column_that_a_model_standardises_is_not_dear_for_its_unit():
+    torch.manual_seed(0)
+    data = tw.load_data(torch.randn(200, DECODED) * torch.tensor([1e9] + [1.0] * (DECODED - 1)), test=0.0)
+    model = tw.VAE.build((DECODED,), latent=2, likelihood="normal:1", scaler=Scaler.of(data))
+    assert dominating_entry(DataPass(model, data).at(torch.arange(200))) is None
 
 
 def test_an_example_makes_no_column_of_itself():

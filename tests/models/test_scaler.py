@@ -13,6 +13,8 @@ from termwise.models.data_pass import DataPass
 from termwise.models.distributions import rows
 from termwise.models.likelihoods import Likelihood, likelihood_from, over_examples
 from termwise.models.scaler import ScaledLaw, Scaler
+from termwise.terms.adversarial.data_laws import GeneratedExamples, RealExamples, ReconstructedExamples
+from termwise.terms.references.learned import Fit, LearnedReference
 
 MEAN, SD = 5.0, 100.0
 
@@ -155,6 +157,22 @@ def test_critics_and_references_see_what_the_networks_see():
             objective = game.players[0].objective
             values.append(float(objective(draw, 0).total.detach()))
         assert values[0] - values[1] == pytest.approx(float(scaler.log_volume), abs=1e-4)
+
+
+def test_what_learns_beside_the_model_learns_from_what_the_networks_see():
+    data = tw.load_data(table(), test=0.0)
+    scaler = Scaler.of(data)
+    own = DataPass(model(scaler), data).at(torch.arange(50))
+    hand = DataPass(model(), tw.load_data(scaler(data.tensor()), test=0.0)).at(torch.arange(50))
+    for law in (RealExamples(), ReconstructedExamples(), GeneratedExamples()):
+        found = []
+        for draw in (own, hand):
+            torch.manual_seed(0)
+            found.append(law.sample(draw))
+        assert torch.allclose(*found, atol=1e-5), law.name
+    network = LearnedReference("normal").network
+    network.build(own)
+    assert torch.allclose(Fit(network)(own), Fit(network)(hand), atol=1e-5)
 
 
 def test_a_likelihood_of_ones_own_is_moved_likewise():

@@ -140,8 +140,10 @@ class ScaledLaw(Distribution):
         return self.base.log_prob(self.scaler(value)) - volume
 
 
-def sum_log_scale(model: object) -> dict[str, float]:
+def sum_log_scale(model: object) -> dict[str, float | None]:
     """What an account says of a model's scaler: how many nats log p(u|z) is above log p(x|z); nothing without one.
+
+    Where entries may be missing it is None: it is another number for every example.
 
     Example:
         >>> import termwise as tw
@@ -150,7 +152,9 @@ def sum_log_scale(model: object) -> dict[str, float]:
         {'sum_log_scale': 4.605170249938965}
     """
     scaler = getattr(model, "scaler", None) if getattr(model, "is_of_standardised", False) else None
-    return {"sum_log_scale": float(scaler.log_volume)} if isinstance(scaler, Scaler) else {}
+    if not isinstance(scaler, Scaler):
+        return {}
+    return {"sum_log_scale": None if getattr(model, "filler", None) is not None else float(scaler.log_volume)}
 
 
 def _statistics_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -29,11 +29,12 @@ def measured_on(account: AccountJson) -> str:
 
 def units_in_words(account: AccountJson) -> str:
     """In whose units densities are, where the model standardises x; else nothing."""
-    nats = (account.get("data") or {}).get("sum_log_scale")
-    if not isinstance(nats, float | int):
-        return ""
-    apart = f"{abs(nats):.4g} nats {'less' if nats >= 0 else 'more'}"
-    return f"Densities are of x in its own units; of x as the model standardises it, the distortion is {apart}."
+    data = account.get("data") or {}
+    nats = data.get("sum_log_scale")
+    if isinstance(nats, float | int):
+        apart = f"{abs(nats):.4g} nats {'less' if nats >= 0 else 'more'}"
+        return f"Densities are of x in its own units; of x as the model standardises it, the distortion is {apart}."
+    return "Densities are of x in its own units, which the model standardises." if "sum_log_scale" in data else ""
 
 
 def _examples_measured(data: Mapping[str, Any]) -> str:

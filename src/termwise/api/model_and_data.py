@@ -57,8 +57,8 @@ def with_part(account: Account, part: str, of: int) -> Account:
 def model_and_data(model: Measurable, data: Data | None, split: str | None, seed: int, trust: Trust = ()) -> Measured:
     """The model itself, the examples to measure it on, and others to train critics on, where there are any."""
     vae: Drawable
-    if isinstance(model, str | PathLike) and _names_function(model):
-        vae = _from_function(str(model))
+    if isinstance(model, str | PathLike) and names_function(model):
+        vae = model_named(str(model))
     elif isinstance(model, str | PathLike):
         vae = load_model(model, trust=trust)
         data = data_of_run(RunFolder(model), trust) if data is None else data
@@ -76,12 +76,12 @@ def model_and_data(model: Measurable, data: Data | None, split: str | None, seed
     return measured
 
 
-def _names_function(model: str | PathLike[str]) -> bool:
+def names_function(model: str | PathLike[str]) -> bool:
     """Whether this is "module:function", and not the path of a folder."""
     return re.fullmatch(r"[\w.]+:\w+", str(model)) is not None and not exists(model)
 
 
-def _from_function(name: str) -> Drawable:
+def model_named(name: str) -> Drawable:
     """The model that the user's function "module:function" returns, adapted if it is not yet."""
     try:
         model = user_function(*name.split(":"))()

@@ -11,6 +11,9 @@ from torch.distributions import Distribution
 from termwise.errors import BadData
 from termwise.values import checked
 
+SAMPLES = 256
+"""How many samples stand for a law that cannot say its mean."""
+
 
 def samples(law: Distribution, *shape: int) -> Tensor:
     """Samples, shape (*shape, *batch_shape, *event_shape), with their pathwise gradient where the law has one.
@@ -131,6 +134,22 @@ def values_of(law: Distribution, values: Tensor, what: str) -> Iterator[None]:
         ) from None
 
 
+def centre(law: Distribution) -> Tensor:
+    """Where a law lies, shape (B, *event): its mean; that of samples where it cannot say it, or has none, their median.
+
+    Example:
+        >>> centre(torch.distributions.Normal(torch.tensor([2.0]), 1.0))
+        tensor([2.])
+        >>> bool(centre(torch.distributions.Cauchy(torch.tensor([2.0]), 0.01)).sub(2).abs() < 0.01)
+        True
+    """
+    try:
+        mean = law.mean
+    except NotImplementedError:
+        mean = law.sample(torch.Size([SAMPLES])).mean(0)
+    return mean if mean.isfinite().all() else law.sample(torch.Size([SAMPLES])).median(0).values
+
+
 @checked
 def expected_example(likelihood: Distribution) -> Tensor:
     """What p(x|z) looks like: its mean, or its most probable category; shape (B, *shape), float32.
@@ -144,4 +163,4 @@ def expected_example(likelihood: Distribution) -> Tensor:
     base = innermost(likelihood)
     if isinstance(base, torch.distributions.Categorical):
         return base.logits.argmax(-1).float()
-    return likelihood.mean
+    return centre(likelihood)

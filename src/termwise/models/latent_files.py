@@ -12,6 +12,7 @@ from termwise.data.dataset import Dataset
 from termwise.errors import Refused
 from termwise.files import write_whole
 from termwise.models.data_pass import DataPass
+from termwise.models.distributions import centre
 from termwise.models.vae import VAE
 from termwise.values import Count, checked
 
@@ -40,7 +41,7 @@ def export_latents(model: VAE, data: Dataset, path: str | PathLike[str], batch_s
         raise Refused(f"Latents are written to .npz or .csv; got {path.name!r}.")
     laws = [draw.posterior for draw in DataPass(model, data, batch_size)()]
     columns: dict[str, Any] = {
-        "mean": torch.cat([law.mean for law in laws]).numpy(),
+        "mean": torch.cat([centre(law) for law in laws]).numpy(),
         "stddev": torch.cat([law.variance for law in laws]).sqrt().numpy(),
     }
     if data.labels is not None:

@@ -17,7 +17,7 @@ from torch.distributions import Distribution
 from termwise.errors import BadData, Refused
 from termwise.files import write_whole
 from termwise.main_memory import check_fits
-from termwise.models.distributions import expected_example
+from termwise.models.distributions import centre, expected_example
 from termwise.models.draw import Draw
 from termwise.models.finite import check_finite_weights
 from termwise.models.likelihoods import Likelihood, likelihood_from
@@ -196,8 +196,8 @@ class VAE(nn.Module):
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
-        """The expected example at the posterior's mean, shape (B, *shape)."""
-        return self.generate_examples(self.encode(x).mean)
+        """The expected example at the posterior's centre, its mean where it can say it, shape (B, *shape)."""
+        return self.generate_examples(centre(self.encode(x)))
 
     @torch.no_grad()
     @checked

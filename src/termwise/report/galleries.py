@@ -9,15 +9,19 @@ from termwise.report.account_json import AccountJson, at, by_dimension
 from termwise.report.image_grids import image_grid, line_drawing
 from termwise.report.markup import quiet, typeset
 from termwise.report.pictures import Pictures, is_image
+from termwise.report.table_pictures import distributions_section, misses_section
 
 MOST_PICTURES = 32
 """How many originals are shown, and half as many as samples are."""
 
+MOST_CHANNELS = 6
+"""How many channels of a series are drawn."""
+
 
 def reconstruction_gallery(pictures: Pictures) -> str:
-    """Originals over their reconstructions, as HTML."""
+    """Originals over their reconstructions, as HTML; of a table also how far its columns are off."""
     if pictures.originals is None or pictures.reconstructions is None:
-        return quiet("No reconstructions were drawn.")
+        return quiet(_none("reconstructions", pictures))
     n = min(len(pictures.originals), MOST_PICTURES)
     originals, copies = pictures.originals[:n], pictures.reconstructions[:n]
     if is_image(originals.shape[1:]):
@@ -27,39 +31,70 @@ def reconstruction_gallery(pictures: Pictures) -> str:
             rows.append(_strip("original", originals[part], per_row, f"originals {start + 1} onwards"))
             rows.append(_strip("reconstruction", copies[part], per_row, "their reconstructions"))
         return f'<div class="strips pairs">{"".join(rows)}</div>'
-    low, high = float(min(originals.min(), copies.min())), float(max(originals.max(), copies.max()))
-    drawn = [
-        line_drawing(np.stack([a, b]), ["before", "after"], low, high) for a, b in zip(originals, copies, strict=True)
-    ]
     key = "<p class=key><span class=before>original</span> <span class=after>reconstruction</span></p>"
-    label = f"{n} vectors, each with its reconstruction drawn over it"
-    return f'{key}<div class="lines" role="img" aria-label="{label}">{"".join(drawn)}</div>'
+    lines = _lines(np.stack([originals, copies], 1), ["before", "after"], f"{n} examples and their reconstructions")
+    if pictures.table is None:
+        return key + lines
+    return f"{misses_section(pictures.table)}<h3>Row by row</h3>{_in_deviations()}{key}{lines}"
 
 
 def sample_gallery(pictures: Pictures) -> str:
-    """Decoded draws from the prior, as HTML."""
+    """Decoded draws from the prior, as HTML; of a table the distribution of its columns beside the data's."""
+    if pictures.table is not None:
+        return distributions_section(pictures.table)
     if pictures.samples is None:
-        return quiet("No samples were drawn.")
+        return quiet(_none("samples", pictures))
     drawn = pictures.samples[: 2 * MOST_PICTURES]
     label = f"{len(drawn)} decoded draws from the prior"
     if is_image(drawn.shape[1:]):
         per_row = _columns(drawn.shape[1:])
         width = _share(min(per_row, len(drawn)), per_row)
         return f'<img class="sheet" src="{image_grid(drawn, per_row)}" alt="{label}" style="width:{width}">'
-    low, high = float(drawn.min()), float(drawn.max())
-    strips = "".join(line_drawing(v[None], ["after"], low, high) for v in drawn)
-    return f'<div class="lines" role="img" aria-label="{label}">{strips}</div>'
+    return _lines(drawn[:, None], ["after"], label)
+
+
+def _none(name: str, pictures: Pictures) -> str:
+    """Why there is no such picture."""
+    return f"No {name} were drawn." + (f" {why}" if (why := pictures.missing.get(name)) else "")
+
+
+def _in_deviations() -> str:
+    return "<p>Each line is a row, its columns from left to right, in standard deviations about their means.</p>"
+
+
+def _lines(examples: np.ndarray, classes: list[str], label: str) -> str:
+    """Examples as lines, a drawing each; those of several channels a drawing for each channel, one below another.
+
+    Args:
+        examples: Shape (n, curves, length) or (n, curves, channels, length); each channel has a scale of its own.
+        classes: A CSS class for each curve.
+        label: What they are.
+    """
+    by_channel = examples[:, :, None] if examples.ndim == 3 else examples[:, :, :MOST_CHANNELS]
+    low, high = (end.tolist() for end in (by_channel.min((0, 1, 3)), by_channel.max((0, 1, 3))))
+    channels = range(by_channel.shape[2])
+    drawn = ["".join(line_drawing(one[:, c], classes, low[c], high[c]) for c in channels) for one in by_channel]
+    if examples.ndim == 3:
+        return f'<div class="lines" role="img" aria-label="{label}">{"".join(drawn)}</div>'
+    cells = "".join(f"<div>{one}</div>" for one in drawn)
+    shown, of = len(channels), examples.shape[2]
+    some = f"the first {shown} of its {of} channels" if shown < of else f"its {of} channels"
+    words = f"<p>An example a column: {some}, from above, each on a scale of its own.</p>" if of > 1 else ""
+    return f'{words}<div class="lines series" role="img" aria-label="{label}">{cells}</div>'
 
 
 def traversal_gallery(pictures: Pictures, account: AccountJson) -> str:
     """One row for each traversed dimension, the highest rate first."""
     if pictures.traversals is None or not pictures.traversal_dimensions:
-        return quiet("No traversals were drawn.")
+        return quiet(_none("traversals", pictures))
     rate = by_dimension(account).get("rate_by_dimension", {"value": []})
     walks = list(zip(pictures.traversal_dimensions, pictures.traversals, strict=True))
     walks.sort(key=lambda walk: -at(rate, "value", walk[0], -math.inf))
     image = is_image(pictures.traversals.shape[2:])
-    low, high = float(pictures.traversals.min()), float(pictures.traversals.max())
+    across = (0, 1, -1) if pictures.traversals.ndim > 3 else (0, 1, 2)
+    low, high = (
+        np.atleast_1d(end).tolist() for end in (pictures.traversals.min(across), pictures.traversals.max(across))
+    )
     rows = []
     for j, steps in walks:
         cost = f"{typeset(with_error(at(rate, 'value', j, math.nan)))} nats" if j < len(rate["value"]) else ""
@@ -69,14 +104,17 @@ def traversal_gallery(pictures: Pictures, account: AccountJson) -> str:
             rows.append(_strip(label, steps, len(steps), alt))
         else:
             shades = [f"shade-{round(8 * i / max(len(steps) - 1, 1))}" for i in range(len(steps))]
+            by_channel = steps[:, None] if steps.ndim == 2 else steps[:, :MOST_CHANNELS]
+            drawings = (line_drawing(by_channel[:, c], shades, low[c], high[c]) for c in range(by_channel.shape[1]))
             rows.append(
                 f'<figure class="walk-line" role="img" aria-label="{alt}"><figcaption>{label}</figcaption>'
-                f"{line_drawing(steps, shades, low, high)}</figure>"
+                f"{''.join(drawings)}</figure>"
             )
     intro = "<p>One dimension moves from low to high while the others rest; the costliest dimension first.</p>"
     if image:
         return f'{intro}<div class="strips">{"".join(rows)}</div>'
     key = '<p class="key"><span class="shade-0">low</span> <span class="shade-8">high</span></p>'
+    intro += _in_deviations() if pictures.table is not None else ""
     return f'{intro}{key}<div class="walk-lines">{"".join(rows)}</div>'
 
 

@@ -1,18 +1,35 @@
 """The pictures of a report: what went in, what came back, what the prior dreams, what each dimension does."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData
 from termwise.models.data_pass import evaluating
+from termwise.models.distributions import centre, expected_example, samples
+from termwise.models.draw import Drawable, generates
 from termwise.models.randomness import own_randomness
-from termwise.models.vae import VAE
+from termwise.report.table_pictures import TableOfExamples
 
 TRAVERSED = torch.linspace(-2.5, 2.5, 9)
 """Where along a dimension of the code a traversal stops."""
+
+
+MOST_TRAVERSED = 32
+"""How many dimensions of the code are traversed, the costliest first."""
+
+FEWEST_ROWS, MOST_ROWS, MOST_NUMBERS = 256, 2000, 2_000_000
+"""How many rows of a table its columns are shown by: from as many to as many, and of how many numbers at most."""
+
+FEWEST_DRAWN = 1024
+"""How many rows are drawn at the least, so that what is drawn is known better than what was held out."""
+
+LONG = 4
+"""How many times as long as it has channels a series is at the least, so that it is not taken for an image."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,8 @@ class Pictures:
         samples: Decoded draws from the prior, shape (m, *shape).
         traversals: One walk along each of K latent dimensions, shape (K, steps, *shape).
         traversal_dimensions: Which latent dimension each of the K is; 0, 1, 2, ... if left out.
+        table: The columns of a table, of which the vectors are rows in standard deviations.
+        missing: Why a picture is left out, by its name.
 
     Raises:
         BadData: Shapes that do not fit each other, or that are neither images nor vectors.
@@ -37,6 +56,8 @@ class Pictures:
     samples: np.ndarray | None = None
     traversals: np.ndarray | None = None
     traversal_dimensions: list[int] | None = None
+    table: TableOfExamples | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shapes = {}
@@ -74,7 +95,12 @@ class Pictures:
 
 def is_image(shape: tuple[int, ...]) -> bool:
     """Whether one example of this shape is drawn as an image, rather than as a line."""
-    return len(shape) > 1
+    return len(shape) > 1 and not is_series(shape)
+
+
+def is_series(shape: tuple[int, ...]) -> bool:
+    """Whether one example of this shape is a few channels of many values, (channels, length), and not an image."""
+    return len(shape) == 2 and shape[0] * LONG <= shape[1]
 
 
 def can_be_drawn(shape: tuple[int, ...]) -> bool:
@@ -82,29 +108,70 @@ def can_be_drawn(shape: tuple[int, ...]) -> bool:
     return len(shape) in (1, 2) or (len(shape) == 3 and shape[0] in (1, 3))
 
 
-def pictures_of(model: VAE, data: Dataset, rate_by_dimension: list[float] | None, count: int = 16) -> Pictures:
-    """Reconstructions, samples and latent traversals, the costliest dimension first; none where x is no picture.
+def pictures_of(model: Drawable, data: Dataset, rate_by_dimension: list[float] | None, count: int = 16) -> Pictures:
+    """Reconstructions, samples and latent traversals, the costliest dimension first, and the columns of a table.
 
-    The same for the same model and data.
+    The same for the same model and data. A picture that cannot be had is left out, and why is said; so are all where x
+    is no picture, or the model does not make examples.
     """
-    if not (can_be_drawn(data.shape) and model.likelihood.makes_examples):
+    makes_examples = generates(model) and getattr(getattr(model, "likelihood", None), "makes_examples", True)
+    if not (can_be_drawn(data.shape) and makes_examples):
         return Pictures()
+    x, missing = data.tensor(limit=count), {}
+    made: dict[str, np.ndarray] = {}
+    traversed: list[int] = []
     with evaluating(model), own_randomness(seed=0):
-        x = data.tensor(limit=count)
-        code = model.encode(x).mean[:1]
-        dimensions = sorted(range(model.latent), key=lambda j: -rate_by_dimension[j] if rate_by_dimension else j)
-        rows = []
-        for j in dimensions:
-            codes = code.repeat(len(TRAVERSED), 1)
-            codes[:, j] = TRAVERSED
-            rows.append(model.generate_examples(codes))
-        return Pictures(
-            originals=x.numpy(),
-            reconstructions=model.reconstruct(x).numpy(),
-            samples=model.sample(2 * count).numpy(),
-            traversals=torch.stack(rows).numpy(),
-            traversal_dimensions=dimensions,
-        )
+        makers = {
+            "reconstructions": lambda: _reconstructed(model, x),
+            "samples": lambda: expected_example(model.generate(samples(model.prior_law(), 2 * count), None)),
+            "traversals": lambda: _traversals(model, x, rate_by_dimension, traversed),
+        }
+        for name, make in makers.items():
+            try:
+                made[name] = make().double().numpy()
+            except Exception as error:  # a model of the user's may fail in any way: the report stands without a picture
+                missing[name] = f"{type(error).__name__}: {error}"
+        table = None
+        if data.columns and not missing:
+            table = _table(model, data)
+    if table is not None:  # columns of one unit can be drawn over one another
+        centre_of, spread = table.real.mean(0), table.spread()
+        made = {name: (rows - centre_of) / spread for name, rows in made.items()}
+    originals = x.double().numpy() if table is None else (x.double().numpy() - centre_of) / spread
+    dimensions = traversed if "traversals" in made else None
+    shown = originals if "reconstructions" in made else None
+    return Pictures(originals=shown, traversal_dimensions=dimensions, table=table, missing=missing, **made)
+
+
+def _reconstructed(model: Drawable, x: Tensor) -> Tensor:
+    """The expected examples at the centres of the posteriors, shape (B, *shape)."""
+    posterior, context = model.infer(x)
+    return expected_example(model.generate(centre(posterior), context))
+
+
+def _traversals(model: Drawable, x: Tensor, rates: list[float] | None, traversed: list[int]) -> Tensor:
+    """What is decoded along each dimension, shape (K, steps, *shape), the costliest first; tells which they are."""
+    posterior, _ = model.infer(x[:1])
+    code = centre(posterior)
+    order = sorted(range(code.shape[1]), key=lambda j: -rates[j] if rates else j)[:MOST_TRAVERSED]
+    rows = []
+    for j in order:
+        codes = code.repeat(len(TRAVERSED), 1)
+        codes[:, j] = TRAVERSED.to(codes)
+        rows.append(expected_example(model.generate(codes, None)))
+    traversed += order
+    return torch.stack(rows)
+
+
+def _table(model: Drawable, data: Dataset) -> TableOfExamples:
+    """Held-out rows, the same decoded from their codes, and as many that the model draws with their noise."""
+    count = min(len(data), MOST_ROWS, max(FEWEST_ROWS, MOST_NUMBERS // len(data.columns)))
+    parts = data.tensor(limit=count).split(FEWEST_ROWS)
+    copies = torch.cat([_reconstructed(model, part) for part in parts])
+    codes = samples(model.prior_law(), max(count, FEWEST_DRAWN)).split(FEWEST_ROWS)
+    drawn = [model.generate(part, None).sample() for part in codes]
+    rows = (torch.cat(one).double().numpy() for one in (parts, [copies], drawn))
+    return TableOfExamples(data.columns, *rows)
 
 
 def _check(name: str, shape: tuple[int, ...]) -> None:

@@ -36,7 +36,7 @@ def report(
         return
     if data is None:
         raise Refused(f"The report of {run} needs data: say --data, a source's name or a path.")
-    own = model_named(run)
-    with progress_bar() as progress:
+    with progress_bar() as progress:  # what their function prints is no part of the answer
+        own = model_named(run)
         account = api.measure(own, data, split=split, progress=progress)
     print(api.write_report(account, out or Path("report.html"), model=own, data=data, split=split))

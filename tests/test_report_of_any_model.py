@@ -1,6 +1,7 @@
 """A report of what termwise did not train: of an account, and, by command, of a function that returns a model."""
 
 import re
+from html import unescape
 
 import pytest
 import torch
@@ -24,7 +25,7 @@ def model():
 
 
 def shown(path):
-    return re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", path.read_text(), flags=re.DOTALL)
+    return unescape(re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", path.read_text(), flags=re.DOTALL))
 
 
 @pytest.fixture(scope="module")

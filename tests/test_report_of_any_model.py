@@ -37,7 +37,8 @@ def test_any_account_has_a_report(world, tmp_path):
     account = tw.measure(world, world.data(300))
     path = tw.write_report(account, tmp_path / "account.html")
     words = shown(path)
-    assert f"± {rounded(account['rate'].value, account['rate'].stderr)[1]} nats" in words and account.diagnosis[0] in words
+    error = rounded(account["rate"].value, account["rate"].stderr)[1]
+    assert f"± {error} nats" in words and account.diagnosis[0] in words
     assert "No metrics were recorded." in words and "No reconstructions were drawn." in words
 
 

@@ -60,25 +60,3 @@ def test_a_run_says_it_first_and_its_account_keeps_it(tmp_path):
     assert run.account["rate"].value < 0.5
     assert run.account.diagnosis[0].startswith("beta = 300 outweighs the distortion")
     assert tw.load_run(run.folder.path, data=examples()).account.diagnosis[0] == run.account.diagnosis[0]
-
-
-LOWERED = [("info-vae", "normal:optimal"), ("wae-mmd", "normal:optimal")]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("recipe", "likelihood"), LOWERED)
-def test_at_its_defaults_a_recipe_of_the_mmd_lowers_it_beside_the_vae_and_leaves_the_code_alive(
-    tmp_path, recipe, likelihood
-):
-    settings = {"training": {"audit": False, "evaluate_every": 60}}
-    accounts = [
-        tw.train(
-            settings, data="digits", recipe=name, likelihood=likelihood, latent=6, epochs=60,
-            out=tmp_path / name, progress=False,
-        ).account
-        for name in ("vae", recipe)
-    ]  # fmt: skip
-    vae, own = (account["marginal_mmd2"] for account in accounts)
-    errors = (vae.stderr**2 + own.stderr**2) ** 0.5
-    assert own.value < vae.value - 2 * errors
-    assert accounts[1]["rate"].value > 0.5 and accounts[1]["active_units"].value == 6

@@ -9,7 +9,7 @@ import torch
 
 import termwise as tw
 from termwise.data import Annotations, Column, InMemory, TableColumn
-from termwise.data.suits import suited_likelihood
+from termwise.data.suits import is_standardised, suited_likelihood
 from termwise.models.likelihoods import likelihood_from
 
 
@@ -61,6 +61,17 @@ def test_a_wide_table_is_cut_in_the_text_alone():
     about = wide.describe()
     assert "and 288 more" in repr(about) and len(repr(about).splitlines()) < 25
     assert len(about.to_dict()["columns"]) == 300
+
+
+def test_whole_numbers_are_standardised_where_columns_may_be_of_anything_and_not_where_all_are_counts_of_one_kind():
+    x = InMemory(torch.tensor([[1.0, 30.0], [6.0, 70.0], [2.0, 41.0]]))
+    columns = (Column("answer", "count"), Column("age", "count"))
+    read = tuple(TableColumn(column.name, "count") for column in columns)
+    beside = (TableColumn("cell type", "text", use="labels"),)
+    survey, genes = (tw.Dataset("x", x, columns=columns, table=table) for table in (read, beside))
+    assert (is_standardised(survey), is_standardised(genes)) == (True, False)
+    bits = tw.Dataset("x", InMemory(torch.eye(2)), columns=tuple(Column(name, "binary") for name in "ab"), table=read)
+    assert not is_standardised(bits)
 
 
 @pytest.mark.parametrize(

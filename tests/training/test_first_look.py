@@ -115,5 +115,6 @@ def test_a_short_last_batch_of_one_example_is_no_trouble(tmp_path):
     """21 examples by tens: what is left over of an epoch is one, and is dropped."""
     parts = {"train": torch.arange(21), "test": torch.arange(21, 25)}
     data = tw.Dataset("images", InMemory(torch.rand(25, 1, 16, 16)), splits=parts)
-    run = tw.train(data=data, network="conv-bn", batch_size=10, epochs=1, out=tmp_path, progress=False)
+    small = {"model": {"network": "conv-bn", "options": {"channels": [4], "hidden": 8}}}
+    run = tw.train(small, data=data, batch_size=10, epochs=1, out=tmp_path, progress=False)
     assert np.isfinite(run.account["elbo"].value)

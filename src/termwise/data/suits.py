@@ -18,6 +18,9 @@ class SuitedLikelihood(NamedTuple):
 def is_standardised(data: Dataset) -> bool:
     """Whether a model is to standardise x: as the data set says, else where x is the row of a table with real numbers.
 
+    Whole numbers count as such in a table whose columns may be of anything, and not where all are counts of one kind, as
+    genes' are.
+
     Example:
         >>> from termwise.data import load_data
         >>> is_standardised(load_data("digits")), is_standardised(load_data("digits", standardize=True))
@@ -25,7 +28,9 @@ def is_standardised(data: Dataset) -> bool:
     """
     if data.standardize is not None:
         return data.standardize
-    return any(column.kind in ("number", "date") for column in data.columns)
+    of_anything = any(column.use == "x" for column in data.table)
+    measured = ("number", "date", "count") if of_anything else ("number", "date")
+    return any(column.kind in measured for column in data.columns)
 
 
 def suited_likelihood(data: Dataset, values: ValueRange | None = None) -> SuitedLikelihood:
@@ -48,7 +53,7 @@ def suited_likelihood(data: Dataset, values: ValueRange | None = None) -> Suited
     if values.minimum >= 0 and values.maximum <= 1:
         return SuitedLikelihood("bernoulli", "grey values in [0, 1], as the field has it")
     span = f"{values.minimum:g} to {values.maximum:g}"
-    if values.integer and values.minimum >= 0 and values.maximum < MOST_CLASSES:
+    if not data.columns and values.integer and values.minimum >= 0 and values.maximum < MOST_CLASSES:
         also = f"categorical:{int(values.maximum) + 1} if they are classes"
         return SuitedLikelihood("normal:optimal", f"whole numbers from {span}; {also}")
     return SuitedLikelihood("normal:optimal", f"numbers from {span}")

@@ -18,8 +18,8 @@ class SuitedLikelihood(NamedTuple):
 def is_standardised(data: Dataset) -> bool:
     """Whether a model is to standardise x: as the data set says, else where it is the row of a table of real numbers.
 
-    Whole numbers count as such in a table whose columns may be of anything, and not where all are counts of one kind, as
-    genes' are.
+    Whole numbers count as such in a table whose columns may be of anything, and not where all are counts of one kind,
+    as genes' are.
 
     Example:
         >>> from termwise.data import load_data

@@ -4,6 +4,7 @@ import json
 import tomllib
 
 import numpy as np
+import pandas
 import pytest
 import tomli_w
 import torch
@@ -231,6 +232,16 @@ def test_labels_of_words_become_codes_and_must_be_one_an_example():
         load_data(torch.rand(3, 2), labels=[1, 2])
     with pytest.raises(BadData, match="whole numbers"):
         load_data(torch.rand(3, 2), labels=[1.0, 2.0, 0.5])
+
+
+def test_labels_may_be_a_column_of_a_data_frame_and_none_may_be_masked():
+    words = pandas.DataFrame({"kind": ["b", "a", "b"]})["kind"]
+    for labels in (words, words.astype(object), words.astype("category"), np.array(["b", "a", "b"], dtype=object)):
+        assert load_data(torch.rand(3, 2), labels=labels, test=0.0).label_names == ("a", "b")
+    with pytest.raises(BadData, match="some that are masked"):
+        load_data(torch.rand(3, 2), labels=np.ma.masked_array([1, 2, 3], mask=[0, 1, 0]))
+    with pytest.raises(BadData, match="dtype object"):
+        load_data(torch.rand(3, 2), labels=["a", None, "b"])
 
 
 def test_a_tensor_dataset_gives_its_tensors():

@@ -138,3 +138,8 @@ def test_a_likelihood_that_cannot_leave_entries_out_is_refused_before_training(t
     x[3, 1] = NAN
     with pytest.raises(Refused, match="no product over the entries"):
         tw.train(data=load_data(x, missing="mask"), model=model, epochs=1, out=tmp_path / "run", progress=False)
+
+
+def test_quality_and_classifiers_ask_for_whole_examples(run):
+    with pytest.raises(BadData, match=r"Quality is of whole examples.*--set data.missing=mean"):
+        tw.sample_quality(run)

@@ -64,7 +64,7 @@ def label_codes(values: Any, where: str) -> tuple[Tensor, tuple[str, ...]]:
         raise BadData(f"{where}: expected labels of shape (N,), got {array.shape}.")
     if array.dtype.kind in "biuf":
         return _whole(array, f"{where}: labels"), ()
-    if array.dtype.kind not in "US":
+    if array.dtype.kind not in "US" and not all(isinstance(value, str) for value in array):
         raise BadData(f"{where}: expected labels that are whole numbers or strings, got dtype {array.dtype}.")
     names, codes = np.unique(array.astype(str), return_inverse=True)
     return torch.from_numpy(codes.astype(np.int64)), tuple(names.tolist())
@@ -123,6 +123,8 @@ def _all_labels(annotations: Annotations, where: str) -> Tensor:
 
 
 def _array(values: Any) -> np.ndarray:
+    if np.ma.is_masked(values):
+        raise BadData("Expected labels, factors or attributes of all examples, got some that are masked. Fill them.")
     return np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
 
 

@@ -14,11 +14,11 @@ from termwise.data.annotations import label_codes, with_label_names, with_labels
 from termwise.data.binarize import BinaryExamples, binarization
 from termwise.data.dataset import Dataset
 from termwise.data.examples import undivided
+from termwise.data.missing import with_training_means
 from termwise.data.options import check_options
 from termwise.data.pad import PaddedExamples
 from termwise.data.sources import OBJECTS, SOURCES, format_of
 from termwise.data.splits import divide
-from termwise.data.tables.build import with_training_means
 from termwise.errors import BadData, UnknownName, in_short
 from termwise.registry import meanings
 

@@ -6,14 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from termwise.data.annotations import Annotations, attribute_values, label_codes
 from termwise.data.columns import TableColumn, Use
 from termwise.data.dataset import Dataset
 from termwise.data.examples import InMemory
 from termwise.data.tables.entries import Entries, entries_of
-from termwise.data.tables.options import TableOptions, chosen, in_words
+from termwise.data.tables.options import TableOptions, chosen
 from termwise.data.tables.raw import RawColumn, RawTable
 from termwise.data.tables.roles import Roles, roles_of
 from termwise.errors import BadData
@@ -134,23 +133,3 @@ def _annotations(beside: dict[str, RawColumn], roles: Roles, table: RawTable, op
 def _about(column: RawColumn, use: Use, offered: bool) -> TableColumn:
     """What is to be told of a column."""
     return TableColumn(column.name, column.meaning, use, len(column.distinct), int(column.missing.sum()), offered)
-
-
-def with_training_means(data: Dataset, train: Tensor) -> Dataset:
-    """The same data, whose missing numbers are the means of the entry over the examples at `train`.
-
-    Example:
-        >>> data = Dataset("gaps", InMemory(torch.tensor([[1.0], [torch.nan], [3.0], [100.0]])))
-        >>> with_training_means(data, torch.tensor([0, 1, 2])).tensor().flatten().tolist()
-        [1.0, 2.0, 3.0, 100.0]
-    """
-    assert isinstance(data.examples, InMemory)
-    x = data.examples.kept
-    gone = x.isnan()
-    of_train = x[train] if data.positions is None else x[data.positions[train]]
-    bare = (gone.any(0) & of_train.isnan().all(0)).flatten().nonzero().flatten().tolist()
-    if bare:
-        names = [data.columns[entry].name if data.columns else f"entry {entry}" for entry in bare]
-        raise BadData(f"{data.name}: {in_words(names)}: no value in any example that trains, and so no mean.")
-    means = torch.nan_to_num(of_train.double().nanmean(0)).float()
-    return replace(data, examples=InMemory(torch.where(gone, means, x)))

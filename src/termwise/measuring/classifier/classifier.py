@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from termwise.account.reading import AnyReading, reading_of_each
 from termwise.data.dataset import Dataset
 from termwise.data.examples import spread
+from termwise.data.missing import check_whole
 from termwise.errors import BadData, NonFiniteLoss, Refused, UnknownName
 from termwise.measuring.classifier.targets import TARGETS, Task, target_of
 from termwise.models.data_pass import Progress
@@ -159,6 +160,7 @@ def train_classifier(
         >>> classifier.accuracy.value > classifier.majority.value
         True
     """
+    check_whole(data, "What a classifier learns from")
     if batch_size < 2:
         raise Refused(f"Expected batches of 2 examples or more; got batch_size={batch_size}.")
     target = target_of(data) if target is None else target

@@ -8,6 +8,7 @@ from torch import Tensor
 from termwise.account.account import Account
 from termwise.account.reading import AnyReading, Reading, reading_of
 from termwise.data.dataset import Dataset
+from termwise.data.missing import check_whole
 from termwise.errors import BadData, Refused
 from termwise.measuring.classifier.classifier import Classifier, train_classifier
 from termwise.measuring.quality.diagnosis import diagnose
@@ -80,6 +81,7 @@ def sample_quality(
     """
     if isinstance(samples, Tensor) and (reconstructions or noise or count is not None):
         raise Refused("A tensor of samples is judged as it is: leave reconstructions, noise and count to models.")
+    check_whole(data, "Quality")
     there = len(data) // 2 if features is None and train is None else len(data)
     least = max(2 * GROUPS, 2 * LEAST * neighbours)
     if min(there, limit or there) < 2 * least:

@@ -66,6 +66,7 @@ def old_h5ad(path):
         obs["index"], obs["depth"], obs["type"] = b"cell", DEPTH, CODES
         file["obs"] = obs
         file["var"] = np.array([(gene.encode(), 1.0) for gene in GENES], dtype=[("index", "S7"), ("mean", "f4")])
+        file["raw.X"], file["raw.var"] = COUNTS + 1, np.array([(b"only",)] * 6, dtype=[("index", "S7")])
         file["uns/type_categories"] = np.array([b"B", b"NK", b"T"])
     return path
 
@@ -85,7 +86,7 @@ CASES = {
     "dense file": lambda folder: h5ad(folder / "x.h5ad"),
     "by rows": lambda folder: h5ad(folder / "x.h5ad", scipy.sparse.csr_matrix(COUNTS)),
     "by columns": lambda folder: h5ad(folder / "x.h5ad", scipy.sparse.csc_matrix(COUNTS)),
-    "old file": lambda folder: old_h5ad(folder / "x.h5ad"),
+    "old file": lambda folder: old_h5ad(folder / "old.h5ad"),
     "object": lambda _: in_memory(),
     "sparse object": lambda _: in_memory(scipy.sparse.csr_matrix(COUNTS)),
 }
@@ -96,14 +97,12 @@ def test_cells_are_rows_genes_name_columns_and_what_is_known_of_cells_is_offered
     source = case(tmp_path)
     data = load_data(source, test=0.0)
     assert torch.equal(data.tensor(), torch.from_numpy(COUNTS))
-    with pytest.raises(BadData, match="expected a matrix 'raw' beside X, got none"):
-        load_data(source, layer="raw")
     assert [(column.name, column.kind) for column in data.columns] == [
         (name, "count") for name in ("CD3", "CD8", "MS4A1", "NKG7", "GAPDH", "CD8-1")
     ]
     assert data.labels is None
-    assert data.notes[0].startswith("x holds counts. There is no likelihood of counts here; a normal one suits their")
-    assert "type" in data.notes[1] and "labels=NAME" in data.notes[1]
+    assert data.notes[-2].startswith("x holds counts. There is no likelihood of counts here; a normal one suits their")
+    assert "type" in data.notes[-1] and "labels=NAME" in data.notes[-1]
     assert {column.name: (column.use, column.offered) for column in data.table}["type"] == ("beside", True)
     assert ": 20 rows of 6 columns; train 20" in data.describe().headline.replace(" (h5ad)", "").replace(
         " (python)", ""
@@ -117,6 +116,11 @@ def test_cells_are_rows_genes_name_columns_and_what_is_known_of_cells_is_offered
     assert {column.kind for column in logs.columns} == {"number"}
     with pytest.raises(UnknownName, match=r"'typ'.*Did you mean 'type'"):
         load_data(source, labels="typ")
+    if str(source).endswith("old.h5ad"):
+        assert torch.equal(load_data(source, layer="raw", test=0.0).tensor(), torch.from_numpy(COUNTS + 1))
+        return
+    with pytest.raises(BadData, match="expected a matrix 'raw' beside X, got none"):
+        load_data(source, layer="raw")
 
 
 def test_other_matrices_of_the_cells_are_said_and_can_be_taken(tmp_path):
@@ -131,6 +135,10 @@ def test_other_matrices_of_the_cells_are_said_and_can_be_taken(tmp_path):
         load_data(path, layer="scald")
     with pytest.raises(BadData, match="log1p"):
         load_data(path, layer="scaled", log1p=True)
+
+
+def test_gaps_beside_x_are_no_missing_cells_of_it(tmp_path):
+    assert "missing" not in load_data(h5ad(tmp_path / "x.h5ad")).describe().about_x()
 
 
 def test_labels_with_gaps_are_refused(tmp_path):

@@ -41,11 +41,12 @@ def load_h5ad(
     with _refusing(path), h5py.File(path, "r") as file:
         if "X" not in file:
             raise BadData(f"{path}: expected an AnnData file, with X, got {', '.join(file) or 'nothing'}.")
-        layers = [*file.get("layers", ()), *(["raw"] if "raw" in file else [])]
+        raw = next((name for name in ("raw/", "raw.") if f"{name}X" in file), None)  # as AnnData writes it, and did
+        layers = [*file.get("layers", ()), *(["raw"] if raw else [])]
         _check_layer(layer, layers, str(path))
         place, var = ("X", "var") if layer is None else (f"layers/{layer}", "var")
         if layer == "raw":
-            place, var = "raw/X", "raw/var"
+            place, var = f"{raw}X", f"{raw}var"
         x = _matrix(file[place], path)
         genes = _index(file[var]) if var in file else []
         about = _columns(file["obs"], file) if "obs" in file else {}

@@ -30,7 +30,7 @@ def test_the_mmd_is_lower_than_the_vae_s_and_the_code_alive(recipe):
 
 def test_capacity_ends_at_its_c():
     last = [line for line in run_of("capacity").metrics() if line["split"] == "train"][-1]
-    assert last["terms"]["rate"] == pytest.approx(25.0, abs=0.5)
+    assert last["terms"]["rate"] == pytest.approx(25.0, abs=1.0)  # epochs of 11 batches are 0.6 apart
 
 
 def test_factor_vae_lowers_total_correlation_and_its_critic_knows_it_or_is_said_to_have_lost():

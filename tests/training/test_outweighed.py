@@ -36,8 +36,13 @@ def test_a_dead_code_has_the_option_that_killed_it_named(table, sentence):
     spec = ObjectiveSpec.model_validate(table)
     (found,) = said(spec, 0.02)
     assert found.startswith(sentence)
-    assert "a rate of 0.020 nats" in found and "Divide it by ten" in found and "share = 0.5" in found
+    assert "a rate of 0.020 nats" in found and "Divide it by 10" in found and "share = 0.5" in found
     assert said(spec, 0.6) == []
+
+
+def test_a_small_weight_is_halved():
+    (found,) = said(ObjectiveSpec(recipe="beta-vae", beta=4.0), 0.2)
+    assert "Divide it by 2" in found and "value = 2, share = 0.5" in found
 
 
 def test_weights_of_one_kill_nobody():

@@ -13,6 +13,8 @@ from termwise.terms.link import Distortion
 
 HEAVY = 1.0
 """The weight beyond which a term, other than the distortion, can be at fault."""
+MUCH = 20.0
+"""The weight from which on a tenth of it is tried first, and not half."""
 
 
 def diagnose_weight(spec: ObjectiveSpec, objective: Objective, rate: float) -> list[str]:
@@ -39,12 +41,13 @@ def diagnose_weight(spec: ObjectiveSpec, objective: Objective, rate: float) -> l
     if weights[heaviest] <= HEAVY:
         return []
     title, weight = glossary.reading(heaviest).title, f"{weights[heaviest]:.4g}"
+    by = 10 if weights[heaviest] >= MUCH else 2
     option = _option_of(heaviest, spec)
     named = f"The weight {weight} of {title}" if option is None else f"{option[0]} = {option[1]:g}"
     return [
         f"{named} outweighs the distortion: {title} counts {weight} times, and the code says nothing (a rate of "
-        f"{rate:.3f} nats), since that is where it is least. Divide it by ten, or warm it up, as with "
-        f'{{ schedule = "warm-up", value = {weights[heaviest] / 10:.3g}, share = 0.5 }}.'
+        f"{rate:.3f} nats), since that is where it is least. Divide it by {by}, or warm it up, as with "
+        f'{{ schedule = "warm-up", value = {weights[heaviest] / by:.3g}, share = 0.5 }}.'
     ]
 
 

@@ -26,7 +26,9 @@ def with_training_means(data: Dataset, train: Tensor) -> Dataset:
     bare = (gone.any(0) & of_train.isnan().all(0)).flatten().nonzero().flatten().tolist()
     if bare:
         names = [data.columns[entry].name if data.columns else f"entry {entry}" for entry in bare]
-        raise BadData(f"{data.name}: {in_words(names)}: no value in any example that trains, and so no mean.")
+        raise BadData(
+            f"{data.name}: {in_words(names)}: no value in any example that trains, and so no mean. Leave it out with drop=."
+        )
     means = torch.nan_to_num(of_train.double().nanmean(0)).float()
     return replace(data, examples=InMemory(torch.where(gone, means, x)))
 

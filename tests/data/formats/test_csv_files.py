@@ -97,6 +97,8 @@ def test_commas_in_numbers_are_read_and_said(table, text, x):
         ("5.1,NA,1.4\n4.9,3.0,1.4\n", ["0", "1", "2"], 2),
         ("5.1,3.5,red\n4.9,3.0,blue\n4.7,3.2,red\n4.6,3.1,blue\n", ["0", "1", "2"], 4),  # a word over words is no name
         ("true,1.5\nfalse,2\ntrue,3\n", ["0", "1"], 3),
+        (",word\nr1,red\nr2,blue\nr3,red\nr4,blue\n", ["word"], 4),
+        ("y,week\ny,2\nn,3\ny,5\n", ["y", "week"], 3),
         ("when,1\n2020-01-01,2\n2020-01-02,3\n", None, None),
         ("# made by hand\n# a,b\n1,2\n3,5\n", ["a", "b"], 2),  # as numpy.savetxt writes a header
         ("# made by hand\n1,2\n3,5\n", ["0", "1"], 2),

@@ -182,10 +182,9 @@ def _has_header(first: list[str], below: list[tuple[int, list[str]]], line: int,
         kind = column_of_text(name, cells).kind
         if kind == "text" or is_missing(name) or all(map(is_missing, cells)):
             continue
-        alike = (
-            name.strip().lower() in map(str.lower, cells) if kind == "bool" else column_of_text("", [name]).kind == kind
-        )
-        (numbers if alike else words).append(name.strip())
+        if kind == "bool" and name.strip().lower() in map(str.lower, cells):
+            continue  # as y over y and n: a name, or a cell
+        (numbers if column_of_text("", [name]).kind == kind else words).append(name.strip())
     if words and numbers:
         raise BadData(
             f"{where}, line {line}: it could name the columns, for {words[0]!r}, or be a row, for {numbers[0]!r}. Say "
@@ -202,10 +201,9 @@ def _has_header(first: list[str], below: list[tuple[int, list[str]]], line: int,
         return True
     if numbers:
         return False
-    columns = list(zip(*rows, strict=True))
-    return all(name.strip() and name not in cells for name, cells in zip(first, columns, strict=True)) and len(
-        set(first)
-    ) == len(first)
+    columns = list(zip(*rows, strict=True))[len(first) - len(named) :]
+    own = all(name.strip() and name not in cells for name, cells in zip(named, columns, strict=True))
+    return own and len(set(first)) == len(first)
 
 
 def _consecutive(cells: Sequence[str]) -> bool:

@@ -27,7 +27,8 @@ def with_training_means(data: Dataset, train: Tensor) -> Dataset:
     if bare:
         names = [data.columns[entry].name if data.columns else f"entry {entry}" for entry in bare]
         raise BadData(
-            f"{data.name}: {in_words(names)}: no value in any example that trains, and so no mean. Leave it out with drop=."
+            f"{data.name}: {in_words(names)}: no value in any example that trains, and so no mean. Say drop= "
+            "to leave it out."
         )
     means = torch.nan_to_num(of_train.double().nanmean(0)).float()
     return replace(data, examples=InMemory(torch.where(gone, means, x)))

@@ -43,7 +43,9 @@ def violations(room: str, code: str) -> list[str]:
 
 
 def modules() -> list[Path]:
-    return sorted(path for path in SOURCE.rglob("*.py") if path.parent != SOURCE or path.stem != "__init__")
+    return sorted(
+        path for path in SOURCE.rglob("*.py") if path.parent != SOURCE or path.stem not in ("__init__", "__main__")
+    )
 
 
 def room_of(path: Path) -> str:

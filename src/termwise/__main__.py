@@ -1,4 +1,4 @@
-"""`python -m termwise`: the commands, where `termwise` itself is not on the path."""
+"""`python -m termwise`: the commands."""
 
 from termwise.cli import main
 

@@ -11,7 +11,7 @@ counts something has an end, so that a slip of the hand is refused, and does not
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import is_dataclass
 from functools import cache, partial, reduce, wraps
 from numbers import Integral, Real
@@ -31,7 +31,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from termwise.errors import Refused, in_short
+from termwise.errors import Refused, UnknownName, in_short
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -132,6 +132,22 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return call
+
+
+def check_keywords(name: str, function: Callable[..., Any], given: Iterable[str], others: Iterable[str] = ()) -> None:
+    """Raise UnknownName unless each keyword is one of a function's, or of the others that it passes on.
+
+    Example:
+        >>> import termwise as tw
+        >>> tw.train(data="digits", recpe="vae")
+        Traceback (most recent call last):
+        termwise.errors.UnknownName: Unknown keyword of train 'recpe'. Did you mean 'recipe'...
+    """
+    own = [one.name for one in inspect.signature(function).parameters.values() if one.kind is not one.VAR_KEYWORD]
+    known = {option.rstrip("_") for option in (*own, *others)}
+    for keyword in given:
+        if keyword.rstrip("_") not in known:
+            raise UnknownName(f"keyword of {name}", keyword, known)
 
 
 @cache

@@ -14,7 +14,7 @@ from termwise.models import VAE
 from termwise.models.user_function import Trust, user_function
 from termwise.notebook import html_sentences
 from termwise.training import Config, RunFolder
-from termwise.values import checked
+from termwise.values import check_keywords, checked
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ def load_model(run: str | PathLike[str], *, model: VAE | str | None = None, trus
         >>> load_model(folder).training
         False
     """
+    check_keywords("load_model", load_model, parts, ("encoder", "decoder", "posterior", "likelihood", "prior"))
     folder = RunFolder(run)
     folder.config()  # says so where it is no run folder
     folder.check()

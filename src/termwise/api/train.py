@@ -26,7 +26,7 @@ from termwise.models.missing import Filler
 from termwise.models.networks.table import check_network
 from termwise.models.scaler import Scaler
 from termwise.models.user_function import Trust
-from termwise.objectives import Game, Objective, Weighted, solo
+from termwise.objectives import RECIPES, Game, Objective, Weighted, solo
 from termwise.report.game_diagnosis import diagnose_claims
 from termwise.report.model_card import model_card
 from termwise.report.progress_bar import terminal_bar
@@ -35,7 +35,7 @@ from termwise.training.outweighed import diagnose_weight
 from termwise.training.overfitting import diagnose_overfitting
 from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher
-from termwise.values import checked
+from termwise.values import check_keywords, checked
 
 
 @generators_as_they_were()
@@ -106,6 +106,7 @@ def train(
     """
     if resume and overwrite:
         raise Refused("A run is resumed, or begun anew; got both resume and overwrite. Choose one.")
+    check_keywords("train", train, options, (name for row in RECIPES.values() for name in row.options))
     optimizer = {"learning_rate": learning_rate}
     training = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device, "optimizer": optimizer}
     training["measure_limit"] = measure_limit

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from termwise import __version__
 from termwise.registry import Registry
 
 if TYPE_CHECKING:
@@ -18,12 +19,27 @@ if TYPE_CHECKING:
     from termwise.models.data_pass import Progress
 
 app = typer.Typer(
-    help="Train, measure and explain variational autoencoders, one ELBO term at a time.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"termwise {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options_of_all(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    """Train, measure and explain variational autoencoders, one ELBO term at a time."""
+
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")]
 RunFolders = Annotated[list[Path], typer.Argument(help="Run folders.", metavar="RUN RUN ...")]

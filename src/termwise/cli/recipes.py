@@ -1,25 +1,37 @@
 """`termwise recipes`: the named objectives."""
 
+import inspect
+from typing import Annotated, Any
+
+import typer
+
 from termwise.cli.app import Json, app, print_json, show_table
 
 
 @app.command()
-def recipes(as_json: Json = False) -> None:
-    """List the named objectives, with their links, options and papers."""
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="One of them, to look into.")] = None, as_json: Json = False
+) -> None:
+    """List the named objectives, with their links, options and papers; or look into one."""
     from termwise.objectives import RECIPES
     from termwise.objectives.configured import plain
-    from termwise.report.listing_tables import recipes_table
+    from termwise.report.listing_tables import recipe_table, recipes_table
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": entry.name,
             "formula": entry.formula,
             "source": entry.source,
-            "options": {name: plain(parameter.default) for name, parameter in entry.options.items()},
+            "options": {option: plain(parameter.default) for option, parameter in entry.options.items()},
         }
-        for entry in RECIPES.values()
+        for entry in (RECIPES.values() if name is None else [RECIPES[name]])
     ]
-    if as_json:
-        print_json({"recipes": rows})
+    if name is None:
+        print_json({"recipes": rows}) if as_json else show_table(recipes_table(rows))
         return
-    show_table(recipes_table(rows))
+    (row,) = rows
+    row["about"] = (inspect.getdoc(RECIPES[name].maker) or "").partition("\n")[2].strip()
+    row["players"] = [
+        {"name": player.name, "owns": list(player.owns), "moves": player.moves} for player in RECIPES[name]().players
+    ]
+    print_json(row) if as_json else show_table(recipe_table(row))

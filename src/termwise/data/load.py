@@ -17,10 +17,11 @@ from termwise.data.examples import undivided
 from termwise.data.missing import with_training_means
 from termwise.data.options import check_options
 from termwise.data.pad import PaddedExamples
-from termwise.data.sources import OBJECTS, SOURCES, format_of
+from termwise.data.sources import FORMATS, OBJECTS, SOURCES, format_of
 from termwise.data.splits import divide
-from termwise.errors import BadData, UnknownName, in_short
+from termwise.errors import BadData, TermwiseError, UnknownName, in_short
 from termwise.registry import meanings
+from termwise.values import check_keywords
 
 
 def load_data(
@@ -88,7 +89,12 @@ def load_data(
         raise BadData(f"Expected a seed from 0 to 2^63 - 1, got {seed}.")
     if isinstance(labels, str | bool):
         options["labels"] = labels
-    data = _read(source, seed, options)
+    try:
+        data = _read(source, seed, options)
+    except TermwiseError:  # which may be of an option that no source has, and load_data nearly
+        rows = (*SOURCES.values(), *FORMATS.values(), *OBJECTS.values())
+        check_keywords("load_data", load_data, options, (name for row in rows for name in row.meanings))
+        raise
     if len(data) < 2:
         raise BadData(f"{data.name}: expected two examples or more, got {len(data)}.")
     if labels is not None and not isinstance(labels, str | bool):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from termwise.data.generators import turn
-from termwise.errors import Refused, TermwiseError, UnknownName
+from termwise.errors import Refused, TermwiseError, UnknownName, in_short
 from termwise.objectives.game import Game, solo
 from termwise.objectives.objective import Objective, Shaping, Weighted, distortion
 from termwise.objectives.optimizers import OptimizerSettings
@@ -138,11 +138,22 @@ class ObjectiveSpec(BaseModel):
         """What stands beside the recipe's name."""
         return dict(self.model_extra or {})
 
+    def _whose_options(self) -> str:
+        """Which recipes the options are of, that were given without one."""
+        if self.recipe is not None or not self.options:
+            return ""
+        named = next(iter(self.options)).rstrip("_")
+        of = [name for name, row in RECIPES.items() if named in row.options]
+        if not of:
+            return f" {in_short(named)} is an option of no recipe."
+        use = f"name one of them, as in --recipe {of[0]}, or recipe={of[0]!r}"
+        return f" {named!r} is an option of {', '.join(of)}: {use}."
+
     def build(self) -> Game:
         """A fresh game of the players that the recipe, or the walk, asks for."""
         if (self.recipe is None) == (self.links is None):
             got = "neither" if self.recipe is None else "both"
-            raise Refused(f"An objective needs a recipe or links, one of the two; got {got}.")
+            raise Refused(f"An objective needs a recipe or links, one of the two; got {got}.{self._whose_options()}")
         if self.links is None:
             assert self.recipe is not None
             if self.distortion is not None:

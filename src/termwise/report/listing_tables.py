@@ -27,6 +27,23 @@ def recipes_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     return Group(*parts)
 
 
+def recipe_table(row: Mapping[str, Any]) -> RenderableType:
+    """One named objective: its links and paper, what its function says, a line for each option, and who plays."""
+    lines: list[RenderableType] = [Text(row["name"], "bold"), Text(f"distortion + {row['formula']}", "cyan")]
+    lines += [Text(row["source"]), *([Text(row["about"], "dim")] if row["about"] else [])]
+    if row["options"]:
+        lines += ["", Text("options, and what they are where left out", "dim")]
+        lines += [Text(f"  {name} = {_default(value)}") for name, value in row["options"].items()]
+        one = next(iter(row["options"]))
+        lines += [Text(f"  termwise train --recipe {row['name']} --set objective.{one}=VALUE", "dim")]
+    lines += ["", Text("players, and what they own", "dim")]
+    for player in row["players"]:
+        moves = "" if player["moves"] == 1 else f", {player['moves']} moves a round"
+        owns = ", ".join(player["owns"])
+        lines.append(Text(f"  {player['name']}{'' if owns == player['name'] else f': {owns}'}{moves}"))
+    return Group(*lines)
+
+
 def sources_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Where data can come from, what it is, and the options that it takes."""
     table = plain_table()
@@ -72,7 +89,11 @@ def verification_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
         blocks.append(block)
     failed = [row["name"] for row in rows if not row["passed"]]
     last = (
-        f"{len(failed)} of {len(rows)} checks fail: {', '.join(failed)}" if failed else f"All {len(rows)} checks hold."
+        f"{len(failed)} of {len(rows)} checks fail: {', '.join(failed)}"
+        if failed
+        else "The check holds."
+        if len(rows) == 1
+        else f"All {len(rows)} checks hold."
     )
     return Group(
         Fitting(table, Group(*blocks)),

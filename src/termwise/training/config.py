@@ -14,6 +14,7 @@ from termwise.content import exists, read_bytes, unreadable
 from termwise.errors import Refused, UnknownName, in_short
 from termwise.objectives.configured import ObjectiveSpec
 from termwise.objectives.optimizers import OptimizerSettings
+from termwise.objectives.recipes import RECIPES
 from termwise.values import Count, PositiveFinite, Seed, Share, Text, Whole, checked
 
 MOST_MISTAKES = 20
@@ -179,9 +180,21 @@ def _mistakes(error: ValidationError) -> Iterator[str]:
     for mistake in error.errors():
         path = ".".join(str(part) for part in mistake["loc"])
         if mistake["type"] == "extra_forbidden":
-            yield f"  {UnknownName('key', path, _known_keys())}"
+            yield f"  {_unknown_key(path)}"
         else:
             yield f"  {path}: {mistake['msg']}; got {in_short(mistake['input'])}."
+
+
+def _unknown_key(path: str) -> str:
+    """That there is no such key; of the name alone of one, where it stands."""
+    known, last = _known_keys(), path.rpartition(".")[2]
+    places = [key for key in known if key.rpartition(".")[2] == last]
+    if of := [name for name, row in RECIPES.items() if last in row.options]:
+        places.append(f"objective.{last}")
+    if not places:
+        return str(UnknownName("key", path, known))
+    whose = f", an option of {', '.join(of)}" if of else ""
+    return f"Unknown key {path!r}. Did you mean {' or '.join(map(repr, places))}{whose}?"
 
 
 def _known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:

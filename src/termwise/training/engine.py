@@ -38,8 +38,10 @@ class Engine:
         try:
             devices: Any = [int(number)] if number else 1
             self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
-        except Exception as error:
-            raise Refused(f"The device {device!r} cannot be used at precision {precision!r}: {error}") from None
+        except Exception:  # Lightning's words are of its own arguments, and not of ours
+            raise Refused(
+                f"The device {device!r} cannot be used at precision {precision!r}. Here are: {', '.join(_devices())}."
+            ) from None
         self.device: torch.device = self.fabric.device
         self.dtype = torch.float64 if precision == "64-true" else torch.float32
 
@@ -58,3 +60,9 @@ class Engine:
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of a loss, shape (), to the parameters that it depends on."""
         self.fabric.backward(loss)
+
+
+def _devices() -> list[str]:
+    """The devices that there are, by the names that a training takes."""
+    cuda = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    return ["auto", "cpu", *(["cuda", *cuda] if cuda else []), *(["mps"] if torch.backends.mps.is_available() else [])]

@@ -3,8 +3,9 @@
 A family is a function of a seed that gives checks, and a row of `CHECK_FAMILIES`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from termwise.errors import UnknownName
 from termwise.models.data_pass import Progress
 from termwise.values import Seed, checked
 from termwise.verify import (
@@ -40,23 +41,129 @@ CHECK_FAMILIES: dict[str, Callable[[int], list[Check]]] = {
 """Functions of a seed that give checks, by the name of their family, in the order of the notes."""
 
 
+CHECK_NAMES: dict[str, tuple[str, ...]] = {
+    "decomposition": (
+        "evidence",
+        "evidence-bimodal",
+        "evidence-gaussian",
+        "evidence-optimum",
+        "elbo",
+        "mutual-information",
+        "disentangled",
+        "disentangled-dependent-prior",
+    ),
+    "information bound": (
+        "bound-on-information",
+        "bound-from-below",
+        "bound-needs-weight",
+    ),
+    "Info-VAE": (
+        "info-vae",
+        "info-vae-proof-line-1",
+        "info-vae-proof-sign",
+    ),
+    "KL appendix": (
+        "kl-both-products",
+        "kl-one-product",
+    ),
+    "adversarial": (
+        "critic-optimum",
+        "f-divergence",
+        "elbo-by-critic",
+        "critic-unlimited",
+        "critic-gradient",
+        "critic-gradient-proof",
+        "gradient-at-fixed-critic",
+    ),
+    "equilibrium": (
+        "equilibrium-critic",
+        "best-response",
+        "best-response-not-strict",
+    ),
+    "adaptive contrast": (
+        "elbo-by-reference",
+        "algorithm-2-step-11",
+        "algorithm-2-log-sigma",
+        "algorithm-2-prior",
+        "algorithm-2-phi",
+        "algorithm-2-reference-moving",
+        "algorithm-2-reference-fixed",
+        "noise-basis-variance",
+    ),
+    "trained critics": (
+        "trained-critic-implicit-correlation",
+        "trained-critic-implicit-slope",
+        "trained-critic-implicit-residual",
+        "trained-critic-normal-correlation",
+        "trained-critic-normal-slope",
+        "trained-critic-normal-residual",
+        "critic-gradient-sampled",
+        "trained-critic-gradient",
+    ),
+    "trained games": (
+        "equilibrium-trained-posterior",
+        "equilibrium-trained-critic",
+        "algorithm-2-trained-fixed",
+        "algorithm-2-trained-moving",
+    ),
+    "VAE-GAN": (
+        "squared-error",
+        "gan-sign-discriminator",
+        "gan-sign-decoder",
+    ),
+    "instrument": (
+        "measured-gaussian-distortion",
+        "measured-gaussian-rate",
+        "measured-gaussian-elbo",
+        "measured-gaussian-index-code-mi",
+        "measured-gaussian-marginal-kl",
+        "measured-gaussian-total-correlation",
+        "measured-gaussian-dimension-wise-kl",
+        "measured-discrete-distortion",
+        "measured-discrete-rate",
+        "measured-discrete-elbo",
+        "measured-discrete-index-code-mi",
+        "measured-discrete-marginal-kl",
+        "measured-discrete-total-correlation",
+        "measured-discrete-dimension-wise-kl",
+    ),
+}
+"""The checks of each family, so that one can be asked for before any is run."""
+
+
 @checked
-def verify(seed: Seed = 0, progress: Progress | None = None) -> list[Check]:
+def verify(seed: Seed = 0, progress: Progress | None = None, names: Sequence[str] = ()) -> list[Check]:
     """Every check, its worlds and samples drawn from `seed`; networks that have to be trained take a minute or less.
 
     Args:
         seed: Of the worlds, of what is sampled in them, and of the networks.
         progress: Called with the family at hand, and with the share of them that are done.
+        names: Checks, or families, to run alone; all where left out.
+
+    Raises:
+        UnknownName: There is no such check, and no such family.
 
     Example:
         All of them take half a minute; one family, much less:
 
-        >>> [check.name for check in CHECK_FAMILIES["KL appendix"](0) if check.passed]
+        >>> [check.name for check in verify(names=["KL appendix"]) if check.passed]
         ['kl-both-products', 'kl-one-product']
     """
-    checks: list[Check] = []
-    for place, (name, family) in enumerate(CHECK_FAMILIES.items()):
+    known = {one for family, checks in CHECK_NAMES.items() for one in (family, *checks)}
+    for name in names:
+        if name not in known:
+            raise UnknownName("check", name, known)
+    wanted = {family: _wanted(family, names) for family in CHECK_FAMILIES}
+    families = [family for family, checks in wanted.items() if checks]
+    found: list[Check] = []
+    for place, family in enumerate(families):
         if progress is not None:
-            progress(name, place / len(CHECK_FAMILIES))
-        checks += family(seed)
-    return checks
+            progress(family, place / len(families))
+        found += (one for one in CHECK_FAMILIES[family](seed) if not names or one.name in wanted[family])
+    return found
+
+
+def _wanted(family: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The checks of a family that are asked for: all of them where nothing is named, or the family is."""
+    checks = CHECK_NAMES.get(family, (family,))
+    return checks if not names or family in names else tuple(one for one in checks if one in names)

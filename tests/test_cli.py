@@ -166,13 +166,15 @@ epochs = 4
 """
 
 
+@pytest.mark.filterwarnings("always::termwise.training.run_length.RunTooShort")
 def test_a_walk_in_toml_is_trained_and_the_other_options_have_the_say(call, tmp_path):
     (tmp_path / "walk.toml").write_text(WALK)
-    status, out, _ = call(
+    status, out, err = call(
         "train", "--config", tmp_path / "walk.toml", "--out", tmp_path / "run", "--epochs", 1,
         "--set", "training.batch_size=256",
     )  # fmt: skip
     assert status == 0
+    assert "over 20 steps, and this run has 5" in err
     assert "report.html" in out
     run = tw.load_run(tmp_path / "run")
     train = run.metrics()[0]

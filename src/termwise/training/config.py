@@ -118,7 +118,7 @@ class Config(_Section):
 
     data: DataSection = DataSection()
     model: ModelSection = ModelSection()
-    objective: ObjectiveSpec = ObjectiveSpec(recipe="vae")
+    objective: ObjectiveSpec = Field(default_factory=lambda: ObjectiveSpec(recipe="vae"))  # recipes may be plugged in
     training: TrainingSection = TrainingSection()
 
     def tables(self) -> dict[str, Any]:

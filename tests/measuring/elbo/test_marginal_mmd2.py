@@ -10,7 +10,7 @@ from torch.distributions import Independent, Laplace, MultivariateNormal, Normal
 import termwise as tw
 from helpers.short_runs import examples, small
 from termwise.measuring.elbo import marginal_mmd2 as room
-from termwise.measuring.elbo.marginal_mmd2 import marginal_mmd2
+from termwise.measuring.elbo.marginal_mmd2 import LEAST, marginal_mmd2
 from termwise.terms.kernel import IMQ, mmd2
 
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -121,3 +121,14 @@ def test_of_a_world_it_is_what_its_aggregate_has():
     reading = tw.measure(world, world.data(1500))["marginal_mmd2"]
     assert reading.value > 20 * reading.stderr
     assert reading.value == pytest.approx(truth(variances, shift), abs=4 * reading.stderr)
+
+
+def test_of_a_few_examples_there_is_none_since_its_error_would_be_of_too_few_pairs():
+    law = Independent(Normal(torch.zeros(2), 1.0), 1)
+    codes = torch.randn(1, LEAST, 2, generator=torch.Generator().manual_seed(0))
+    assert marginal_mmd2(codes[:, :-1], law) is None
+    assert marginal_mmd2(codes, law)[0].stderr > 0
+
+
+def test_of_a_prior_of_each_example_there_is_none():
+    assert marginal_mmd2(torch.randn(1, 40, 2), Independent(Normal(torch.zeros(40, 2), 1.0), 1)) is None

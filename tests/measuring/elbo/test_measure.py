@@ -141,7 +141,7 @@ def test_a_prior_that_does_not_factorise_has_no_dimension_wise_kl():
 def test_a_posterior_that_is_no_normal_has_its_rate_alone_and_says_why():
     model = tw.adapt(encode=lambda x: Independent(Laplace(x, torch.ones_like(x)), 1))
     account = tw.measure(model, torch.randn(300, 2))
-    assert set(account) == {"rate", "rate_by_dimension"} and "Laplace" in account.diagnosis[-1]
+    assert set(account) == {"rate", "rate_by_dimension", "marginal_mmd2"} and "Laplace" in account.diagnosis[-1]
 
 
 def test_measuring_leaves_the_model_and_the_random_state_as_they_were():

@@ -351,7 +351,7 @@ def test_a_vae_is_measured_the_same_twice_and_left_as_it_was(posterior):
     tw.measure(model, x, noises=2, samples=2, batch_size=80, progress=lambda stage, part: told.append(part))
     assert told == pytest.approx([0.2, 0.4, 0.5, 0.7, 0.9, 1.0])
     assert first.to_json() == second.to_json()
-    assert {"distortion", "code_use", "active_units", *TERMS, *BY_DIMENSION} == set(first)
+    assert {"distortion", "code_use", "active_units", "marginal_mmd2", *TERMS, *BY_DIMENSION} == set(first)
 
 
 def test_centres_come_in_blocks_and_are_as_many_as_were_asked_for(monkeypatch):

@@ -45,7 +45,7 @@ def explicit_terms(batches: DataPass, rate: Link, samples: int, progress: Progre
     aggregate, reason = _aggregate(batches)
     values, densities, codes = _values_at_codes(batches, rate, aggregate, samples, progress)
     readings = _without_aggregate(values, rate)
-    if (to_kernel := marginal_mmd2(codes, batches.at(torch.arange(1)).prior)) is not None:
+    if (to_kernel := marginal_mmd2(codes, next(iter(batches())).prior)) is not None:
         readings["marginal_mmd2"], values["marginal_mmd2"] = to_kernel
     if aggregate is None or densities is None:
         return TermReadings(readings, values, unmeasured=reason)

@@ -104,7 +104,7 @@ def implicit_terms(batches: DataPass, samples: int, noises: int, progress: Progr
         for name, (left, right, bias) in by_dimension.items():
             values[name] = exact[left] - exact[right]
             readings[name] = reading_by_dimension(values[name], name, estimator=how, bias=bias)
-    to_kernel = marginal_mmd2(torch.stack([one.codes for one in rounds]), batches.at(torch.arange(1)).prior)
+    to_kernel = marginal_mmd2(torch.stack([one.codes for one in rounds]), next(iter(batches())).prior)
     if to_kernel is not None:
         readings["marginal_mmd2"], values["marginal_mmd2"] = to_kernel
     rate = float(brackets["rate"].lower.mean()), float(brackets["rate"].upper.mean())

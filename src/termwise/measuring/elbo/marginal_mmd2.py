@@ -25,12 +25,14 @@ from termwise.terms.kernel import IMQ
 
 BLOCK = 256
 """How many codes are paired with one another, at the most."""
+LEAST = 16
+"""Under so many examples there is no reading: its error would be of too few pairs (of two examples, 0)."""
 ESTIMATOR = "U-statistic of codes, inverse multiquadrics of 7 scales"
 BIAS = "unbiased for the population; may be below 0 by chance"
 
 
 def marginal_mmd2(codes: Tensor, prior: Distribution) -> tuple[Reading, Tensor] | None:
-    """The reading, and its values by example, shape (N,); None where the prior cannot be sampled.
+    """The reading, and its values by example, shape (N,); None of too few, or where a prior cannot be sampled.
 
     Args:
         codes: One of every example, round by round, shape (S, N, D).
@@ -43,6 +45,8 @@ def marginal_mmd2(codes: Tensor, prior: Distribution) -> tuple[Reading, Tensor] 
         >>> abs(reading.value) < 4 * reading.stderr
         True
     """
+    if prior.batch_shape or codes.shape[1] < LEAST:
+        return None
     kernel, rounds = IMQ(), []
     for z in codes.double():
         own = _means_over_prior(kernel, z, prior)

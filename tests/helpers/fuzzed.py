@@ -255,7 +255,7 @@ def _meant(of: str) -> dict[str, Any]:
         ("tw.worlds.four_points", "mean"): torch.zeros(4, 2), ("tw.worlds.four_points", "scale"): torch.ones(4, 2),
     }  # fmt: skip
     if of == "tw.write_report":
-        known["run"] = tw.load_run("run")
+        known |= {"report_of": tw.load_run("run"), "path": None, "model": None, "data": None}
     return known | {name: value for (function, name), value in special.items() if function == of}
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from termwise.verify import Check, verify
+from termwise.verify import CHECK_NAMES, Check, verify
 
 
 @pytest.fixture(scope="session")
@@ -9,4 +9,5 @@ def checks() -> dict[str, Check]:
     found = verify(0)
     by_name = {check.name: check for check in found}
     assert len(by_name) == len(found)
+    assert list(by_name) == [name for names in CHECK_NAMES.values() for name in names]  # each can be asked for
     return by_name

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from termwise.verify import CHECK_FAMILIES, CHECK_NAMES, adversarial, information_bound
+from termwise.verify import CHECK_FAMILIES, adversarial, information_bound
 from termwise.verify.adversarial import optimum
 from termwise.verify.check import CLEARLY, QUADRATURE, check
 from termwise.verify.decomposition import gap_in_closed_form
@@ -136,7 +136,3 @@ def test_the_penalties_on_information_differ_where_the_notes_say_they_do_not():
     world = LinearGaussian.random(0, mutual_information=0.25)
     assert information_bound.floor_penalty(world) == pytest.approx(0.75)
     assert information_bound.printed_penalty(world) == pytest.approx(abs(world.truth()["rate"] - 1))
-
-
-def test_every_check_of_all_families_can_be_asked_for(checks):
-    assert list(checks) == [name for names in CHECK_NAMES.values() for name in names]

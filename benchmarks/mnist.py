@@ -21,7 +21,7 @@ from stepping import table
 import termwise as tw
 
 PAPER = {8: {"vae": -90.9, "avb": -91.2, "avb-ac": -89.6}, 32: {"vae": -81.9, "avb-ac": -80.2}}
-NOISY = {"posterior": "noise-input+normal", "posterior_options": {"noise": 32, "hidden": [256, 128]}}
+NOISY = {"posterior": "noise-input+normal", "posterior_options": {"noise": 32, "hidden": [256, 128], "start": 0.3}}
 CRITIC = {"hidden": [512, 512], "moves": 2}
 
 
@@ -36,6 +36,8 @@ def configuration(method: str, given: argparse.Namespace) -> dict[str, object]:
     objective: dict[str, object] = {"recipe": method}
     if adversary:
         objective |= {**CRITIC, "critic_learning_rate": falling(2 * given.rate, steps)}
+    if method == "avb-ac":
+        objective["reference"] = "moments"  # as in the paper
     return {
         "data": {"source": given.folder, "binarize": "dynamic"},
         "model": {"network": "conv", "latent": given.latent, **(NOISY if adversary else {})},

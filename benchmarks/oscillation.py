@@ -107,7 +107,7 @@ class Witness(Silent):
 
 def trained(game: str, seed: int, rounds: int, folder: str) -> dict[str, list[Look]]:
     torch.manual_seed(seed)
-    posterior = {"noise": 4, "hidden": [32, 32], "sigma": SIGMA}
+    posterior = {"noise": 4, "hidden": [32, 32], "sigma": SIGMA, "start": 0.3}
     model = VAE.build((4,), 1, posterior="noise-input+normal", posterior_options=posterior, options={"hidden": [32]})
     settings = {
         "batch_size": BATCH,

@@ -1,4 +1,4 @@
-"""How unlike the prior the codes are, to a kernel: MMD^2(q(z), p(z)), a reading that every account can have.
+"""How unlike the prior the codes are, to a kernel: MMD^2(q(z), p(z)), a reading of accounts of 16 examples or more.
 
     MMD^2 = E k(z, z') - 2 E k(z, t) + E k(t, t'),     z, z' ~ q(z) of different examples,  t, t' ~ p(z)
 

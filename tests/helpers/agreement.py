@@ -11,16 +11,24 @@ from torch.distributions import Normal
 
 import termwise as tw
 from helpers.brute_force import mixture_log_prob
+from termwise.terms.link import Distortion
 
 
 def account_and_codes(model, data, **options):
     """The account of a model, its codes' noise left in, and the codes that it was taken at, in the examples' order."""
-    codes, generate = [], model.generate
-    model.generate = lambda z, context: codes.append(z) or generate(z, context)
-    with patch("termwise.measuring.elbo.control_variates.LEAST", 10**9):
+    codes = []
+
+    class RecordingDistortion(Distortion):
+        def __call__(self, draw):
+            codes.append(draw.z)
+            return super().__call__(draw)
+
+    with (
+        patch("termwise.measuring.elbo.explicit_account.Distortion", RecordingDistortion),
+        patch("termwise.measuring.elbo.explicit_account.controlled", lambda values, controls, expected: values),
+    ):
         account = tw.measure(model, data, **options)
-    own = codes[::2]  # each batch is decoded from its own codes, then from other examples'
-    return account, torch.cat(own)[: account["rate"].n]  # what is asked once more, after the pass, comes last
+    return account, torch.cat(codes)
 
 
 def assert_terms_agree(account, z, mean, scale):

@@ -19,6 +19,7 @@ from torch.distributions import (
     kl_divergence,
 )
 
+from helpers.agreement import account_and_codes, assert_terms_agree
 from helpers.two_functions import DOWN, Theirs, X, encode, logits, mean_of, posterior, rate_of
 from termwise.api import measure
 from termwise.errors import BadData, Refused, TermwiseError, UnknownName
@@ -299,3 +300,11 @@ def test_what_is_no_function_is_refused_with_what_would_do(what, reason):
 def test_inputs_in_tuples_are_refused():
     with pytest.raises(BadData, match="got tuple"):
         measure(adapt(encode), (X, X))
+
+
+def test_every_term_of_two_functions_is_brute_forces_at_the_same_codes():
+    account, z = account_and_codes(adapt(encode, logits, likelihood="bernoulli-logits"), X, batch_size=5)
+    mean, log_variance = encode(X)
+    own = -Bernoulli(logits=logits(z)).log_prob(X).flatten(1).sum(1).mean()
+    assert account["distortion"].value == pytest.approx(float(own), rel=1e-5)
+    assert_terms_agree(account, z, mean, (0.5 * log_variance).exp())

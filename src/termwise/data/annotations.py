@@ -1,5 +1,6 @@
 """What is known of every example beside x: labels, generative factors, attributes."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -25,8 +26,10 @@ class Rows(Protocol):
         tensor([9., 1.])
     """
 
+    @abstractmethod
     def __len__(self) -> int: ...
 
+    @abstractmethod
     def __getitem__(self, positions: Tensor, /) -> Tensor: ...
 
 

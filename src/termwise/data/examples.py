@@ -7,6 +7,7 @@ classes. So do channel-last images of other numbers,
 which are taken as they are; and so is every other array.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -42,15 +43,19 @@ class Examples(Protocol):
     """
 
     @property
+    @abstractmethod
     def shape(self) -> tuple[int, ...]:
         """The shape of one example."""
 
     @property
+    @abstractmethod
     def in_memory(self) -> bool:
         """Whether a pass over everything is cheap."""
 
+    @abstractmethod
     def __len__(self) -> int: ...
 
+    @abstractmethod
     def batches(self, order: Tensor, batch_size: int, drop_last: bool) -> Iterator[Tensor]:
         """The x at the positions of `order` (M,), as float32 (B, *shape)."""
 

@@ -4,6 +4,7 @@ x -> q(z|x) -> z -> p(x|z). Everything is lazy, and asked of the model once: thr
 code or a log q(z) share it here; and draws of one batch, for as long as the model stands still, share its posterior.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -39,14 +40,17 @@ class Drawable(Protocol):
         (True, True, [])
     """
 
+    @abstractmethod
     def infer(self, x: Tensor) -> tuple[Distribution, Any]:
         """The posterior q(z|x), batch shape (B,), event shape (D,); and a context for `generate`, or None."""
         ...
 
+    @abstractmethod
     def generate(self, z: Tensor, context: Any) -> Distribution:
         """The likelihood p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""
         ...
 
+    @abstractmethod
     def prior_law(self) -> Distribution:
         """The prior p(z), batch shape (), event shape (D,)."""
         ...

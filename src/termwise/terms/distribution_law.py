@@ -1,5 +1,7 @@
 """What the posterior, the reference and the prior share: each is a torch Distribution."""
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
@@ -9,19 +11,19 @@ from termwise.models.distributions import values_of
 from termwise.models.draw import Draw
 
 
-class DistributionLaw:
+class DistributionLaw(ABC):
     """A law that is a torch Distribution. Abstract: a law says which, and what it has samples of."""
 
     name: str
     given_x: bool
 
+    @abstractmethod
     def distribution(self, draw: Draw) -> Distribution:
         """The law itself, batch shape (B,) or ()."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sample(self, draw: Draw) -> Tensor:
         """One code for every example, shape (B, D)."""
-        raise NotImplementedError
 
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
         """The log-density of codes z, shape (B, D): shape (B,), nats."""

@@ -9,6 +9,7 @@
 These are the stops of a walk from the posterior to the prior, in this order.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
@@ -53,14 +54,17 @@ class Law(Protocol):
     name: str
     given_x: bool
 
+    @abstractmethod
     def sample(self, draw: Draw) -> Tensor:
         """One code per example, shape (B, D)."""
         ...
 
+    @abstractmethod
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
         """Log-density of codes z, shape (B, D): shape (B,), in nats. Raises NoDensity."""
         ...
 
+    @abstractmethod
     def factorises(self, draw: Draw) -> bool:
         """Whether it is a product over dimensions, each with a log-density of its own."""
         ...
@@ -70,6 +74,7 @@ class Law(Protocol):
 class Factorised(Protocol):
     """A law that is, or may be, a product over dimensions."""
 
+    @abstractmethod
     def log_prob_by_dimension(self, z: Tensor, draw: Draw) -> Tensor:
         """Log-density of each dimension, shape (B, D)."""
         ...
@@ -79,6 +84,7 @@ class Factorised(Protocol):
 class Closed(Protocol):
     """A law that is a torch Distribution, so that a divergence may have a closed form."""
 
+    @abstractmethod
     def distribution(self, draw: Draw) -> Distribution:
         """The law as a torch Distribution, batch shape (B,) or ()."""
         ...

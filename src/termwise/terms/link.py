@@ -3,6 +3,7 @@
 `link_names.py` says which links there are, and where each is computed.
 """
 
+from abc import abstractmethod
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -54,18 +55,22 @@ class Estimator(Protocol):
     unit: str
 
     @property
+    @abstractmethod
     def label(self) -> str:
         """What readings call it, such as "Monte Carlo, full aggregate"."""
         ...
 
+    @abstractmethod
     def check(self, left: Law, right: Law) -> None:
         """Raise Refused where this pair of laws cannot be compared in this way, naming what would do."""
         ...
 
+    @abstractmethod
     def bias(self, link: str) -> str:
         """In which way the values are off on a link of this name: "unbiased", "exact for every x", or how."""
         ...
 
+    @abstractmethod
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """The values on a draw: by example (B,), by example and dimension (B, D), or for the batch ()."""
         ...
@@ -103,25 +108,30 @@ class Term(Protocol):
     name: str
 
     @property
+    @abstractmethod
     def unit(self) -> str:
         """The unit of its values: "nats" where it is a term of the ELBO."""
         ...
 
     @property
+    @abstractmethod
     def label(self) -> str:
         """How it is estimated, as readings say it."""
         ...
 
     @property
+    @abstractmethod
     def bias(self) -> str:
         """In which way the estimate is off, such as "unbiased"."""
         ...
 
     @property
+    @abstractmethod
     def memory(self) -> Memory | None:
         """What it remembers of q(z), which is saved and shared; None if nothing."""
         ...
 
+    @abstractmethod
     def __call__(self, draw: Draw) -> Tensor:
         """Values by example (B,), by example and dimension (B, D), or for the batch ()."""
         ...

@@ -1,6 +1,7 @@
 """Watchers of a training: a bar with the terms on a terminal, a line per evaluation elsewhere, or one of your own."""
 
 import time
+from abc import abstractmethod
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, runtime_checkable
@@ -34,16 +35,19 @@ class Watcher(Protocol):
         epoch 2: distortion, rate, ..., elbo on test
     """
 
+    @abstractmethod
     def __enter__(self) -> "Watcher":
         """Called before the first step, also of a training that goes on."""
         ...
 
+    @abstractmethod
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Called after the last step, with the error that ended the training, if one did."""
         ...
 
+    @abstractmethod
     def stepped(self, epoch: int, step: int, terms: Mapping[str, float]) -> None:
         """Called after a step, where `wants` agrees.
 
@@ -54,10 +58,12 @@ class Watcher(Protocol):
         """
         ...
 
+    @abstractmethod
     def wants(self) -> bool:
         """Asked after each step: whether to be told of it now, which costs something."""
         ...
 
+    @abstractmethod
     def evaluated(self, epoch: int, split: str, terms: Mapping[str, float]) -> None:
         """Called after an evaluation.
 

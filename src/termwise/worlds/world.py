@@ -1,5 +1,6 @@
 """What every world offers: a model that can be measured, data for it, and the exact value of every term."""
 
+from abc import abstractmethod
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -21,14 +22,17 @@ class World(Drawable, Protocol):
         True
     """
 
+    @abstractmethod
     def data(self, count: int, seed: int = 0) -> Tensor:
         """`count` examples x of the world's own law, shape (count, *shape), float32."""
         ...
 
+    @abstractmethod
     def log_likelihood(self, x: Tensor) -> Tensor:
         """log p(x) of examples, shape (B, *shape): shape (B,), float64, nats."""
         ...
 
+    @abstractmethod
     def truth(self) -> dict[str, float]:
         """The population's value of every term, in nats, by the readings' names; log p(x) and the gap among them."""
         ...

@@ -10,6 +10,7 @@ With posterior means m_n, attributes a_n, a decoder g, vectors v_j, a strength s
 where g gives the expected example. The judge calls attribute j present where its logit is above 0.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -53,9 +54,11 @@ class Judge(Protocol):
     accuracy: AnyReading  # on real images, by attribute
     majority: AnyReading  # of the most frequent answers, likewise
 
+    @abstractmethod
     def features(self, x: Tensor) -> Tensor:
         """What the layers see of examples, (B, *shape): shape (B, F)."""
 
+    @abstractmethod
     def logits(self, x: Tensor) -> Tensor:
         """One logit a name, (B, A), for examples, (B, *shape): above 0 where the attribute is judged present."""
 

@@ -1,5 +1,6 @@
 """What a likelihood is: a module that turns a decoder's output into p(x|z), and says which data it can take."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from torch import Tensor, nn
@@ -8,7 +9,7 @@ from torch.distributions import Distribution, Independent
 from termwise.data import ValueRange
 
 
-class Likelihood(nn.Module):
+class Likelihood(nn.Module, ABC):
     """p(x|z), given a decoder's output: the abstract class of which every likelihood is a subclass.
 
     A subclass sets `spec`, and has a `forward(decoded)` that turns the decoder's output, of shape
@@ -37,6 +38,10 @@ class Likelihood(nn.Module):
 
     spec: str
     makes_examples = True
+
+    @abstractmethod
+    def forward(self, decoded: Tensor) -> Distribution:
+        """p(x|z) from the decoder's output, (B, *decoded_shape(shape)): batch shape (B,), event shape that of x."""
 
     def decoded_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape that the decoder must give, per example, for examples of `shape`."""

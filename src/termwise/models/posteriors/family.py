@@ -1,5 +1,6 @@
 """What a posterior family is: a module that turns an encoder's features into q(z|x)."""
 
+from abc import abstractmethod
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -14,6 +15,9 @@ class PosteriorFamily(Protocol):
     `nn.Module` with a `forward`; one with parameters of its own, as implicit ones have, learns them with the encoder,
     whoever owns that. It is built by its maker as `maker(latent, **options)`, asked for `features` once, when the
     encoder is built, and called at every draw.
+
+    A class need not inherit from it. One that does names `nn.Module` first, which calls its `forward`, and has
+    `features` as a property; one that leaves anything out is refused when it is made.
 
     Attributes:
         name: What a configuration calls it: the name of its row in the table.
@@ -41,10 +45,12 @@ class PosteriorFamily(Protocol):
     options: dict[str, Any]
 
     @property
+    @abstractmethod
     def features(self) -> int:
         """How many numbers per example the encoder must give."""
         ...
 
+    @abstractmethod
     def __call__(self, features: Tensor) -> Distribution:
         """q(z|x) from features of shape (B, features): batch shape (B,), event shape (D,).
 

@@ -1,5 +1,6 @@
 """What a prior is: a module that gives p(z), so that a prior may learn."""
 
+from abc import abstractmethod
 from typing import Any, Protocol, runtime_checkable
 
 from torch.distributions import Distribution
@@ -11,7 +12,8 @@ class Prior(Protocol):
 
     It is built by its maker as `maker(latent, **options)`, and called at every draw. Its parameters, if it has any,
     learn with the decoder, whoever owns that, and are saved with the model. Numbers that stand still are buffers, so
-    that they follow the model to another device and another precision.
+    that they follow the model to another device and another precision. A class need not inherit from it; one that does
+    names `nn.Module` first, which calls its `forward`.
 
     Attributes:
         name: What a configuration calls it: the name of its row in the table.
@@ -36,6 +38,7 @@ class Prior(Protocol):
     name: str
     options: dict[str, Any]
 
+    @abstractmethod
     def __call__(self) -> Distribution:
         """p(z), batch shape (), event shape (D,)."""
         ...

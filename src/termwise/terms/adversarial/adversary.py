@@ -1,5 +1,6 @@
 """Adversaries: the players that an estimator brings to the game, beside the autoencoder."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -36,6 +37,7 @@ class Adversary:
 class Adversarial(Protocol):
     """An estimator that cannot do without players of its own."""
 
+    @abstractmethod
     def adversaries(self, link: str, left: Law, right: Law) -> tuple[Adversary, ...]:
         """The players that learn the link of this name, from `left` to `right`."""
         ...

@@ -94,11 +94,14 @@ class Memory:
 
     def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
         """The normal components that stand for q(z) at codes of this draw, and their log weights."""
-        raise NotImplementedError
+        raise Refused(
+            f"{type(self).__name__} does not say which normals stand for q(z): give it `components(draw)`, or, where "
+            "it is no mixture of normals, `log_density(z, draw)` and `marginal_log_density(z, draw)`."
+        )
 
     def bias(self, link: str) -> str:
         """In which way a Monte Carlo link of this name, such as "total_correlation", is off under this memory."""
-        raise NotImplementedError
+        raise Refused(f"{type(self).__name__} does not say in which way it is off: give it `bias(link)`.")
 
     def log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z) of codes z, shape (B, D): shape (B,), nats."""

@@ -4,6 +4,7 @@ section 3.3), and the coordinates in which a critic looks at codes from it.
 The moments are taken from q itself, at every round anew. `learned.py` has the references that are fitted.
 """
 
+from abc import abstractmethod
 from typing import Protocol, cast, runtime_checkable
 
 import torch
@@ -24,18 +25,22 @@ class ReferenceLaw(Protocol):
     name: str
     given_x: bool
 
+    @abstractmethod
     def sample(self, draw: Draw) -> Tensor:
         """One code per example, shape (B, D)."""
         ...
 
+    @abstractmethod
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
         """log r(z|x), shape (B,), nats."""
         ...
 
+    @abstractmethod
     def factorises(self, draw: Draw) -> bool:
         """Whether it is a product over dimensions, each with a log-density of its own."""
         ...
 
+    @abstractmethod
     def standardised(self, z: Tensor, draw: Draw) -> Tensor:
         """Codes z, shape (B, D), in its coordinates: an invertible map of them, for every x."""
         ...

@@ -14,7 +14,19 @@ from torch import Tensor, nn
 from torch.distributions import Independent, MultivariateNormal, Normal
 
 from termwise.errors import Refused
-from termwise.terms import IMQ, RBF, AdaptiveContrast, ClosedForm, Critic, DensityRatio, Kernel, Link, MonteCarlo
+from termwise.terms import (
+    IMQ,
+    RBF,
+    AdaptiveContrast,
+    ClosedForm,
+    Critic,
+    DensityRatio,
+    Groups,
+    Kernel,
+    Law,
+    Link,
+    MonteCarlo,
+)
 from termwise.terms.adversarial.adversary import Adversarial
 from termwise.terms.adversarial.telescoping import Telescoping
 from termwise.terms.aggregate.table import AGGREGATES
@@ -25,7 +37,9 @@ from termwise.terms.link_names import LINK_NAMES
 from termwise.terms.references.moments import standardised
 
 WALK = {name: ends for ends, name in LINK_NAMES.items()}
-AGGREGATED = ("index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl")
+GROUPED = ("group_correlation", "within_group_correlation", "group_wise_kl")
+AGGREGATED = ("index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl", *GROUPED)
+GROUPS = [[0, 2], [3, 1]]
 SHIFT, WIDTH = 0.3, 1.5
 
 
@@ -45,8 +59,15 @@ class NormalLaws:
             return self.posterior_mean(x).detach(), self.posterior_covariance
         if name == "prior":
             return torch.zeros_like(self.mean), torch.eye(len(self.mean), dtype=self.mean.dtype)
-        covariance = self.covariance.diagonal().diag() if name == "marginals" else self.covariance
-        return self.mean, covariance
+        return self.mean, self.covariance * within(name, self.covariance)
+
+
+def within(name: str, covariance: Tensor) -> Tensor:
+    """1 where two dimensions depend on each other under a law made of q(z)'s margins, 0 elsewhere, (D, D)."""
+    if name == "groups":
+        group = torch.tensor([next(g for g, some in enumerate(GROUPS) if j in some) for j in range(len(covariance))])
+        return (group == group.unsqueeze(1)).to(covariance)
+    return torch.eye(len(covariance)).to(covariance) if name == "marginals" else torch.ones_like(covariance)
 
 
 class BestCritic(nn.Module):
@@ -142,7 +163,9 @@ class Case:
 
 def link_between(ends: tuple[str, str], estimator: Estimator) -> Link:
     """A link, which ends at the estimator's own reference where it brings one."""
-    own = {"reference": estimator.reference} if isinstance(estimator, WithReference) else {}
+    own: dict[str, Law] = {"groups": Groups(GROUPS)}
+    if isinstance(estimator, WithReference):
+        own["reference"] = estimator.reference
     left, right = (own.get(end, end) for end in ends)
     return Link(left, right, estimator)
 
@@ -180,7 +203,7 @@ WRITTEN = [
     ),
     *(
         Case(link, type(kernel).__name__, "kernel", lambda laws, kernel=kernel: Kernel(kernel), exact=False)
-        for link in ("marginal_kl", "total_correlation", "dimension_wise_kl")
+        for link in AGGREGATED[1:]
         for kernel in (RBF(), IMQ())
     ),
     *(Case(link, "best-critic", "density-ratio", ratio(link), exact=True) for link in WALK),

@@ -12,7 +12,8 @@ def test_every_walk_leads_from_the_posterior_to_the_prior_link_by_link():
         assert [laws[link][0] for link in walk] == stops[:-1]
     assert set(WALKS) == {
         ("rate",), ("index_code_mi", "marginal_kl"), ("index_code_mi", "total_correlation", "dimension_wise_kl"),
-        ("reference_kl", "reference_to_prior"),
+        ("index_code_mi", "group_correlation", "within_group_correlation", "dimension_wise_kl"),
+        ("index_code_mi", "group_correlation", "group_wise_kl"), ("reference_kl", "reference_to_prior"),
     }  # fmt: skip
 
 

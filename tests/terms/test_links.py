@@ -7,12 +7,14 @@ from helpers.brute_force import mixture_log_prob
 from helpers.link_cases import (
     AGGREGATED,
     CASES,
+    GROUPS,
     IMPOSSIBLE,
     WALK,
     WIDTH,
     NormalLaws,
     by_their_claims,
     link_between,
+    within,
 )
 from termwise.data import load_data
 from termwise.errors import Refused
@@ -106,7 +108,7 @@ def test_the_mean_is_the_closed_form_within_four_standard_errors(case):
     stderr = float(values.std()) / math.sqrt(COUNT)
     finite_n = 0.01  # of 4000 points at an MI of 1 nat
     lattice = 1e-3 if case.label == "bank" else 0.0
-    assert abs(float(values.mean()) - case.truth(world.truth())) < 4 * stderr + finite_n + lattice
+    assert abs(float(values.mean()) - case.truth(world.truth(GROUPS))) < 4 * stderr + finite_n + lattice
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.vanishes], ids=str)
@@ -119,6 +121,7 @@ def test_a_collapsed_posterior_reads_zero(case):
     if case.label == "minibatch-weighted":  # useless as a value, by exactly this much
         log_n = math.log(COUNT)
         off = {"index_code_mi": 1, "marginal_kl": -1, "total_correlation": 3, "dimension_wise_kl": -4}
+        off |= {"group_correlation": 1, "within_group_correlation": 2, "group_wise_kl": -2}
         assert float(values.mean()) == pytest.approx(off[case.link] * log_n, abs=0.01)
     else:
         error = float(values.std()) / math.sqrt(len(values))
@@ -127,6 +130,8 @@ def test_a_collapsed_posterior_reads_zero(case):
 
 def at_own_codes(case):
     """Whether the values are at the draw's own codes, one for one: not at samples that a critic takes of other laws."""
+    if case.ends[0] == "groups" and case.estimator == "kernel":
+        return False  # of the draw's own batch, permuted
     return not case.by_critic or case.ends[0] in ("posterior", "aggregate")
 
 
@@ -159,6 +164,7 @@ def exact_log_ratio(case, draw, model, data, held, log_weights):
     logs = {
         "posterior": draw.posterior.base_dist.log_prob(draw.z).double().sum(1),
         "aggregate": joint,
+        "groups": sum(mixture_log_prob(z[:, g], *(of[:, g] for of in held), log_weights)[0] for g in GROUPS),
         "marginals": marginal.sum(1),
         "prior": -0.5 * z.square().sum(1) - 0.5 * z.shape[1] * math.log(2 * math.pi),
     }
@@ -192,6 +198,7 @@ def gradient_in_log_sigma(case, world, data):
     spread = world.posterior_covariance.diagonal()
     a = laws_of(Encoder(world), data).covariance
     inverse = torch.linalg.inv(a).diagonal()
+    grouped = torch.linalg.inv(a * within("groups", a)).diagonal()
     if case.estimator == "adaptive-contrast":
         return torch.full_like(spread, 1 / WIDTH**2 - 1)  # r stands still
     return {
@@ -200,6 +207,9 @@ def gradient_in_log_sigma(case, world, data):
         "marginal_kl": spread * (1 - inverse),
         "total_correlation": spread * (1 / a.diagonal() - inverse),
         "dimension_wise_kl": spread * (1 - 1 / a.diagonal()),
+        "group_correlation": spread * (grouped - inverse),
+        "within_group_correlation": spread * (1 / a.diagonal() - grouped),
+        "group_wise_kl": spread * (1 - grouped),
         "reference_kl": 0 * spread,
         "reference_to_prior": spread - 1,
     }[case.link]

@@ -5,6 +5,7 @@ z - mean. So a code is kept as a sum that is never carried out, z = centre + off
 taken at (centre - location) + offset: for the law that the code is from this is the offset itself.
 """
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,7 +114,11 @@ class Codes:
 
     def column(self, dimension: int) -> "Codes":
         """One dimension of the codes, shape (B, 1)."""
-        return Codes(self.centre[:, dimension, None], self.offset[:, dimension, None])
+        return self.columns([dimension])
+
+    def columns(self, dimensions: Sequence[int]) -> "Codes":
+        """Some dimensions of the codes, shape (B, D')."""
+        return Codes(self.centre[:, list(dimensions)], self.offset[:, list(dimensions)])
 
 
 def log_density_at(law: Distribution, codes: Codes) -> Tensor:

@@ -8,11 +8,13 @@ from termwise.objectives.objective import (
     distortion,
     floor,
     gap,
+    group_correlation,
     index_code_mi,
     link,
     marginal_kl,
     rate,
     total_correlation,
+    within_group_correlation,
 )
 from termwise.objectives.optimizers import OPTIMIZERS, OptimizerSettings
 from termwise.objectives.recipes import RECIPES, Recipe, recipe
@@ -36,6 +38,7 @@ __all__ = [
     "distortion",
     "floor",
     "gap",
+    "group_correlation",
     "index_code_mi",
     "link",
     "marginal_kl",
@@ -43,4 +46,5 @@ __all__ = [
     "recipe",
     "solo",
     "total_correlation",
+    "within_group_correlation",
 ]

@@ -19,8 +19,11 @@ from termwise.terms.aggregate.memory import Memory
 from termwise.terms.aggregate.table import aggregate_from
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.estimators import ESTIMATORS
+from termwise.terms.groups import Grouping, Groups
+from termwise.terms.laws import Law
 from termwise.terms.link import Estimator, Link, WithReference
 from termwise.terms.link_names import LINK_NAMES
+from termwise.values import checked
 
 PLAIN = str | int | float | tuple | BaseModel
 """The types of options whose defaults are written down, so that a run's file says what it was trained under."""
@@ -160,22 +163,32 @@ class ObjectiveSpec(BaseModel):
                 raise Refused("The distortion weighs 1 in every recipe. To weigh it, write the walk link by link.")
             game: Game = RECIPES.build(self.recipe, **self.options)
             return game
-        if self.options:
-            raise UnknownName("key of [objective]", next(iter(self.options)), ("recipe", "links", "distortion"))
-        return solo(walk_objective(self.links, self.distortion))
+        options = self.options
+        groups = options.pop("groups", None)
+        if options:
+            raise UnknownName("key of [objective]", next(iter(options)), ("recipe", "links", "distortion", "groups"))
+        return solo(walk_objective(self.links, self.distortion, groups))
 
 
-def walk_objective(links: tuple[LinkSpec, ...], distortion_weight: Weight | None = None) -> Objective:
+@checked
+def walk_objective(
+    links: tuple[LinkSpec, ...], distortion_weight: Weight | None = None, groups: Grouping | None = None
+) -> Objective:
     """The objective of a walk written link by link; the distortion weighs 1 where nothing is said.
 
-    Links that name one memory of q(z) share it, and all stop at the reference that one of their estimators brings.
+    Links that name one memory of q(z) share it, and all stop at the reference that one of their estimators brings, and
+    at the same `groups` of dimensions.
     """
     for one in links:
         if (one.left, one.right) not in LINK_NAMES:
             Link(one.left, one.right, ClosedForm())  # says which links there are
     memories: dict[str, Memory] = {}
     estimators = [one.estimator.build(memories) for one in links]
-    stops = {one.reference.name: one.reference for one in estimators if isinstance(one, WithReference)}
+    stops: dict[str, Law] = {one.reference.name: one.reference for one in estimators if isinstance(one, WithReference)}
+    if groups is not None:
+        stops["groups"] = Groups(groups)
+        if not any("groups" in (one.left, one.right) for one in links):
+            raise Refused("groups says which dimensions the stop groups is of, and no link goes there. Leave it out.")
     parts = [(1.0 if distortion_weight is None else distortion_weight) * distortion()]
     for one, estimator in zip(links, estimators, strict=True):
         left, right = (stops.get(end, end) for end in (one.left, one.right))

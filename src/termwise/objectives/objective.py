@@ -17,6 +17,7 @@ from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.objectives.schedules import Constant, Schedule, Weight, as_schedule
 from termwise.terms.aggregate.memory import Memory
+from termwise.terms.groups import Grouping, Groups
 from termwise.terms.laws import Law
 from termwise.terms.link import Distortion, Estimator, Link, Term, by_example
 from termwise.values import checked
@@ -310,6 +311,38 @@ def total_correlation(estimator: Estimator) -> Weighted:
         'Monte Carlo, full aggregate'
     """
     return link("aggregate", "marginals", estimator)
+
+
+@checked
+def group_correlation(estimator: Estimator, groups: Grouping) -> Weighted:
+    """The total correlation of groups of dimensions, KL(q(z) || prod_g q(z_g)), weighing 1.
+
+    Args:
+        estimator: How the two are compared.
+        groups: Lists of dimensions, or how many stand in a group, in order.
+
+    Example:
+        >>> from termwise.terms import MonteCarlo
+        >>> (4.0 * group_correlation(MonteCarlo(aggregate="bank"), groups=[[0, 1], [2, 3, 4]])).term.name
+        'group_correlation'
+    """
+    return link("aggregate", Groups(groups), estimator)
+
+
+@checked
+def within_group_correlation(estimator: Estimator, groups: Grouping) -> Weighted:
+    """The total correlation within groups of dimensions, sum_g KL(q(z_g) || prod_(j in g) q(z_j)), weighing 1.
+
+    Args:
+        estimator: How the two are compared.
+        groups: Lists of dimensions, or how many stand in a group, in order.
+
+    Example:
+        >>> from termwise.terms import MonteCarlo
+        >>> within_group_correlation(MonteCarlo(aggregate="full"), groups=2).term.label
+        'Monte Carlo, full aggregate'
+    """
+    return link(Groups(groups), "marginals", estimator)
 
 
 @checked

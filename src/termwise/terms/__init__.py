@@ -16,6 +16,7 @@ from termwise.terms.aggregate.minibatch import MinibatchStratified, MinibatchWei
 from termwise.terms.aggregate.table import AGGREGATES
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.estimators import ESTIMATORS
+from termwise.terms.groups import Groups
 from termwise.terms.kernel import IMQ, KERNELS, RBF, Kernel
 from termwise.terms.laws import Law
 from termwise.terms.link import Distortion, Estimator, Link, Term
@@ -41,6 +42,7 @@ __all__ = [
     "Divergence",
     "Estimator",
     "Full",
+    "Groups",
     "Kernel",
     "Law",
     "LearnedReference",

@@ -3,6 +3,7 @@
     posterior   q(z|x)
     reference   r(z|x), such as the normal with the moments of q(z|x)
     aggregate   q(z) = 1/N sum_n q(z|x_n)
+    groups      prod_g q(z_g), of groups of dimensions (`groups.py`)
     marginals   prod_j q(z_j)
     prior       p(z)
 
@@ -22,6 +23,7 @@ from termwise.models.distributions import samples
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.distribution_law import DistributionLaw
+from termwise.terms.groups import unknown_groups
 from termwise.terms.references.moments import Reference
 
 
@@ -189,6 +191,7 @@ STOPS: Mapping[str, Callable[[Memory | None], Law]] = {
     "posterior": lambda memory: PosteriorLaw(),
     "reference": lambda memory: Reference(),
     "aggregate": AggregateLaw,
+    "groups": unknown_groups,
     "marginals": MarginalsLaw,
     "prior": lambda memory: PriorLaw(),
 }

@@ -13,6 +13,7 @@ from termwise.errors import Refused, in_short
 from termwise.models.distributions import values_of
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.memory import Memory
+from termwise.terms.groups import Groups
 from termwise.terms.laws import STOPS, Law, law
 from termwise.terms.link_names import LINK_NAMES, link_name
 from termwise.terms.references.moments import ReferenceLaw
@@ -137,6 +138,13 @@ class Term(Protocol):
         ...
 
 
+OF_AGGREGATE = {"aggregate", "groups", "marginals"}
+"""The stops that are q(z), or made of its margins: an estimator's memory is theirs."""
+
+OF_THEIR_OWN = ("reference", "groups")
+"""The stops of which a name alone does not say which law they are."""
+
+
 class Link:
     """One step of the walk from the posterior to the prior: two laws, and how they are compared.
 
@@ -164,9 +172,9 @@ class Link:
             pairs = "; ".join(f"{a} -> {b}" for a, b in LINK_NAMES)
             raise Refused(f"There is no link {start} -> {end}. The links are: {pairs}.")
         self.name = link_name(start, end, estimator.quantity)
-        remembers = "aggregate" in (start, end) or "marginals" in (start, end)
+        remembers = not OF_AGGREGATE.isdisjoint((start, end))
         self.memory: Memory | None = getattr(estimator, "aggregate", None) if remembers else None
-        self.left, self.right = (law(one, self.memory) if isinstance(one, str) else one for one in (left, right))
+        self.left, self.right = self._end(left, on_left=True), self._end(right, on_left=False)
         self.estimator = estimator
         estimator.check(self.left, self.right)
 
@@ -192,9 +200,14 @@ class Link:
         return self.estimator(self.left, self.right, draw)
 
     def under(self, estimator: Estimator) -> "Link":
-        """The same link, estimated in another way; a reference stays what it is."""
-        left, right = (one if one.name == "reference" else one.name for one in (self.left, self.right))
+        """The same link, estimated in another way; a reference stays what it is, and so do groups."""
+        left, right = (one if one.name in OF_THEIR_OWN else one.name for one in (self.left, self.right))
         return Link(left, right, estimator)
+
+    def _end(self, one: str | Law, on_left: bool) -> Law:
+        if isinstance(one, Groups):
+            return one.placed(self.memory, on_left)
+        return law(one, self.memory) if isinstance(one, str) else one
 
 
 class Distortion:

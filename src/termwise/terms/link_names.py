@@ -1,12 +1,15 @@
 """The decomposition of the rate: which links there are between the laws of a walk, and what the field calls them.
 
-    rate                 posterior -> prior       KL(q(z|x) || p(z))
-    index_code_mi        posterior -> aggregate   KL(q(z|x) || q(z)), the mutual information of index and code
-    marginal_kl          aggregate -> prior       KL(q(z) || p(z))
-    total_correlation    aggregate -> marginals   KL(q(z) || prod_j q(z_j))
-    dimension_wise_kl    marginals -> prior       sum_j KL(q(z_j) || p(z_j))
-    reference_kl         posterior -> reference   KL(q(z|x) || r(z|x))
-    reference_to_prior   reference -> prior       E_q[log r(z|x) - log p(z)]
+    rate                      posterior -> prior       KL(q(z|x) || p(z))
+    index_code_mi             posterior -> aggregate   KL(q(z|x) || q(z)), the mutual information of index and code
+    marginal_kl               aggregate -> prior       KL(q(z) || p(z))
+    total_correlation         aggregate -> marginals   KL(q(z) || prod_j q(z_j))
+    dimension_wise_kl         marginals -> prior       sum_j KL(q(z_j) || p(z_j))
+    group_correlation         aggregate -> groups      KL(q(z) || prod_g q(z_g))
+    within_group_correlation  groups -> marginals      sum_g KL(q(z_g) || prod_(j in g) q(z_j))
+    group_wise_kl             groups -> prior          sum_g KL(q(z_g) || p(z_g))
+    reference_kl              posterior -> reference   KL(q(z|x) || r(z|x))
+    reference_to_prior        reference -> prior       E_q[log r(z|x) - log p(z)]
 
 The rate is the sum of the links of any walk from posterior to prior (Hoffman and Johnson, 2016; Chen et al., 2018, eq.
 2). From a batch, each is computed by an estimator: the total correlation, for instance, in `monte_carlo.py`, from log
@@ -22,6 +25,9 @@ LINK_NAMES = {
     ("aggregate", "prior"): "marginal_kl",
     ("aggregate", "marginals"): "total_correlation",
     ("marginals", "prior"): "dimension_wise_kl",
+    ("aggregate", "groups"): "group_correlation",
+    ("groups", "marginals"): "within_group_correlation",
+    ("groups", "prior"): "group_wise_kl",
     ("posterior", "reference"): "reference_kl",
     ("reference", "prior"): "reference_to_prior",
 }

@@ -6,6 +6,7 @@ The aggregate over the population is then N(a, A) with A = V C V' + S and a = V 
     index_code_mi     = 1/2 (log|A| - log|S|)
     marginal_kl       = 1/2 (tr A + |a|^2 - k - log|A|)
     total_correlation = 1/2 (sum_j log A_jj - log|A|)
+    group_correlation = 1/2 (sum_g log|A_gg| - log|A|), and of groups the other two in the same way
     dimension_wise_kl = 1/2 sum_j (A_jj + a_j^2 - 1 - log A_jj)
     log p(x)          = log N(x; b, P),   P = W W' + s^2 I
     log_likelihood    = -1/2 [D log 2 pi + log|P| + tr P^-1 C + (m - b)' P^-1 (m - b)]
@@ -13,6 +14,7 @@ The aggregate over the population is then N(a, A) with A = V C V' + S and a = V 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,8 +206,17 @@ class LinearGaussian:
         """The log-likelihood log p(x) of examples, shape (B, D): shape (B,), float64, nats."""
         return MultivariateNormal(self.decoder_offset, self._explained(), validate_args=False).log_prob(x.double())
 
-    def truth(self) -> dict[str, float]:
-        """The population's value of every term, in nats, by the readings' names."""
+    def truth(self, groups: Sequence[Sequence[int]] = ()) -> dict[str, float]:
+        """The population's value of every term, in nats, by the readings' names.
+
+        Args:
+            groups: Lists of dimensions, every one in one of them: their links' values are given, too.
+
+        Example:
+            >>> truth = LinearGaussian.random(seed=0).truth(groups=[[0, 1], [2, 3]])
+            >>> round(truth["group_correlation"] + truth["within_group_correlation"] - truth["total_correlation"], 6)
+            0.0
+        """
         aggregate_mean = self.encoder @ self.mean + self.offset
         aggregate = self.encoder @ self.covariance @ self.encoder.T + self.posterior_covariance
         variance, log_det = aggregate.diagonal(), torch.logdet(aggregate)
@@ -215,6 +226,14 @@ class LinearGaussian:
         distortion = self._distortion()
         elbo = -distortion - float(information + marginal)
         log_likelihood = self._mean_log_likelihood()
+        of_groups = {}
+        if groups:
+            log_dets = float(sum(torch.logdet(aggregate[list(group)][:, list(group)]) for group in groups))
+            of_groups = {
+                "group_correlation": 0.5 * (log_dets - float(log_det)),
+                "within_group_correlation": 0.5 * (float(variance.log().sum()) - log_dets),
+                "group_wise_kl": float(marginal) - 0.5 * (log_dets - float(log_det)),
+            }
         return {
             "distortion": distortion,
             "rate": float(information + marginal),
@@ -225,6 +244,7 @@ class LinearGaussian:
             "dimension_wise_kl": float(by_dimension.sum()),
             "log_likelihood": log_likelihood,
             "inference_gap": log_likelihood - elbo,
+            **of_groups,
         }
 
     def _explained(self) -> Tensor:

@@ -24,7 +24,7 @@ from termwise.terms.laws import Law
 from termwise.terms.link import Term
 from termwise.terms.link_names import LINK_NAMES
 
-MARGINS = ("aggregate", "marginals")
+MARGINS = ("aggregate", "groups", "marginals")
 """The laws that move with the autoencoder when they stand on the right: margins of the law on the left."""
 
 

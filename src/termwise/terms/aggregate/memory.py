@@ -6,7 +6,7 @@ all as they are now (`full.py`).
 In each the components are constants: E_q[grad log q(z)] = 0 at fixed z, so the gradient through z alone is unbiased.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
+from termwise.terms.aggregate.margin import margin
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
 
 BIAS_OF_JENSEN = {
@@ -21,6 +22,9 @@ BIAS_OF_JENSEN = {
     "marginal_kl": "biased down (Jensen)",
     "total_correlation": "biased, either way (Jensen)",
     "dimension_wise_kl": "biased down (Jensen)",
+    "group_correlation": "biased, either way (Jensen)",
+    "within_group_correlation": "biased, either way (Jensen)",
+    "group_wise_kl": "biased down (Jensen)",
 }
 """The side to which each link is off where log q(z) is the log of an unbiased estimate (Jensen's inequality)."""
 
@@ -47,7 +51,7 @@ class Memory:
     To add one, subclass it, give it a `name` and a `label`, say in `components` which normals stand for q(z) on a draw
     and in `bias` how that is off, and give it a row in `AGGREGATES`. A memory that outlives a batch also fills itself
     in `prepare`, follows the encoder in `observe`, and saves itself in `state_dict`. What is no mixture of normals
-    overrides `log_density` and `marginal_log_density` in the place of `components`.
+    overrides `log_density`, `marginal_log_density` and `group_log_density` in the place of `components`.
 
     Attributes:
         name: What a configuration calls it.
@@ -110,6 +114,11 @@ class Memory:
     def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z_j) of codes z, shape (B, D): shape (B, D), nats."""
         return marginal_log_density(draw.codes_at(z), *self.components(draw))
+
+    def group_log_density(self, z: Tensor, draw: Draw, group: Sequence[int]) -> Tensor:
+        """log q(z_g) of codes z, shape (B, D), g some of their dimensions: shape (B,), nats."""
+        components, weights = self.components(draw)
+        return log_density(draw.codes_at(z).columns(group), margin(components, group), weights)
 
 
 def dataset_size(draw: Draw) -> int:

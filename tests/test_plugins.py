@@ -50,73 +50,90 @@ def installed(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def python(installed, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("work")
-
-    def run(code, *arguments):
-        path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
-        environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-c", code, *arguments]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
-
-
-def commands(python, *commands):
-    """What each command prints, given one after another in one process, which imports torch once."""
-    code = f"""
-import sys
+WALK = {
+    "data": {"source": "ramp"},
+    "model": {"latent": 2, "likelihood": "shifted:0.2", "options": {"hidden": [4]}},
+    "objective": {"links": [{"from": "posterior", "to": "prior", "estimator": {"name": "halved"}}]},
+    "training": {"epochs": 1, "batch_size": 8},
+}
+ONE_PROCESS = f"""
+import io, json, sys
+from contextlib import redirect_stdout
+from rich.console import Console
+import termwise as tw
 from termwise.cli import main
-for words in {commands!r}:
-    sys.argv = ["termwise", *words.split()]
-    try:
-        main()
-    except SystemExit as end:
-        assert not end.code, words
-    print("END", flush=True)"""
-    return python(code).split("END\n")[:-1]
+from termwise.report.account_table import account_table
 
+found = {{"shown": {{n: getattr(tw, n).shown() for n in tw.__all__ if isinstance(getattr(tw, n), tw.Registry)}}}}
 
-@pytest.fixture(scope="module")
-def trained(python):
-    """A run whose data, network's ends and objective are all the package's, read back from its folder."""
-    code = f"""
-import json, termwise as tw
 tw.train({TRAINING!r}, out="run", progress=False)
 run = tw.load_run("run")
 import outside_package
 more = run.account.and_also(outside_package.code_length(run.model, run.data.test))
 more.save("run/account.json", "run/account.npz")
 tw.write_report(tw.load_run("run"))
-print(json.dumps({{
+found["run"] = {{
     "config": run.config.to_json(),
     "terms": run.metrics()[0]["terms"],
     "model": run.model.config(),
     "prior": run.model.prior_law().stddev.tolist(),
     "rate": run.account["rate"].value,
     "code_length": more["code_length"].value,
-}}))"""
-    return json.loads(python(code).splitlines()[-1])
+}}
+console = Console(width=120, file=io.StringIO())
+console.print(account_table(tw.load_run("run").account.to_json()))
+found["table"] = console.file.getvalue()
+found["walk"] = tw.train({WALK!r}, out="walk", progress=False).metrics()[0]["weights"]
+
+found["near"] = []
+for table, name in ((tw.LIKELIHOODS, "shiftd:0.3"), (tw.POSTERIORS, "wid"), (tw.SOURCES, "rampp")):
+    try:
+        table.from_spec(name) if table is tw.LIKELIHOODS else table[name]
+    except tw.TermwiseError as error:
+        found["near"].append(str(error))
+
+found["commands"] = {{}}
+for words in ("train --help", "data", "recipes", "report run"):
+    sys.argv = ["termwise", *words.split()]
+    with redirect_stdout(io.StringIO()) as said:
+        try:
+            main()
+        except SystemExit as end:
+            assert not end.code, words
+    found["commands"][words] = said.getvalue()
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def found(installed, folder):
+    """What one process, which imports torch once, finds of the package; a run whose data, network's ends and objective
+    are all the package's is read back from its folder."""
+    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", ONE_PROCESS]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def test_one_file_is_all_that_the_package_has(installed):
     assert sorted(path.name for path in installed.rglob("*.py")) == ["outside_package.py"]
 
 
-def test_every_registry_has_the_row_and_shows_it_last(python):
-    code = """
-import json, termwise as tw
-print(json.dumps({n: getattr(tw, n).shown() for n in tw.__all__ if isinstance(getattr(tw, n), tw.Registry)}))"""
-    shown = json.loads(python(code))
+def test_every_registry_has_the_row_and_shows_it_last(found):
     for group, (_, form) in KINDS.items():
-        assert shown[group.upper()][-1] == form
+        assert found["shown"][group.upper()][-1] == form
     assert all(form not in getattr(termwise, group.upper()).shown() for group, (_, form) in KINDS.items())
 
 
-def test_it_trains_is_measured_saved_and_read_back(trained):
+def test_it_trains_is_measured_saved_and_read_back(found):
+    trained = found["run"]
     model, settings = trained["model"], trained["config"]["model"]
     assert (model["likelihood"], model["posterior"], model["prior"]) == ("shifted:0.2", "wide", "double")
     assert model["posterior_options"] == settings["posterior_options"] == {"times": 3.0}
@@ -125,51 +142,26 @@ def test_it_trains_is_measured_saved_and_read_back(trained):
     assert trained["code_length"] == pytest.approx(trained["rate"] / math.log(2))
 
 
-def test_its_estimator_and_its_memory_go_by_name_in_a_walk(python):
-    walk = {
-        "data": {"source": "ramp"},
-        "model": {"latent": 2, "likelihood": "shifted:0.2", "options": {"hidden": [4]}},
-        "objective": {"links": [{"from": "posterior", "to": "prior", "estimator": {"name": "halved"}}]},
-        "training": {"epochs": 1, "batch_size": 8},
-    }
-    code = f"import termwise as tw; print(tw.train({walk!r}, out='walk', progress=False).metrics()[0]['weights'])"
-    assert "'rate_half_kl': 1.0" in python(code)
+def test_its_estimator_and_its_memory_go_by_name_in_a_walk(found):
+    assert found["walk"]["rate_half_kl"] == 1.0
 
 
-@pytest.mark.usefixtures("trained")
-def test_commands_know_it(python):
-    options, data, recipes, _ = commands(python, "train --help", "data", "recipes", "report run")
+def test_commands_know_it(found):
+    options, data, recipes = (found["commands"][words] for words in ("train --help", "data", "recipes"))
     assert all(KINDS[group][1] in options for group in ("likelihoods", "posteriors", "priors"))
     assert "numbers from 0 to 1" in data
     assert "two-rates" in recipes and "Nothing New (Nobody, 2026, eq. 1)." in recipes and "weight=1.0" in recipes
 
 
-@pytest.mark.usefixtures("trained")
-def test_its_reading_has_its_title_unit_and_meaning_wherever_readings_are_shown(python):
-    code = """
-from pathlib import Path
-from rich.console import Console
-import termwise as tw
-from termwise.report.account_table import account_table
-account = tw.load_run("run").account
-console = Console(width=120); console.print(account_table(account.to_json()))
-page = Path("run/report.html").read_text()
-assert "code length" in page and "what the code costs, in bits" in page and "bits" in page
-"""
-    table = python(code)
+def test_its_reading_has_its_title_unit_and_meaning_wherever_readings_are_shown(found, folder):
+    page, table = (folder / "run" / "report.html").read_text(), found["table"]
+    assert "code length" in page and "what the code costs, in bits" in page and "bits" in page
     row = next(line for line in table.splitlines() if line.strip().startswith("code length"))
     assert "bits" in row
     order = [name for name in ("distortion", "sigma", "active units", "code length") if name in table]
     assert [table.index(name) for name in order] == sorted(table.index(name) for name in order)
 
 
-def test_what_is_near_is_said_of_it_too(python):
-    code = """
-import termwise as tw
-for table, name in ((tw.LIKELIHOODS, "shiftd:0.3"), (tw.POSTERIORS, "wid"), (tw.SOURCES, "rampp")):
-    try:
-        table.from_spec(name) if table is tw.LIKELIHOODS else table[name]
-    except tw.TermwiseError as error:
-        print(error)"""
-    said = python(code)
-    assert all(f"Did you mean '{form}'" in said for form in ("shifted:0.3", "wide", "ramp"))
+def test_what_is_near_is_said_of_it_too(found):
+    for said, form in zip(found["near"], ("shifted:0.3", "wide", "ramp"), strict=True):
+        assert f"Did you mean '{form}'" in said

@@ -10,6 +10,11 @@ from termwise import cli
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]):
+    """What needs every check comes first: xdist gives one worker all of it, so that the checks are run once."""
+    items.sort(key=lambda item: "checks" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)

@@ -29,6 +29,25 @@ def test_the_mmd_is_lower_than_the_vae_s_and_the_code_alive(recipe):
     assert own["rate"].value > 0.5 and own["active_units"].value == 6
 
 
+@pytest.mark.parametrize("recipe", ["aae", "f-vae"])
+def test_a_critic_too_brings_the_codes_to_the_prior(recipe):
+    vae, own = (run_of(name).account for name in ("vae", recipe))
+    theirs, ours = (account["marginal_mmd2"] for account in (vae, own))
+    assert ours.value < theirs.value - 2 * (ours.stderr**2 + theirs.stderr**2) ** 0.5
+    assert own["rate"].value > 0.5 and not any("unlike the prior" in sentence for sentence in own.diagnosis)
+
+
+def test_a_critic_of_little_weight_does_not_and_the_diagnosis_says_so():
+    """As the recipe was once: a lambda of 1, the GAN's loss that saturates, and a critic that moves once a round."""
+    settings = {"training": {"audit": False, "evaluate_every": 60}}
+    run = tw.train(
+        settings, data="digits", recipe="aae", lambda_=1.0, saturating=True, moves=1, critic_learning_rate=1e-4,
+        likelihood="normal:optimal", latent=6, epochs=60, out=Path(mkdtemp()) / "run", progress=False,
+    )  # fmt: skip
+    assert run.account["marginal_mmd2"].value > 2 * run_of("vae").account["marginal_mmd2"].value
+    assert run.account.diagnosis[0].startswith("The codes are unlike the prior, to which lambda = 1 was")
+
+
 def test_capacity_ends_at_its_c():
     last = [line for line in run_of("capacity").metrics() if line["split"] == "train"][-1]
     assert last["terms"]["rate"] == pytest.approx(25.0, abs=1.0)  # epochs of 11 batches are 0.6 apart

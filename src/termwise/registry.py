@@ -70,10 +70,39 @@ class Row:
         return {name.rstrip("_"): parameter for name, parameter in inspect.signature(self.maker).parameters.items()}
 
     @property
+    def defaults(self) -> dict[str, Any]:
+        """The defaults of its options, as far as a file can hold them: of a schedule, its table."""
+        defaults = {name: in_a_file(option.default) for name, option in self.options.items()}
+        return {name: default for name, default in defaults.items() if isinstance(default, WRITABLE)}
+
+    def with_defaults(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Options that are given, and the defaults of those that are not.
+
+        Example:
+            >>> Row("half", lambda of=1.0, lambda_=2.0: of / lambda_, "a share").with_defaults({"lambda_": 3.0})
+            {'lambda': 3.0, 'of': 1.0}
+        """
+        said = {name.rstrip("_"): value for name, value in given.items()}
+        return said | {name: value for name, value in self.defaults.items() if name not in said}
+
+    @property
     def meanings(self) -> dict[str, str]:
         """What each option means, in the words of the maker's docstring; "" where it says nothing."""
         sentences = meanings(self.maker)
         return {name: sentences.get(parameter.name, "") for name, parameter in self.options.items()}
+
+
+WRITABLE = str | int | float | list | dict
+"""The types of options whose defaults are written down, so that a run's file says what it was made with."""
+
+
+def in_a_file(value: Any) -> Any:
+    """A value as a file holds it: of a schedule its table, of a tuple a list."""
+    from pydantic import BaseModel  # here, as a list of names need not wait for it
+
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_none=True)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def meanings(function: Callable[..., Any]) -> dict[str, str]:

@@ -197,7 +197,7 @@ def test_what_an_estimator_was_not_told_is_written_down_as_it_was():
         "swapped": False,
         "waymarks": 0,
         "moves": 1,
-        "hidden": (256, 256),
+        "hidden": [256, 256],
         "activation": "leaky-relu",
         "quadratic": False,
         "spectral_norm": False,

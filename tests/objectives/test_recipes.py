@@ -67,8 +67,16 @@ FORMULAS = [
 BY_CRITIC = [  # of the critic's T at the draw's codes
     ("factor-vae", {}, lambda v, t: v["distortion"] + v["rate"] + 35 * t),
     ("factor-vae", {"gamma": 2}, lambda v, t: v["distortion"] + v["rate"] + 2 * t),
-    ("aae", {}, lambda v, t: v["distortion"] + t - (1 + math.exp(-t)) * math.log(1 + math.exp(t))),
-    ("aae", {"lambda": 3}, lambda v, t: v["distortion"] + 3 * (t - (1 + math.exp(-t)) * math.log(1 + math.exp(t)))),
+    (
+        "aae",
+        {},
+        lambda v, t: v["distortion"] + 30 * ((1 + math.exp(-t)) * math.log((1 + math.exp(t)) / 2) - 1 + math.exp(-t)),
+    ),
+    (
+        "aae",
+        {"lambda": 3, "saturating": True},
+        lambda v, t: v["distortion"] + 3 * (t - (1 + math.exp(-t)) * math.log(1 + math.exp(t))),
+    ),
     ("avb", {}, lambda v, t: v["distortion"] + t),
     ("avb", {"waymarks": 2}, lambda v, t: v["distortion"] + 3 * t),  # a logit for each of three bridges
     ("avb-ac", {}, lambda v, t: v["distortion"] + t + v["sampled_rate"]),  # a normal posterior's reference is itself
@@ -77,12 +85,12 @@ BY_CRITIC = [  # of the critic's T at the draw's codes
         {"reference": {"name": "moments", "fixed": False}},
         lambda v, t: v["distortion"] + t + v["sampled_rate"],
     ),
-    ("f-vae", {"divergence": "kl"}, lambda v, t: v["distortion"] + t),
+    ("f-vae", {"divergence": "kl"}, lambda v, t: v["distortion"] + 30 * t),
     ("f-vae", {"divergence": "neyman", "lambda": 0.5}, lambda v, t: v["distortion"] + 0.5 * (1 - math.exp(-t)) ** 2),
     (
         "f-vae",
         {},
-        lambda v, t: v["distortion"] + 0.5 * t + 0.5 * (1 + math.exp(-t)) * (math.log(2) - math.log(1 + math.exp(t))),
+        lambda v, t: v["distortion"] + 15 * t + 15 * (1 + math.exp(-t)) * (math.log(2) - math.log(1 + math.exp(t))),
     ),
 ]
 
@@ -102,7 +110,7 @@ def test_the_total_of_a_recipe_with_a_critic_is_its_formula(sample, name, option
 
 @pytest.mark.parametrize(
     ("name", "rate", "betas", "moves"),
-    [("aae", 1e-4, (0.5, 0.9), 1), ("f-vae", 1e-4, (0.5, 0.9), 1)]
+    [(name, 1e-3, (0.5, 0.9), 5) for name in ("aae", "f-vae")]
     + [(name, 2e-3, (0.5, 0.99), 5) for name in ("avb", "avb-ac")],
 )
 def test_the_critics_of_other_recipes_move_as_their_rows_say(name, rate, betas, moves):

@@ -1,5 +1,6 @@
 """The configuration: what is written is what is read, and every mistake is said."""
 
+import inspect
 import tomllib
 
 import pytest
@@ -8,7 +9,7 @@ import termwise as tw
 from termwise.errors import BadData, Refused
 from termwise.objectives import Linear, WarmUp
 from termwise.training import config_from, merged, read_config, with_setting
-from termwise.training.config import with_recipe
+from termwise.training.config import PARTS, with_recipe
 
 WALK = {
     "distortion": 1.0,
@@ -44,6 +45,49 @@ CONFIGURATIONS = {
 def test_a_configuration_reads_back_what_it_writes(name):
     config = config_from(CONFIGURATIONS[name])
     assert config_from(tomllib.loads(config.toml())) == config
+
+
+@pytest.mark.parametrize(
+    ("table", "part", "rows", "options", "name"), [(*row, name) for row in PARTS for name in row[2]]
+)
+def test_every_default_that_a_file_can_hold_is_written_out(table, part, rows, options, name):
+    written = tomllib.loads(config_from({table: {part: name}}).toml())[table]
+    found = written if options is None else written[options]
+    signature = inspect.signature(rows[name].maker).parameters.items()
+    for option, default in ((option.rstrip("_"), parameter.default) for option, parameter in signature):
+        if isinstance(default, bool | int | float | str):
+            assert found[option] == default
+        elif isinstance(default, tuple):
+            assert found[option] == list(default)
+    assert config_from({table: written}).toml() == config_from({table: {part: name}}).toml()
+
+
+def test_what_is_said_takes_the_place_of_a_default_and_a_network_of_ones_own_has_none():
+    said = {"network": "conv", "posterior": "noise-input+normal", "posterior_options": {"sigma": 0.1, "noise": 4}}
+    model = config_from({"model": {**said, "options": {"channels": 8}}}).model
+    assert model.options == {"channels": 8, "hidden": 256}
+    assert model.posterior_options == {
+        "noise": 4, "hidden": [128, 128], "inject": True, "start": 0.1, "sigma": 0.1, "least_sigma": 0.01
+    }  # fmt: skip
+    assert config_from({"model": {"network": "mine:bodies", "options": {"wide": 3}}}).model.options == {"wide": 3}
+
+
+def test_lambda_has_one_name_however_it_is_given():
+    one, other = (config_from({"objective": {"recipe": "wae-mmd", name: 3.0}}) for name in ("lambda", "lambda_"))
+    assert one == other and one.objective.options == {"lambda": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("run", "setting", "left"),
+    [
+        ({"model": {"network": "mlp"}}, "model.network=conv", {"channels": 32, "hidden": 256}),
+        ({"model": {"network": "mlp", "options": {"hidden": [8]}}}, "model.network=mlp", {"hidden": [8]}),
+        ({"objective": {"recipe": "info-vae"}}, "objective.recipe=wae-mmd", {"recipe": "wae-mmd", "lambda": 100.0}),
+    ],
+)
+def test_a_runs_file_is_a_start_for_another_part_or_recipe(run, setting, left):
+    changed = config_from(with_setting(config_from(run).tables(), setting)).tables()
+    assert (changed["model"]["options"] if "model" in run else changed["objective"]) == left
 
 
 def test_a_walk_keeps_its_numbers_through_toml():

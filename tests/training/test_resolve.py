@@ -1,5 +1,7 @@
 """One configuration of all that is said: who has the say, what is refused, and what a run to resume allows."""
 
+import re
+
 import pytest
 
 import termwise as tw
@@ -79,3 +81,18 @@ def test_a_run_of_an_objective_made_in_python_is_resumed_with_one(tmp_path):
     with pytest.raises(Refused, match=r"Pass it again: train\(\.\.\., objective=\.\.\.\)"):
         resolve(resumed=folder)
     assert resolve(objective=objective, resumed=folder) == folder.config()
+
+
+def test_another_network_by_keyword_has_its_own_defaults_and_what_was_said_stays():
+    run = config_from({"model": {"network": "conv-bn", "posterior": "noise-input", "options": {"hidden": 64}}})
+    other = resolve(run.tables(), {"model": {"network": "conv", "posterior": "diagonal-normal"}}).model
+    assert other.options == {"hidden": 64, "channels": 32} and other.posterior_options == {}
+    assert resolve(run, {"model": {"network": "conv-bn", "latent": 3}}).model.options == run.model.options
+
+
+def test_a_run_whose_file_lacks_the_defaults_is_resumed_with_them(tmp_path):
+    folder = begun(tmp_path / "run", {"data": {"source": "digits"}})
+    lacking = re.sub(r"\[model\.(\w+)\]\n(hidden = \[[^]]*\]\n)?", "", folder.config_file.read_text())
+    folder.config_file.write_text(lacking)
+    assert "512" not in lacking and folder.config().model.options == {"hidden": [512]}
+    assert resolve({"model": {"network": "mlp"}}, resumed=folder) == config_from({"data": {"source": "digits"}})

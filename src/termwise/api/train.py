@@ -31,7 +31,7 @@ from termwise.report.game_diagnosis import diagnose_claims
 from termwise.report.model_card import model_card
 from termwise.report.progress_bar import terminal_bar
 from termwise.training import Config, RunFolder, Trainer, resolve
-from termwise.training.outweighed import diagnose_weight
+from termwise.training.outweighed import diagnose_prior, diagnose_weight
 from termwise.training.overfitting import diagnose_overfitting
 from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher
@@ -254,9 +254,11 @@ def _measured(run: Run, trainer: Trainer, progress: Progress | None) -> Run:
 
 
 def _outweighed(config: Config, trainer: Trainer, account: Account) -> list[str]:
-    """What is to be said of a weight under which the code died."""
-    rate = account.get("rate")
-    return [] if rate is None else diagnose_weight(config.objective, trainer.game.players[0].objective, rate.value)
+    """What is to be said of a weight under which the code died, or stayed away from the prior."""
+    objective = trainer.game.players[0].objective
+    rate, mmd2 = account.get("rate"), account.get("marginal_mmd2")
+    died = [] if rate is None else diagnose_weight(config.objective, objective, rate.value)
+    return died + ([] if mmd2 is None else diagnose_prior(config.objective, objective, mmd2))
 
 
 def _overfitting(trainer: Trainer, account: Account) -> list[str]:

@@ -14,7 +14,7 @@ def recipes(
 ) -> None:
     """List the named objectives, with their links, options and papers; or look into one."""
     from termwise.objectives import RECIPES
-    from termwise.objectives.configured import plain
+    from termwise.registry import in_a_file
     from termwise.report.listing_tables import recipe_table, recipes_table
 
     rows: list[dict[str, Any]] = [
@@ -22,7 +22,7 @@ def recipes(
             "name": entry.name,
             "formula": entry.formula,
             "source": entry.source,
-            "options": {option: plain(parameter.default) for option, parameter in entry.options.items()},
+            "options": {option: in_a_file(parameter.default) for option, parameter in entry.options.items()},
         }
         for entry in (RECIPES.values() if name is None else [RECIPES[name]])
     ]

@@ -22,7 +22,7 @@ from termwise.models.draw import Draw
 from termwise.models.finite import check_finite_weights
 from termwise.models.likelihoods import Likelihood, likelihood_from
 from termwise.models.missing import Filler, observed
-from termwise.models.networks import build_bodies, checked_bodies
+from termwise.models.networks import NETWORKS, build_bodies, checked_bodies
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import SavedModel, parts_of, write_model
 from termwise.models.priors import prior_from
@@ -123,6 +123,8 @@ class VAE(nn.Module):
             torch.Size([5, 1, 8, 8])
         """
         options, shape = dict(options or {}), tuple(shape)
+        if network in NETWORKS:
+            options = NETWORKS[network].with_defaults(options)
         family = posterior_family(posterior, latent, posterior_options)
         decoded = likelihood_from(likelihood).decoded_shape(shape)
         encoder, decoder = build_bodies(network, shape, family.features, latent, decoded, options)

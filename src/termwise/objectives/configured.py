@@ -14,7 +14,6 @@ from termwise.objectives.objective import Objective, Shaping, Weighted, distorti
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.objectives.recipes import RECIPES
 from termwise.objectives.schedules import Weight, as_schedule
-from termwise.registry import Row
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.aggregate.table import aggregate_from
 from termwise.terms.closed_form import ClosedForm
@@ -24,25 +23,6 @@ from termwise.terms.laws import Law
 from termwise.terms.link import Estimator, Link, WithReference
 from termwise.terms.link_names import LINK_NAMES
 from termwise.values import checked
-
-PLAIN = str | int | float | tuple | BaseModel
-"""The types of options whose defaults are written down, so that a run's file says what it was trained under."""
-
-
-def plain_defaults(row: Row) -> dict[str, Any]:
-    """The defaults of a row's options, as far as a file can hold them.
-
-    Example:
-        >>> plain_defaults(RECIPES["info-vae"])["alpha"]
-        0.0
-    """
-    defaults = {name: option.default for name, option in row.options.items()}
-    return {name: plain(default) for name, default in defaults.items() if isinstance(default, PLAIN)}
-
-
-def plain(value: Any) -> Any:
-    """A value as a file writes it: of a schedule, a table."""
-    return value.model_dump(mode="json", exclude_none=True) if isinstance(value, BaseModel) else value
 
 
 class EstimatorSpec(BaseModel):
@@ -73,7 +53,7 @@ class EstimatorSpec(BaseModel):
             raise _mistake(f"The optimizer cannot be: {mistakes}") from None
         except TermwiseError as error:
             raise _mistake(str(error)) from None
-        return {"name": table["name"], **plain_defaults(ESTIMATORS[table["name"]]), **options}
+        return {"name": table["name"], **ESTIMATORS[table["name"]].with_defaults(options)}
 
     @model_validator(mode="after")
     def _can_be_built(self) -> "EstimatorSpec":
@@ -133,8 +113,7 @@ class ObjectiveSpec(BaseModel):
     def _with_defaults(cls, table: Any) -> Any:
         if not isinstance(table, Mapping) or table.get("recipe") not in RECIPES:
             return table  # for `build` to refuse
-        defaults, given = plain_defaults(RECIPES[table["recipe"]]), {name.rstrip("_") for name in table}
-        return {**table, **{name: value for name, value in defaults.items() if name not in given}}
+        return RECIPES[table["recipe"]].with_defaults(table)
 
     @property
     def options(self) -> dict[str, Any]:

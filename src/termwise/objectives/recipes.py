@@ -82,6 +82,7 @@ def info_vae(alpha: Finite = 0.0, lambda_: Finite = 100.0, bandwidth: PositiveFi
     """InfoVAE with the MMD (Zhao, Song and Ermon, 2019, eq. 6): (1 - alpha) rate + (alpha + lambda - 1) MMD^2.
 
     A lambda of 1000, which is often copied, kills the code of small data, where the noise of a batch's MMD^2 drowns it.
+    It does not follow the distortion, of real numbers a log density, whose nats change with x's units, and may be 0.
     """
     mmd = Kernel(RBF(bandwidth))
     return solo(distortion() + (1 - alpha) * rate(ClosedForm()) + (alpha + lambda_ - 1) * marginal_kl(mmd))
@@ -112,23 +113,33 @@ def factor_vae(
 
 
 def aae(
-    lambda_: Weight = 1.0,
-    hidden: Widths = (1000, 1000),
-    moves: Count = 1,
-    critic_learning_rate: Weight = 1e-4,
+    lambda_: Weight = 30.0,
+    hidden: Widths = (256, 256),
+    moves: Count = 5,
+    critic_learning_rate: Weight = 1e-3,
+    saturating: bool = False,
 ) -> Game:
-    """Adversarial Autoencoders (Makhzani et al., 2016, section 2): lambda GAN(q(z), p(z)) in place of the rate."""
-    return f_vae("gan", lambda_, hidden, moves, critic_learning_rate)
+    """Adversarial Autoencoders (Makhzani et al., 2016, section 2): lambda GAN(q(z), p(z)) in place of the rate.
+
+    A GAN's nats are few beside a distortion's: where lambda is 1, the codes go where they like. `saturating`, the
+    encoder minimises E log(1 - D), which has no slope where the critic is sure; else -E log D, as is usual. The paper's
+    critic has two layers of 1000 and moves once a round: in a short run it learns too little.
+    """
+    divergence = "gan" if saturating else "non-saturating"
+    return f_vae(divergence, lambda_, hidden, moves, critic_learning_rate)
 
 
 def f_vae(
     divergence: str | Divergence = "jensen-shannon",
-    lambda_: Weight = 1.0,
-    hidden: Widths = (1000, 1000),
-    moves: Count = 1,
-    critic_learning_rate: Weight = 1e-4,
+    lambda_: Weight = 30.0,
+    hidden: Widths = (256, 256),
+    moves: Count = 5,
+    critic_learning_rate: Weight = 1e-3,
 ) -> Game:
-    """Any f-divergence of q(z) from p(z), by a critic (Nowozin, Cseke and Tomioka, 2016, eq. 4), for the rate."""
+    """Any f-divergence of q(z) from p(z), by a critic (Nowozin, Cseke and Tomioka, 2016, eq. 4), for the rate.
+
+    lambda is for those that are bounded, such as Jensen-Shannon, of log 2 at most; of a KL less does.
+    """
     optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.9))
     ratio = DensityRatio(divergence, Critic(hidden), moves=moves, optimizer=optimizer)
     return solo(distortion() + lambda_ * marginal_kl(ratio))

@@ -7,18 +7,32 @@ from os import PathLike
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticSerializationError
 
 from termwise.content import exists, read_bytes, unreadable
 from termwise.errors import Refused, UnknownName, in_short
+from termwise.models.networks.table import NETWORKS
+from termwise.models.posteriors.table import POSTERIORS
+from termwise.models.priors.table import PRIORS
 from termwise.objectives.configured import ObjectiveSpec
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.objectives.recipes import RECIPES
+from termwise.registry import Row
 from termwise.values import Count, PositiveFinite, Seed, Share, Text, Whole, checked
 
 MOST_MISTAKES = 20
 """The number of mistakes of a configuration that are said, at most."""
+
+
+PARTS: tuple[tuple[str, str, Mapping[str, Row], str | None], ...] = (
+    ("model", "network", NETWORKS, "options"),
+    ("model", "posterior", POSTERIORS, "posterior_options"),
+    ("model", "prior", PRIORS, "prior_options"),
+    ("objective", "recipe", RECIPES, None),
+)
+"""What is named and has options: its table and key, the rows that it is one of, and its options' key; None: beside it.
+"""
 
 
 class _Section(BaseModel):
@@ -48,7 +62,8 @@ class DataSection(BaseModel):
 class ModelSection(_Section):
     """The network, the posterior, the likelihood and the prior, by name; `options` are the network builder's own.
 
-    Where no likelihood is said, it is the one that suits the data, which a run's config.toml names.
+    Where no likelihood is said, it is the one that suits the data, which a run's config.toml names. Options that are
+    not given are filled in with their defaults, which may be others in another version; not of a network of your own.
     """
 
     network: Text = "mlp"
@@ -59,6 +74,19 @@ class ModelSection(_Section):
     options: dict[str, Any] = Field(default_factory=dict)
     posterior_options: dict[str, Any] = Field(default_factory=dict)
     prior_options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_defaults(cls, table: Any) -> Any:
+        if not isinstance(table, Mapping):
+            return table  # for pydantic to refuse
+        filled = dict(table)
+        for section, part, rows, options in PARTS:
+            if section == "model" and options is not None:
+                name, given = table.get(part, cls.model_fields[part].default), table.get(options, {})
+                if name in rows and isinstance(given, Mapping):
+                    filled[options] = rows[name].with_defaults(given)
+        return filled
 
 
 class AverageSection(_Section):
@@ -117,8 +145,8 @@ class Config(_Section):
     """
 
     data: DataSection = DataSection()
-    model: ModelSection = ModelSection()
-    objective: ObjectiveSpec = Field(default_factory=lambda: ObjectiveSpec(recipe="vae"))  # recipes may be plugged in
+    model: ModelSection = Field(default_factory=ModelSection)  # whose parts may be plugged in
+    objective: ObjectiveSpec = Field(default_factory=lambda: ObjectiveSpec(recipe="vae"))  # as recipes may
     training: TrainingSection = TrainingSection()
 
     def tables(self) -> dict[str, Any]:
@@ -267,7 +295,7 @@ def with_setting(values: dict[str, Any], setting: str) -> dict[str, Any]:
     except ValueError:  # no TOML, or a number of thousands of digits
         value = text.strip()
     *outer, last = path.strip().split(".")
-    return merged(values, _nested(outer, {last: value}))
+    return changed(values, _nested(outer, {last: value}))
 
 
 def _nested(path: list[str], inner: dict[str, Any]) -> dict[str, Any]:
@@ -275,6 +303,30 @@ def _nested(path: list[str], inner: dict[str, Any]) -> dict[str, Any]:
     for name in reversed(path):
         inner = {name: inner}
     return inner
+
+
+@checked
+def changed(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested tables as `merged` has them, without the defaults of a part, or a recipe, that another takes the place of.
+
+    A run's config.toml holds them all, and is then as good a start as any.
+
+    Example:
+        >>> changed(Config().tables(), {"model": {"network": "conv"}})["model"]["options"]
+        {}
+    """
+    kept = dict(below)
+    for section, part, rows, options in PARTS:
+        table, named = kept.get(section), above.get(section)
+        if not (isinstance(table, Mapping) and isinstance(named, Mapping)):
+            continue
+        old, own = table.get(part), table if options is None else table.get(options)
+        if old not in rows or named.get(part, old) == old or not isinstance(own, Mapping):
+            continue
+        defaults = rows[old].defaults
+        left = {key: value for key, value in own.items() if key not in defaults or value != defaults[key]}
+        kept[section] = left if options is None else {**table, options: left}
+    return merged(kept, above)
 
 
 @checked

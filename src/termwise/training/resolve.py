@@ -11,7 +11,7 @@ from termwise.data.dataset import Dataset
 from termwise.errors import Refused
 from termwise.models.vae import VAE
 from termwise.objectives.configured import ObjectiveSpec
-from termwise.training.config import Config, ModelSection, config_from, merged
+from termwise.training.config import Config, ModelSection, changed, config_from, merged
 from termwise.training.run_folder import RunFolder
 from termwise.values import checked
 
@@ -56,7 +56,7 @@ def resolve(
         raise Refused("An objective of your own has no recipe and no recipe's options; pass one or the other.")
     if "recipe" in goal:
         tables.pop("objective", None)
-    asked = merged(tables, above)
+    asked = changed(tables, above)
     if resumed is None:
         result = _described(config_from(asked), objective, model)
     else:

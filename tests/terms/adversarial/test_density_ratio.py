@@ -30,6 +30,7 @@ SLOPES = {  # f'(r), as the textbook writes it
     "hellinger": lambda r: 1 - r.rsqrt(),
     "jensen-shannon": lambda r: 0.5 * (2 * r / (r + 1)).log(),
     "gan": lambda r: (r / (r + 1)).log(),
+    "non-saturating": lambda r: ((r + 1) / 2).log(),
     "jeffreys": lambda r: r.log() + 1 - 1 / r,
 }
 FUNCTIONS = {
@@ -39,6 +40,7 @@ FUNCTIONS = {
     "hellinger": lambda r: (r.sqrt() - 1).square(),
     "jensen-shannon": lambda r: 0.5 * (r * r.log() - (r + 1) * ((r + 1) / 2).log()),
     "gan": lambda r: r * r.log() - (r + 1) * (r + 1).log(),
+    "non-saturating": lambda r: (r + 1) * ((r + 1) / 2).log() - r + 1,
     "jeffreys": lambda r: (r - 1) * r.log(),
 }
 

@@ -30,6 +30,7 @@ TEXTBOOK = {
     "hellinger": lambda p, q: (p.sqrt() - q.sqrt()).square(),
     "jensen-shannon": jensen_shannon,
     "gan": lambda p, q: 2 * jensen_shannon(p, q) - math.log(2) * (p + q),
+    "non-saturating": lambda p, q: 2 * kl((p + q) / 2, q),
     "total-variation": lambda p, q: 0.5 * (p - q).abs(),
     "jeffreys": lambda p, q: kl(p, q) + kl(q, p),
 }
@@ -40,6 +41,7 @@ OWN = {
     "neyman": lambda r: (r - 1).square() / r,
     "hellinger": lambda r: (r.sqrt() - 1).square(),
     "jensen-shannon": lambda r: 0.5 * (r * r.log() - (r + 1) * ((r + 1) / 2).log()),
+    "non-saturating": lambda r: (r + 1) * ((r + 1) / 2).log() - r + 1,
     "jeffreys": lambda r: (r - 1) * r.log(),
 }
 ALL = [
@@ -120,6 +122,12 @@ def test_the_gradient_of_the_value_would_not_do():
     (truth,) = torch.autograd.grad(expectation(lambda z: chosen.pathwise(t(z)), left), left)
     (naive,) = torch.autograd.grad(expectation(lambda z: chosen.value(t(z)), left), left)
     assert (naive - truth).abs().max() > 0.1
+
+
+def test_where_the_left_law_is_far_out_one_gan_pushes_it_back_and_the_other_has_no_slope_left():
+    t = torch.tensor([30.0], requires_grad=True)
+    slopes = {n: float(torch.autograd.grad(DIVERGENCES[n].pathwise(t), t)[0]) for n in ("gan", "non-saturating")}
+    assert slopes["non-saturating"] == pytest.approx(1.0) and slopes["gan"] < 1e-12
 
 
 @pytest.mark.parametrize("name", ["jensen-shannon", "gan"])

@@ -120,6 +120,14 @@ DIVERGENCES: Registry[Divergence] = Registry(
             lambda t: -softplus(-t),
             softplus,
         ),
+        Divergence(  # (r + 1) log((r + 1) / 2) - r + 1 = 2 KL of the even mixture from the right law
+            "non-saturating",
+            "non-saturating GAN",
+            "nats",
+            lambda t: softplus(t) - math.log(2) - 1 + _log1p_over(t) + (1 - math.log(2)) * (-t).exp(),
+            lambda t: softplus(t) - math.log(2),
+            lambda t: torch.expm1(t) - softplus(t) + math.log(2),
+        ),
         Divergence(  # |r - 1| / 2
             "total-variation",
             "total variation",

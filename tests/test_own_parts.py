@@ -1,4 +1,4 @@
-"""What is written to be inherited from tells a class at once what it has left out."""
+"""Parts of one's own: what a class has left out, or gives of another kind, is told at once and in words."""
 
 import importlib
 import pkgutil
@@ -96,3 +96,58 @@ class Wide(nn.Module, Prior):
 def test_a_module_may_inherit_from_a_protocol():
     assert Inheriting()(torch.zeros(5, 4)).rsample().shape == (5, 2)
     assert Wide()().stddev.tolist() == [3.0, 3.0]
+
+
+class Family(nn.Module):
+    name, latent, options, features = "made", 2, {}, 4
+
+    def __init__(self, make):
+        super().__init__()
+        self.make = make
+
+    def forward(self, features):
+        return self.make(features)
+
+
+class Made(Likelihood):
+    def __init__(self, make):
+        super().__init__()
+        self.make = make
+
+    def forward(self, decoded):
+        return self.make(decoded)
+
+
+LAWS = {
+    "no law": (lambda given: given, "gives a Tensor, where one law an example"),
+    "a law a number": (lambda given: Normal(given, 1.0), r"of batch shape \(3, 4\), where .* batch shape \(3,\)"),
+    "one law of all": (lambda given: Independent(Normal(given, 1.0), 2), r"of batch shape \(\), where"),
+}
+
+
+@pytest.mark.parametrize("case", LAWS)
+def test_a_posterior_or_a_likelihood_that_gives_not_one_law_an_example_is_told_what_makes_it(case):
+    make, said = LAWS[case]
+    bodies = {"encoder": nn.Linear(4, 4), "decoder": nn.Linear(2, 4), "shape": (4,), "latent": 2}
+    with pytest.raises(Refused, match=rf"^Made .*{said}.*over_examples"):
+        tw.VAE(**bodies, likelihood=Made(make)).decode(torch.zeros(3, 2))
+    with pytest.raises(Refused, match=rf"^Family .*{said}.*Independent\(law, 1\)"):
+        tw.VAE(**bodies, posterior=Family(make)).encode(torch.zeros(3, 4))
+
+
+@pytest.mark.parametrize("part", ["likelihood", "posterior", "prior", "network"])
+@pytest.mark.parametrize("given", [Wide, Wide()])
+def test_a_part_where_a_name_is_meant_is_told_how_it_gets_one(part, given):
+    with pytest.raises(Refused, match=rf"{part} = .* expected a name.*tw.LIKELIHOODS.add\(tw.Row"):
+        tw.train(data=torch.rand(20, 4), **{part: given})
+    with pytest.raises(Refused, match=rf"{part} = .* expected a name"):
+        tw.VAE.build((4,), 2, **{part: given})
+
+
+def test_a_model_of_a_row_that_is_no_longer_known_says_that_it_must_be_added_first(tmp_path):
+    model = tw.VAE.build((4,), 2, likelihood="normal:0.1")
+    folder = model.save_pretrained(tmp_path / "model")
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace("normal:0.1", "of-mine"))
+    with pytest.raises(Refused, match=r"Unknown likelihood 'of-mine'.* The model was made with it.*LIKELIHOODS.add"):
+        tw.VAE.from_pretrained(folder, trust=True)

@@ -103,6 +103,21 @@ Text = Annotated[str, AfterValidator(_not_blank)]
 """A name, or a path: a text that is not blank."""
 
 
+def _named(value: object) -> object:
+    if callable(value):
+        raise PydanticCustomError(
+            "no_name",
+            "expected a name. A thing of your own has one by a row of its table, as in "
+            'tw.LIKELIHOODS.add(tw.Row("mine", Mine, "real numbers")); or pass it within a model, as in '
+            "tw.VAE(encoder, decoder, shape=..., latent=..., likelihood=Mine())",
+        )
+    return value
+
+
+Name = Annotated[Text, BeforeValidator(_named)]
+"""The name of a row of a table."""
+
+
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """The same function, which refuses arguments that its annotations do not allow, before it begins.
 

@@ -35,7 +35,7 @@ from termwise.training.outweighed import diagnose_prior, diagnose_weight
 from termwise.training.overfitting import diagnose_overfitting
 from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher
-from termwise.values import check_keywords, checked
+from termwise.values import Name, check_keywords, checked
 
 
 @generators_as_they_were()
@@ -47,11 +47,11 @@ def train(
     recipe: str | None = None,
     objective: Game | Objective | Weighted | None = None,
     model: VAE | None = None,
-    network: str | None = None,
+    network: Name | None = None,
     latent: int | None = None,
-    posterior: str | None = None,
-    likelihood: str | None = None,
-    prior: str | None = None,
+    posterior: Name | None = None,
+    likelihood: Name | None = None,
+    prior: Name | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,

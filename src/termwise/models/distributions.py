@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from termwise.errors import BadData
+from termwise.errors import BadData, Refused
 from termwise.values import checked
 
 SAMPLES = 256
@@ -164,3 +164,23 @@ def expected_example(likelihood: Distribution) -> Tensor:
     if isinstance(base, torch.distributions.Categorical):
         return base.logits.argmax(-1).float()
     return centre(likelihood)
+
+
+def check_one_law_an_example(law: object, batch: torch.Size, maker: object, remedy: str) -> None:
+    """Raise Refused where what makes a batch of laws, such as a likelihood, gave no law, or not one an example.
+
+    Example:
+        >>> law = torch.distributions.Normal(torch.zeros(5, 3), 1.0)
+        >>> check_one_law_an_example(law, torch.Size([5]), torch.nn.Identity(), "Independent(law, 1) does it.")
+        Traceback (most recent call last):
+        termwise.errors.Refused: Identity gives a Normal of batch shape (5, 3), where one law an example is asked ...
+    """
+    if isinstance(law, Distribution) and law.batch_shape == batch:
+        return
+    got = f"a {type(law).__name__}"
+    if isinstance(law, Distribution):
+        got += f" of batch shape {tuple(law.batch_shape)}"
+    raise Refused(
+        f"{type(maker).__name__} gives {got}, where one law an example is asked for: a torch Distribution of batch "
+        f"shape {tuple(batch)}. {remedy}"
+    )

@@ -17,7 +17,7 @@ from torch.distributions import Distribution
 from termwise.errors import BadData, Refused
 from termwise.files import write_whole
 from termwise.main_memory import check_fits
-from termwise.models.distributions import centre, expected_example
+from termwise.models.distributions import centre, check_one_law_an_example, expected_example
 from termwise.models.draw import Draw
 from termwise.models.finite import check_finite_weights
 from termwise.models.likelihoods import Likelihood, likelihood_from
@@ -29,7 +29,11 @@ from termwise.models.priors import prior_from
 from termwise.models.scaler import ScaledLaw, Scaler
 from termwise.models.supports import takes_real_numbers
 from termwise.models.user_function import Trust
-from termwise.values import Count, checked
+from termwise.registry import UnknownRow
+from termwise.values import Count, Name, checked
+
+ONE_CODE = "Independent(law, 1) counts all dimensions of a code as one event."
+ONE_EXAMPLE = "over_examples(law), of termwise.models.likelihoods, counts all pixels of an example as one event."
 
 
 class VAE(nn.Module):
@@ -100,12 +104,12 @@ class VAE(nn.Module):
         cls,
         shape: tuple[Count, ...],
         latent: Count = 10,
-        network: str = "mlp",
-        posterior: str = "diagonal-normal",
-        likelihood: str = "bernoulli",
+        network: Name = "mlp",
+        posterior: Name = "diagonal-normal",
+        likelihood: Name = "bernoulli",
         options: Mapping[str, Any] | None = None,
         posterior_options: Mapping[str, Any] | None = None,
-        prior: str = "standard-normal",
+        prior: Name = "standard-normal",
         prior_options: Mapping[str, Any] | None = None,
         scaler: Scaler | None = None,
     ) -> "VAE":
@@ -149,11 +153,14 @@ class VAE(nn.Module):
 
     def encode(self, x: Tensor) -> Distribution:
         """q(z|x) of examples x, shape (B, *shape): batch shape (B,), event shape (D,)."""
-        return self.family(at_least_single(self.encoder(self.standardised(x))))
+        law = self.family(at_least_single(self.encoder(self.standardised(x))))
+        check_one_law_an_example(law, x.shape[: -len(self.shape)], self.family, ONE_CODE)
+        return law
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""
         law, gaps = self.likelihood(at_least_single(self.decoder(z))), self.filler is not None
+        check_one_law_an_example(law, z.shape[:-1], self.likelihood, ONE_EXAMPLE)
         law = observed(law) if gaps else law
         return ScaledLaw(law, self.scaler, gaps) if self.scaler is not None and self.is_of_standardised else law
 
@@ -297,9 +304,15 @@ class VAE(nn.Module):
     def _made(cls, saved: SavedModel, given: Mapping[str, Any]) -> "VAE":
         """A fresh model of the parts that a folder names, and of those that were given."""
         parts, latent, network = saved.parts, saved.latent, None if "encoder" in given else saved.network
-        family = given.get("posterior") or posterior_family(parts["posterior"], latent, parts["posterior_options"])
-        likelihood = given.get("likelihood") or likelihood_from(parts["likelihood"])
-        prior = given.get("prior") or prior_from(parts["prior"], latent, parts["prior_options"])
+        try:
+            family = given.get("posterior") or posterior_family(parts["posterior"], latent, parts["posterior_options"])
+            likelihood = given.get("likelihood") or likelihood_from(parts["likelihood"])
+            prior = given.get("prior") or prior_from(parts["prior"], latent, parts["prior_options"])
+        except UnknownRow as error:
+            raise Refused(
+                f"{error} The model was made with it. Where it is yours, first run what adds its row, such as "
+                "tw.LIKELIHOODS.add(...); commands know it by an entry point of your package (CONTRIBUTING.md)."
+            ) from None
         if network is None:
             encoder, decoder = given["encoder"], given["decoder"]
         else:

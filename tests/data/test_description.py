@@ -80,8 +80,10 @@ def test_whole_numbers_are_standardised_where_columns_may_be_of_anything_and_not
         (torch.tensor([[0.0, 1.0], [1.0, 1.0]]), "bernoulli", "zeros and ones"),
         (torch.rand(5, 2), "bernoulli", "grey values"),
         (torch.randn(50, 2), "normal:optimal", "numbers from"),
-        (torch.tensor([[0.0, 2.0], [1.0, 1.0]]), "normal:optimal", "categorical:3 if they are classes"),
-        (1000 * torch.tensor([[0.0, 2.0], [1.0, 1.0]]), "normal:optimal", "numbers from 0 to 2000"),
+        (torch.tensor([[0.0, 2.0], [1.0, 1.0]]), "negative-binomial", "measured, categorical:3 if they are classes"),
+        (1000 * torch.tensor([[0.0, 2.0], [1.0, 1.0]]), "negative-binomial", "whole numbers from 0 to 2000, taken for"),
+        (torch.tensor([[0.0, -2.0], [1.0, 1.0]]), "normal:optimal", "numbers from -2 to 1"),
+        (torch.randint(0, 9, (5, 1, 2, 2)).float().clamp(0, 8), "normal:optimal", "if they are classes"),
     ],
 )
 def test_the_likelihood_that_suits_takes_the_data(x, name, why):

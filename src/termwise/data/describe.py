@@ -13,7 +13,7 @@ from termwise.data.description import DescribedColumn, Description
 from termwise.data.examples import InMemory
 from termwise.data.scales import Scales, scaled_entries, scales_of
 from termwise.data.sources import SOURCES, format_of
-from termwise.data.suits import is_standardised, suited_likelihood
+from termwise.data.suits import COUNTS, is_standardised, suited_likelihood
 from termwise.errors import BadData
 
 LARGE, APART = 100.0, 1e4
@@ -59,7 +59,7 @@ def describe(data: Dataset) -> Description:
         attributes=data.attribute_names,
         columns=tuple(_columns(data, scales)),
         kinds=dict(Counter(column.kind for column in data.columns)),
-        advice="" if is_standardised(data) else _advice(data, scales),
+        advice="" if is_standardised(data) or suited.name == COUNTS else _advice(data, scales),
         constant=tuple(constant) if len(data.shape) == 1 else (),
         notes=data.notes,
     )

@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 from termwise.data.dataset import Dataset, ValueRange
 
+COUNTS = "negative-binomial"
+"""The likelihood of counts: Poisson's variance is too small for most."""
+
 MOST_CLASSES = 256
 """Whole numbers below it may be classes."""
 
@@ -45,15 +48,24 @@ def suited_likelihood(data: Dataset, values: ValueRange | None = None) -> Suited
         >>> suited_likelihood(load_data("digits"))
         SuitedLikelihood(name='bernoulli', why='grey values in [0, 1], as the field has it')
     """
+    kinds = {column.kind for column in data.columns}
     if is_standardised(data):
-        return SuitedLikelihood("normal:optimal", "real numbers, standardised")
+        also = f"; {COUNTS} if they are counts of one kind, as of words or genes" if kinds == {"count"} else ""
+        return SuitedLikelihood("normal:optimal", f"real numbers, standardised{also}")
     values = values or data.value_range()
     if values.binary:
         return SuitedLikelihood("bernoulli", "zeros and ones")
     if values.minimum >= 0 and values.maximum <= 1:
         return SuitedLikelihood("bernoulli", "grey values in [0, 1], as the field has it")
     span = f"{values.minimum:g} to {values.maximum:g}"
-    if not data.columns and values.integer and values.minimum >= 0 and values.maximum < MOST_CLASSES:
-        also = f"categorical:{int(values.maximum) + 1} if they are classes"
-        return SuitedLikelihood("normal:optimal", f"whole numbers from {span}; {also}")
+    if not values.integer or values.minimum < 0:
+        return SuitedLikelihood("normal:optimal", f"numbers from {span}")
+    if kinds == {"count"}:
+        return SuitedLikelihood(COUNTS, f"counts from {span}; {COUNTS}:observed if their total says nothing")
+    classes = f"categorical:{int(values.maximum) + 1} if they are classes" if values.maximum < MOST_CLASSES else ""
+    if len(data.shape) == 1 and not kinds:
+        also = f"; standardize=true if they are measured{', ' + classes if classes else ''}"
+        return SuitedLikelihood(COUNTS, f"whole numbers from {span}, taken for counts{also}")
+    if classes and not kinds:
+        return SuitedLikelihood("normal:optimal", f"whole numbers from {span}; {classes}")
     return SuitedLikelihood("normal:optimal", f"numbers from {span}")

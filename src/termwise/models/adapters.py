@@ -15,7 +15,7 @@ from termwise.data import ValueRange
 from termwise.errors import Refused, TermwiseError
 from termwise.models.draw import Drawable
 from termwise.models.flat_codes import flat, split_encoded, tensor_like, widened
-from termwise.models.likelihoods import Bernoulli, Likelihood, likelihood_from, over_examples, unclamped
+from termwise.models.likelihoods import Likelihood, likelihood_from, over_examples, unclamped
 from termwise.models.reachable_modules import modules_of
 from termwise.models.ready.table import parts_of, supported
 from termwise.values import checked
@@ -44,7 +44,7 @@ def adapt(
         decode: z, or (z, context) where there is a context -> a torch Distribution over x, or a tensor that
             `likelihood` turns into one. Left out, the rate's links alone are measured.
         likelihood: "bernoulli" (decode gives probabilities), "bernoulli-logits", "normal:0.1" (a mean),
-            "laplace:1", "categorical:17" (logits, classes first).
+            "laplace:1", "categorical:17" (logits, classes first), "poisson" (means), "poisson-logs".
         prior: p(z), event shape the code's; the standard normal where left out.
 
     Raises:
@@ -194,10 +194,20 @@ def _called(name: str, function: Callable[..., Any], given: Tensor, *context: An
         ) from error
 
 
+AS_TENSORS_ARE = {
+    "bernoulli": "bernoulli-probabilities",
+    "bernoulli-logits": "bernoulli",
+    "poisson": "poisson-means",
+    "poisson-logs": "poisson",
+}
+"""What a likelihood of a tensor is called in the table, where it is not the same: a tensor is a law's mean."""
+
+
 def _likelihood(spec: str) -> Likelihood:
-    if spec in ("bernoulli", "bernoulli-logits"):
-        return Bernoulli("logits" if spec == "bernoulli-logits" else "probabilities").eval()
-    likelihood = likelihood_from(spec)
+    likelihood = likelihood_from(AS_TENSORS_ARE.get(spec, spec))
     if likelihood.state_dict():
-        raise Refused(f"{spec!r} names no sigma or scale, and only you know your model's. Say it, as in 'normal:0.1'.")
+        raise Refused(
+            f"{spec!r} names no sigma or scale, and only you know your model's. Say it, as in 'normal:0.1'; or have "
+            "decode() give a torch Distribution."
+        )
     return likelihood.eval()

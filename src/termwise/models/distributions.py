@@ -102,7 +102,20 @@ def log_prob_is_of(law: Distribution, *, grey: bool) -> str:
         support = law.support
     except NotImplementedError:
         return "densities"
-    return "probabilities" if getattr(support, "is_discrete", False) else "densities"
+    kind = "probabilities" if getattr(support, "is_discrete", False) else "densities"
+    given = given_beside(law)
+    return f"{kind} given {given}" if given else kind
+
+
+def given_beside(law: Distribution) -> str:
+    """What a law of examples is given beside the code, in words, as its attribute `given` says; "" where it is nothing.
+
+    Example:
+        >>> from termwise.models.likelihoods import likelihood_from
+        >>> given_beside(likelihood_from("poisson:observed")(torch.zeros(1, 4)))
+        'the total of each example'
+    """
+    return getattr(law, "given", "")
 
 
 @contextmanager

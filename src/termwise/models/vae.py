@@ -91,6 +91,7 @@ class VAE(nn.Module):
             raise Refused(f"The posterior is over codes of {self.family.latent} dimensions, and latent is {latent}.")
         self.likelihood = likelihood_from(likelihood) if isinstance(likelihood, str) else likelihood
         self.prior = prior_from(prior, latent)
+        self.likelihood.for_examples(self.shape)
         decoded = self.likelihood.decoded_shape(self.shape)
         self.encoder, self.decoder = checked_bodies(
             (encoder, decoder), self.shape, self.family.features, latent, decoded
@@ -174,9 +175,12 @@ class VAE(nn.Module):
         return takes_real_numbers(self.likelihood, self.shape)
 
     def standardised(self, x: Tensor) -> Tensor:
-        """Examples x, shape (..., *shape), as the networks see them: without gaps, and scaled, where it does either."""
+        """Examples x, shape (..., *shape), as the networks see them: without gaps, and scaled, where it does either.
+
+        Where no scaler is, as the likelihood would have them seen: of counts the logarithms.
+        """
         x = x if self.filler is None else self.filler(x)
-        return x if self.scaler is None else self.scaler(x)
+        return self.likelihood.inputs(x) if self.scaler is None else self.scaler(x)
 
     def modelled(self, x: Tensor) -> Tensor:
         """Examples x, shape (..., *shape), as the likelihood is of them: scaled, or as they are."""

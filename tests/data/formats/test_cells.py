@@ -101,7 +101,9 @@ def test_cells_are_rows_genes_name_columns_and_what_is_known_of_cells_is_offered
         (name, "count") for name in ("CD3", "CD8", "MS4A1", "NKG7", "GAPDH", "CD8-1")
     ]
     assert data.labels is None
-    assert data.notes[-2].startswith("x holds counts. There is no likelihood of counts here; a normal one suits their")
+    assert data.notes[-2].startswith(
+        "x holds counts. Where cells differ in depth alone, likelihood negative-binomial:observed"
+    )
     assert "type" in data.notes[-1] and "labels=NAME" in data.notes[-1]
     assert {column.name: (column.use, column.offered) for column in data.table}["type"] == ("beside", True)
     assert ": 20 rows of 6 columns; train 20" in data.describe().headline.replace(" (h5ad)", "").replace(

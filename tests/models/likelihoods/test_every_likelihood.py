@@ -12,7 +12,7 @@ from termwise.data import ValueRange
 from termwise.errors import BadData, Refused
 from termwise.models import VAE, expected_example
 from termwise.models.distributions import innermost, rows
-from termwise.models.likelihoods import LIKELIHOODS, Likelihood, likelihood_from
+from termwise.models.likelihoods import LIKELIHOODS, GivenTotal, Likelihood, likelihood_from
 
 SPECS = LIKELIHOODS.shown()
 SHAPE = (1, 3, 4)
@@ -55,12 +55,21 @@ def test_an_example_is_one_event_and_a_batch_has_a_log_density_each(spec, traini
     assert law.log_prob(x).dtype == torch.float64
 
 
+def of_a_total(law: Distribution, total: float = 3.0) -> Distribution:
+    """The same law; of examples of a total, where it is a law given theirs."""
+    return law.at(torch.tensor([total], dtype=torch.float64)) if isinstance(law, GivenTotal) else law
+
+
 def values_of(law: Distribution) -> tuple[torch.Tensor, torch.Tensor]:
     """All values that a pixel can have, and the weight of each in a sum, or in an integral by the trapezoidal rule."""
     pixel = innermost(law)
     if pixel.has_enumerate_support or pixel.support.is_discrete:
         values = pixel.enumerate_support().flatten().unique() if pixel.has_enumerate_support else torch.arange(500.0)
         return values.double(), torch.ones(len(values), dtype=torch.float64)
+    if pixel.support.check(torch.tensor([-1.0, 2.0])).any().logical_not():  # between 0 and 1: evenly in their logits
+        logits = torch.linspace(-30, 30, 1201, dtype=torch.float64)
+        values = logits.sigmoid()
+        return values, values * (1 - values) * (logits[1] - logits[0])
     reach = 30 * float(law.sample((1000,)).std())
     values = torch.linspace(-reach, 1 + reach, 1201, dtype=torch.float64)
     return values, torch.full_like(values, float(values[1] - values[0]))
@@ -69,7 +78,7 @@ def values_of(law: Distribution) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("spec", SPECS)
 def test_the_probability_of_all_that_two_pixels_can_be_is_one(spec):
     likelihood = evaluated(spec)
-    law = likelihood(decoded_for(likelihood, 1, (2,)))
+    law = of_a_total(likelihood(decoded_for(likelihood, 1, (2,))))
     values, weights = values_of(law)
     total = 0.0
     with torch.no_grad():
@@ -129,10 +138,14 @@ def test_it_takes_what_it_makes_and_refuses_what_it_cannot_make(spec):
                 likelihood.check(values)
 
 
+ENDS = {"bernoulli-probabilities": nn.Sigmoid(), "poisson-means": nn.Softplus()}
+"""In what a decoder ends, where the likelihood does not take all numbers."""
+
+
 def model_with(spec: str) -> VAE:
-    """A model of its own modules, whose decoder ends in a sigmoid where the likelihood asks for probabilities."""
+    """A model of its own modules, whose decoder ends in what the likelihood asks for."""
     built = VAE.build(SHAPE, 2, likelihood=spec, options={"hidden": [8]})
-    end = nn.Sigmoid() if spec == "bernoulli-probabilities" else nn.Identity()
+    end = ENDS.get(spec, nn.Identity())
     return VAE(built.encoder, nn.Sequential(built.decoder, end), shape=SHAPE, latent=2, likelihood=spec)
 
 

@@ -65,8 +65,8 @@ def dataset_of_cells(cells: Cells, labels: str | None, attributes: Names, log1p:
     notes = list(cells.notes)
     if kind == "count":
         notes.append(
-            "x holds counts. There is no likelihood of counts here; a normal one suits their logarithms: log1p=true "
-            "(--set data.log1p=true)."
+            "x holds counts. Where cells differ in depth alone, likelihood negative-binomial:observed leaves their "
+            "totals out, as scvi-tools does; log1p=true (--set data.log1p=true) takes logarithms, for a normal one."
         )
     about = _about(cells)
     annotations, table = annotations_beside(about, labels, attributes, where)

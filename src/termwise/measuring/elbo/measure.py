@@ -28,7 +28,7 @@ from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
 from termwise.measuring.log_likelihood.densities import has_density
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
-from termwise.models.distributions import innermost, log_prob_is_of
+from termwise.models.distributions import given_beside, innermost, log_prob_is_of
 from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.finite import count_in_words
 from termwise.models.likelihoods import NormalLikelihood
@@ -103,6 +103,7 @@ def measure(
             terms = explicit_terms(batches, rate, samples, progress)
         grey = _grey_bernoulli(first, data)
         likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey) if generates(model) else ""
+        beside = given_beside(first.likelihood) if generates(model) else ""
         entry = dominating_entry(first, data.columns) if generates(model) else None
     _check_finite(terms.values)
     readings: dict[str, AnyReading] = dict(terms.readings)
@@ -112,9 +113,9 @@ def measure(
     if isinstance(likelihood, NormalLikelihood) and isinstance(likelihood.sigma, str):
         readings["sigma"] = _sigma(likelihood, len(data), standardised="sum_log_scale" in sum_log_scale(model))
     if grey:
-        note = "; grey values make it a cross-entropy, not a normalised likelihood"
-        for name in ("distortion", "elbo"):
-            readings[name] = replace(readings[name], bias=readings[name].bias + note)
+        _note(readings, "grey values make it a cross-entropy, not a normalised likelihood")
+    if beside:
+        _note(readings, f"of x given {beside}, which x tells: no probability over all x")
     about = {
         "name": data.name,
         "n": len(data),
@@ -159,6 +160,12 @@ def _sigma(likelihood: NormalLikelihood, n: int, standardised: bool) -> Reading:
         n=n,
     )
     return replace(reading, unit="sds of each entry") if standardised else reading
+
+
+def _note(readings: dict[str, AnyReading], note: str) -> None:
+    """Say of distortion and ELBO what their likelihood is of."""
+    for name in ("distortion", "elbo"):
+        readings[name] = replace(readings[name], bias=f"{readings[name].bias}; {note}")
 
 
 def _grey_bernoulli(draw: Draw, data: Dataset) -> bool:

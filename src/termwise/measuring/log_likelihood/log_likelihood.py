@@ -23,7 +23,7 @@ from termwise.measuring.log_likelihood.importance import effective_sample_size, 
 from termwise.measuring.log_likelihood.result import BASES, LogLikelihood, Procedure, readings_of
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
-from termwise.models.distributions import innermost, log_prob_is_of
+from termwise.models.distributions import given_beside, innermost, log_prob_is_of
 from termwise.models.draw import Draw, Drawable, generates
 from termwise.models.randomness import own_randomness
 from termwise.models.scaler import sum_log_scale
@@ -124,6 +124,12 @@ def log_likelihood(
             adaptable(first.posterior)
         grey = isinstance(innermost(first.likelihood), Bernoulli) and not batches.data.value_range().binary
         likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey)
+        beside = given_beside(first.likelihood)
+        if annealer is not None and simulated and beside:
+            raise Refused(
+                f"BDMC's data are simulated from the model, and this likelihood is of x given {beside}, which only x "
+                'tells. Say method="iwae"; or simulated=0 and how many temperatures, for AIS without a certificate.'
+            )
         if annealer is not None and simulated:
             counts = doubling(most_temperatures) if temperatures is None else [temperatures]
             certificate = _certificate(batches, annealer, simulated, tolerance, counts, tell)
@@ -153,6 +159,7 @@ def log_likelihood(
         tolerance=tolerance,
         grey=grey,
         given=first.context is not None,
+        beside=beside,
     )
     readings = readings_of(values, procedure)
     per_example = {name: value for name, value in values.items() if name in readings}

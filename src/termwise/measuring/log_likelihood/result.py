@@ -43,6 +43,7 @@ class Procedure:
         tolerance: What was asked of it, nats.
         grey: Whether a Bernoulli was asked for values between 0 and 1.
         given: Whether the decoder reads a context beside the code.
+        beside: What else x is given beside the code, in words.
     """
 
     samples: int
@@ -54,6 +55,7 @@ class Procedure:
     tolerance: float
     grey: bool
     given: bool
+    beside: str = ""
 
 
 def readings_of(values: Values, procedure: Procedure) -> dict[str, Reading]:
@@ -63,6 +65,7 @@ def readings_of(values: Values, procedure: Procedure) -> dict[str, Reading]:
     )
     note = "; of an unnormalised density, as grey values have under a Bernoulli" if procedure.grey else ""
     note += "; given the context that the encoder hands to the decoder" if procedure.given else ""
+    note += f"; of x given {procedure.beside}, which x tells" if procedure.beside else ""
     if procedure.temperatures is None:
         whole, short = f"IWAE, {codes}", "a lower bound in expectation"
         ess = codes

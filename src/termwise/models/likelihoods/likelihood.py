@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
 from termwise.data import ValueRange
+from termwise.errors import Refused
 
 
 class Likelihood(nn.Module, ABC):
@@ -17,10 +18,10 @@ class Likelihood(nn.Module, ABC):
     `log_prob` of examples, shape (B, *shape), has shape (B,), in nats. `over_examples` makes that of independent
     pixels. It may have parameters, which learn with the decoder, and buffers; both are saved with the model.
 
-    When a model is built, `decoded_shape` is asked once; `check` is called with the range of the whole data set before
-    anything is trained or measured; `forward` at every draw, in training mode while a player moves and in evaluation
-    mode otherwise; `fit` before a training evaluates, and at its end. Where `makes_examples`, `mean` of the law is what
-    pictures show of a code.
+    When a model is built, `decoded_shape` and `for_examples` are asked once; `check` is called with the range of the
+    whole data set before anything is trained or measured; `forward` at every draw, in training mode while a player
+    moves and in evaluation mode otherwise; `inputs` wherever a network looks at x; `fit` before a training evaluates,
+    and at its end. Where `makes_examples`, `mean` of the law is what pictures show of a code.
 
     Attributes:
         spec: What a configuration calls it, with its argument: `likelihood_from(spec)` makes it again.
@@ -47,6 +48,13 @@ class Likelihood(nn.Module, ABC):
         """The shape that the decoder must give, per example, for examples of `shape`."""
         return shape
 
+    def for_examples(self, shape: tuple[int, ...]) -> None:
+        """Make what learns ready for examples of `shape`, where it is of each entry; most likelihoods need none."""
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """Examples x, shape (B, *shape), as networks see them where nothing standardises x: most often as they are."""
+        return x
+
     def fit(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
         """Set what is no parameter but an optimum, such as a sigma, to its best; most likelihoods have no such thing.
 
@@ -58,6 +66,24 @@ class Likelihood(nn.Module, ABC):
 
     def check(self, values: ValueRange) -> None:
         """Raise BadData where the data's values are none that this likelihood can take."""
+
+
+def by_entry(parameter: nn.Parameter, shape: tuple[int, ...]) -> nn.Parameter:
+    """A parameter of each entry of examples of a shape, from one of all entries; one that is so already stays.
+
+    Example:
+        >>> import torch
+        >>> by_entry(nn.Parameter(torch.tensor(2.0)), (3,)).tolist()
+        [2.0, 2.0, 2.0]
+    """
+    if parameter.shape == shape:
+        return parameter
+    if parameter.dim():
+        raise Refused(
+            f"This likelihood learns of every entry of examples of shape {tuple(parameter.shape)}, and the model's are "
+            f"of shape {shape}. Make another one, by its name."
+        )
+    return nn.Parameter(parameter.detach().expand(shape).clone())
 
 
 def over_examples(distribution: Distribution) -> Distribution:

@@ -36,6 +36,48 @@ LIKELIHOODS = Makers(
             "every pixel one of so many classes, from logits with the classes first",
             examples=("categorical:17",),
         ),
+        Row(
+            "student-t",
+            f"{_HERE}.student_t:StudentTLikelihood",
+            "real numbers around the decoder's output, some far out, with one scale that learns",
+            examples=("student-t:4",),
+        ),
+        Row(
+            "beta",
+            f"{_HERE}.beta:BetaLikelihood",
+            "shares between 0 and 1, the ends left out, from logits of their means",
+        ),
+        Row(
+            "discretized-logistic",
+            f"{_HERE}.discretized_logistic:DiscretizedLogisticLikelihood",
+            "pixels of so many levels, from 0 to 1, around the decoder's output, with one scale that learns",
+            examples=("discretized-logistic:256",),
+        ),
+        Row(
+            "poisson",
+            f"{_HERE}.poisson:PoissonLikelihood",
+            "counts, from logs of their means; or, their total observed, from logits of their shares of it",
+            examples=("poisson", "poisson:observed"),
+        ),
+        Row("poisson-means", f"{_HERE}.poisson:of_means", "counts, from their means"),
+        Row(
+            "negative-binomial",
+            f"{_HERE}.negative_binomial:NegativeBinomialLikelihood",
+            "counts that vary more than a Poisson's, with a dispersion of each entry that learns; else likewise",
+            examples=("negative-binomial", "negative-binomial:observed"),
+        ),
+        Row(
+            "zero-inflated-poisson",
+            f"{_HERE}.poisson:zero_inflated_poisson",
+            "a Poisson's counts, and more zeros, of which logits come after the means",
+            examples=("zero-inflated-poisson", "zero-inflated-poisson:observed"),
+        ),
+        Row(
+            "zero-inflated-negative-binomial",
+            f"{_HERE}.negative_binomial:zero_inflated_negative_binomial",
+            "a negative binomial's counts, and more zeros, of which logits come after the means",
+            examples=("zero-inflated-negative-binomial", "zero-inflated-negative-binomial:observed"),
+        ),
     ],
 )
 """The likelihoods by name; each makes a `Likelihood`."""

@@ -236,5 +236,7 @@ CASES = [*WRITTEN, *by_their_claims({case.estimator for case in WRITTEN})]
 IMPOSSIBLE = {
     *(("closed-form", link) for link in AGGREGATED),
     *(("kernel", link) for link in ("rate", "index_code_mi", "reference_kl", "reference_to_prior")),
+    *(("moments", link) for link in ("rate", "index_code_mi", "reference_kl", "reference_to_prior")),
+    *(("hsic", link) for link in WALK if link not in ("total_correlation", "group_correlation")),
     *(("adaptive-contrast", link) for link in WALK if link != "reference_kl"),
 }

@@ -1,5 +1,6 @@
 """One small draw, and every term of it worked out by hand, component by component."""
 
+import itertools
 import math
 
 import pytest
@@ -48,6 +49,7 @@ class Sample:
         own = log_component[torch.arange(B), self.index].sum(1)
         joint = torch.logsumexp(log_component.sum(2), 1) - math.log(N)
         marginals = (torch.logsumexp(log_component, 1) - math.log(N)).sum(1)
+        groups = sum(torch.logsumexp(log_component[..., g].sum(2), 1) - math.log(N) for g in ([0, 2], [1]))
         prior = Normal(0.0, 1.0).log_prob(self.z).sum(1)
         rate = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(1)[self.index]
         pixels = torch.sigmoid(self.model.decoder(self.z))
@@ -60,8 +62,53 @@ class Sample:
             "marginal_kl": joint - prior,
             "total_correlation": joint - marginals,
             "dimension_wise_kl": marginals - prior,
+            "group_correlation": joint - groups,
+            "within_group_correlation": groups - marginals,
         }
-        return {name: value.mean().item() for name, value in terms.items()}
+        means, variances = mean[self.index].tolist(), log_variance[self.index].exp().mean(0).tolist()
+        return {name: value.mean().item() for name, value in terms.items()} | self._covariances(means, variances)
+
+    def _covariances(self, means: list[list[float]], variances: list[float]) -> dict[str, float]:
+        """The squares that DIP-VAE penalises, entry by entry."""
+        centre = [sum(row[j] for row in means) / B for j in range(D)]
+        of_means = [
+            [sum((row[i] - centre[i]) * (row[j] - centre[j]) for row in means) / (B - 1) for j in range(D)]
+            for i in range(D)
+        ]
+        return {
+            "off_diagonal": sum(of_means[i][j] ** 2 for i in range(D) for j in range(D) if i != j),
+            "diagonal_of_means": sum((of_means[j][j] - 1) ** 2 for j in range(D)),
+            "diagonal_of_codes": sum((of_means[j][j] + variances[j] - 1) ** 2 for j in range(D)),
+        }
+
+    def hsic(self, kernel, groups) -> float:
+        """Unbiased HSIC of every pair of groups, over all quadruples of codes that differ (Song et al., 2012)."""
+        total = 0.0
+        for one, other in itertools.combinations(groups, 2):
+            k, m = (
+                [[kernel((a[g] - b[g]).square().sum().item()) for b in self.z] for a in self.z] for g in (one, other)
+            )
+            values = [k[a][b] * (m[a][b] + m[c][d] - 2 * m[a][c]) for a, b, c, d in itertools.permutations(range(B), 4)]
+            total += sum(values) / len(values)
+        return total
+
+    @torch.no_grad()
+    def bound(self, codes: int, seed: int) -> float:
+        """-log of the mean importance weight of codes, whose noise is drawn first after `seed`, code by code."""
+        torch.manual_seed(seed)
+        noise = torch.randn(codes, B, D)
+        mean, log_variance = self.model.encoder(self.x[self.index]).double().chunk(2, 1)
+        total = 0.0
+        for n in range(B):
+            q = Normal(mean[n], (log_variance[n] / 2).exp())
+            weights = []
+            for k in range(codes):
+                z = q.mean + q.stddev * noise[k, n]
+                p, x = torch.sigmoid(self.model.decoder(z.float()[None])[0].double()), self.draw.x[n].double()
+                log_x = (x * p.log() + (1 - x) * (1 - p).log()).sum()
+                weights.append(float((log_x + Normal(0.0, 1.0).log_prob(z).sum() - q.log_prob(z).sum()).exp()))
+            total -= math.log(sum(weights) / codes) / B
+        return total
 
     def mmd2(self, kernel, seed: int) -> float:
         """The unbiased MMD^2 of the codes and the prior's, which are drawn first after `seed`, pair by pair."""

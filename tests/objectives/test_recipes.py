@@ -62,6 +62,49 @@ FORMULAS = [
     ("info-vae", {"alpha": 0.25, "lambda": 10}, 0, lambda v: v["distortion"] + 0.75 * v["rate"] + 9.25 * v["mmd2_rbf"]),
     ("info-vae", {"bandwidth": 0.5, "alpha": 1}, 0, lambda v: v["distortion"] + 100 * v["mmd2_narrow"]),
     ("wae-mmd", {}, 0, lambda v: v["distortion"] + 100 * v["mmd2_imq"]),
+    ("dip-vae-i", {}, 0, lambda v: v["elbo"] + 10 * v["off_diagonal"] + 100 * v["diagonal_of_means"]),
+    (
+        "dip-vae-i",
+        {"lambda_od": 2, "lambda_d": 3},
+        0,
+        lambda v: v["elbo"] + 2 * v["off_diagonal"] + 3 * v["diagonal_of_means"],
+    ),
+    ("dip-vae-ii", {}, 0, lambda v: v["elbo"] + 10 * v["off_diagonal"] + 10 * v["diagonal_of_codes"]),
+    ("dip-vae-ii", {"lambda_d": 0}, 0, lambda v: v["elbo"] + 10 * v["off_diagonal"]),
+    ("hsic-vae", {}, 0, lambda v: v["elbo"] + 1000 * v["hsic_by_dimension"]),
+    (
+        "hsic-vae",
+        {"lambda": 7, "groups": [[2, 0], [1]], "bandwidth": 0.5},
+        0,
+        lambda v: v["elbo"] + 7 * v["hsic_narrow"],
+    ),
+    (
+        "hfvae",
+        {"groups": [[0, 2], [1]]},
+        0,
+        lambda v: (
+            v["distortion"]
+            + v["index_code_mi"]
+            + 6 * v["group_correlation"]
+            + v["within_group_correlation"]
+            + v["dimension_wise_kl"]
+        ),
+    ),
+    (
+        "hfvae",
+        {"groups": [[1], [2, 0]], "alpha": 2, "beta": 3, "gamma": 5, "aggregate": "full"},
+        0,
+        lambda v: (
+            v["distortion"]
+            + 2 * v["index_code_mi"]
+            + 3 * v["group_correlation"]
+            + 5 * v["within_group_correlation"]
+            + v["dimension_wise_kl"]
+        ),
+    ),
+    ("iwae", {}, 0, lambda v: v["bound_of_5"]),
+    ("iwae", {"codes": 3, "gradient": "dreg"}, 0, lambda v: v["bound_of_3"]),
+    ("iwae", {"codes": 3, "gradient": "stl"}, 0, lambda v: v["bound_of_3"]),
     ("wae-mmd", {"lambda": 3}, 0, lambda v: v["distortion"] + 3 * v["mmd2_imq"]),
 ]
 BY_CRITIC = [  # of the critic's T at the draw's codes
@@ -77,6 +120,7 @@ BY_CRITIC = [  # of the critic's T at the draw's codes
         {"lambda": 3, "saturating": True},
         lambda v, t: v["distortion"] + 3 * (t - (1 + math.exp(-t)) * math.log(1 + math.exp(t))),
     ),
+    ("ali", {}, lambda v, t: math.log(1 + math.exp(t)) + math.log(1 + math.exp(-t))),
     ("avb", {}, lambda v, t: v["distortion"] + t),
     ("avb", {"waymarks": 2}, lambda v, t: v["distortion"] + 3 * t),  # a logit for each of three bridges
     ("avb-ac", {}, lambda v, t: v["distortion"] + t + v["sampled_rate"]),  # a normal posterior's reference is itself
@@ -111,6 +155,7 @@ def test_the_total_of_a_recipe_with_a_critic_is_its_formula(sample, name, option
 @pytest.mark.parametrize(
     ("name", "rate", "betas", "moves"),
     [(name, 1e-3, (0.5, 0.9), 5) for name in ("aae", "f-vae")]
+    + [("ali", 1e-4, (0.5, 0.99), 1)]
     + [(name, 2e-3, (0.5, 0.99), 5) for name in ("avb", "avb-ac")],
 )
 def test_the_critics_of_other_recipes_move_as_their_rows_say(name, rate, betas, moves):
@@ -132,6 +177,15 @@ def test_the_critic_of_factor_vae_is_quick_enough_for_a_short_run_and_may_be_its
 def test_a_recipes_total_is_its_formula(sample, name, options, step, formula):
     kernels = {"mmd2_rbf": rbf(3.0), "mmd2_narrow": rbf(0.25), "mmd2_imq": imq}
     values = sample.values | {key: sample.mmd2(kernel, SEED) for key, kernel in kernels.items()}
+    values |= {
+        "hsic_by_dimension": sample.hsic(rbf(1.0), [[0], [1], [2]]),
+        "hsic_narrow": sample.hsic(rbf(0.25), [[0, 2], [1]]),
+    }
+    values |= {
+        "elbo": values["distortion"] + values["rate"],
+        "bound_of_3": sample.bound(3, SEED),
+        "bound_of_5": sample.bound(5, SEED),
+    }
     assert total_of(recipe(name, **options), sample, step) == pytest.approx(formula(values), rel=2e-5, abs=1e-4)
 
 

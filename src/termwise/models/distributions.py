@@ -67,6 +67,32 @@ def in_double(law: Distribution) -> Distribution | None:
     return double
 
 
+def constant(law: Distribution) -> Distribution:
+    """The same law with its parameters as constants, so that a log density there depends on the value alone.
+
+    Raises:
+        Refused: It is not made of torch's own distributions alone, and may hold what is not to be seen.
+
+    Example:
+        >>> mean = torch.zeros(3, requires_grad=True)
+        >>> constant(torch.distributions.Normal(mean, 1.0)).mean.requires_grad
+        False
+    """
+    if not _is_torchs(law):
+        raise Refused(
+            f"{type(law).__name__} is none of torch's own distributions; its parameters cannot be held still."
+        )
+    held = copy(law)
+    for name, value in vars(law).items():
+        if isinstance(value, Distribution):
+            setattr(held, name, constant(value))
+        elif isinstance(value, Tensor):
+            setattr(held, name, value.detach())
+        elif name == "transforms" and any(vars(one).get(key) is not None for one in value for key in ("loc", "scale")):
+            raise Refused(f"{type(law).__name__} has transforms of its own; its parameters cannot be held still.")
+    return held
+
+
 def _is_torchs(thing: object) -> bool:
     """Whether a law or a transform, and all that it is composed of, is torch's own."""
     ours = type(thing).__module__.startswith("torch.distributions.")

@@ -7,7 +7,7 @@ from torch import nn
 
 from termwise.errors import Refused
 from termwise.objectives.freeze_rule import Equilibrium
-from termwise.objectives.game import DECODER, ENCODER, Game, Player, solo
+from termwise.objectives.game import AUTOENCODER, DECODER, ENCODER, Game, Player, against, solo
 from termwise.objectives.objective import (
     Objective,
     Opposed,
@@ -27,6 +27,7 @@ from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.discriminator import Discriminator
 from termwise.terms.adversarial.divergences import Divergence
 from termwise.terms.adversarial.gan_loss import DiscriminatorAccuracy, FeatureDistortion, GanLoss, LossOn, NonSaturating
+from termwise.terms.adversarial.joint_gan import JointDeception
 from termwise.terms.adversarial.telescoping import ratio_by_critic
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.link import Term
@@ -122,6 +123,21 @@ def avb_ac(
     stop = reference_from(reference)
     near = AdaptiveContrast(stop, Critic(hidden), moves=moves, optimizer=optimizer)
     return solo(distortion() + link("posterior", stop, near) + link(stop, "prior", MonteCarlo()))
+
+
+def ali(
+    hidden: Widths = (256, 256),
+    moves: Count = 1,
+    critic_learning_rate: Weight = 1e-4,
+) -> Game:
+    """Adversarially Learned Inference (Dumoulin et al., 2017, algorithm 1), and BiGAN: one critic of (x, z) for all.
+
+    The distortion is logged and weighs nothing, so a reconstruction is as good as the encoder inverts the decoder.
+    """
+    optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.99))
+    deception = JointDeception(Critic(hidden))
+    objective = Objective((Weighted(deception), 0.0 * distortion()))
+    return against(Player("autoencoder", AUTOENCODER, objective), [deception.adversary(moves, optimizer)])
 
 
 def vae_gan(

@@ -1,6 +1,6 @@
 """Games: players who own networks, each with an objective of its own. A plain VAE is a game of one."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -154,14 +154,19 @@ def solo(objective: Objective, optimizer: OptimizerSettings | None = None) -> Ga
     brought = [one for _, one in adversaries(objective)]
     if len({id(one.network) for one in brought}) < len(brought):
         raise Refused("Two links share a critic, and each has a ratio of its own to learn. Give each its estimator.")
-    players = [Player("autoencoder", AUTOENCODER, objective, optimizer=optimizer)]
-    for one in brought:
+    return against(Player("autoencoder", AUTOENCODER, objective, optimizer=optimizer), brought)
+
+
+def against(player: Player, adversaries: Sequence[Adversary]) -> Game:
+    """A game of a player and of the adversaries that its objective needs, who move in turn."""
+    players = [player]
+    for one in adversaries:
         parts = tuple(Weighted(term, Constant(value=weight)) for weight, term in one.terms)
         players.append(Player(one.name, (one.name,), Objective(parts), one.moves, _settings(one.optimizer)))
     return Game(
         tuple(players),
-        {one.name: one.network for one in brought},
-        {one.name: one.build for one in brought},
+        {one.name: one.network for one in adversaries},
+        {one.name: one.build for one in adversaries},
     )
 
 

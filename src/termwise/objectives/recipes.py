@@ -8,25 +8,33 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
-from termwise.objectives.adversarial_recipes import aae, avb, avb_ac, f_vae, factor_vae, vae_gan
+from termwise.objectives.adversarial_recipes import aae, ali, avb, avb_ac, f_vae, factor_vae, vae_gan
 from termwise.objectives.game import Game, solo
 from termwise.objectives.objective import (
+    Objective,
+    Weighted,
     dimension_wise_kl,
     distortion,
     floor,
     gap,
+    group_correlation,
     index_code_mi,
     marginal_kl,
     rate,
     total_correlation,
+    within_group_correlation,
 )
 from termwise.objectives.schedules import Linear, Weight
 from termwise.registry import Makers, Row
 from termwise.terms.aggregate.table import AnyAggregate
 from termwise.terms.closed_form import ClosedForm
+from termwise.terms.groups import Grouping
+from termwise.terms.hsic import HSIC
 from termwise.terms.kernel import IMQ, RBF, Kernel
+from termwise.terms.moments import Moments
 from termwise.terms.monte_carlo import MonteCarlo
-from termwise.values import Finite, PositiveFinite, checked
+from termwise.terms.multi_sample import GradientOfBound, MultiSampleBound
+from termwise.values import Count, Finite, PositiveFinite, checked
 
 RAMP = Linear(start=0.0, end=25.0, share=0.8)
 """C of `capacity` where nothing is said: it rises over four fifths of the run, and so comes to 25 nats in any."""
@@ -77,6 +85,56 @@ def wae_mmd(lambda_: Weight = 100.0) -> Game:
     return solo(distortion() + lambda_ * marginal_kl(Kernel(IMQ())))
 
 
+def hfvae(
+    alpha: Weight = 1.0,
+    beta: Weight = 6.0,
+    gamma: Weight = 1.0,
+    groups: Grouping = 2,
+    aggregate: AnyAggregate = "bank",
+) -> Game:
+    """Structured Disentangled Representations, HFVAE (Esmaeili et al., 2019, eq. 6): groups, and what is within.
+
+    `groups` are lists of dimensions, such as [[0, 1], [2, 3, 4]], or how many stand in a group, in order.
+    """
+    kl = MonteCarlo(aggregate)
+    between = beta * group_correlation(kl, groups) + gamma * within_group_correlation(kl, groups)
+    return solo(distortion() + alpha * index_code_mi(kl) + between + dimension_wise_kl(kl))
+
+
+def hsic_vae(lambda_: Weight = 1000.0, groups: Grouping = 1, bandwidth: PositiveFinite | None = None) -> Game:
+    """Information Constraints on Auto-Encoding Variational Bayes, HSIC-VAE (Lopez et al., 2018, section 3).
+
+    Every dimension is a group of its own unless `groups` says otherwise, as it does in `hfvae`. HSIC is a few
+    hundredths at the most, where the rate is tens of nats: hence the size of lambda.
+    """
+    return solo(distortion() + rate(ClosedForm()) + lambda_ * group_correlation(HSIC(RBF(bandwidth)), groups))
+
+
+def dip_vae_i(lambda_od: Weight = 10.0, lambda_d: Weight = 100.0) -> Game:
+    """DIP-VAE-I (Kumar, Sattigeri and Balakrishnan, 2018, eq. 6): the covariance of the means to be the identity."""
+    return _dip_vae(Moments("means"), lambda_od, lambda_d)
+
+
+def dip_vae_ii(lambda_od: Weight = 10.0, lambda_d: Weight = 10.0) -> Game:
+    """DIP-VAE-II (Kumar, Sattigeri and Balakrishnan, 2018, eq. 7): the covariance of the codes to be the identity."""
+    return _dip_vae(Moments("codes"), lambda_od, lambda_d)
+
+
+def _dip_vae(moments: Moments, lambda_od: Weight, lambda_d: Weight) -> Game:
+    penalty = lambda_od * total_correlation(moments) + lambda_d * dimension_wise_kl(moments)
+    return solo(distortion() + rate(ClosedForm()) + penalty)
+
+
+def iwae(codes: Count = 5, gradient: GradientOfBound = "plain") -> Game:
+    """Importance Weighted Autoencoders (Burda, Grosse and Salakhutdinov, 2016, eq. 8), for distortion and rate both.
+
+    `gradient` is "plain"; "dreg" (Tucker et al., 2019), of less noise; or "stl" (Roeder, Wu and Duvenaud, 2017), which
+    is biased from two codes on. An optimal sigma is that of codes that weigh alike: take the likelihood
+    "normal:learned".
+    """
+    return solo(Objective((Weighted(MultiSampleBound(codes, gradient)),)))
+
+
 @dataclass(frozen=True)
 class Recipe(Row):
     """A named objective: a row of `RECIPES`, whose summary is its formula.
@@ -107,14 +165,24 @@ RECIPES: Makers[Recipe] = Makers(
     "termwise.recipes",
     [
         Recipe("vae", vae, "rate"),
+        Recipe("iwae", iwae, "-log of the mean importance weight of K codes, in the place of distortion and rate"),
         Recipe("beta-vae", beta_vae, "beta rate"),
         Recipe("capacity", capacity, "gamma |rate - C(t)|, C from 0 to 25 nats"),
         Recipe("mi-floor", mi_floor, "rate + gamma max(0, C - index_code_mi)"),
         Recipe("beta-tcvae", beta_tcvae, "alpha index_code_mi + beta total_correlation + gamma dimension_wise_kl"),
+        Recipe(
+            "hfvae",
+            hfvae,
+            "alpha index_code_mi + beta group_correlation + gamma within_group_correlation + dimension_wise_kl",
+        ),
+        Recipe("hsic-vae", hsic_vae, "rate + lambda HSIC of groups"),
+        Recipe("dip-vae-i", dip_vae_i, "rate + lambda_od |off-diagonal of Cov mu|^2 + lambda_d |its diagonal - 1|^2"),
+        Recipe("dip-vae-ii", dip_vae_ii, "the same of Cov mu + E Sigma"),
         Recipe("info-vae", info_vae, "(1 - alpha) rate + (alpha + lambda - 1) marginal MMD^2, RBF"),
         Recipe("wae-mmd", wae_mmd, "lambda marginal MMD^2, IMQ"),
         Recipe("factor-vae", factor_vae, "rate + gamma total_correlation, by a critic"),
         Recipe("aae", aae, "lambda marginal GAN divergence, by a critic"),
+        Recipe("ali", ali, "GAN divergence of the joint laws of x and z, by a critic, and no distortion"),
         Recipe("avb", avb, "rate, by a critic of x and z, telescoped where asked"),
         Recipe("avb-ac", avb_ac, "reference KL, by a critic, + reference to prior"),
         Recipe("f-vae", f_vae, "lambda marginal f-divergence, by a critic"),

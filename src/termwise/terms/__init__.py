@@ -17,10 +17,13 @@ from termwise.terms.aggregate.table import AGGREGATES
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.estimators import ESTIMATORS
 from termwise.terms.groups import Groups
+from termwise.terms.hsic import HSIC
 from termwise.terms.kernel import IMQ, KERNELS, RBF, Kernel
 from termwise.terms.laws import Law
 from termwise.terms.link import Distortion, Estimator, Link, Term
+from termwise.terms.moments import Moments
 from termwise.terms.monte_carlo import MonteCarlo
+from termwise.terms.multi_sample import MultiSampleBound
 from termwise.terms.references.learned import LearnedReference
 from termwise.terms.references.moments import Reference
 from termwise.terms.references.table import REFERENCES
@@ -29,6 +32,7 @@ __all__ = [
     "AGGREGATES",
     "DIVERGENCES",
     "ESTIMATORS",
+    "HSIC",
     "IMQ",
     "KERNELS",
     "RBF",
@@ -50,7 +54,9 @@ __all__ = [
     "Memory",
     "MinibatchStratified",
     "MinibatchWeighted",
+    "Moments",
     "MonteCarlo",
+    "MultiSampleBound",
     "Reference",
     "Telescoping",
     "Term",

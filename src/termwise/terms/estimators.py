@@ -15,6 +15,8 @@ ESTIMATORS: Makers[Row] = Makers(
         Row("closed-form", "termwise.terms.closed_form:ClosedForm", "the KL of two torch Distributions, exactly"),
         Row("monte-carlo", "termwise.terms.monte_carlo:MonteCarlo", "the mean log ratio of two laws with densities"),
         Row("kernel", "termwise.terms.kernel:Kernel", "MMD^2 of two laws that can be sampled, under a kernel"),
+        Row("moments", "termwise.terms.moments:Moments", "how far two covariances are apart, of codes or of means"),
+        Row("hsic", "termwise.terms.hsic:HSIC", "the dependence of groups of dimensions, or of all, under a kernel"),
         Row(
             "density-ratio",
             "termwise.terms.adversarial.telescoping:ratio_by_critic",

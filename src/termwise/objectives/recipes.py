@@ -177,7 +177,7 @@ RECIPES: Makers[Recipe] = Makers(
         ),
         Recipe("hsic-vae", hsic_vae, "rate + lambda HSIC of groups"),
         Recipe("dip-vae-i", dip_vae_i, "rate + lambda_od |off-diagonal of Cov mu|^2 + lambda_d |its diagonal - 1|^2"),
-        Recipe("dip-vae-ii", dip_vae_ii, "the same of Cov mu + E Sigma"),
+        Recipe("dip-vae-ii", dip_vae_ii, "the same, of Cov mu + E Sigma: lambda_od, lambda_d"),
         Recipe("info-vae", info_vae, "(1 - alpha) rate + (alpha + lambda - 1) marginal MMD^2, RBF"),
         Recipe("wae-mmd", wae_mmd, "lambda marginal MMD^2, IMQ"),
         Recipe("factor-vae", factor_vae, "rate + gamma total_correlation, by a critic"),

@@ -19,7 +19,8 @@ from .account import (
     Reading as Reading,
     ReadingByDimension as ReadingByDimension,
 )
-from .account.readings import READINGS as READINGS, ReadingRow as ReadingRow
+from .account.reading_row import ReadingRow as ReadingRow
+from .account.readings import READINGS as READINGS
 from .api import (
     Run as Run,
     attribute_vectors as attribute_vectors,

@@ -12,7 +12,7 @@ from termwise.account import READINGS, Account, Reading, ReadingByDimension, Rea
 from termwise.account.account import WithheldReading
 from termwise.account.guard import ERRORS, unguarded
 from termwise.account.reading import reading_by_dimension, reading_of, reading_without_error
-from termwise.account.readings import LOG_N
+from termwise.account.reading_row import LOG_N
 from termwise.worlds import LinearGaussian
 
 N = 400

@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 from rich.color import Color
 
-from termwise.account.readings import READINGS, ElboTerm
+from termwise.account.reading_row import ElboTerm
+from termwise.account.readings import READINGS
 from termwise.report.term_colours import TERM_COLOURS, css_variables, svg_colour, terminal_colour
 
 

@@ -3,6 +3,7 @@
 from termwise.account.account import Account
 from termwise.account.compare import Comparison, Comparisons, compare
 from termwise.account.reading import Reading, ReadingByDimension
-from termwise.account.readings import READINGS, ReadingRow
+from termwise.account.reading_row import ReadingRow
+from termwise.account.readings import READINGS
 
 __all__ = ["READINGS", "Account", "Comparison", "Comparisons", "Reading", "ReadingByDimension", "ReadingRow", "compare"]

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from termwise.account.readings import READINGS, ReadingRow
+from termwise.account.reading_row import ReadingRow
+from termwise.account.readings import READINGS
 
 BY_CRITIC = "_by_critic"
 """How the plug-in readings of a critic end."""

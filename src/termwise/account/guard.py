@@ -28,7 +28,7 @@ from scipy.special import ndtr, stdtrit
 from termwise.account import glossary
 from termwise.account.interval import NORMAL_95
 from termwise.account.reading import AnyReading, Reading, ReadingByDimension
-from termwise.account.readings import LOG_N, ReadingRow
+from termwise.account.reading_row import LOG_N, ReadingRow
 
 ERRORS = 4.0
 """The standard errors that a reading may be off by: chance alone takes it further once in 30,000 times."""

@@ -6,71 +6,11 @@ row from outside the package, added to `READINGS` or brought by the entry point 
 Symbols are plain text in which an underscore lowers the character after it, as in "q(z_j)".
 """
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Literal, get_args
 
-from termwise.errors import UnknownName
+from termwise.account.player_readings import OF_PLAYERS
+from termwise.account.reading_row import LOG_N, ReadingRow
 from termwise.registry import Registry
-
-ElboTerm = Literal["distortion", "rate", "elbo", "mi", "marginal", "tc", "dw", "other"]
-"""The terms of the ELBO that a reading may belong to: it has their colour wherever readings are shown."""
-
-LOG_N: Final = "log N"
-"""The most that a reading can be of N examples, where it grows with them."""
-
-
-@dataclass(frozen=True)
-class ReadingRow:
-    """What a reading is called, stands for and is measured in, and what it can be.
-
-    A reading that leaves its range by more than its error is withheld (`account/guard.py`).
-
-    Attributes:
-        name: Its key in an account; never changed once released.
-        title: Its name for people; where left out, the name with spaces.
-        symbol: How the mathematics writes it.
-        meaning: What it says, in one line.
-        term: The term of the ELBO that it belongs to, whose colour it has.
-        unit: Its unit, of which a square is written "^2".
-        short: Its name on a line of a training's progress; where left out, the name.
-        population_of: The reading of the examples measured whose value for the population this is; "" for others.
-        least: The least that it can be.
-        most: The most that it can be: a number, or "log N" of N examples.
-        at_most: The reading that it cannot exceed; "" for others.
-        sum_of: The readings that it is a sum of, each with its sign, by name.
-        rests_on: Other readings from whose estimates it is made, so that it is wrong where they are.
-
-    Example:
-        >>> ReadingRow("free_nats", meaning="what the rate may cost for nothing", term="rate", least=0.0).title
-        'free nats'
-        >>> row = READINGS["total_correlation"]
-        >>> row.title, row.symbol, row.unit, row.short
-        ('total correlation', 'KL(q(z) ‖ ∏_j q(z_j))', 'nats', 'TC')
-    """
-
-    name: str
-    title: str = ""
-    symbol: str = ""
-    meaning: str = ""
-    term: ElboTerm = "other"
-    unit: str = "nats"
-    short: str = ""
-    population_of: str = ""
-    least: float = -math.inf
-    most: float | Literal["log N"] = math.inf
-    at_most: str = ""
-    sum_of: Mapping[str, int] = field(default_factory=dict)
-    rests_on: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.term not in get_args(ElboTerm):
-            raise UnknownName("term of the ELBO", self.term, get_args(ElboTerm))
-        object.__setattr__(self, "title", self.title or self.name.replace("_", " "))
-        object.__setattr__(self, "short", self.short or self.name)
-
 
 _at_least_0 = partial(ReadingRow, least=0.0)
 _score = partial(ReadingRow, unit="score", least=0.0, most=1.0)
@@ -289,62 +229,7 @@ _ROWS = (
         "minus a bound of several codes on log p(x), at least as tight as the ELBO",
         "elbo",
     ),
-    _at_least_0(
-        "joint_deception",
-        "deception of joint laws",
-        "−log(1 − D(x, z)) − log D(x̃, z̃)",
-        "what the autoencoder minimises: 2 log 2 = 1.39 where its two joint laws are one",
-    ),
-    _share("accuracy", "critic's accuracy", "", "1/2 where the laws are alike to the critic; 1 where it never errs"),
-    _at_least_0(
-        "cross_entropy",
-        "critic's cross-entropy",
-        "",
-        "what the critic minimises: 2 log 2 = 1.39 where it cannot tell the laws apart",
-    ),
-    ReadingRow(
-        "reference_cross_entropy",
-        "reference's cross-entropy",
-        "−E log r(z|x)",
-        "what the reference minimises: least where it is the posterior",
-    ),
-    _at_least_0(
-        "gan_loss",
-        "GAN loss",
-        "L_GAN",
-        "what the discriminator minimises and the decoder maximises: log 2 for each law where nothing is told apart",
-    ),
-    _at_least_0(
-        "non_saturating_loss",
-        "non-saturating loss",
-        "−log D",
-        "what the decoder minimises in place of −L_GAN: large where D is sure",
-    ),
-    _at_least_0(
-        "loss_on_data", "loss on real examples", "−log D(x)", "log 2 = 0.69 of a discriminator that tells nothing"
-    ),
-    _at_least_0(
-        "loss_on_reconstruction", "loss on reconstructions", "−log(1 − D)", "above 0.69 where it takes them for real"
-    ),
-    _at_least_0(
-        "loss_on_generated", "loss on samples", "−log(1 − D)", "near 0 where the decoder learns nothing of them"
-    ),
-    _at_least_0(
-        "feature_distortion",
-        "feature distortion",
-        "1/2 |Dis_l(x) − Dis_l(x_rec)|²",
-        "how unlike a reconstruction is to a layer of the discriminator",
-        "distortion",
-        unit="features^2",
-    ),
-    ReadingRow(
-        "left_logit",
-        "mean logit",
-        "E T",
-        "T = log left/right, so zero where the laws are alike, and apart by as much as they are",
-    ),
-    ReadingRow("right_logit", "mean logit of the right law", "E T", "the same, of the other law"),
-    _at_least_0("gradient_penalty", "critic's squared slope", "E|∇T|²", "how steep the critic is", unit=""),
+    *OF_PLAYERS,
     _at_least_0("reference_kl", "reference KL", "KL(q(z|x) ‖ r(z|x))", "how unlike a normal the posterior is", "mi"),
     ReadingRow(
         "reference_to_prior",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from termwise.account import glossary
-from termwise.account.readings import ElboTerm
+from termwise.account.reading_row import ElboTerm
 
 
 @dataclass(frozen=True)

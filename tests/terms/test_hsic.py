@@ -53,7 +53,7 @@ def test_it_is_the_mean_over_quadruples_and_its_gradient_that_of_float64(kernel)
     wanted = sum(k[a, b] * (m[a, b] + m[c, d] - 2 * m[a, c]) for a, b, c, d in quadruples) / len(quadruples)
     single = z.detach().float().requires_grad_()
     ours = pairwise_hsic([single[:, g] for g in groups], kernel)
-    assert float(ours) == pytest.approx(float(wanted), rel=1e-3, abs=1e-6)
+    assert ours.item() == pytest.approx(wanted.item(), rel=1e-3, abs=1e-6)
     (got,), (should,) = torch.autograd.grad(ours, single), torch.autograd.grad(wanted, z)
     assert torch.allclose(got.double(), should, rtol=1e-3, atol=1e-5)
 

@@ -82,3 +82,27 @@ def test_a_misspelt_keyword_is_refused_with_the_one_that_is_meant(slip, meant, t
     with pytest.raises(tw.TermwiseError, match=f"Did you mean '{meant}'"):
         slip(tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_table_with_gaps_is_shown_and_the_line_that_trains_on_it_said(call, tmp_path):
+    path = tmp_path / "gaps.csv"
+    path.write_text("size,weight\n" + "".join(f"{n / 7},{'' if n == 3 else n**2 / 3}\n" for n in range(20)))
+    status, out, err = call("data", path)
+    assert status == 2 and "1 missing" in out and "1 cell was missing" in out
+    assert "1 cell is missing (weight 1; the first at line 5" in err and "--set data.missing=mean" in err
+    status, out, err = call("data", path, "--json", "--set", "data.missing=drop")
+    assert (status, err) == (0, "") and json.loads(out)["examples"] == 19
+
+
+def test_what_is_told_of_a_recipe_is_a_paragraph_a_line(call):
+    status, out, _ = call("recipes", "avb", "--json")
+    about = json.loads(out)["about"]
+    assert status == 0 and "on four points eight did better" in about and "\n" not in about.split("\n\n")[0]
+
+
+def test_a_folder_of_runs_names_them(call, tmp_path):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "config.toml").touch()
+    for asked, said in ((tmp_path, f"Within are {tmp_path / 'first'}."), (tmp_path / "none", "train --out DIR")):
+        status, _, err = call("report", asked)
+        assert status == 2 and "is no run folder" in err and said in err

@@ -170,7 +170,9 @@ def _run_name(settings: Config, own_data: Dataset | None) -> str:
 def _check_folder(folder: RunFolder, resume: bool, overwrite: bool) -> None:
     """Raise Refused where a run that is there already would be lost, or where there are other files."""
     if folder.exists and not (resume or overwrite):
-        raise Refused(f"{folder} holds a run already. Resume it (resume, --resume), or begin anew (overwrite).")
+        raise Refused(
+            f"{folder} holds a run already. Resume it (resume, --resume), or begin anew (overwrite, --overwrite)."
+        )
     if not folder.exists and not resume:
         folder.check_free()
 

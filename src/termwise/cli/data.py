@@ -35,14 +35,21 @@ def data(
         )
         print_json({"sources": rows}) if as_json else show_table(sources_table(rows))
         return
-    options = _options(setting or [])
-    about = load_data(source, **options).describe()
+    from termwise.data.tables.build import MissingCells
+
+    options, gaps = _options(setting or []), None
+    try:
+        about = load_data(source, **options).describe()
+    except MissingCells as error:  # it can be shown, though nothing can train on it as it is
+        about, gaps = load_data(source, **options | {"missing": "mask"}).describe(), error
     if as_json:
         print_json(about.to_dict())
-        return
-    from termwise.report.data_table import data_table
+    else:
+        from termwise.report.data_table import data_table
 
-    show_table(data_table(about))
+        show_table(data_table(about))
+    if gaps is not None:
+        raise gaps
 
 
 def _options(settings: list[str]) -> dict[str, Any]:

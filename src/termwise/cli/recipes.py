@@ -30,8 +30,14 @@ def recipes(
         print_json({"recipes": rows}) if as_json else show_table(recipes_table(rows))
         return
     (row,) = rows
-    row["about"] = (inspect.getdoc(RECIPES[name].maker) or "").partition("\n")[2].strip()
+    row["about"] = _about(inspect.getdoc(RECIPES[name].maker) or "")
     row["players"] = [
         {"name": player.name, "owns": list(player.owns), "moves": player.moves} for player in RECIPES[name]().players
     ]
     print_json(row) if as_json else show_table(recipe_table(row))
+
+
+def _about(docstring: str) -> str:
+    """All but the first line of a docstring, a paragraph a line."""
+    paragraphs = docstring.partition("\n")[2].strip().split("\n\n")
+    return "\n\n".join(" ".join(one.split()) for one in paragraphs)

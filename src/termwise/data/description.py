@@ -142,7 +142,7 @@ class Description:
         """What the numbers in x are, and whether they are brought to one scale."""
         what = ", ".join(f"{count} {IN_WORDS[kind][count > 1]}" for kind, count in self.kinds.items()) or "numbers"
         missing = sum(column.missing for column in self.columns if column.use == "x")
-        cells = f"; {missing:,} cells missing" if missing else ""
+        cells = f"; {missing:,} cell{'s were' if missing > 1 else ' was'} missing" if missing else ""
         still = f"; constant: {_few(self.constant)}" if self.constant else ""
         entries = f"{self.scaled} of {self.shape[0]} {'columns' if len(self.shape) == 1 else 'channels'}"
         scale = (

@@ -265,9 +265,10 @@ class RunFolder:
             with self.locked(patience=10.0):
                 pass
         if not self.exists:
-            raise BadData(
-                f"{self.path!s:.300} is no run folder: it has no config.toml. `termwise train --out DIR` makes one."
-            )
+            found = self.path.glob("*/config.toml") if exists(self.path) else ()
+            within = sorted(str(path.parent) for path in found)[:3]
+            remedy = f"Within are {', '.join(within)}." if within else "`termwise train --out DIR` makes one."
+            raise BadData(f"{self.path!s:.300} is no run folder: it has no config.toml. {remedy}")
         return config_from(read_config(self.config_file))
 
     def append(self, lines: Iterable[dict[str, Any]]) -> int:

@@ -64,6 +64,10 @@ def dataset_of_table(table: RawTable, options: TableOptions) -> Dataset:
     )
 
 
+class MissingCells(BadData):
+    """A table whose only fault is cells without a value in x: a word of what to do with them is all that it needs."""
+
+
 def _check(
     entries: Entries, used: list[RawColumn], beside: list[RawColumn], table: RawTable, options: TableOptions
 ) -> None:
@@ -86,7 +90,8 @@ def _check(
         arguments.append(f'missing="{remedy}"')
         settings.append(f"--set data.missing={remedy}")
     if faults:
-        raise BadData(
+        kind = BadData if entries.faults or of_others else MissingCells
+        raise kind(
             f"{table.where}: {' '.join(faults)} This does it: {' '.join(settings)} (in Python: {', '.join(arguments)})."
         )
 

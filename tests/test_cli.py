@@ -107,6 +107,14 @@ def test_measured_json_is_the_account_that_the_api_gives(call, runs):
     }  # fmt: skip
 
 
+def test_groups_are_measured_where_they_are_named(call, runs):
+    _, out, _ = call("measure", runs[1], "--json", "--groups", "1")
+    account = json.loads(out)
+    of = {name: reading["value"] for name, reading in account["readings"].items()}
+    assert of["group_correlation"] == pytest.approx(of["total_correlation"], abs=1e-4)
+    assert account["data"]["groups"][0] == [0]
+
+
 def test_without_json_there_are_tables(call, runs):
     for command, words in (
         (["measure", runs[0]], ["distortion", "nats", "Diagnosis"]),
@@ -220,6 +228,8 @@ def test_a_recipe_takes_the_place_of_the_files_and_settings_are_of_the_recipe(ca
         ("measure RUN --latents z.txt", ".npz or .csv"),
         ("measure RUN --latents none/z.csv", "none/z.csv: No such file"),
         ("measure RUN --seed 99999999999999999999", "seed = 99999999999999999999 cannot be"),
+        ("measure RUN --groups [0,1", "lists of dimensions, such as"),
+        ("measure RUN --groups [[0,0]]", "every dimension of a code once"),
         ("compare RUN", "two accounts or more"),
         ("compare RUN none", "no run folder"),
         ("report none", "no run folder"),

@@ -14,6 +14,7 @@ from termwise.errors import NoDensity, Refused
 from termwise.measuring.critic_bounds.critic_bounds import critic_readings
 from termwise.models.data_pass import Progress
 from termwise.models.user_function import Trust
+from termwise.terms.groups import Grouping
 from termwise.values import Count, Samples, Seed, checked
 
 
@@ -25,6 +26,7 @@ def measure(
     split: str | None = None,
     samples: Samples = 1,
     noises: Samples = 256,
+    groups: Grouping | None = None,
     critic: bool | str | Sequence[str] = False,
     critic_steps: Count = 3000,
     limit: Count | None = 50_000,
@@ -44,6 +46,8 @@ def measure(
             `Account.data` says which part was measured, and of how many examples.
         samples: Codes for every example; more make the errors smaller.
         noises: Where the posterior has no density: more bring the bounds that take its place together.
+        groups: Groups of dimensions, such as [[0, 1], [2, 3]], or how many stand in one, in order: how much they depend
+            on each other is read, too, and how much their dimensions do within.
         critic: Whether to read the rate with a critic trained anew, too, for a bound over the ELBO that asks for
             samples alone; or the names of links to read so: "rate", "index_code_mi", "marginal_kl",
             "total_correlation". The critic learns on the data's training part where another is measured, and else on
@@ -77,7 +81,7 @@ def measure(
             links = ("rate",) if critic is True else (critic,) if isinstance(critic, str) else critic
             bounds = critic_readings(vae, dataset, train, links=links, steps=critic_steps, **where)
         try:
-            account = measuring.measure(vae, dataset, samples=samples, noises=noises, **where)
+            account = measuring.measure(vae, dataset, samples=samples, noises=noises, groups=groups, **where)
             account = account.and_also(bounds) if critic else account
         except NoDensity as refusal:
             if not critic:

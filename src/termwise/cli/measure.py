@@ -1,5 +1,6 @@
 """`termwise measure`: an account of a run, or of anyone's model."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +33,10 @@ def measure(
     ] = None,
     samples: Annotated[int, typer.Option(help="Codes for every example; more make the errors smaller.")] = 1,
     noises: Annotated[int, typer.Option(help="For every example, where the posterior has no density.")] = 256,
+    groups: Annotated[
+        str | None,
+        typer.Option(help="Also how groups of dimensions depend on each other: [[0,1],[2,3,4]], or 2 for pairs."),
+    ] = None,
     critic: Annotated[
         bool, typer.Option("--critic", help="Also bounds on rate and ELBO by a critic trained anew on other examples.")
     ] = False,
@@ -60,6 +65,7 @@ def measure(
         raise Refused("--limit is of --log-likelihood, which was not asked for. Say --log-likelihood ais, or iwae.")
     if critic_steps is not None and not critic:
         raise Refused("--critic-steps is of --critic, which was not asked for. Say --critic, too.")
+    grouping: Any = None if groups is None else _grouping(groups)
     steps: dict[str, Any] = {} if critic_steps is None else {"critic_steps": critic_steps}
     where: dict[str, Any] = {"split": split, "seed": seed, "device": device, "trust": trusted(trust)}
     whole_run = None  # for these, a run folder is opened at once: it says so where it is none
@@ -72,6 +78,7 @@ def measure(
             data,
             samples=samples,
             noises=noises,
+            groups=grouping,
             critic=critic,
             limit=most,
             progress=progress,
@@ -95,3 +102,13 @@ def measure(
     show_account(account)
     if latents is not None:
         print(f"\nThe codes are in {latents}")
+
+
+def _grouping(text: str) -> Any:
+    """Groups of dimensions as they are written on the command line."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise Refused(
+            f"--groups are lists of dimensions, such as [[0,1],[2,3,4]], or how many stand in one; got {text!r}."
+        ) from None

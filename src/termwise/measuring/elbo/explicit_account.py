@@ -21,6 +21,7 @@ from termwise.account.reading import AnyReading, Reading, reading_of_each
 from termwise.errors import Refused
 from termwise.measuring.elbo.code_densities import CodeDensities, DataAggregate, mean_over_rounds, under_others
 from termwise.measuring.elbo.control_variates import controlled
+from termwise.measuring.elbo.group_account import GroupDensities
 from termwise.measuring.elbo.marginal_mmd2 import marginal_mmd2
 from termwise.measuring.elbo.mixture_posteriors import Components
 from termwise.measuring.elbo.population import LEAST, LinkSum, population_reading
@@ -33,7 +34,13 @@ ESTIMATOR = "Monte Carlo, full aggregate, control variates"
 """How readings of the links say that they were estimated."""
 
 
-def explicit_terms(batches: DataPass, rate: Link, samples: int, progress: Progress | None = None) -> TermReadings:
+def explicit_terms(
+    batches: DataPass,
+    rate: Link,
+    samples: int,
+    progress: Progress | None = None,
+    groups: list[list[int]] | None = None,
+) -> TermReadings:
     """Distortion, rate and ELBO of a posterior with a density; and the links, where q(z) is a mixture of normals.
 
     Args:
@@ -41,15 +48,24 @@ def explicit_terms(batches: DataPass, rate: Link, samples: int, progress: Progre
         rate: The rate, under the estimator that it has.
         samples: Codes for every example.
         progress: Told how far it is.
+        groups: The dimensions of each group whose links are asked for.
+
+    Raises:
+        Refused: Groups are asked for, and q(z) is no mixture of normals.
     """
     aggregate, reason = _aggregate(batches)
-    values, densities, codes = _values_at_codes(batches, rate, aggregate, samples, progress)
+    if groups and aggregate is None:
+        raise Refused(f"Links of groups are had from log q(z): leave groups out. {reason}")
+    of_groups = GroupDensities(Components.joined(aggregate.split.components), groups) if aggregate and groups else None
+    values, densities, codes = _values_at_codes(batches, rate, aggregate, samples, progress, of_groups)
     readings = _without_aggregate(values, rate)
     if (to_kernel := marginal_mmd2(codes, next(iter(batches())).prior)) is not None:
         readings["marginal_mmd2"], values["marginal_mmd2"] = to_kernel
     if aggregate is None or densities is None:
         return TermReadings(readings, values, unmeasured=reason)
     links = _link_values(values, densities)
+    if of_groups is not None:
+        links |= of_groups.links(links, densities.expected_own, samples)
     readings |= {name: _of_points(name, link) for name, link in links.items()}
     if len(batches) >= LEAST:
         of_population = _of_population(values["rate"], densities, readings)
@@ -68,7 +84,12 @@ def _aggregate(batches: DataPass) -> tuple[DataAggregate | None, str | None]:
 
 
 def _values_at_codes(
-    batches: DataPass, rate: Link, aggregate: DataAggregate | None, samples: int, progress: Progress | None
+    batches: DataPass,
+    rate: Link,
+    aggregate: DataAggregate | None,
+    samples: int,
+    progress: Progress | None,
+    of_groups: GroupDensities | None,
 ) -> tuple[dict[str, Tensor], CodeDensities | None, Tensor]:
     """Distortion, rate and ELBO by example, and the densities of q(z) at the codes, averaged over codes; and these."""
     distortion = Distortion() if generates(batches.model) else None
@@ -89,6 +110,8 @@ def _values_at_codes(
                 batch_values["code_use"].append(under_others(draw).double().cpu() - own)
             if aggregate is not None:
                 densities.append(aggregate.at(exact))
+            if of_groups is not None:
+                of_groups.look(exact)
             done += len(draw)
             if progress is not None:
                 progress("measuring", done / total)

@@ -19,7 +19,7 @@ from termwise.account import glossary
 from termwise.account.account import Account
 from termwise.account.reading import AnyReading, Reading, reading_without_error
 from termwise.data.dataset import Dataset
-from termwise.errors import BadData, NotFinite, Refused
+from termwise.errors import BadData, NoDensity, NotFinite, Refused
 from termwise.measuring.elbo.active_units import active_units
 from termwise.measuring.elbo.diagnosis import diagnose
 from termwise.measuring.elbo.dominance import dominating_entry
@@ -36,6 +36,7 @@ from termwise.models.randomness import own_randomness
 from termwise.models.scaler import sum_log_scale
 from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm, has_closed_form
+from termwise.terms.groups import Grouping, dimensions_of
 from termwise.terms.link import Link
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.values import Count, Samples, Seed, checked
@@ -55,6 +56,7 @@ def measure(
     *,
     samples: Samples = 1,
     noises: Samples = 256,
+    groups: Grouping | None = None,
     seed: Seed = 0,
     batch_size: Count = 512,
     device: torch.device | str = "cpu",
@@ -67,6 +69,8 @@ def measure(
         data: The examples; q(z) is their aggregate.
         samples: How many codes to draw for every example.
         noises: Where the posterior has no density: how many noises beside a code's own its bounds are from.
+        groups: Groups of dimensions, as lists or as how many stand in one, whose links are read, too:
+            group_correlation, within_group_correlation and, where the prior is a product, group_wise_kl.
         seed: Of the codes. The random state is left as it was.
         batch_size: Examples a time.
         device: Where the model is.
@@ -97,10 +101,15 @@ def measure(
     with own_randomness(seed), evaluating(model):
         first = next(iter(batches()))
         rate = _rate_of(first)
+        named = None if groups is None else dimensions_of(groups, first.posterior.event_shape.numel())
         if rate is None:
+            if named is not None:
+                raise NoDensity(
+                    "Links of groups are of posteriors with a density, and this has none: leave groups out."
+                )
             terms = implicit_terms(batches, samples, noises, progress)
         else:
-            terms = explicit_terms(batches, rate, samples, progress)
+            terms = explicit_terms(batches, rate, samples, progress, named)
         grey = _grey_bernoulli(first, data)
         likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey) if generates(model) else ""
         beside = given_beside(first.likelihood) if generates(model) else ""
@@ -123,6 +132,7 @@ def measure(
         "fingerprint": data.fingerprint(),
         "likelihood": likelihood_is_of,
         **sum_log_scale(model),
+        **({"groups": named} if named is not None else {}),
         **({"columns": [column.name for column in data.columns]} if data.columns else {}),
     }
     ordered = {name: readings[name] for name in glossary.in_order(readings)}

@@ -280,31 +280,32 @@ class Makers(Registry[MadeR]):
     def _with_option(self, option: str, given: int) -> list[str]:
         return [name for name, row in self.items() if option in list(row.options)[given:]]
 
-    def from_spec(self, spec: str, *given: Any) -> Any:
+    def from_spec(self, spec: str, *given: Any, **options: Any) -> Any:
         """What "name" or "name:argument" makes, such as "normal:0.1"; the argument is the row's first option.
 
         Raises:
-            UnknownRow: No row is written so; the message says which are near.
-            Refused: The argument is of the right kind, and cannot be.
+            UnknownName, Refused: No row is written so, or has such an option; or it cannot be so, or is said twice.
         """
         from pydantic import ValidationError
 
         from termwise.values import mistakes
 
         name, colon, argument = spec.partition(":") if isinstance(spec, str) else (spec, "", "")
-        if name not in self:
-            raise UnknownRow(self.what, spec, self.shown())
-        own = _own(self[name], len(given))
-        options = {option: argument for option in list(own)[:1] if colon}
-        if (colon and not own) or not set(_required(own)) <= options.keys():
+        if options and name in self and not colon:
+            return self.build(name, *given, **options)
+        own = _own(self[name], len(given)) if name in self else {}
+        first = {option: argument for option in list(own)[:1] if colon}
+        if not first.keys().isdisjoint(options):
+            raise Refused(f"{self.what.capitalize()} {spec!r} says its {next(iter(first))!r} already. Say it once.")
+        if name not in self or (colon and not own) or not set(_required(own)) <= {*first, *options}:
             raise UnknownRow(self.what, spec, self.shown())
         try:
-            checked = _checked(self[name].maker, {_parameter(own, option): text for option, text in options.items()})
+            checked = _checked(self[name].maker, {_parameter(own, option): text for option, text in first.items()})
         except ValidationError as error:
             if any(mistake["type"] in NO_SUCH_NUMBER for mistake in error.errors()):
-                raise Refused(f"{self.what.capitalize()} {name!r}: {'; '.join(mistakes(error, options))}.") from None
+                raise Refused(f"{self.what.capitalize()} {name!r}: {'; '.join(mistakes(error, first))}.") from None
             raise UnknownRow(self.what, spec, self.shown()) from None
-        return self[name].maker(*given, **checked)
+        return self[name].maker(*given, **checked, **self.checked(name, options, len(given)))
 
     def from_table(self, table: str | Mapping[str, Any], *given: Any) -> Any:
         """What a name makes, or a table of a name and its options, such as {"name": "bank", "size": 4096}.

@@ -128,7 +128,7 @@ def test_what_is_logged_says_who_minimises_and_who_opposes(tmp_path):
     parts = ("loss_on_data", "loss_on_reconstruction", "loss_on_generated")
     assert seen["gan_loss"] == pytest.approx(sum(seen[name] for name in parts))
     weights = {line["player"]: line["weights"] for line in lines}
-    assert weights["decoder"] == {"feature_distortion": GAMMA, "gan_loss": -1.0}
+    assert weights["decoder"] == {"feature_distortion": GAMMA, "gan_loss": -1.0, "rate": 1.7}
     assert weights["discriminator"]["gan_loss"] == 1.0 and weights["encoder"]["rate"] == BETA
 
 

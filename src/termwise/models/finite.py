@@ -16,6 +16,7 @@ from termwise.models.distributions import innermost
 IN_WORDS = {
     "loc": "means",
     "scale": "standard deviations (or log variances)",
+    "log_scale": "standard deviations (or log variances)",
     "scale_tril": "covariances",
     "probs": "probabilities",
     "rate": "rates",

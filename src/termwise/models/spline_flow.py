@@ -13,19 +13,24 @@ of width w and height h, with s = h / w, slopes d_0 and d_1 at its ends, and t f
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 from torch.nn import functional as F
 
 from termwise.errors import Refused
+from termwise.models.even_noise import even_noise
 from termwise.models.networks import perceptron
+from termwise.values import Count
 
 BOUND = 5.0
 """Splines bend values from -BOUND to BOUND, and are the identity beyond."""
 LEAST = 1e-3
 """The least share of the whole that a bin has, and the least slope."""
+EVEN = 512
+"""Noises behind a law's `mean` and `variance`: the same for every example; of covariances 4 D at least."""
 UNIT_SLOPE = math.log(math.expm1(1 - LEAST))
 """The raw number of a slope of 1: softplus of it, and LEAST, are 1, so that at first every spline is the identity."""
 
@@ -104,13 +109,13 @@ class Bends(nn.Module):
         bent, log_slope = spline(first, self._raw(self.first, context, first), inverse)
         if self.second is None:
             return bent, log_slope.sum(-1)
-        given = torch.cat([context, bent if inverse else first], dim=-1)
+        given = torch.cat([context.expand(*z.shape[:-1], -1), bent if inverse else first], dim=-1)
         other, other_slope = spline(second, self._raw(self.second, given, second), inverse)
         return torch.cat([bent, other], dim=-1), log_slope.sum(-1) + other_slope.sum(-1)
 
     @staticmethod
     def _raw(network: nn.Module, given: Tensor, codes: Tensor) -> Tensor:
-        return network(given).to(codes.dtype).unflatten(-1, (codes.shape[-1], -1))
+        return network(given).to(codes.dtype).unflatten(-1, (codes.shape[-1], -1)).expand(*codes.shape, -1)
 
 
 class SplineFlow(nn.Module):
@@ -131,7 +136,7 @@ class SplineFlow(nn.Module):
 
     name = "flow"
 
-    def __init__(self, latent: int, layers: int = 2, bins: int = 8, hidden: int = 64) -> None:
+    def __init__(self, latent: int, layers: Count = 2, bins: Count = 8, hidden: Count = 64) -> None:
         super().__init__()
         if layers < 1 or not 2 <= bins <= 100 or hidden < 1:
             raise Refused(
@@ -139,6 +144,7 @@ class SplineFlow(nn.Module):
                 f"layers={layers}, bins={bins}, hidden={hidden}."
             )
         self.latent, self.context = latent, hidden
+        self.options: dict[str, Any] = {"layers": layers, "bins": bins, "hidden": hidden}
         self.layers = nn.ModuleList(Bends(latent, hidden, bins, hidden) for _ in range(layers))
 
     @property
@@ -147,23 +153,24 @@ class SplineFlow(nn.Module):
         return 2 * self.latent + self.context
 
     def forward(self, features: Tensor) -> "FlowLaw":
-        """r(z|x) from features of shape (B, 2 D + hidden)."""
+        """r(z|x) from features of shape (B, 2 D + hidden); one law, batch shape (), from features of no batch."""
         loc, log_scale, context = features.split([self.latent, self.latent, self.context], dim=-1)
         return FlowLaw(self.layers, loc, log_scale, context.relu())
 
 
 class FlowLaw(Distribution):
-    """The law of z = f^-1(u; x), u ~ N(0, I), batch shape (B,), event shape (D,).
+    """The law of z = f^-1(u; x), u ~ N(0, I), batch shape (B,), event shape (D,); or batch shape () of one x.
 
     Args:
         layers: Of the flow, shared by all x.
-        loc: Shape (B, D).
+        loc: Shape (B, D), or (D,).
         log_scale: Shape (B, D).
         context: What else the layers are told of x, shape (B, C).
     """
 
-    arg_constraints = {}  # noqa: RUF012
+    arg_constraints = dict.fromkeys(("loc", "log_scale", "context"), constraints.real_vector)
     has_rsample = True
+    support = constraints.real_vector
 
     def __init__(self, layers: nn.ModuleList, loc: Tensor, log_scale: Tensor, context: Tensor) -> None:
         self.layers, self.loc, self.log_scale, self.context = layers, loc, log_scale, context
@@ -171,10 +178,9 @@ class FlowLaw(Distribution):
 
     def base(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """u = f(z; x), shape (..., B, D), and log |det df/dz|, shape (..., B)."""
-        context = self.context.expand(*z.shape[:-1], -1)
         u, log_det = (z - self.loc) * (-self.log_scale).exp(), -self.log_scale.sum(-1)
         for layer in self.layers:
-            u, bent = layer(u, context)
+            u, bent = layer(u, self.context)
             u, log_det = u.flip(-1), log_det + bent
         return u, log_det
 
@@ -186,8 +192,39 @@ class FlowLaw(Distribution):
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Codes, shape (*sample_shape, B, D), with their pathwise gradient."""
         shape = (*sample_shape, *self.loc.shape)
-        z = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
-        context = self.context.expand(*shape[:-1], -1)
+        return self._of_noise(torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device))
+
+    def _of_noise(self, u: Tensor) -> Tensor:
+        """f^-1(u; x) of noise u, shape (..., B, D)."""
         for layer in reversed(self.layers):
-            z, _ = layer(z.flip(-1), context, inverse=True)
-        return self.loc + self.log_scale.exp() * z
+            u, _ = layer(u.flip(-1), self.context, inverse=True)
+        return self.loc + self.log_scale.exp() * u
+
+    def moments(self, count: int | None = None, full: bool = False) -> tuple[Tensor, Tensor]:
+        """Mean, shape (B, D), and variances, (B, D), or where `full` the covariance, (B, D, D); with their gradient.
+
+        Args:
+            count: From so many fresh codes of every example; None for codes of a fixed, evenly spread set of noises.
+            full: Whether the covariance is wanted, and not the variances alone.
+        """
+        size = self.loc.shape[-1]
+        if count is None:
+            even = even_noise(max(EVEN, 4 * size) if full else EVEN, size).to(self.loc)
+            z = self._of_noise(even.view(-1, *[1] * (self.loc.dim() - 1), size).expand(-1, *self.loc.shape))
+        else:
+            z = self.rsample((count,))
+        mean = z.mean(0)
+        if not full:
+            return mean, z.var(0)
+        centred = (z - mean).movedim(0, -1)  # (B, D, S)
+        return mean, centred @ centred.mT / (len(z) - 1)
+
+    @property
+    def mean(self) -> Tensor:
+        """E[z|x], shape (B, D), over a fixed set of noises."""
+        return self.moments()[0]
+
+    @property
+    def variance(self) -> Tensor:
+        """Var[z_j|x], shape (B, D), over a fixed set of noises."""
+        return self.moments()[1]

@@ -25,7 +25,7 @@ from termwise.models.missing import Filler, observed
 from termwise.models.networks import NETWORKS, build_bodies, checked_bodies
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import SavedModel, parts_of, write_model
-from termwise.models.priors import prior_from
+from termwise.models.priors import PriorOfPosteriors, prior_from
 from termwise.models.scaler import ScaledLaw, Scaler
 from termwise.models.supports import takes_real_numbers
 from termwise.models.user_function import Trust
@@ -49,7 +49,7 @@ class VAE(nn.Module):
         likelihood: A likelihood, or its name: a row of `termwise.models.likelihoods.LIKELIHOODS`, such as "bernoulli"
             or "normal:0.1".
         prior: p(z), batch shape (), event shape (D,), as a Distribution, as a module that gives one, or by name: a row
-            of `termwise.models.priors.PRIORS`. N(0, I) where left out.
+            of `termwise.models.priors.PRIORS`, such as "mixture:10". N(0, I) where left out.
         scaler: What standardises x for the networks and the likelihood; all that goes in and comes out is in x's own
             units. `train` makes one of tables.
         filler: What the networks see where an entry of x is missing, nan, and left out of the likelihood; `train` makes
@@ -92,6 +92,8 @@ class VAE(nn.Module):
         self.likelihood = likelihood_from(likelihood) if isinstance(likelihood, str) else likelihood
         self.prior = prior_from(prior, latent)
         self.likelihood.for_examples(self.shape)
+        if isinstance(self.prior, PriorOfPosteriors):
+            self.prior.meet(self.shape)
         decoded = self.likelihood.decoded_shape(self.shape)
         self.encoder, self.decoder = checked_bodies(
             (encoder, decoder), self.shape, self.family.features, latent, decoded
@@ -119,7 +121,7 @@ class VAE(nn.Module):
         Args:
             options: What the network's builder takes beside shapes, such as {"hidden": [512, 512]} or {"channels": 32}.
             posterior_options: What the posterior family takes, such as {"noise": 16}.
-            prior_options: What the prior takes.
+            prior_options: What the prior takes, such as {"components": 20}.
             scaler: What standardises x.
 
         Example:
@@ -154,9 +156,13 @@ class VAE(nn.Module):
 
     def encode(self, x: Tensor) -> Distribution:
         """q(z|x) of examples x, shape (B, *shape): batch shape (B,), event shape (D,)."""
-        law = self.family(at_least_single(self.encoder(self.standardised(x))))
+        law = self._inferred(self.standardised(x))
         check_one_law_an_example(law, x.shape[: -len(self.shape)], self.family, ONE_CODE)
         return law
+
+    def _inferred(self, inputs: Tensor) -> Distribution:
+        """q(z|x) of what the networks see of x, shape (B, *shape)."""
+        return self.family(at_least_single(self.encoder(inputs)))
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""
@@ -196,7 +202,7 @@ class VAE(nn.Module):
 
     def prior_law(self) -> Distribution:
         """The prior p(z): batch shape (), event shape (D,)."""
-        return self.prior()
+        return self.prior(self._inferred) if isinstance(self.prior, PriorOfPosteriors) else self.prior()
 
     def draw(self, x: Tensor, index: Tensor | None = None, dataset_size: int | None = None) -> Draw:
         """The draw of a batch of examples x, shape (B, *shape): what it becomes through this model."""
@@ -217,7 +223,7 @@ class VAE(nn.Module):
     def sample(self, count: Count) -> Tensor:
         """Expected examples at codes from the prior, shape (count, *shape)."""
         check_fits(4 * count * math.prod(self.shape), f"{count} samples")
-        return self.generate_examples(self.prior().sample(torch.Size([count])))
+        return self.generate_examples(self.prior_law().sample(torch.Size([count])))
 
     def config(self) -> dict[str, Any]:
         """What `from_pretrained` needs to build this model again, as JSON; what is "given" must be given again."""

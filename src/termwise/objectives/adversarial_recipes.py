@@ -29,7 +29,7 @@ from termwise.terms.adversarial.divergences import Divergence
 from termwise.terms.adversarial.gan_loss import DiscriminatorAccuracy, FeatureDistortion, GanLoss, LossOn, NonSaturating
 from termwise.terms.adversarial.joint_gan import JointDeception
 from termwise.terms.adversarial.telescoping import ratio_by_critic
-from termwise.terms.closed_form import ClosedForm
+from termwise.terms.closed_or_sampled import ClosedOrSampled
 from termwise.terms.link import Term
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.terms.references.table import AnyReference, reference_from
@@ -49,7 +49,7 @@ def factor_vae(
     """
     optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.9))
     ratio = DensityRatio("kl", Critic(hidden), moves=moves, optimizer=optimizer)
-    return solo(distortion() + rate(ClosedForm()) + gamma * total_correlation(ratio))
+    return solo(distortion() + rate(ClosedOrSampled()) + gamma * total_correlation(ratio))
 
 
 def aae(
@@ -158,13 +158,14 @@ def vae_gan(
 ) -> Game:
     """Autoencoding beyond pixels using a learned similarity metric (Larsen et al., 2016, algorithm 1, signs corrected).
 
-    Encoder: beta rate + feature distortion; decoder: gamma feature distortion - L_GAN; discriminator: L_GAN, one of its
-    layers the features. Without `features` the distortion is that of pixels, in nats; without `deceive` the decoder
-    minimises the distortion alone; without both it is a vae, and without `encode` a gan. Without `reconstructions` the
-    discriminator sees generated examples only. Players move `at_once`, from one draw, or in turn; under `equilibrium`,
-    which the paper's own code plays by, who runs away sits a round out. Not `saturating`, the decoder minimises
-    -[log D(x_rec) + log D(x_gen)] in place of -L_GAN. `channels`, `hidden` and `body` are the discriminator's. The
-    features teach no sigma of the pixels: take the likelihood "normal:optimal", not "normal:learned".
+    Encoder: beta rate + feature distortion; decoder: gamma feature distortion - L_GAN, and the rate, in which a prior
+    that learns has a gradient, and nothing else of the decoder's; discriminator: L_GAN, one of its layers the features.
+    Without `features` the distortion is that of pixels, in nats; without `deceive` the decoder minimises the distortion
+    alone; without both it is a vae, and without `encode` a gan. Without `reconstructions` the discriminator sees
+    generated examples only. Players move `at_once`, from one draw, or in turn; under `equilibrium`, which the paper's
+    own code plays by, who runs away sits a round out. Not `saturating`, the decoder minimises -[log D(x_rec) + log
+    D(x_gen)] in place of -L_GAN. `channels`, `hidden` and `body` are the discriminator's. The features teach no sigma
+    of the pixels: take the likelihood "normal:optimal", not "normal:learned".
     """
     if not (encode or deceive):
         raise Refused("Without encode the decoder learns by deceiving alone; got encode=False and deceive=False.")
@@ -177,11 +178,12 @@ def vae_gan(
     pixels = [0.0 * distortion()] if features else []  # logged, and what an optimal sigma is learnt from
     looks: tuple[Term, ...] = (*(LossOn(judge, law) for law in ("data", *fakes)), DiscriminatorAccuracy(judge, fakes))
     watched = (0.0 * Weighted(look) for look in looks)
-    making = (gamma * likeness, deception) if encode and deceive else (likeness,) if encode else (deception,)
+    cost = beta * rate(ClosedOrSampled())  # the decoder's, too: a prior that learns is the decoder's
+    making = (gamma * likeness, deception, cost) if encode and deceive else (likeness, cost) if encode else (deception,)
     optimizer = OptimizerSettings(name="rmsprop", learning_rate=learning_rate)
     players = [Player("decoder", DECODER, Objective(making), optimizer=optimizer)]
     if encode:
-        parts = (likeness, beta * rate(ClosedForm()), *pixels)
+        parts = (likeness, cost, *pixels)
         players.insert(0, Player("encoder", ENCODER, Objective(parts), optimizer=optimizer))
     if not (features or deceive):
         return Game(tuple(players), at_once=at_once)

@@ -27,7 +27,7 @@ from termwise.objectives.objective import (
 from termwise.objectives.schedules import Linear, Weight
 from termwise.registry import Makers, Row
 from termwise.terms.aggregate.table import AnyAggregate
-from termwise.terms.closed_form import ClosedForm
+from termwise.terms.closed_or_sampled import ClosedOrSampled
 from termwise.terms.groups import Grouping
 from termwise.terms.hsic import HSIC
 from termwise.terms.kernel import IMQ, RBF, Kernel
@@ -42,23 +42,23 @@ RAMP = Linear(start=0.0, end=25.0, share=0.8)
 
 def vae() -> Game:
     """Auto-Encoding Variational Bayes (Kingma and Welling, 2014, eq. 7)."""
-    return solo(distortion() + rate(ClosedForm()))
+    return solo(distortion() + rate(ClosedOrSampled()))
 
 
 def beta_vae(beta: Weight = 4.0) -> Game:
     """beta-VAE (Higgins et al., 2017, eq. 4)."""
-    return solo(distortion() + beta * rate(ClosedForm()))
+    return solo(distortion() + beta * rate(ClosedOrSampled()))
 
 
 def capacity(gamma: Weight = 1000.0, target: Weight = RAMP) -> Game:
     """Understanding disentangling in beta-VAE (Burgess et al., 2018, eq. 8): gamma |rate - C|, C from 0 to 25 nats."""
-    return solo(distortion() + gamma * rate(ClosedForm()).shaped(gap(target)))
+    return solo(distortion() + gamma * rate(ClosedOrSampled()).shaped(gap(target)))
 
 
 def mi_floor(gamma: Weight = 10.0, target: Weight = 3.0, aggregate: AnyAggregate = "bank") -> Game:
     """rate + gamma max(0, C - MI): a lower bound on the mutual information of code and index, C nats."""
     kl = MonteCarlo(aggregate)
-    return solo(distortion() + rate(ClosedForm()) + gamma * index_code_mi(kl).shaped(floor(target)))
+    return solo(distortion() + rate(ClosedOrSampled()) + gamma * index_code_mi(kl).shaped(floor(target)))
 
 
 def beta_tcvae(alpha: Weight = 1.0, beta: Weight = 6.0, gamma: Weight = 1.0, aggregate: AnyAggregate = "bank") -> Game:
@@ -74,7 +74,7 @@ def info_vae(alpha: Finite = 0.0, lambda_: Finite = 100.0, bandwidth: PositiveFi
     It does not follow the distortion, of real numbers a log density, whose nats change with x's units, and may be 0.
     """
     mmd = Kernel(RBF(bandwidth))
-    return solo(distortion() + (1 - alpha) * rate(ClosedForm()) + (alpha + lambda_ - 1) * marginal_kl(mmd))
+    return solo(distortion() + (1 - alpha) * rate(ClosedOrSampled()) + (alpha + lambda_ - 1) * marginal_kl(mmd))
 
 
 def wae_mmd(lambda_: Weight = 100.0) -> Game:
@@ -107,7 +107,7 @@ def hsic_vae(lambda_: Weight = 1000.0, groups: Grouping = 1, bandwidth: Positive
     Every dimension is a group of its own unless `groups` says otherwise, as it does in `hfvae`. HSIC is a few
     hundredths at the most, where the rate is tens of nats: hence the size of lambda.
     """
-    return solo(distortion() + rate(ClosedForm()) + lambda_ * group_correlation(HSIC(RBF(bandwidth)), groups))
+    return solo(distortion() + rate(ClosedOrSampled()) + lambda_ * group_correlation(HSIC(RBF(bandwidth)), groups))
 
 
 def dip_vae_i(lambda_od: Weight = 10.0, lambda_d: Weight = 100.0) -> Game:
@@ -122,7 +122,7 @@ def dip_vae_ii(lambda_od: Weight = 10.0, lambda_d: Weight = 10.0) -> Game:
 
 def _dip_vae(moments: Moments, lambda_od: Weight, lambda_d: Weight) -> Game:
     penalty = lambda_od * total_correlation(moments) + lambda_d * dimension_wise_kl(moments)
-    return solo(distortion() + rate(ClosedForm()) + penalty)
+    return solo(distortion() + rate(ClosedOrSampled()) + penalty)
 
 
 def iwae(codes: Count = 5, gradient: GradientOfBound = "plain") -> Game:

@@ -35,6 +35,8 @@ def model_card(config: Mapping[str, Any], account: AccountJson) -> str:
         "\n".join(f"- {_text(s)}" for s in account.get("diagnosis") or []) or "None was made.",
         "## Data",
         _settings(config, "data") or "The configuration does not name the data.",
+        "## Model",
+        _settings(config, "model") or "The configuration does not name the model.",
         "## Objective",
         _settings(config, "objective", "recipe") or "The configuration does not name the objective.",
         "## Account",

@@ -15,6 +15,7 @@ from termwise.terms.aggregate.memory import Memory
 from termwise.terms.aggregate.minibatch import MinibatchStratified, MinibatchWeighted
 from termwise.terms.aggregate.table import AGGREGATES
 from termwise.terms.closed_form import ClosedForm
+from termwise.terms.closed_or_sampled import ClosedOrSampled
 from termwise.terms.estimators import ESTIMATORS
 from termwise.terms.groups import Groups
 from termwise.terms.hsic import HSIC
@@ -40,6 +41,7 @@ __all__ = [
     "AdaptiveContrast",
     "Bank",
     "ClosedForm",
+    "ClosedOrSampled",
     "Critic",
     "DensityRatio",
     "Distortion",

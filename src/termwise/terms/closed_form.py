@@ -1,8 +1,11 @@
 """KL between two laws that are torch Distributions, exactly.
 
 KL(N(mu, S) || N(m, diag s^2)) = 1/2 sum_j [(S_jj + (mu_j - m_j)^2) / s_j^2 + log s_j^2 - 1] - 1/2 log|S|
+
+and of any q with a variance, KL(q || N(m, s^2)) = 1/2 [(Var q + (E q - m)^2) / s^2 + log 2 pi s^2] - H[q]
 """
 
+import math
 from typing import cast
 
 import torch
@@ -12,6 +15,7 @@ from torch.distributions import (
     Distribution,
     MultivariateNormal,
     Normal,
+    StudentT,
     Uniform,
     kl_divergence,
 )
@@ -41,6 +45,9 @@ def kl(left: Distribution, right: Distribution) -> Tensor:
         energy = inverse.square().sum(0) * q.scale.square() + ((q.loc - right.loc) @ inverse.mT).square()
         log_det = right.scale_tril.diagonal().log().sum()
         return (0.5 * (energy - 1) - q.scale.log()).sum(-1) + log_det
+    if isinstance(p, Normal) and isinstance(q, StudentT):
+        energy = (q.variance + (q.loc - p.loc).square()) / p.scale.square()
+        return 0.5 * (energy + math.log(2 * math.pi)) + p.scale.log() - q.entropy()
     pair = (left, right) if q is None or p is None else (q, p)
     try:
         if {type(one) for one in pair} == {ContinuousBernoulli, Uniform}:

@@ -13,6 +13,11 @@ ESTIMATORS: Makers[Row] = Makers(
     "termwise.estimators",
     [
         Row("closed-form", "termwise.terms.closed_form:ClosedForm", "the KL of two torch Distributions, exactly"),
+        Row(
+            "closed-or-sampled",
+            "termwise.terms.closed_or_sampled:ClosedOrSampled",
+            "the KL of two torch Distributions, exactly where a closed form is known, else as monte-carlo",
+        ),
         Row("monte-carlo", "termwise.terms.monte_carlo:MonteCarlo", "the mean log ratio of two laws with densities"),
         Row("kernel", "termwise.terms.kernel:Kernel", "MMD^2 of two laws that can be sampled, under a kernel"),
         Row("moments", "termwise.terms.moments:Moments", "how far two covariances are apart, of codes or of means"),

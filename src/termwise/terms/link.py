@@ -138,6 +138,15 @@ class Term(Protocol):
         ...
 
 
+@runtime_checkable
+class OfLaws(Protocol):
+    """An estimator that not every model's laws will do for, which only a draw shows."""
+
+    def check_laws(self, left: Law, right: Law, draw: Draw) -> None:
+        """Raise Refused where it cannot compare these laws of this draw."""
+        ...
+
+
 OF_AGGREGATE = {"aggregate", "groups", "marginals"}
 """The stops that are q(z), or made of its margins: an estimator's memory is theirs."""
 
@@ -195,9 +204,29 @@ class Link:
         """In which way the estimator is off on this link."""
         return self.estimator.bias(self.name)
 
+    def check(self, draw: Draw) -> None:
+        """Raise Refused where the model's laws leave the link no meaning, or its estimator no gradient.
+
+        A prior that is no product over dimensions has no dimension-wise KL: KL(prod_j q(z_j) || p(z)) is then a number,
+        but no part of the rate.
+        """
+        self._check_prior(draw)
+        if isinstance(self.estimator, OfLaws):
+            self.estimator.check_laws(self.left, self.right, draw)
+
     def __call__(self, draw: Draw) -> Tensor:
         """The link's values on a draw, by example (B,), by example and dimension (B, D), or for the batch ()."""
+        self._check_prior(draw)
         return self.estimator(self.left, self.right, draw)
+
+    def _check_prior(self, draw: Draw) -> None:
+        of_margins = self.left.name in ("groups", "marginals") and self.right.name == "prior"
+        if of_margins and "KL" in self.estimator.quantity and not self.right.factorises(draw):
+            raise Refused(
+                f"There is no {self.name} under this prior ({type(draw.prior).__name__}), which is no product over "
+                "dimensions. Take the marginal KL (aggregate -> prior) in place of this and of what leads here; or a "
+                "prior that is one, such as standard-normal."
+            )
 
     def under(self, estimator: Estimator) -> "Link":
         """The same link, estimated in another way; a reference stays what it is, and so do groups."""

@@ -10,6 +10,14 @@ from termwise.terms.aggregate.table import AnyAggregate, aggregate_from
 from termwise.terms.laws import Factorised, Law
 
 
+def log_ratio(left: Law, right: Law, draw: Draw) -> Tensor:
+    """log left(z) - log right(z) at the draw's codes: shape (B, D) where both laws factorise, else (B,); nats."""
+    if left.factorises(draw) and right.factorises(draw):
+        one, other = cast(Factorised, left), cast(Factorised, right)
+        return one.log_prob_by_dimension(draw.z, draw) - other.log_prob_by_dimension(draw.z, draw)
+    return left.log_prob(draw.z, draw) - right.log_prob(draw.z, draw)
+
+
 class MonteCarlo:
     """The log ratio of two laws with densities, at z ~ q(z|x).
 
@@ -48,7 +56,4 @@ class MonteCarlo:
 
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """Shape (B, D) where both laws factorise, else (B,); nats."""
-        if left.factorises(draw) and right.factorises(draw):
-            one, other = cast(Factorised, left), cast(Factorised, right)
-            return one.log_prob_by_dimension(draw.z, draw) - other.log_prob_by_dimension(draw.z, draw)
-        return left.log_prob(draw.z, draw) - right.log_prob(draw.z, draw)
+        return log_ratio(left, right, draw)

@@ -3,6 +3,7 @@
 import math
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from os import PathLike
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticSerializationError
 
 from termwise.content import exists, read_bytes, unreadable
-from termwise.errors import Refused, UnknownName, in_short
+from termwise.errors import Refused, TermwiseError, UnknownName, in_short
 from termwise.models.networks.table import NETWORKS
 from termwise.models.posteriors.table import POSTERIORS
 from termwise.models.priors.table import PRIORS
@@ -80,13 +81,28 @@ class ModelSection(_Section):
     def _with_defaults(cls, table: Any) -> Any:
         if not isinstance(table, Mapping):
             return table  # for pydantic to refuse
-        filled = dict(table)
+        filled = table = _spelled_out(table)
         for section, part, rows, options in PARTS:
             if section == "model" and options is not None:
                 name, given = table.get(part, cls.model_fields[part].default), table.get(options, {})
                 if name in rows and isinstance(given, Mapping):
                     filled[options] = rows[name].with_defaults(given)
         return filled
+
+
+def _spelled_out(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of a model, "name:argument" of posterior and prior as a name and options; as it is what cannot be."""
+    result = dict(table)
+    for part, rows in (("posterior", POSTERIORS), ("prior", PRIORS)):
+        name, colon, argument = str(table.get(part, "")).partition(":")
+        given = table.get(f"{part}_options", {})
+        first = next(iter(list(rows[name].options)[1:]), None) if colon and name in rows else None
+        if first is None or not isinstance(given, Mapping) or first in given:
+            continue
+        with suppress(TermwiseError):  # whoever makes it refuses it
+            options = rows.checked(name, {first: argument}, given=1)
+            result |= {part: name, f"{part}_options": {**options, **given}}
+    return result
 
 
 class AverageSection(_Section):
@@ -315,13 +331,17 @@ def changed(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         >>> changed(Config().tables(), {"model": {"network": "conv"}})["model"]["options"]
         {}
     """
-    kept = dict(below)
+    kept: dict[str, Any] = {**below}
+    above = {**above}
+    for tables in (kept, above):
+        if isinstance(tables.get("model"), Mapping):
+            tables["model"] = _spelled_out(tables["model"])
     for section, part, rows, options in PARTS:
         table, named = kept.get(section), above.get(section)
         if not (isinstance(table, Mapping) and isinstance(named, Mapping)):
             continue
         old, own = table.get(part), table if options is None else table.get(options)
-        if old not in rows or named.get(part, old) == old or not isinstance(own, Mapping):
+        if not isinstance(old, str) or old not in rows or named.get(part, old) == old or not isinstance(own, Mapping):
             continue
         defaults = rows[old].defaults
         left = {key: value for key, value in own.items() if key not in defaults or value != defaults[key]}

@@ -29,6 +29,12 @@ def diagnose_idle_weights(model: nn.Module, game: Game) -> str | None:
         idle_names += idle if len(idle) < len(own) else []
     if not idle_names:
         return None
+    if all(name.startswith("prior.") for name in idle_names):
+        return (
+            f"The prior learns, and no term of the objective has a gradient for it ({', '.join(idle_names[:4])}): it "
+            "stays as it began. Take a recipe with the rate, such as vae; or a prior whose samples have a gradient, "
+            "flow:4."
+        )
     some = ", ".join(idle_names[:4]) + (f" and {len(idle_names) - 4} more" if len(idle_names) > 4 else "")
     return (
         f"No term of the objective has a gradient for {some}: there they stay as they began. Where that is a "

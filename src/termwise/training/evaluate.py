@@ -17,6 +17,7 @@ from termwise.models.vae import VAE, at_least_single
 from termwise.objectives.objective import Objective, Weighted
 from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm, has_closed_form
+from termwise.terms.laws import PriorLaw
 from termwise.terms.link import Distortion, Link, Term, by_example
 from termwise.terms.link_names import link_name
 from termwise.terms.monte_carlo import MonteCarlo
@@ -51,7 +52,9 @@ def standard_terms(batches: DataPass, full: Full | None) -> list[Term]:
         return [Distortion()]
     kl, one = MonteCarlo(full), batches.at(torch.arange(1))
     closed = has_closed_form(one.posterior, one.prior)
-    walk = (("posterior", "aggregate"), ("aggregate", "prior"), ("aggregate", "marginals"), ("marginals", "prior"))
+    walk = [("posterior", "aggregate"), ("aggregate", "prior"), ("aggregate", "marginals")]
+    if PriorLaw().factorises(one):
+        walk.append(("marginals", "prior"))
     return [
         Distortion(),
         Link("posterior", "prior", ClosedForm() if closed else kl),

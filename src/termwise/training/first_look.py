@@ -16,6 +16,7 @@ from termwise.models.draw import Draw
 from termwise.models.finite import broken_examples
 from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE
+from termwise.objectives.game import Game
 from termwise.terms.closed_form import ClosedForm, has_closed_form
 from termwise.terms.link import Distortion, Link, Term, by_example
 
@@ -91,6 +92,20 @@ def _has_measure(draw: Draw) -> bool:
     if not bool(draw.z.isfinite().all()) or broken_examples(draw.likelihood):
         return False
     return all(bool((by_example(term(draw)).abs() < ENDLESS).all()) for term in terms)
+
+
+def check_links(passes: DataPass, game: Game) -> None:
+    """Raise Refused where a link of the game has no meaning, or no gradient, under the model's laws.
+
+    Args:
+        passes: The training part through the model.
+        game: Who trains it.
+    """
+    with own_randomness(0), evaluating(passes.model):
+        draw = passes.at(torch.arange(1))
+        for term in (part.term for player in game.players for part in player.objective.parts):
+            if isinstance(term, Link):
+                term.check(draw)
 
 
 def check_batches(passes: DataPass, batch_size: int) -> None:

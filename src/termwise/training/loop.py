@@ -26,8 +26,9 @@ from termwise.training.diagnosis import NoGradient, diagnose_held_out, diagnose_
 from termwise.training.early_stopping import EarlyStopping
 from termwise.training.engine import Engine
 from termwise.training.evaluate import evaluate_held_out, evaluate_training, finite, fit_likelihood
-from termwise.training.first_look import check_batches, check_scale, scale_at_fault
+from termwise.training.first_look import check_batches, check_links, check_scale, scale_at_fault
 from termwise.training.misfit import misfit, optimizer_misfit
+from termwise.training.prior_start import begin_prior, check_prior_start
 from termwise.training.random_state import random_state, restore_random_state
 from termwise.training.rounds import Rounds
 from termwise.training.run_folder import RunFolder
@@ -100,8 +101,11 @@ class Trainer:
         check_scale(self.passes)
         check_model(self.engine.over(model, self.train.subset(torch.arange(min(2, len(self.train))))))
         check_batches(self.passes, self.batch_size)
+        check_prior_start(model, self.train)
         if game.networks:
             game.build(self.passes.at(torch.arange(1)))
+        check_links(self.passes, game)
+        if game.networks:
             for network in game.networks.values():
                 self.engine.place(network)
         self.rounds = Rounds(model, game, self.passes, self.engine, settings, folder.checkpoint_file)
@@ -121,8 +125,11 @@ class Trainer:
         return self.model if self.average is None else cast(VAE, self.average.module)
 
     def start(self) -> None:
-        """Fill the memories; a run is then ready, and its first checkpoint is written."""
+        """Let the prior begin, and fill the memories; a run is then ready, and its first checkpoint is written."""
         self.folder.write_metrics(b"")
+        begin_prior(self.model, self.passes)
+        if self.average is not None:
+            self.average.module.load_state_dict(self.model.state_dict())
         for memory in self.game.memories:
             memory.prepare(self.passes)
         self.save()

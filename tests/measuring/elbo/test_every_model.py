@@ -21,15 +21,19 @@ def examples_of(spec):
     return x.round() if spec.startswith("bernoulli") else x
 
 
+TRIPLES = [
+    *((spec, posterior, "standard-normal") for spec in SPECS for posterior in tw.POSTERIORS),
+    *(("bernoulli", posterior, prior) for posterior in tw.POSTERIORS for prior in tw.PRIORS),
+]
+
+
 @pytest.mark.parametrize("size", [1.0, 6.0, 12.0, 1e4])
-@pytest.mark.parametrize("prior", list(tw.PRIORS))
-@pytest.mark.parametrize("posterior", list(tw.POSTERIORS))
-@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize(("spec", "posterior", "prior"), dict.fromkeys(TRIPLES))
 def test_its_account_is_of_numbers_that_can_be_or_one_message(spec, posterior, prior, size):
     x = examples_of(spec)
-    model = tw.VAE.build(
-        (6,), LATENT, likelihood=spec, posterior=posterior, prior=prior, network="mlp", options={"hidden": [8]}
-    )
+    small = {"components": 5} if "components" in tw.PRIORS[prior].options else {}
+    parts = {"likelihood": spec, "posterior": posterior, "prior": prior, "prior_options": small}
+    model = tw.VAE.build((6,), LATENT, network="mlp", options={"hidden": [8]}, **parts)
     with torch.no_grad():
         for parameter in model.encoder.parameters():
             parameter.mul_(size)
@@ -37,11 +41,15 @@ def test_its_account_is_of_numbers_that_can_be_or_one_message(spec, posterior, p
         with unguarded():
             account = tw.measure(model, x, noises=8)
     except tw.TermwiseError as refusal:
-        assert size > 1, refusal  # such as a sigma that no number holds
+        no_average = "average of posterior densities, and this posterior has none" in str(refusal)
+        assert size > 1 or no_average, refusal  # such as a sigma that no number holds
         return
     for name, reading in account.overall.items():
         assert math.isfinite(reading.value), reading
         if name in ("rate", "index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl"):
             assert reading.value >= -4 * (reading.stderr or 0.0) - 1e-4, reading
+    if "index_code_mi" not in account:  # of posteriors with a density that are no normals
+        assert any("log q(z) is taken over" in sentence for sentence in account.diagnosis)
+        return
     mi = account["index_code_mi"]
     assert mi.value <= math.log(COUNT) + 4 * (mi.stderr or 0.0) + 1e-4

@@ -12,12 +12,17 @@ from termwise.models.priors import PRIORS, Prior, prior_from
 NAMES = list(PRIORS)
 
 
+def law_of(name: str, latent: int, dtype: torch.dtype = torch.float32):
+    """The law, in a model: some priors are made of its posteriors."""
+    return VAE.build((4,), latent, options={"hidden": [8]}, prior=name).to(dtype).prior_law()
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("latent", [1, 4])
 def test_it_is_one_law_over_codes(name, latent):
     prior = prior_from(name, latent)
     assert isinstance(prior, Prior) and prior.name == name
-    law = prior()
+    law = law_of(name, latent)
     assert (law.batch_shape, law.event_shape) == ((), (latent,))
     z = law.sample((7,))
     assert z.shape == (7, latent) and law.log_prob(z).shape == (7,) and law.log_prob(z).isfinite().all()
@@ -26,23 +31,27 @@ def test_it_is_one_law_over_codes(name, latent):
 @pytest.mark.parametrize("name", NAMES)
 def test_its_density_is_that_of_its_samples(name):
     torch.manual_seed(0)
-    check_density(prior_from(name, 1).double()())
+    check_density(law_of(name, 1, torch.float64))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_follows_the_model_to_another_precision(name):
-    law = prior_from(name, 2).double()()
+    law = law_of(name, 2, torch.float64)
     z = law.sample((3,))
     assert z.dtype == law.log_prob(z).dtype == torch.float64
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_gradient_reaches_all_that_learns(name):
-    prior = prior_from(name, 3)
+    model = VAE.build((4,), 3, options={"hidden": [8]}, prior=name)
+    with torch.no_grad():
+        for parameter in model.prior.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
     z = torch.randn(50, 3, requires_grad=True)
-    prior().log_prob(z).sum().backward()
+    model.prior_law().log_prob(z).sum().backward()
     assert z.grad.isfinite().all() and (z.grad != 0).any()
-    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in prior.parameters())
+    own = list(model.prior.parameters())
+    assert all(parameter.grad.isfinite().all() and (parameter.grad != 0).any() for parameter in own)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,8 +5,8 @@ The links of the rate are taken at codes z_n ~ q(z|x_n), from the expectations o
     index_code_mi     = E log q(z|x) - E log q(z)       total_correlation = E log q(z) - sum_j E log q(z_j)
     marginal_kl       = rate - index_code_mi            dimension_wise_kl = sum_j E log q(z_j) - E log p(z)
 
-so that they sum to the rate for every example. E log q(z|x) and, for most priors, E log p(z) are in closed form; of the
-rest the codes' noise is taken out as far as it is known (`control_variates.py`). The standard error is over the
+so that they sum to the rate for every example. E log q(z|x) and, for normal priors, E log p(z) are in closed form; of
+the rest the codes' noise is taken out as far as it is known (`control_variates.py`). The standard error is over the
 examples: through q(z) itself the links have no first-order error, since E_q(z)[d log q(z)] = 0.
 """
 
@@ -29,6 +29,7 @@ from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import InDouble, generates
 from termwise.terms.link import Distortion, Link, by_example
+from termwise.terms.monte_carlo import MonteCarlo
 
 ESTIMATOR = "Monte Carlo, full aggregate, control variates"
 """How readings of the links say that they were estimated."""
@@ -58,7 +59,11 @@ def explicit_terms(
         raise Refused(f"Links of groups are had from log q(z): leave groups out. {reason}")
     of_groups = GroupDensities(Components.joined(aggregate.split.components), groups) if aggregate and groups else None
     values, densities, codes = _values_at_codes(batches, rate, aggregate, samples, progress, of_groups)
-    readings = _without_aggregate(values, rate)
+    label = rate.label
+    if densities is not None and isinstance(rate.estimator, MonteCarlo) and "rate_by_dimension" not in values:
+        values["rate"], label = _controlled_rate(values["rate"], densities), f"{label}, control variates"
+        values |= {"elbo": -(values["distortion"] + values["rate"])} if "elbo" in values else {}
+    readings = _without_aggregate(values, rate, label)
     if (to_kernel := marginal_mmd2(codes, next(iter(batches())).prior)) is not None:
         readings["marginal_mmd2"], values["marginal_mmd2"] = to_kernel
     if aggregate is None or densities is None:
@@ -124,6 +129,15 @@ def _values_at_codes(
     return values, averaged, torch.cat(codes).unflatten(0, (samples, -1))
 
 
+def _controlled_rate(rate: Tensor, at: CodeDensities) -> Tensor:
+    """E log q(z|x) - E log p(z) by example, shape (N,), of the rate at the codes: less what their noise foretells.
+
+    It is taken out of log p(z) as it is out of log q(z), so that where the two are one their marginal KL is 0.
+    """
+    log_p = at.expected_own + at.controls[:, 0] - rate
+    return at.expected_own - controlled(log_p, at.controls, at.expected_own)
+
+
 def _link_values(values: dict[str, Tensor], at: CodeDensities) -> dict[str, Tensor]:
     """The links of the rate for the aggregate of the points, by example, shape (N,), or by dimension, (N, D)."""
     log_q = controlled(at.joint.above, at.controls, at.expected_own)
@@ -168,13 +182,13 @@ def _of_population(
     }
 
 
-def _without_aggregate(values: Mapping[str, Tensor], rate: Link) -> dict[str, AnyReading]:
-    """The readings that need no q(z): distortion, rate, ELBO and the use of the code."""
+def _without_aggregate(values: Mapping[str, Tensor], rate: Link, label: str) -> dict[str, AnyReading]:
+    """The readings that need no q(z): distortion, rate, of this label, ELBO and the use of the code."""
     labels = {
         "distortion": (Distortion.label, Distortion.bias),
-        "rate": (rate.label, rate.bias),
-        "rate_by_dimension": (rate.label, rate.bias),
-        "elbo": (f"{Distortion.label}; rate: {rate.label}", Distortion.bias),
+        "rate": (label, rate.bias),
+        "rate_by_dimension": (label, rate.bias),
+        "elbo": (f"{Distortion.label}; rate: {label}", Distortion.bias),
         "code_use": (f"{Distortion.label}, codes of other examples less an example's own", Distortion.bias),
     }
     return {

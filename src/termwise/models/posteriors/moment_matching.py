@@ -6,9 +6,10 @@ codes leave KL(q || r) larger by about D (D + 3) / 4n nats with a covariance, an
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions import Distribution, Independent, Laplace, MultivariateNormal, Normal, StudentT
 
 from termwise.models.posteriors.implicit import ImplicitPosterior
+from termwise.models.spline_flow import FlowLaw
 
 FRESH_CODES = 512
 """How many codes the moments of a posterior that says none are taken from, where its user does not say."""
@@ -32,12 +33,12 @@ def moment_matched_normal(posterior: Distribution, codes: int | None = None, ful
         >>> moment_matched_normal(correlated).stddev
         tensor([[2., 3.]])
     """
-    if isinstance(posterior, ImplicitPosterior):
+    if isinstance(posterior, ImplicitPosterior | FlowLaw):
         mean, spread = posterior.moments(codes, full)
         return MultivariateNormal(mean, spread, validate_args=False) if full else _diagonal(mean, spread.sqrt())
     if isinstance(posterior, MultivariateNormal):
         return posterior if full else _diagonal(posterior.mean, posterior.variance.sqrt())
-    if isinstance(posterior, Independent) and isinstance(posterior.base_dist, Normal):
+    if isinstance(posterior, Independent) and isinstance(posterior.base_dist, Normal | Laplace | StudentT):
         return _diagonal(posterior.mean, posterior.variance.sqrt())
     return normal_of_codes(posterior.rsample(torch.Size([codes or FRESH_CODES])), full)
 

@@ -8,14 +8,13 @@ as the encoder's last linear layer gives them, are the first layer's W h + b (Me
 
 import itertools
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.quasirandom import SobolEngine
 
 from termwise.errors import Refused
+from termwise.models.even_noise import even_noise
 from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.models.posteriors.last_normal import with_last_normal
 from termwise.models.size import check_size
@@ -23,20 +22,6 @@ from termwise.values import Count, PositiveFinite
 
 FIXED = 128
 """Noises behind `mean` and `variance`: the same for every example, evenly spread; of covariances 4 D at least."""
-
-
-@lru_cache(maxsize=8)
-def _even_noise(count: int, size: int) -> Tensor:
-    """Standard normal noise, shape (count, size), from a scrambled Sobol sequence: always the same.
-
-    Where there is enough of it, its mean is 0 and its covariance I, so that moments of what is linear in it are exact.
-    """
-    even = SobolEngine(size, scramble=True, seed=0).draw(count, dtype=torch.float64)
-    noise = torch.special.ndtri(even.clamp(1e-9, 1 - 1e-9))
-    if count <= 2 * size:
-        return noise
-    noise = noise - noise.mean(0)
-    return torch.linalg.solve_triangular(torch.linalg.cholesky(noise.T.cov()), noise.T, upper=False).T
 
 
 class NoisyHead(nn.Module):
@@ -85,7 +70,7 @@ class HeadPush:
         """Mean and variances, or the covariance, of `count` fresh codes; or of `FIXED` codes, always of one noise."""
         if count is None:
             count = max(FIXED, 4 * self.size[1]) if full else FIXED
-            even = _even_noise(count, self.head.noise).to(self.features_of_x)
+            even = even_noise(count, self.head.noise).to(self.features_of_x)
             z = self.head(self.features_of_x, even.unsqueeze(1))
         else:
             z = self.sample(count)

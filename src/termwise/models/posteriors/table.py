@@ -22,6 +22,19 @@ POSTERIORS = Makers(
             "diagonal-normal", f"{_HERE}.diagonal_normal:DiagonalNormal", "a normal with a variance for each dimension"
         ),
         Row("full-normal", f"{_HERE}.full_normal:FullNormal", "a normal with a covariance"),
+        Row("laplace", f"{_HERE}.laplace:DiagonalLaplace", "a Laplace law in every dimension"),
+        Row(
+            "student-t",
+            f"{_HERE}.student_t:DiagonalStudentT",
+            "heavy tails in every dimension, of so many degrees of freedom",
+            examples=("student-t:5",),
+        ),
+        Row(
+            "flow",
+            "termwise.models.spline_flow:SplineFlow",
+            "a normal bent by so many layers of splines given x",
+            ("flow:2",),
+        ),
         Row("noise-basis", f"{_HERE}.noise_basis:NoiseBasis", "noise through shared functions; moments, no density"),
         Row(
             "noise-basis+normal",
@@ -40,10 +53,10 @@ POSTERIORS = Makers(
 
 
 def posterior_family(name: str, latent: int, options: Mapping[str, Any] | None = None) -> "PosteriorFamily":
-    """The family called `name`, for codes of `latent` dimensions.
+    """The family called `name`, alone or as "name:argument", for codes of `latent` dimensions.
 
     Args:
-        options: The family's own, such as {"noise": 16}.
+        options: The family's own beside the argument, such as {"noise": 16}.
 
     Raises:
         UnknownName: There is no such family, or it has no such option.
@@ -53,8 +66,8 @@ def posterior_family(name: str, latent: int, options: Mapping[str, Any] | None =
         >>> posterior_family("full-normal", 3).features
         9
     """
-    family: PosteriorFamily = POSTERIORS.build(name, latent, **(options or {}))
-    _check_noise(family, name)
+    family: PosteriorFamily = POSTERIORS.from_spec(name, latent, **(options or {}))
+    _check_noise(family, family.name)
     return family
 
 

@@ -1,4 +1,7 @@
+from .flow import FlowPrior as FlowPrior
 from .given import GivenPrior as GivenPrior
-from .prior import Prior as Prior
+from .mixture import MixturePrior as MixturePrior
+from .prior import Prior as Prior, PriorOfPosteriors as PriorOfPosteriors
 from .standard_normal import StandardNormal as StandardNormal
 from .table import PRIORS as PRIORS, prior_from as prior_from
+from .vamp import VampPrior as VampPrior

@@ -1,8 +1,10 @@
 """What a prior is: a module that gives p(z), so that a prior may learn."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+from torch import Tensor
 from torch.distributions import Distribution
 
 
@@ -41,4 +43,42 @@ class Prior(Protocol):
     @abstractmethod
     def __call__(self) -> Distribution:
         """p(z), batch shape (), event shape (D,)."""
+        ...
+
+
+@runtime_checkable
+class PriorOfPosteriors(Protocol):
+    """A prior that is made of the model's own posteriors, as VampPrior is: it is given the encoder at every draw.
+
+    So the encoder belongs to the model alone, is saved once, and has a gradient through the prior. `meet` is called
+    once, when the model is built, and `begin` before a training, of a prior that has not begun.
+
+    Attributes:
+        components: How many inputs it infers from, and begins at.
+        begun: Whether it has begun already, which is saved with it.
+
+    Example:
+        >>> from termwise.models.priors import VampPrior
+        >>> isinstance(VampPrior(2, components=5), PriorOfPosteriors)
+        True
+    """
+
+    name: str
+    options: dict[str, Any]
+    components: int
+    begun: Tensor
+
+    @abstractmethod
+    def meet(self, shape: tuple[int, ...]) -> None:
+        """Take the shape of one example, as the networks see it."""
+        ...
+
+    @abstractmethod
+    def begin(self, inputs: Tensor) -> None:
+        """Begin at examples, shape (components, *shape), as the networks see them."""
+        ...
+
+    @abstractmethod
+    def __call__(self, infer: Callable[[Tensor], Distribution]) -> Distribution:
+        """p(z), batch shape (), event shape (D,), of q(z|.) of what the networks see."""
         ...

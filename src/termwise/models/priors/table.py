@@ -13,10 +13,22 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.distributions import Distribution
 
+_HERE = "termwise.models.priors"
+
 PRIORS = Makers(
     "prior",
     "termwise.priors",
-    [Row("standard-normal", "termwise.models.priors.standard_normal:StandardNormal", "N(0, I)")],
+    [
+        Row("standard-normal", f"{_HERE}.standard_normal:StandardNormal", "N(0, I)"),
+        Row("mixture", f"{_HERE}.mixture:MixturePrior", "so many normals, which learn", examples=("mixture:10",)),
+        Row(
+            "vamp",
+            f"{_HERE}.vamp:VampPrior",
+            "the average of the posteriors of so many pseudo-inputs, which learn (VampPrior)",
+            examples=("vamp:500",),
+        ),
+        Row("flow", f"{_HERE}.flow:FlowPrior", "a normal bent by so many layers of splines, which learn", ("flow:4",)),
+    ],
 )
 """The priors by name; each makes a `Prior` of the number of latent dimensions, and options."""
 
@@ -27,8 +39,9 @@ def prior_from(
     """The prior as a module, over codes of `latent` dimensions.
 
     Args:
-        prior: Its name; or a distribution or a module of the user's, as it is; N(0, I) where None.
-        options: What the prior of this name takes.
+        prior: Its name, alone or as "name:argument"; or a distribution or a module of the user's, as it is; N(0, I)
+            where None.
+        options: What the prior of this name takes, beside the argument.
 
     Raises:
         UnknownName: There is no such prior, or it has no such option.
@@ -37,18 +50,23 @@ def prior_from(
     Example:
         >>> prior_from("standard-normal", 3)().event_shape
         torch.Size([3])
+        >>> prior_from("mixture:4", 3).options
+        {'components': 4}
     """
     from torch import nn
 
     from termwise.models.priors.given import GivenPrior
+    from termwise.models.priors.prior import PriorOfPosteriors
 
     prior = "standard-normal" if prior is None else prior
     if options and not isinstance(prior, str):
         raise Refused(f"A prior of your own takes no options here; got {dict(options)}. Give it as it should be.")
     if isinstance(prior, str):
-        module: nn.Module = PRIORS.build(prior, latent, **(options or {}))
+        module: nn.Module = PRIORS.from_spec(prior, latent, **(options or {}))
     else:
         module = prior if isinstance(prior, nn.Module) else GivenPrior(prior)
+    if isinstance(module, PriorOfPosteriors):
+        return module  # which is over codes as the posteriors are
     law = module()
     if (law.batch_shape, law.event_shape) != ((), (latent,)):
         raise Refused(

@@ -12,6 +12,7 @@ so, which needs no critic.
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from termwise.errors import Refused
@@ -82,6 +83,21 @@ class DensityRatio:
         if self.critic.quadratic and right.name != "prior":
             raise Refused(f"A quadratic critic needs the prior on the right; got {left.name} -> {right.name}.")
 
+    def check_laws(self, left: Law, right: Law, draw: Draw) -> None:
+        """Raise Refused where the prior learns, and the divergence has no gradient in it."""
+        if right.name == "prior" and self.divergence.name != "kl" and not draw.prior.has_rsample:
+            with torch.enable_grad():
+                learns = draw.model.prior_law().log_prob(draw.z.detach()).requires_grad
+            if learns:
+                raise self._without_gradient(draw)
+
+    def _without_gradient(self, draw: Draw) -> Refused:
+        return Refused(
+            f"The prior learns, and the gradient of the {self.divergence.title} divergence in it needs samples with a "
+            f"pathwise gradient, which {type(draw.prior).__name__} does not give. Take divergence 'kl', which needs "
+            "its log_prob alone, or a prior with rsample, such as flow:4."
+        )
+
     def bias(self, link: str) -> str:
         """Neither bound: the value is the plug-in of a trained critic, on whichever link."""
         return "plug-in of a trained critic: NEITHER bound"
@@ -133,11 +149,7 @@ class DensityRatio:
             return learns
         codes = self.samples(left, right, draw)[1]
         if not codes.requires_grad and learns is not None:
-            raise Refused(
-                f"The prior learns, and the gradient of the {f.title} divergence in it needs samples with a pathwise "
-                f"gradient, which {type(draw.prior).__name__} does not give. Take divergence 'kl', which needs its "
-                "log_prob alone, or a prior with rsample."
-            )
+            raise self._without_gradient(draw)
         return f.conjugate(self.logit(codes, left, draw))
 
     def adversaries(self, link: str, left: Law, right: Law) -> tuple[Adversary, ...]:

@@ -11,7 +11,7 @@ from termwise.data.pixel_cache import caches_as_they_are
 from termwise.data.suits import is_standardised, suited_likelihood
 from termwise.errors import BadData, Refused
 from termwise.models import VAE
-from termwise.models.likelihoods import likelihood_from
+from termwise.models.likelihoods import likelihood_from, likelihood_of_columns
 from termwise.models.missing import observed
 from termwise.models.pretrained import GIVEN
 from termwise.models.supports import takes_real_numbers
@@ -48,6 +48,7 @@ def settled(config: Config, data: Dataset, model: VAE | None, resumed: bool) -> 
     """
     asked = data.standardize if config.data.standardize is None else config.data.standardize
     name = config.model.likelihood or suited_likelihood(replace(data, standardize=asked)).name
+    name = likelihood_of_columns(data) if name == "columns" and model is None else name
     chosen = likelihood_from(name) if model is None and name != GIVEN else None if model is None else model.likelihood
     wanted = not resumed and is_standardised(data) if asked is None else asked
     if asked is None and wanted and chosen is not None:

@@ -187,6 +187,7 @@ def _prepare(model: VAE, dataset: Dataset, settings: Config) -> None:
         model.scaler = Scaler.of(dataset)
     if dataset.has_missing and model.filler is None:
         model.filler = Filler.of(dataset)
+    model.likelihood.begin(dataset)
     model.columns = tuple(column.name for column in dataset.columns)
     check_fit(model, dataset)
     if len(dataset.test) < 2:

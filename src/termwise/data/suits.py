@@ -50,7 +50,8 @@ def suited_likelihood(data: Dataset, values: ValueRange | None = None) -> Suited
     """
     kinds = {column.kind for column in data.columns}
     if is_standardised(data):
-        also = f"; {COUNTS} if they are counts of one kind, as of words or genes" if kinds == {"count"} else ""
+        several = "; columns has a likelihood of each kind" if len(kinds - {"date"}) > 1 else ""
+        also = f"; {COUNTS} if they are counts of one kind, as of words or genes" if kinds == {"count"} else several
         return SuitedLikelihood("normal:optimal", f"real numbers, standardised{also}")
     values = values or data.value_range()
     if values.binary:

@@ -207,13 +207,15 @@ def check_support_of_data(likelihood: Distribution, values: ValueRange) -> None:
 
 
 def takes_real_numbers(likelihood: Likelihood, shape: tuple[int, ...]) -> bool:
-    """Whether a likelihood has a density for any real numbers, as x is once it is standardised.
+    """Whether a likelihood is of any real numbers, as x is once it is standardised, and does not standardise x itself.
 
     Example:
         >>> from termwise.models.likelihoods import likelihood_from
         >>> [takes_real_numbers(likelihood_from(name), (3,)) for name in ("normal", "bernoulli", "categorical:4")]
         [True, False, False]
     """
+    if likelihood.scales:
+        return False
     values = ValueRange(-1.0, 1.0, integer=False)
     where = next((part.device for part in (*likelihood.parameters(), *likelihood.buffers())), None)
     try:

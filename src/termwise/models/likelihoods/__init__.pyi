@@ -1,6 +1,7 @@
 from .bernoulli import Bernoulli as Bernoulli, unclamped as unclamped
 from .beta import BetaLikelihood as BetaLikelihood
 from .categorical import Categorical as Categorical
+from .columns import ColumnsLikelihood as ColumnsLikelihood, likelihood_of_columns as likelihood_of_columns
 from .discretized_logistic import DiscretizedLogisticLikelihood as DiscretizedLogisticLikelihood
 from .laplace import LaplaceLikelihood as LaplaceLikelihood
 from .law_of_counts import GivenTotal as GivenTotal

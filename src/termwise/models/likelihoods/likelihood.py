@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
-from termwise.data import ValueRange
+from termwise.data import Dataset, ValueRange
 from termwise.errors import Refused
 
 
@@ -19,13 +19,15 @@ class Likelihood(nn.Module, ABC):
     pixels. It may have parameters, which learn with the decoder, and buffers; both are saved with the model.
 
     When a model is built, `decoded_shape` and `for_examples` are asked once; `check` is called with the range of the
-    whole data set before anything is trained or measured; `forward` at every draw, in training mode while a player
-    moves and in evaluation mode otherwise; `inputs` wherever a network looks at x; `fit` before a training evaluates,
-    and at its end. Where `makes_examples`, `mean` of the law is what pictures show of a code.
+    whole data set before anything is trained or measured, and `begin` before a training; `forward` at every draw, in
+    training mode while a player moves and in evaluation mode otherwise; `inputs` wherever a network looks at x; `fit`
+    before a training evaluates, and at its end. Where `makes_examples`, `mean` of the law is what pictures show of a
+    code.
 
     Attributes:
         spec: What a configuration calls it, with its argument: `likelihood_from(spec)` makes it again.
         makes_examples: Whether it can make an example of a code, and not only say how probable one is.
+        scales: Whether it brings x to one scale itself, so that nothing else is to standardise x for it.
 
     Example:
         >>> import torch
@@ -39,6 +41,7 @@ class Likelihood(nn.Module, ABC):
 
     spec: str
     makes_examples = True
+    scales = False
 
     @abstractmethod
     def forward(self, decoded: Tensor) -> Distribution:
@@ -50,6 +53,9 @@ class Likelihood(nn.Module, ABC):
 
     def for_examples(self, shape: tuple[int, ...]) -> None:
         """Make what learns ready for examples of `shape`, where it is of each entry; most likelihoods need none."""
+
+    def begin(self, data: Dataset) -> None:
+        """Take what is of the data and learns nothing, such as the scales of columns, before a training begins."""
 
     def inputs(self, x: Tensor) -> Tensor:
         """Examples x, shape (B, *shape), as networks see them where nothing standardises x: most often as they are."""

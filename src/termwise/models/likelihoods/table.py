@@ -37,6 +37,12 @@ LIKELIHOODS = Makers(
             examples=("categorical:17",),
         ),
         Row(
+            "columns",
+            f"{_HERE}.columns:ColumnsLikelihood",
+            "the rows of a table, each column by what it holds: numbers, counts, yes and no, categories",
+            examples=("columns", "columns:number*2,category*3"),
+        ),
+        Row(
             "student-t",
             f"{_HERE}.student_t:StudentTLikelihood",
             "real numbers around the decoder's output, some far out, with one scale that learns",

@@ -176,7 +176,7 @@ def test_what_the_data_are_taken_for_is_said_in_three_lines_unless_nothing_is_to
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("tensor (python): 178 rows of 13 columns")
     assert "standardised within the model (13 of 13 columns)" in lines[1]
-    assert lines[2] == "Likelihood normal:optimal: real numbers, standardised."
+    assert lines[2].startswith("Likelihood normal:optimal: real numbers, standardised")
 
 
 def test_a_scale_that_was_to_stay_as_it_is_is_refused(tmp_path):

@@ -25,7 +25,7 @@ KINDS = ("number", "count", "binary", "category")
 """What a column can hold."""
 
 
-class Layout:
+class ColumnKinds:
     """Which entries of x are of which kind.
 
     Args:
@@ -35,7 +35,7 @@ class Layout:
         Refused: It is no such list.
 
     Example:
-        >>> layout = Layout("number*2,category*3,binary")
+        >>> layout = ColumnKinds("number*2,category*3,binary")
         >>> layout.size, layout.entries["number"], layout.categories
         (6, [0, 1], [[2, 3, 4]])
     """
@@ -73,7 +73,7 @@ class LawOfColumns(Distribution):
 
     def __init__(
         self,
-        layout: Layout,
+        layout: ColumnKinds,
         numbers: Distribution,
         counts: Distribution,
         binaries: Distribution,
@@ -147,7 +147,7 @@ class ColumnsLikelihood(Likelihood):
                 "A likelihood of columns needs to know what they hold: train it on a table, or say it, as in "
                 "'columns:number*2,count,category*3,binary'."
             )
-        self.layout = Layout(layout)
+        self.layout = ColumnKinds(layout)
         self.spec = f"columns:{layout}"
         numbers, counts = (len(self.layout.entries[kind]) for kind in ("number", "count"))
         self.log_sigma = nn.Parameter(torch.zeros(numbers))

@@ -36,6 +36,7 @@ PROMISES: Mapping[str, tuple[str, Callable[[tw.Account, tw.Account], str]]] = {
     "wae-mmd": ("a lower MMD^2", lambda own, vae: _beside(own, vae, "marginal_mmd2")),
     "factor-vae": ("a lower total correlation", lambda own, vae: _beside(own, vae, "total_correlation")),
     "vae-gan": ("likeness in features", lambda own, vae: f"{_of(own, 'rate')}, {_beside(own, vae, 'elbo')}"),
+    "free-bits": ("dimensions that cost 0.25 nats or more", lambda own, vae: _beside(own, vae, "rate")),
     "hfvae": ("a lower total correlation", lambda own, vae: _beside(own, vae, "total_correlation")),
     "hsic-vae": ("a lower total correlation", lambda own, vae: _beside(own, vae, "total_correlation")),
     "dip-vae-i": ("a lower total correlation", lambda own, vae: _beside(own, vae, "total_correlation")),

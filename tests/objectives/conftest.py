@@ -65,6 +65,8 @@ class Sample:
             "group_correlation": joint - groups,
             "within_group_correlation": groups - marginals,
         }
+        costs = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance)[self.index].mean(0)
+        self.rate_by_dimension: list[float] = costs.tolist()
         means, variances = mean[self.index].tolist(), log_variance[self.index].exp().mean(0).tolist()
         return {name: value.mean().item() for name, value in terms.items()} | self._covariances(means, variances)
 

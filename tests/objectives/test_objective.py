@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from termwise.errors import Refused
+from termwise.models import VAE
 from termwise.models.draw import Draw
-from termwise.objectives import Linear, Objective, distortion, floor, gap, link
+from termwise.objectives import Linear, Objective, distortion, floor, free_bits, gap, link
+from termwise.objectives.configured import ObjectiveSpec
 from termwise.objectives.objective import (
     Weighted,
     dimension_wise_kl,
@@ -164,3 +166,52 @@ def test_a_kernel_does_not_compare_posteriors(right):
 def test_a_link_that_is_no_step_of_a_walk_is_refused(ends, reason):
     with pytest.raises(Refused, match=reason):
         link(*ends, MonteCarlo())
+
+
+@pytest.mark.parametrize(
+    ("shape", "total"),
+    [
+        (gap(3.0, by="dimension"), 2.0 + 1.0),
+        (gap(3.0), 2.0),
+        (floor(3.0, by="dimension"), 2.0),
+        (floor(3.0), 0.0),
+        (free_bits(3.0), 3.0 + 4.0),
+        (free_bits(3.0, by="total"), 5.0),
+        (free_bits(9.0, by="total"), 9.0),
+        (free_bits(Linear(start=0.0, end=6.0, steps=4)), 3.0 + 4.0),
+    ],
+)
+def test_a_shape_is_of_the_total_or_of_each_dimension_s_mean(shape, total):
+    """A term of two dimensions whose batch means are 1 and 4."""
+    move = Objective((2 * Weighted(Given([0.5, 3.0], [1.5, 5.0])).shaped(shape),))(draw(), step=2)
+    assert move.total.item() == pytest.approx(2 * total) and move.values.tolist() == [5.0]  # unshaped
+
+
+def test_below_its_free_bits_a_dimension_has_no_gradient_and_above_it_its_own():
+    model = VAE.build((6,), 3, options={"hidden": [8]})
+    one = Draw(model, torch.rand(5, 6).round())
+    posterior = one.posterior.base_dist
+    by_dimension = 0.5 * (posterior.scale**2 + posterior.loc**2 - 1 - 2 * posterior.scale.log()).mean(0)
+    target = float(by_dimension.detach().median())
+    free = by_dimension.detach() <= target
+    (got,) = torch.autograd.grad(
+        Objective((rate(ClosedForm()).shaped(free_bits(target - 1e-6)),))(one).total, posterior.loc, retain_graph=True
+    )
+    wanted = posterior.loc.detach() / 5 * (by_dimension.detach() > target - 1e-6)
+    assert torch.allclose(got, wanted, atol=1e-6) and bool(free.any())
+
+
+def test_what_has_no_dimensions_cannot_be_shaped_by_them():
+    with pytest.raises(Refused, match=r"given has no values by dimension here.*by = 'total'"):
+        Objective((Weighted(Given(2.0)).shaped(free_bits(1.0)),))(draw())
+    with pytest.raises(Refused, match=r"by = 'block' cannot be"):
+        free_bits(1.0, by="block")
+
+
+def test_a_file_says_by_what_a_link_is_shaped():
+    one = {"from": "posterior", "to": "prior", "estimator": {"name": "closed-form"}}
+    spec = ObjectiveSpec.model_validate(
+        {"links": [{**one, "shape": {"name": "free-bits", "target": 0.5, "by": "dimension"}}]}
+    )
+    part = spec.build().players[0].objective.parts[1]
+    assert part.by_dimension and part.at_end(torch.tensor([0.1, 2.0])) == pytest.approx(2.5)

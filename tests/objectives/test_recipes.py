@@ -62,6 +62,9 @@ FORMULAS = [
     ("info-vae", {"alpha": 0.25, "lambda": 10}, 0, lambda v: v["distortion"] + 0.75 * v["rate"] + 9.25 * v["mmd2_rbf"]),
     ("info-vae", {"bandwidth": 0.5, "alpha": 1}, 0, lambda v: v["distortion"] + 100 * v["mmd2_narrow"]),
     ("wae-mmd", {}, 0, lambda v: v["distortion"] + 100 * v["mmd2_imq"]),
+    ("free-bits", {}, 0, lambda v: v["distortion"] + v["free_quarter"]),
+    ("free-bits", {"target": 1e-9}, 0, lambda v: v["distortion"] + v["rate"]),
+    ("free-bits", {"target": 3.0, "by": "total"}, 0, lambda v: v["distortion"] + max(3.0, v["rate"])),
     ("dip-vae-i", {}, 0, lambda v: v["elbo"] + 10 * v["off_diagonal"] + 100 * v["diagonal_of_means"]),
     (
         "dip-vae-i",
@@ -175,8 +178,9 @@ def test_the_critic_of_factor_vae_is_quick_enough_for_a_short_run_and_may_be_its
 
 @pytest.mark.parametrize(("name", "options", "step", "formula"), FORMULAS)
 def test_a_recipes_total_is_its_formula(sample, name, options, step, formula):
+    free = {"free_quarter": sum(max(0.25, one) for one in sample.rate_by_dimension)}
     kernels = {"mmd2_rbf": rbf(3.0), "mmd2_narrow": rbf(0.25), "mmd2_imq": imq}
-    values = sample.values | {key: sample.mmd2(kernel, SEED) for key, kernel in kernels.items()}
+    values = sample.values | free | {key: sample.mmd2(kernel, SEED) for key, kernel in kernels.items()}
     values |= {
         "hsic_by_dimension": sample.hsic(rbf(1.0), [[0], [1], [2]]),
         "hsic_narrow": sample.hsic(rbf(0.25), [[0, 2], [1]]),

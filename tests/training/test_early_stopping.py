@@ -8,7 +8,8 @@ import torch
 import termwise as tw
 from helpers.short_runs import examples, small, trainer
 from termwise.objectives import Constant, Cosine, Cyclical, Linear, WarmUp, distortion, gap
-from termwise.objectives.objective import floor, rate
+from termwise.objectives.objective import rate
+from termwise.objectives.shapes import floor
 from termwise.terms import ClosedForm
 from termwise.training.early_stopping import EarlyStopping
 from termwise.training.engine import Engine

@@ -6,7 +6,8 @@ from torch import nn
 
 from termwise.models.draw import Draw
 from termwise.objectives import Objective, gap
-from termwise.objectives.objective import Opposed, Weighted
+from termwise.objectives.objective import Weighted
+from termwise.objectives.shapes import Opposed
 from termwise.training.gradients import backward
 
 

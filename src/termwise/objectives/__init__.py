@@ -6,8 +6,6 @@ from termwise.objectives.objective import (
     Weighted,
     dimension_wise_kl,
     distortion,
-    floor,
-    gap,
     group_correlation,
     index_code_mi,
     link,
@@ -19,6 +17,7 @@ from termwise.objectives.objective import (
 from termwise.objectives.optimizers import OPTIMIZERS, OptimizerSettings
 from termwise.objectives.recipes import RECIPES, Recipe, recipe
 from termwise.objectives.schedules import Constant, Cosine, Cyclical, Linear, WarmUp
+from termwise.objectives.shapes import floor, free_bits, gap
 
 __all__ = [
     "OPTIMIZERS",
@@ -37,6 +36,7 @@ __all__ = [
     "dimension_wise_kl",
     "distortion",
     "floor",
+    "free_bits",
     "gap",
     "group_correlation",
     "index_code_mi",

@@ -10,7 +10,6 @@ from termwise.objectives.freeze_rule import Equilibrium
 from termwise.objectives.game import AUTOENCODER, DECODER, ENCODER, Game, Player, against, solo
 from termwise.objectives.objective import (
     Objective,
-    Opposed,
     Weighted,
     distortion,
     link,
@@ -20,6 +19,7 @@ from termwise.objectives.objective import (
 )
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.objectives.schedules import Weight
+from termwise.objectives.shapes import Opposed
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.adversarial.critic import Critic, Widths
 from termwise.terms.adversarial.data_laws import RealExamples, decoded_law

@@ -10,10 +10,11 @@ from pydantic_core import PydanticCustomError
 from termwise.data.generators import turn
 from termwise.errors import Refused, TermwiseError, UnknownName, in_short
 from termwise.objectives.game import Game, solo
-from termwise.objectives.objective import Objective, Shaping, Weighted, distortion
+from termwise.objectives.objective import Objective, Weighted, distortion
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.objectives.recipes import RECIPES
 from termwise.objectives.schedules import Weight, as_schedule
+from termwise.objectives.shapes import Shaping
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.aggregate.table import aggregate_from
 from termwise.terms.closed_form import ClosedForm

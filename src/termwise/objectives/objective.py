@@ -1,111 +1,25 @@
 """Objectives: a weighted sum of terms, each of which may be shaped.
 
-    total = sum_k weight_k(step) * shape_k(mean over the batch of term_k)
+    total = sum_k weight_k(step) * shape_k(mean over the batch of term_k)    (`shapes.py`)
 
 Terms keep their unweighted values, so that what is logged is in the term's own unit whatever it weighs.
 """
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.objectives.schedules import Constant, Schedule, Weight, as_schedule
+from termwise.objectives.shapes import Opposed, Shape
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.groups import Grouping, Groups
 from termwise.terms.laws import Law
 from termwise.terms.link import Distortion, Estimator, Link, Term, by_example
 from termwise.values import checked
-
-
-class Gap(BaseModel):
-    """|value - target|: pins the batch mean to a target (Burgess et al., 2018, eq. 8)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: Literal["gap"] = "gap"
-    target: Weight
-
-    def __call__(self, value: Tensor, step: int) -> Tensor:
-        """|value - target(step)|, shape ()."""
-        return (value - as_schedule(self.target)(step)).abs()
-
-    def ends(self) -> int:
-        """The step from which the target stays."""
-        return as_schedule(self.target).ends()
-
-    def over(self, run: int) -> "Gap":
-        """The same over a run of so many steps."""
-        return Gap(target=as_schedule(self.target).over(run))
-
-
-class Floor(BaseModel):
-    """max(0, target - value): pushes the batch mean up to a target, and leaves it be above."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: Literal["floor"] = "floor"
-    target: Weight
-
-    def __call__(self, value: Tensor, step: int) -> Tensor:
-        """max(0, target(step) - value), shape ()."""
-        return (as_schedule(self.target)(step) - value).clamp(min=0)
-
-    def ends(self) -> int:
-        """The step from which the target stays."""
-        return as_schedule(self.target).ends()
-
-    def over(self, run: int) -> "Floor":
-        """The same over a run of so many steps."""
-        return Floor(target=as_schedule(self.target).over(run))
-
-
-class Opposed(BaseModel):
-    """-value: what another player of the game minimises, this one makes large."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: Literal["opposed"] = "opposed"
-
-    def __call__(self, value: Tensor, step: int) -> Tensor:
-        """The batch mean's negative, shape ()."""
-        return -value
-
-    def ends(self) -> int:
-        """The step from which nothing changes: 0."""
-        return 0
-
-    def over(self, run: int) -> "Opposed":
-        """The same over a run of any length."""
-        return self
-
-
-Shaping = Annotated[Gap | Floor, Field(discriminator="name")]
-"""How a configuration may shape a term's batch mean."""
-
-
-@checked
-def gap(target: Weight) -> Gap:
-    """The shape |value - target|: a batch mean is pinned to a target, a number or a schedule.
-
-    Example:
-        >>> gap(25.0)(torch.tensor(22.0), step=0)
-        tensor(3.)
-    """
-    return Gap(target=target)
-
-
-@checked
-def floor(target: Weight) -> Floor:
-    """The shape max(0, target - value): a batch mean is pushed up to a target, and left alone above.
-
-    Example:
-        >>> floor({"schedule": "linear", "end": 3.0, "steps": 10})(torch.tensor(1.0), step=5)
-        tensor(0.5000)
-    """
-    return Floor(target=target)
 
 
 @dataclass(frozen=True)
@@ -120,7 +34,7 @@ class Weighted:
 
     term: Term
     weight: Schedule = field(default_factory=lambda: Constant(value=1.0))
-    shape: Gap | Floor | Opposed | None = None
+    shape: Shape | None = None
 
     def __post_init__(self) -> None:
         if self.weight.least() < 0:
@@ -141,9 +55,15 @@ class Weighted:
         """The weight at a training step; less than 0 where the term is opposed."""
         return -self.weight(step) if isinstance(self.shape, Opposed) else self.weight(step)
 
-    def at_end(self, mean: float) -> float:
-        """What a mean of the term counts for once weight and target no longer change."""
-        value = mean if self.shape is None else float(self.shape(torch.tensor(mean), self.shape.ends()))
+    @property
+    def by_dimension(self) -> bool:
+        """Whether each dimension's mean is shaped, and not their sum."""
+        return self.shape is not None and self.shape.by == "dimension"
+
+    def at_end(self, mean: float | Tensor) -> float:
+        """What a mean of the term, or its mean by dimension, counts for once weight and target no longer change."""
+        means = torch.as_tensor(mean)
+        value = float((means if self.shape is None else self.shape(means, self.shape.ends())).sum())
         return self.weight(self.weight.ends()) * value
 
     def ends(self) -> int:
@@ -155,7 +75,7 @@ class Weighted:
         shape = None if self.shape is None else self.shape.over(run)
         return replace(self, weight=self.weight.over(run), shape=shape)
 
-    def shaped(self, shape: Gap | Floor | Opposed | None) -> "Weighted":
+    def shaped(self, shape: Shape | None) -> "Weighted":
         """The same part, its batch mean shaped."""
         return replace(self, shape=shape)
 
@@ -222,9 +142,7 @@ class Objective:
         """The objective on a draw, at a training step; a term that others share is asked once a draw."""
         means = tuple(draw.once(("mean", id(part.term)), partial(_mean, part.term, draw)) for part in self.parts)
         weights = tuple(part.weight(step) for part in self.parts)
-        shaped = [
-            mean if part.shape is None else part.shape(mean, step) for part, mean in zip(self.parts, means, strict=True)
-        ]
+        shaped = [_shaped(part, mean, draw, step) for part, mean in zip(self.parts, means, strict=True)]
         total = sum(
             (value if weight == 1 else weight * value for weight, value in zip(weights, shaped, strict=True) if weight),
             start=means[0].new_zeros(()),
@@ -232,8 +150,31 @@ class Objective:
         return Breakdown(total, self.names, means, weights)
 
 
+def _values(term: Term, draw: Draw) -> Tensor:
+    return draw.once(("values", id(term)), partial(term, draw))
+
+
 def _mean(term: Term, draw: Draw) -> Tensor:
-    return by_example(term(draw)).mean()
+    return by_example(_values(term, draw)).mean()
+
+
+def _shaped(part: Weighted, mean: Tensor, draw: Draw, step: int) -> Tensor:
+    """The batch mean of a part, shape (), shaped; or the sum of its means by dimension, each shaped."""
+    if part.shape is None:
+        return mean
+    if not part.by_dimension:
+        return part.shape(mean, step)
+    return part.shape(mean_by_dimension(part.term, _values(part.term, draw)), step).sum()
+
+
+def mean_by_dimension(term: Term, values: Tensor) -> Tensor:
+    """The batch mean of a term's values by dimension, shape (D,); Refused where it has none."""
+    if values.dim() != 2:
+        raise Refused(
+            f"{term.name} has no values by dimension here: both its laws must be products over dimensions, as the "
+            "rate's are under a diagonal posterior and prior. Shape the total: by = 'total'."
+        )
+    return values.mean(0)
 
 
 @checked
@@ -270,6 +211,7 @@ def rate(estimator: Estimator) -> Weighted:
     """The rate KL(q(z|x) || p(z)), weighing 1.
 
     Example:
+        >>> from termwise.objectives import gap
         >>> from termwise.terms import ClosedForm
         >>> rate(ClosedForm()).shaped(gap(25.0)).term.bias
         'exact for every x'

@@ -15,8 +15,6 @@ from termwise.objectives.objective import (
     Weighted,
     dimension_wise_kl,
     distortion,
-    floor,
-    gap,
     group_correlation,
     index_code_mi,
     marginal_kl,
@@ -25,6 +23,7 @@ from termwise.objectives.objective import (
     within_group_correlation,
 )
 from termwise.objectives.schedules import Linear, Weight
+from termwise.objectives.shapes import By, floor, free_bits, gap
 from termwise.registry import Makers, Row
 from termwise.terms.aggregate.table import AnyAggregate
 from termwise.terms.closed_or_sampled import ClosedOrSampled
@@ -59,6 +58,14 @@ def mi_floor(gamma: Weight = 10.0, target: Weight = 3.0, aggregate: AnyAggregate
     """rate + gamma max(0, C - MI): a lower bound on the mutual information of code and index, C nats."""
     kl = MonteCarlo(aggregate)
     return solo(distortion() + rate(ClosedOrSampled()) + gamma * index_code_mi(kl).shaped(floor(target)))
+
+
+def free_bits_vae(target: Weight = 0.25, by: By = "dimension") -> Game:
+    """Improved Variational Inference with Inverse Autoregressive Flow (Kingma et al., 2016, eq. 15): free bits.
+
+    Each dimension, or `by` "total" all of them, may cost up to `target` nats for nothing, so that none need collapse.
+    """
+    return solo(distortion() + rate(ClosedForm()).shaped(free_bits(target, by)))
 
 
 def beta_tcvae(alpha: Weight = 1.0, beta: Weight = 6.0, gamma: Weight = 1.0, aggregate: AnyAggregate = "bank") -> Game:
@@ -168,6 +175,7 @@ RECIPES: Makers[Recipe] = Makers(
         Recipe("iwae", iwae, "-log of the mean importance weight of K codes, in the place of distortion and rate"),
         Recipe("beta-vae", beta_vae, "beta rate"),
         Recipe("capacity", capacity, "gamma |rate - C(t)|, C from 0 to 25 nats"),
+        Recipe("free-bits", free_bits_vae, "sum_j max(target, rate of dimension j)"),
         Recipe("mi-floor", mi_floor, "rate + gamma max(0, C - index_code_mi)"),
         Recipe("beta-tcvae", beta_tcvae, "alpha index_code_mi + beta total_correlation + gamma dimension_wise_kl"),
         Recipe(

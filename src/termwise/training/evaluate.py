@@ -14,7 +14,7 @@ from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.draw import Draw
 from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE, at_least_single
-from termwise.objectives.objective import Objective, Weighted
+from termwise.objectives.objective import Objective, Weighted, mean_by_dimension
 from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm, has_closed_form
 from termwise.terms.laws import PriorLaw
@@ -109,15 +109,21 @@ def evaluate_held_out(
     exact = [with_full_aggregate(part, full) for part in objective.parts]
     terms = {term.name: term for term in (*standard_terms(batches, full), *exact)}
     sums = dict.fromkeys(terms, 0.0)
+    by_dimension = {part.term.name: torch.zeros(()) for part in objective.parts if part.by_dimension}
     with own_randomness(0), evaluating(model), engine.autocast():
         for _ in range(rounds):
             for draw in batches():
                 for name, term in terms.items():
-                    sums[name] += _mean(term, draw) * len(draw)
+                    values = term(draw)
+                    sums[name] += float(by_example(values).mean()) * len(draw)
+                    if name in by_dimension:
+                        share = len(draw) / (rounds * len(data))
+                        by_dimension[name] = by_dimension[name] + share * mean_by_dimension(term, values).double().cpu()
     means = {name: total / (rounds * len(data)) for name, total in sums.items()}
     if "rate" in means:
         means["elbo"] = -(means["distortion"] + means["rate"])
-    return means, sum(part.at_end(means[_judged_by(part.term, means)]) for part in objective.parts)
+    ends = {name: by_dimension.get(name, mean) for name, mean in means.items()}
+    return means, sum(part.at_end(ends[_judged_by(part.term, means)]) for part in objective.parts)
 
 
 def evaluate_training(

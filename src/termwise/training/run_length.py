@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from termwise.account import glossary
 from termwise.objectives.game import Game
-from termwise.objectives.objective import Floor, Gap
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.objectives.schedules import AnySchedule, as_schedule
+from termwise.objectives.shapes import Opposed
 
 
 class RunTooShort(UserWarning):
@@ -43,7 +43,7 @@ def _schedules(game: Game, optimizer: OptimizerSettings) -> Iterator[tuple[str, 
         for part in player.objective.parts:
             term = glossary.reading(part.term.name).title
             yield f"The weight of {term}", part.weight
-            if isinstance(part.shape, Gap | Floor):
+            if part.shape is not None and not isinstance(part.shape, Opposed):
                 yield f"The target of {term}", as_schedule(part.shape.target)
         if player.optimizer is not None:
             yield f"The learning rate of {player.name!r}", as_schedule(player.optimizer.learning_rate)

@@ -65,7 +65,7 @@ def free_bits_vae(target: Weight = 0.25, by: By = "dimension") -> Game:
 
     Each dimension, or `by` "total" all of them, may cost up to `target` nats for nothing, so that none need collapse.
     """
-    return solo(distortion() + rate(ClosedForm()).shaped(free_bits(target, by)))
+    return solo(distortion() + rate(ClosedOrSampled()).shaped(free_bits(target, by)))
 
 
 def beta_tcvae(alpha: Weight = 1.0, beta: Weight = 6.0, gamma: Weight = 1.0, aggregate: AnyAggregate = "bank") -> Game:

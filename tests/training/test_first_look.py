@@ -11,7 +11,7 @@ from termwise.data import Column, InMemory
 from termwise.errors import BadData, NonFiniteLoss, Refused
 from termwise.models.data_pass import DataPass
 from termwise.models.scaler import Scaler
-from termwise.training.first_look import check_batches, check_scale, scale_at_fault
+from termwise.training.first_look import check_batches, check_scale, far_off, scale_at_fault
 
 
 def numbers(scale, columns=5, count=200, offset=0.0):
@@ -118,3 +118,20 @@ def test_a_short_last_batch_of_one_example_is_no_trouble(tmp_path):
     small = {"model": {"network": "conv-bn", "options": {"channels": [4], "hidden": 8}}}
     run = tw.train(small, data=data, batch_size=10, epochs=1, out=tmp_path, progress=False)
     assert np.isfinite(run.account["elbo"].value)
+
+
+def test_a_column_that_hardly_varied_in_training_is_named_with_the_line_that_leaves_it_out():
+    x = torch.randn(100, 3)
+    x[:, 1] = 0.001 * x[:, 1] + 5
+    data = tw.load_data(x, split=None, test=0.5, standardize=True)
+    model = tw.VAE.build((3,), 2, likelihood="normal:1", scaler=Scaler.of(data))
+    assert far_off(model, data.test) == ""
+    away = x.clone()
+    away[7, 1] = 5 + 0.001 * 4000
+    said = far_off(model, tw.load_data(away))
+    deviations = (4.0 + 5 - float(model.scaler.mean[1])) / float(model.scaler.scale[1])
+    assert said.startswith(f"Column '1' lies up to {deviations:,.0f} standard") and "--set data.drop=1;" in said
+    away[8, 2] = -1e6
+    said = far_off(model, tw.load_data(away))
+    assert said.startswith("Column '2'") and "So with 1 more." in said and "--set data.drop=2,1;" in said
+    assert far_off(tw.VAE.build((3,), 2, likelihood="normal:1"), tw.load_data(away)) == ""

@@ -191,7 +191,10 @@ def _prepare(model: VAE, dataset: Dataset, settings: Config) -> None:
     model.columns = tuple(column.name for column in dataset.columns)
     check_fit(model, dataset)
     if len(dataset.test) < 2:
-        raise BadData(f"{dataset.name}: expected a test part of two examples or more, got {len(dataset.test)}.")
+        raise BadData(
+            f"{dataset.name}: expected a test part of two examples or more, got {len(dataset.test)}. Bring more, or "
+            "test on a greater part: test=0.5 (--set data.test=0.5)."
+        )
 
 
 def _say(dataset: Dataset, settings: Config, likelihood: str | None) -> None:

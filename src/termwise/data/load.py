@@ -19,6 +19,7 @@ from termwise.data.options import check_options
 from termwise.data.pad import PaddedExamples
 from termwise.data.sources import FORMATS, OBJECTS, SOURCES, format_of
 from termwise.data.splits import divide
+from termwise.data.tables.options import as_names
 from termwise.errors import BadData, TermwiseError, UnknownName, in_short
 from termwise.registry import meanings
 from termwise.values import check_keywords
@@ -75,6 +76,8 @@ def load_data(
         BadData: Data that cannot be read, or cannot be used as they are.
     """
     options = {name: value for name, value in options.items() if value is not None}
+    options |= {name: as_names(options[name]) for name in ("columns", "drop", "index") if name in options}
+    labels = as_names(labels) if type(labels) is int else labels
     if attributes is not None and not (isinstance(attributes, str) and attributes == "labels"):
         options["attributes"], attributes = attributes, None
     given = {"test": test, "attributes": attributes, "label_names": label_names, "pad": pad, "binarize": binarize}

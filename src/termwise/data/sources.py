@@ -148,7 +148,7 @@ FORMATS: Registry[Format] = Registry(
         Format(
             "csv",
             f"{_FORMATS}.csv_files:load_csv",
-            "a table in text, .csv, .tsv, .tab, .txt or .data, plain or .gz",
+            "a table in text, .csv, .tsv, .tab, .txt, .dat or .data, plain or .gz",
             fits=f"{_FORMATS}.csv_files:is_text_table",
         ),
         Format(

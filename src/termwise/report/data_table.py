@@ -28,7 +28,7 @@ def data_table(about: Description) -> RenderableType:
 def _wide(columns: Sequence[DescribedColumn]) -> RenderableType:
     """A row a column; what else there is to say of some stands last."""
     table = plain_table()
-    longest = min(LONGEST_NAME, max(len(column.name) for column in columns))
+    longest = min(LONGEST_NAME, max(len(name) for name in ("column", *(column.name for column in columns))))
     table.add_column("column", style="bold", overflow="fold", min_width=longest, max_width=longest)
     table.add_column("kind", no_wrap=True)
     for head in ("mean", "sd", "min", "max"):

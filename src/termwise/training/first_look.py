@@ -23,6 +23,12 @@ from termwise.terms.link import Distortion, Link, Term, by_example
 LARGE = 30.0
 """The largest absolute value of x from which its scale may be at fault."""
 
+FAR = 30.0
+"""Standard deviations of the training part from which on an example is unlike it."""
+
+MOST_NAMED = 100
+"""How many columns a message names."""
+
 ENDLESS = 1e16
 """Nats of an example from which float32 cannot lead back: its square has hardly a number."""
 
@@ -59,6 +65,33 @@ def scale_at_fault(passes: DataPass, most: int | None = None) -> str:
         f"{_said(data, scales)}, and networks begin with numbers near 1. Let the model standardise x, and undo it in "
         "all that it makes: standardize=true (of the configuration's data, so --set data.standardize=true; in Python "
         f"load_data(..., standardize=True)){_also(data, scales)}."
+    )
+
+
+def far_off(model: nn.Module, data: Dataset) -> str:
+    """Sentences on the columns in which examples lie far from those that a model's scaler is of; else nothing.
+
+    A column that hardly varies in training has a small deviation, and the one example that differs is many away.
+
+    Args:
+        model: The model; without a scaler, or of examples that are no vectors, there is nothing to say.
+        data: The examples, such as the test part.
+    """
+    scaler = getattr(model, "scaler", None)
+    if scaler is None or len(data.shape) > 1:
+        return ""
+    scales = scales_of(data)
+    mean, stddev = scaler.mean.cpu().double(), scaler.scale.cpu().double()
+    far = torch.maximum((scales.maximum - mean).abs(), (scales.minimum - mean).abs()) / stddev
+    order = [int(one) for one in far.argsort(descending=True) if far[one] > FAR]
+    if not order:
+        return ""
+    names = [data.columns[one].source if data.columns else str(one) for one in order]
+    more = f" So with {len(names) - 1} more." if len(names) > 1 else ""
+    return (
+        f"Column {names[0]!r} lies up to {float(far[order[0]]):,.0f} standard deviations from its mean in training, "
+        f"where it hardly varies.{more} Leave out such columns: --set data.drop={','.join(names[:MOST_NAMED])}"
+        f"{', ...' if len(names) > MOST_NAMED else ''}; or, of pixels, load them divided by 255, as an array."
     )
 
 

@@ -26,7 +26,7 @@ from termwise.training.diagnosis import NoGradient, diagnose_held_out, diagnose_
 from termwise.training.early_stopping import EarlyStopping
 from termwise.training.engine import Engine
 from termwise.training.evaluate import evaluate_held_out, evaluate_training, finite, fit_likelihood
-from termwise.training.first_look import check_batches, check_links, check_scale, scale_at_fault
+from termwise.training.first_look import check_batches, check_links, check_scale, far_off, scale_at_fault
 from termwise.training.misfit import misfit, optimizer_misfit
 from termwise.training.prior_start import begin_prior, check_prior_start
 from termwise.training.random_state import random_state, restore_random_state
@@ -330,7 +330,7 @@ class Trainer:
 
     def _diagnosed(self, found: str) -> str:
         """Sentences on held-out data on which something is not finite."""
-        scale = scale_at_fault(self.passes)
+        scale = scale_at_fault(self.passes) or far_off(self.model, self.held_out)
         return diagnose_held_out(self.game, self.held_out_name, found, self.epoch, self.folder.checkpoint_file, scale)
 
     def _position(self, split: str) -> dict[str, Any]:

@@ -215,3 +215,21 @@ def test_the_options_of_a_table_come_back_from_json_and_toml(table):
     assert again.fingerprint() == data.fingerprint()
     assert torch.equal(data.tensor(), torch.tensor([[i * i, i + 0.5] for i in range(30)]))
     assert data.labels.tolist() == list(np.arange(30) % 3)
+
+
+@pytest.mark.parametrize("name", ["plain.dat", "plain.txt"])
+def test_columns_without_a_header_go_by_their_places_as_numbers_or_as_text(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("".join(f"{n % 2} {n / 3} {n * n / 7} word{n}\n" for n in range(20)))
+    for last, first in ((3, 0), ("3", "0"), ([3], 0)):
+        data = load_data(path, drop=last, labels=first)
+        assert data.shape == (2,) and data.labels.tolist() == [n % 2 for n in range(20)]
+    assert load_data(path, columns=[1, 2]).shape == load_data(path, columns=["1", "2"]).shape == (2,)
+    assert load_data(path, columns=1, drop=3, index=2).shape == (1,)
+
+
+def test_numbers_without_text_are_answered_with_the_line_that_reads_them(tmp_path):
+    path = tmp_path / "raw.dat"
+    path.write_bytes(bytes(range(255, 100, -1)))
+    with pytest.raises(BadData, match=r'x = numpy.fromfile\("raw.dat", "float32"\).*then load x.npy'):
+        load_data(path)

@@ -9,7 +9,7 @@ from termwise.data.tables.options import Missing, Names, TableOptions
 from termwise.data.tables.raw import RawTable, column_of_text
 from termwise.values import Natural
 
-SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".data")
+SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
 """How the names of such files end, perhaps before .gz."""
 
 

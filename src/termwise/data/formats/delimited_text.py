@@ -118,7 +118,9 @@ def _text(path: Path, encoding: str) -> str:
         line = content.count(b"\n", 0, getattr(error, "start", 0)) + 1
         raise BadData(
             f"{path}, line {line}: cannot be read as text in {encoding.upper()}. If it is text, say what it was "
-            f'written in: encoding="{likely}" (--set data.encoding={likely}).'
+            f'written in: encoding="{likely}" (--set data.encoding={likely}). If it is numbers alone, this '
+            f'does it: import numpy; x = numpy.fromfile("{path.name}", "float32"); '
+            'numpy.save("x.npy", x.reshape(N, -1)); then load x.npy.'
         ) from None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from termwise.errors import BadData, UnknownName
 
@@ -32,6 +32,18 @@ class TableOptions:
     drop: Names = None
     index: str | bool = "auto"
     missing: Missing = "refuse"
+
+
+def as_names(names: Any) -> Any:
+    """Names of columns, those that are whole numbers as text: of a table without a header they are places.
+
+    Example:
+        >>> as_names(7), as_names([0, "age"]), as_names(False)
+        ('7', ['0', 'age'], False)
+    """
+    if isinstance(names, list | tuple):
+        return [as_names(name) for name in names]
+    return str(names) if type(names) is int else names
 
 
 def chosen(names: Names, known: Sequence[str], option: str, where: str) -> list[str]:

@@ -132,7 +132,6 @@ def main() -> int:
                     data=data,
                     recipe=name,
                     posterior="noise-input+normal" if name in IMPLICIT else "diagonal-normal",
-                    network="conv-bn" if name == "vae-gan" else "mlp",
                     likelihood="bernoulli" if source == "mnist" and name != "vae-gan" else "normal:optimal",
                     latent=given.latent,
                     epochs=epochs,

@@ -42,7 +42,8 @@ def test_a_critic_of_little_weight_does_not_and_the_diagnosis_says_so():
     settings = {"training": {"audit": False, "evaluate_every": 60}}
     run = tw.train(
         settings, data="digits", recipe="aae", lambda_=1.0, saturating=True, hidden=(64,), moves=1,
-        critic_learning_rate=1e-4, likelihood="normal:optimal", latent=6, epochs=60, out=Path(mkdtemp()) / "run", progress=False,
+        critic_learning_rate=1e-4, likelihood="normal:optimal", latent=6, epochs=60, out=Path(mkdtemp()) / "run",
+        progress=False,
     )  # fmt: skip
     assert run.account["marginal_mmd2"].value > 2 * run_of("vae").account["marginal_mmd2"].value
     assert run.account.diagnosis[0].startswith("The codes are unlike the prior, to which lambda = 1 was")

@@ -193,6 +193,8 @@ def centre(law: Distribution) -> Tensor:
 def expected_example(likelihood: Distribution) -> Tensor:
     """What p(x|z) looks like: its mean, or its most probable category; shape (B, *shape), float32.
 
+    A law that makes examples and cannot say their mean has one made, by its method `example`.
+
     Example:
         >>> logits = torch.tensor([[[0.0, 2.0, 1.0], [3.0, 0.0, 0.0]]])  # one example of two pixels, three classes
         >>> law = torch.distributions.Independent(torch.distributions.Categorical(logits=logits), 1)
@@ -200,6 +202,9 @@ def expected_example(likelihood: Distribution) -> Tensor:
         tensor([[1., 0.]])
     """
     base = innermost(likelihood)
+    if made := getattr(likelihood, "example", None):
+        example: Tensor = made()
+        return example
     if isinstance(base, torch.distributions.Categorical):
         return base.logits.argmax(-1).float()
     return centre(likelihood)

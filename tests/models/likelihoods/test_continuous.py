@@ -88,7 +88,7 @@ def test_levels_are_told_from_what_lies_between_them_once_they_are_evaluated():
     likelihood = likelihood_from("discretized-logistic:256").eval()
     pixels = (torch.arange(256, dtype=torch.uint8).float() / 255).view(1, -1)
     assert likelihood(pixels).log_prob(pixels).isfinite().all()
-    with pytest.raises(BadData, match=r"multiples of 1/255; the data has numbers between them.*normal:optimal"):
+    with pytest.raises(BadData, match=r"multiples of 1/255; the data has numbers between.*normal:optimal"):
         likelihood(pixels).log_prob(pixels + 0.3 / 255)
     with pytest.raises(BadData, match=r"these run 0 to 255\. Divide them by 255"):
         likelihood.check(ValueRange(0, 255, integer=True))

@@ -1,3 +1,4 @@
+from .autoregressive import AutoregressiveLikelihood as AutoregressiveLikelihood
 from .bernoulli import Bernoulli as Bernoulli, unclamped as unclamped
 from .beta import BetaLikelihood as BetaLikelihood
 from .categorical import Categorical as Categorical

@@ -23,7 +23,7 @@ ROUNDING = 1e-2
 """How far beside a level a number may be, in levels, and still be that level."""
 
 
-class _Levels(constraints.Constraint):
+class LevelsOfPixels(constraints.Constraint):
     """Multiples of 1 / (levels - 1), from 0 to 1."""
 
     is_discrete = True
@@ -33,9 +33,37 @@ class _Levels(constraints.Constraint):
         super().__init__()
 
     def check(self, value: Tensor) -> Tensor:
+        """Which values are levels, but for rounding."""
         level = value * (self.levels - 1)
         right: Tensor = ((level - level.round()).abs() < ROUNDING) & (value > -ROUNDING) & (value < 1 + ROUNDING)
         return right
+
+
+def levels_of(x: Tensor, levels: int, likelihood: str, looks: bool) -> Tensor:
+    """Which level each pixel has, 0, 1, ..., of the shape of x.
+
+    Args:
+        x: Multiples of 1 / (levels - 1), from 0 to 1.
+        levels: How many there are.
+        likelihood: Whose they are, in words.
+        looks: Whether to refuse what lies between levels, which costs a look at all.
+
+    Raises:
+        BadData: Some lie between.
+
+    Example:
+        >>> levels_of(torch.tensor([0.0, 0.5, 1.0]), 3, "discretised logistic", looks=True)
+        tensor([0., 1., 2.])
+    """
+    exact = x * (levels - 1)
+    level = exact.round()
+    if looks and bool(((exact - level).abs() > ROUNDING).any()):
+        raise BadData(
+            f"The {likelihood} likelihood of {levels} levels needs multiples of 1/{levels - 1}; the data has numbers "
+            "between them, as pixels have that were resized or made grey. Say how many levels there are, or choose "
+            "likelihood 'normal:optimal'."
+        )
+    return level
 
 
 class DiscretizedLogistic(Distribution):
@@ -58,7 +86,7 @@ class DiscretizedLogistic(Distribution):
     @property
     def support(self) -> constraints.Constraint:
         """Multiples of 1 / (L - 1), from 0 to 1."""
-        return _Levels(self.levels)
+        return LevelsOfPixels(self.levels)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """All levels, shape (L, B, *shape), or (L, 1, ...) where they are not to be expanded."""
@@ -85,13 +113,7 @@ class DiscretizedLogistic(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """log p of each entry, nats."""
         between = self.levels - 1
-        level = (value * between).round()
-        if self.looks and bool(((value * between - level).abs() > ROUNDING).any()):
-            raise BadData(
-                f"A discretised logistic likelihood of {self.levels} levels needs multiples of 1/{between}; the data "
-                "has numbers between them, as pixels have that were resized or made grey. Say how many levels there "
-                "are, or choose likelihood 'normal:optimal'."
-            )
+        level = levels_of(value, self.levels, "discretised logistic", self.looks)
         upper = ((level + 0.5) / between - self.loc) / self.scale
         lower = ((level - 0.5) / between - self.loc) / self.scale
         log_width = (-(-1 / (between * self.scale)).expm1()).log()

@@ -37,6 +37,12 @@ LIKELIHOODS = Makers(
             examples=("categorical:17",),
         ),
         Row(
+            "autoregressive",
+            f"{_HERE}.autoregressive:AutoregressiveLikelihood",
+            "images whose pixels, of so many levels, are each given those before it and the code",
+            examples=("autoregressive", "autoregressive:256"),
+        ),
+        Row(
             "columns",
             f"{_HERE}.columns:ColumnsLikelihood",
             "the rows of a table, each column by what it holds: numbers, counts, yes and no, categories",

@@ -61,10 +61,10 @@ class GeneratedExamples:
 
 
 def _expected(likelihood: torch.distributions.Distribution) -> Tensor:
-    if isinstance(innermost(likelihood), torch.distributions.Categorical):
+    if isinstance(innermost(likelihood), torch.distributions.Categorical) or hasattr(likelihood, "example"):
         raise Refused(
-            "A discriminator needs examples that move with the decoder, and the most probable category does not. "
-            "Choose likelihood 'normal' or 'bernoulli'."
+            "A discriminator needs examples that move with the decoder, and the most probable category, or a sample of "
+            "levels, does not. Choose likelihood 'normal' or 'bernoulli'."
         )
     return expected_example(likelihood)
 

@@ -103,14 +103,16 @@ ELSEWHERE = (
     ),
     ElsewhereRead(
         "a Zarr store",
-        f'import numpy, zarr; store = zarr.open("FILE", mode="r"); print(store.info); x = store["NAME"][:]; {_SAVED}',
+        'import numpy, zarr; store = zarr.open("FILE", mode="r"); print(store.info); '
+        f'x = (store if hasattr(store, "shape") else store["NAME"])[:]; {_SAVED}',
         (".zarr", ".zarr.zip"),
         (".zarray", ".zgroup", "zarr.json"),
     ),
     ElsewhereRead(
         "an LMDB database",
-        f'import lmdb, numpy; rows = lmdb.open("FILE", readonly=True).begin().cursor(); '
-        f"x = numpy.stack([decoded(value) for key, value in rows]); {_SAVED}",
+        "import lmdb, numpy, os; "
+        'rows = lmdb.open("FILE", readonly=True, subdir=os.path.isdir("FILE")).begin().cursor(); '
+        f'x = numpy.stack([numpy.frombuffer(value, "uint8") for key, value in rows]); {_SAVED}',
         (".mdb", ".lmdb"),
         ("data.mdb",),
     ),

@@ -1,6 +1,6 @@
 """What the penalties of dependence between dimensions buy, on sprites, at one budget.
 
-    python benchmarks/dependence.py [--count 4000] [--epochs 25] [--latent 6] [--seeds 1]
+    python benchmarks/dependence.py [--count 4000] [--epochs 25] [--latent 6] [--seeds 1] [--recipes ...]
 
 The same network (one hidden layer of 128), data and number of steps for the vae and for each recipe that lowers the
 dependence, at its defaults, on the CPU. The readings are of the test part, under the aggregate of its points; MIG is of
@@ -53,11 +53,12 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--latent", type=int, default=6)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=RECIPES)
     given = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for recipe in RECIPES:
+        for recipe in given.recipes:
             runs = [
                 readings(recipe, seed, given.count, given.epochs, given.latent, folder) for seed in range(given.seeds)
             ]

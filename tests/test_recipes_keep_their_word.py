@@ -63,6 +63,16 @@ def test_factor_vae_lowers_total_correlation_and_its_critic_knows_it_or_is_said_
     assert held != any("The critic lost" in sentence for sentence in run.account.diagnosis)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "share"), [("hfvae", 0.5), ("hsic-vae", 0.9), ("dip-vae-i", 1.0), ("dip-vae-ii", 1.0)]
+)
+def test_penalties_of_dependence_lower_the_total_correlation(recipe, share):
+    vae, own = (run_of(name).account for name in ("vae", recipe))
+    theirs, ours = (account["total_correlation"] for account in (vae, own))
+    assert ours.value < share * theirs.value - 2 * (ours.stderr**2 + theirs.stderr**2) ** 0.5
+    assert own["active_units"].value == 6
+
+
 def test_avb_by_way_of_a_normal_has_the_vae_s_elbo():
     """The account's value is a lower bound, which more noises bring near the ELBO."""
     run, vae = run_of("avb-ac", "noise-input+normal"), run_of("vae").account

@@ -132,7 +132,9 @@ def ali(
 ) -> Game:
     """Adversarially Learned Inference (Dumoulin et al., 2017, algorithm 1), and BiGAN: one critic of (x, z) for all.
 
-    The distortion is logged and weighs nothing, so a reconstruction is as good as the encoder inverts the decoder.
+    The distortion is logged and weighs nothing, so a reconstruction is as good as the encoder inverts the decoder. For
+    long runs: in one of hundreds of rounds the critic tells the pairs apart, which is warned of, and the codes stay far
+    from the prior.
     """
     optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.99))
     deception = JointDeception(Critic(hidden))

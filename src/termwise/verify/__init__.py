@@ -50,6 +50,7 @@ CHECK_NAMES: dict[str, tuple[str, ...]] = {
         "elbo",
         "mutual-information",
         "disentangled",
+        "groups",
         "disentangled-dependent-prior",
     ),
     "information bound": (

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import MultivariateNormal, Normal
+from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from termwise.verify import noise
 from termwise.verify.check import CLOSED_FORM, Check, check
@@ -21,6 +21,7 @@ def checks(seed: int) -> list[Check]:
         elbo_by_terms(world),
         mutual_information(world),
         disentangled(world),
+        grouped(seed),
         dependent_prior(seed),
     ]
 
@@ -114,6 +115,29 @@ def disentangled(world: DiscreteWorld) -> Check:
         "KL(q(z) || p(z)) = TC + sum_j KL(q(z_j) || p(z_j)), the prior a product",
         grid.mean(q - world.log_prior, q),
         grid.mean(q - grid.product(marginals), q) + dimension_wise(grid, marginals),
+    )
+
+
+def grouped(seed: int) -> Check:
+    """(4) by way of the groups: what two pairs of dimensions share, and what each pair shares within."""
+    groups = [[0, 3], [1, 2]]
+    world = LinearGaussian.random(seed, latent=4, diagonal=False)
+    whole = world.encoder @ world.covariance @ world.encoder.T + world.posterior_covariance
+    blocks = torch.zeros_like(whole)
+    for group in groups:
+        blocks[torch.tensor(group).unsqueeze(1), group] = whole[group][:, group]
+    zero = torch.zeros(4, dtype=torch.float64)
+    aggregate, product, marginals = (
+        MultivariateNormal(zero, covariance) for covariance in (whole, blocks, whole.diagonal().diag())
+    )
+    return check(
+        "groups",
+        "(4), with one stop more",
+        "TC = KL(q(z) || prod_g q(z_g)) + sum_g KL(q(z_g) || prod_(j in g) q(z_j)), in closed form",
+        world.truth(groups)["total_correlation"],
+        float(kl_divergence(aggregate, product) + kl_divergence(product, marginals)),
+        allowed=CLOSED_FORM,
+        note="allowed: rounding",
     )
 
 

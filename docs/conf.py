@@ -15,7 +15,7 @@ copyright = "the termwise developers"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/*.md", "docs/reference/*", "benchmarks/RESULTS.md"]
+include_patterns = ["*.md", "docs/*.md", "docs/reference/*", "benchmarks/RESULTS.md", "examples/README.md"]
 exclude_patterns = [".*", "build", "dist", "runs", "src", "tests"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3

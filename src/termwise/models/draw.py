@@ -118,7 +118,7 @@ class Draw:
 
     @cached_property
     def inputs(self) -> Tensor:
-        """The examples x as networks see them, shape (B, *shape): standardised by a model that has a scaler."""
+        """The examples x, shape (B, *shape), as networks see them, standardised by a model that has a scaler."""
         return inputs_of(self.model, self.x)
 
     @cached_property

@@ -73,6 +73,7 @@ def configured_model(config: Config, data: Dataset) -> VAE:
         section.posterior_options,
         section.prior,
         section.prior_options,
+        code=section.code,
     )
 
 

@@ -1,5 +1,6 @@
 from .adapters import adapt as adapt
 from .bayesian import bayes as bayes
+from .blocks import Block as Block
 from .distributions import expected_example as expected_example
 from .draw import Draw as Draw, Drawable as Drawable
 from .latent_files import export_latents as export_latents

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import torch
 from torch import Tensor
@@ -25,6 +25,8 @@ from torch.distributions import (
     StudentT,
 )
 
+from termwise.models.block_law import BlockLaw
+from termwise.models.categories import Categories
 from termwise.models.distributions import in_double, innermost, samples
 
 LOCATED = (Normal, MultivariateNormal, LowRankMultivariateNormal, Laplace, StudentT, Cauchy)
@@ -55,6 +57,9 @@ class Codes:
     @classmethod
     def of(cls, law: Distribution, *shape: int) -> "Codes":
         """Codes of every law of a batch, batch shape (B,), event shape (D,): shape (*shape, B, D)."""
+        if isinstance(law, BlockLaw):
+            blocks = [cls.of(block, *shape) for block in law.blocks]
+            return cls(torch.cat([of.centre for of in blocks], -1), torch.cat([of.offset for of in blocks], -1))
         if isinstance(law, MixtureSameFamily) and _location(law.component_distribution) is not None:
             return cls._of_mixture(law, *shape)
         location = _location(law)
@@ -112,13 +117,9 @@ class Codes:
         """The same codes in float64."""
         return Codes(self.centre.double(), self.offset.double())
 
-    def column(self, dimension: int) -> "Codes":
-        """One dimension of the codes, shape (B, 1)."""
-        return self.columns([dimension])
-
-    def columns(self, dimensions: Sequence[int]) -> "Codes":
-        """Some dimensions of the codes, shape (B, D')."""
-        return Codes(self.centre[:, list(dimensions)], self.offset[:, list(dimensions)])
+    def columns(self, part: slice | Sequence[int]) -> "Codes":
+        """Some of the codes' numbers, shape (B, n)."""
+        return Codes(self.centre[:, part], self.offset[:, part])
 
 
 def log_density_at(law: Distribution, codes: Codes) -> Tensor:
@@ -131,6 +132,9 @@ def log_density_at(law: Distribution, codes: Codes) -> Tensor:
     Returns:
         Shape (B,), or by dimension (B, D).
     """
+    if isinstance(law, BlockLaw):
+        blocks = zip(law.blocks, law.slices, strict=True)
+        return torch.stack([log_density_at(block, codes.columns(part)) for block, part in blocks]).sum(0)
     double = in_double(law)
     if double is None:
         return law.log_prob(codes.z)
@@ -144,6 +148,36 @@ def log_density_at(law: Distribution, codes: Codes) -> Tensor:
     if _location(double) is not None:
         return _log_density_beyond(double, codes)
     return double.log_prob(codes.z)
+
+
+def log_density_by_dimension(law: Distribution, codes: Codes) -> Tensor | None:
+    """log p(z_j) of codes by the dimensions of a law that is their product, shape (B, D); None where it is none.
+
+    A position of categories is one dimension, however many numbers it has; so is, in a code of several blocks, each
+    block that is no product.
+
+    Example:
+        >>> law = Independent(Normal(torch.zeros(2), 1.0), 1)
+        >>> log_density_by_dimension(law, Codes.at(torch.zeros(1, 2)))
+        tensor([[-0.9189, -0.9189]], dtype=torch.float64)
+    """
+    if isinstance(law, BlockLaw):
+        blocks = [(block, codes.columns(part)) for block, part in zip(law.blocks, law.slices, strict=True)]
+        by_block = [(log_density_by_dimension(*block), block) for block in blocks]
+        return torch.cat([log_density_at(*it).unsqueeze(1) if by is None else by for by, it in by_block], 1)
+    if isinstance(law, Categories):
+        return law.in_double().log_prob_by_position(codes.z.double())
+    return log_density_at(law.base_dist, codes) if factorises(law) else None
+
+
+def factorises(law: Distribution) -> TypeGuard[Independent]:
+    """Whether a law over codes is the product of laws of their numbers, one by one.
+
+    Example:
+        >>> factorises(Independent(Normal(torch.zeros(2), 1.0), 1))
+        True
+    """
+    return isinstance(law, Independent) and not law.base_dist.event_shape
 
 
 def _log_density_beyond(law: Distribution, codes: Codes) -> Tensor:

@@ -1,14 +1,17 @@
 """What is asked of a torch Distribution: samples, its rows, itself in float64, what it is of, its unit, an example."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import BadData, Refused
+from termwise.models.block_law import BlockLaw
+from termwise.models.categories import Categories
 from termwise.values import checked
 
 SAMPLES = 256
@@ -26,31 +29,64 @@ def samples(law: Distribution, *shape: int) -> Tensor:
     return law.rsample(torch.Size(shape)) if law.has_rsample else law.sample(torch.Size(shape))
 
 
-def rows(law: Distribution, part: slice) -> Distribution:
+def rows(law: Distribution, part: slice | Tensor) -> Distribution:
     """The law of some of a batch's examples, which are the first dimension of every tensor that it holds.
+
+    A law that holds more than tensors and laws says by a method `rows(part)` of its own which they are.
 
     Example:
         >>> law = torch.distributions.Normal(torch.tensor([0.0, 1.0, 2.0]), 1.0)
         >>> rows(law, slice(1, 3)).mean
         tensor([1., 2.])
     """
-    size, some = law.batch_shape[0], copy(law)
-    for name, value in vars(law).items():
+    return _mapped([law], lambda tensors: tensors[0][part], "rows", part)
+
+
+def joined(laws: Sequence[Distribution]) -> Distribution:
+    """The law of all examples of several batches of one kind, in order; a law's own method `joined(laws)` has the say.
+
+    Example:
+        >>> joined([torch.distributions.Normal(torch.tensor([at]), 1.0) for at in (0.0, 1.0)]).mean
+        tensor([0., 1.])
+    """
+    return _mapped(laws, torch.cat, "joined", laws)
+
+
+def _mapped(
+    laws: Sequence[Distribution], combine: Callable[[list[Tensor]], Tensor], method: str, argument: Any
+) -> Distribution:
+    """One law of several of one kind: what each holds for every example combined, all else as in the first."""
+    first = laws[0]
+    if hasattr(first, method):
+        own: Distribution = getattr(first, method)(argument)
+        return own
+    result, sizes = copy(first), [law.batch_shape[0] for law in laws]
+    for name, value in vars(first).items():
+        values: list[Any] = [vars(law).get(name) for law in laws]
         if isinstance(value, Distribution):
-            setattr(some, name, rows(value, part))
-        elif isinstance(value, Tensor) and value.shape[:1] == (size,):
-            setattr(some, name, value[part])
-    some._batch_shape = torch.Size([len(range(size)[part]), *law.batch_shape[1:]])
-    return some
+            setattr(result, name, _mapped(values, combine, method, argument))
+        elif isinstance(value, tuple) and value and isinstance(value[0], Distribution):
+            parts = zip(*values, strict=True)
+            setattr(result, name, tuple(_mapped(part, combine, method, argument) for part in parts))
+        elif isinstance(value, Tensor) and all(v.shape[:1] == (n,) for v, n in zip(values, sizes, strict=True)):
+            setattr(result, name, combine(values))
+    count = len(combine([torch.empty(size) for size in sizes]))
+    result._batch_shape = torch.Size([count, *first.batch_shape[1:]])
+    return result
 
 
 def in_double(law: Distribution) -> Distribution | None:
-    """The same law in float64, with its gradient; None where it is not made of torch's own distributions alone.
+    """The same law in float64, with its gradient; None where it is not made of torch's distributions and ours alone.
 
     Example:
         >>> in_double(torch.distributions.Normal(torch.zeros(3), 1.0)).mean.dtype
         torch.float64
     """
+    if isinstance(law, Categories):
+        return law.in_double()
+    if isinstance(law, BlockLaw):
+        blocks = [in_double(block) for block in law.blocks]
+        return None if None in blocks else BlockLaw([block for block in blocks if block is not None], law.names)
     if not _is_torchs(law):
         return None
     double = copy(law)

@@ -4,7 +4,7 @@ It knows no term and no loss: it infers, generates, and is saved and loaded.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -17,6 +17,7 @@ from torch.distributions import Distribution
 from termwise.errors import BadData, Refused
 from termwise.files import write_whole
 from termwise.main_memory import check_fits
+from termwise.models.blocks import Block, blocks_from
 from termwise.models.distributions import centre, check_one_law_an_example, expected_example
 from termwise.models.draw import Draw
 from termwise.models.finite import check_finite_weights
@@ -115,6 +116,7 @@ class VAE(nn.Module):
         prior: Name = "standard-normal",
         prior_options: Mapping[str, Any] | None = None,
         scaler: Scaler | None = None,
+        code: Sequence[Block | Mapping[str, Any]] = (),
     ) -> "VAE":
         """A VAE of parts by name: each a row of a table, or for the network a builder of yours, "module:function".
 
@@ -123,6 +125,7 @@ class VAE(nn.Module):
             posterior_options: What the posterior family takes, such as {"noise": 16}.
             prior_options: What the prior takes, such as {"components": 20}.
             scaler: What standardises x.
+            code: Blocks, in the place of latent, posterior and prior: each has its own.
 
         Example:
             >>> model = VAE.build((1, 8, 8), latent=3, likelihood="normal:0.1", options={"hidden": [16]})
@@ -130,6 +133,10 @@ class VAE(nn.Module):
             torch.Size([5, 1, 8, 8])
         """
         options, shape = dict(options or {}), tuple(shape)
+        if code:
+            blocks = blocks_from(code)
+            latent, posterior, prior = sum(block.latent for block in blocks), "blocks", "blocks"
+            posterior_options = prior_options = {"code": [block.table() for block in blocks]}
         if network in NETWORKS:
             options = NETWORKS[network].with_defaults(options)
         family = posterior_family(posterior, latent, posterior_options)

@@ -21,17 +21,27 @@ from torch.distributions import (
 )
 
 from termwise.errors import Refused
+from termwise.models.block_law import BlockLaw
+from termwise.models.categories import Categories, kl_by_position
+from termwise.models.codes import factorises
 from termwise.models.distributions import innermost
 from termwise.models.draw import Draw
 from termwise.terms.laws import Closed, Law
+from termwise.terms.link import by_example
 
 
 def kl(left: Distribution, right: Distribution) -> Tensor:
     """KL(left || right) in nats: by dimension, shape (B, D), where both factorise; else shape (B,).
 
+    A position of categories is one dimension, and so is a block that is no product.
+
     Raises:
         Refused: No closed form is known for this pair.
     """
+    if isinstance(left, BlockLaw) and isinstance(right, BlockLaw):
+        return _kl_of_blocks(left, right)
+    if isinstance(left, Categories) and isinstance(right, Categories):
+        return kl_by_position(left, right)
     q, p = _factors(left), _factors(right)
     if isinstance(p, Normal) and isinstance(q, Normal):
         ratio = (q.scale / p.scale).square()
@@ -73,6 +83,16 @@ def has_closed_form(left: Distribution, right: Distribution) -> bool:
     except Refused:
         return False
     return True
+
+
+def _kl_of_blocks(left: BlockLaw, right: BlockLaw) -> Tensor:
+    if left.slices != right.slices:
+        sizes = [[part.stop - part.start for part in law.slices] for law in (left, right)]
+        raise Refused(f"Expected blocks of the same sizes in both laws; got {sizes[0]} and {sizes[1]}.")
+    parts = [(kl(one, other), other) for one, other in zip(left.blocks, right.blocks, strict=True)]
+    if any(values.dim() == 1 and factorises(other) for values, other in parts):  # a full covariance, say
+        return torch.stack([by_example(values) for values, _ in parts]).sum(0)
+    return torch.cat([values.unsqueeze(1) if values.dim() == 1 else values for values, _ in parts], 1)
 
 
 def _factors(law: Distribution) -> Distribution | None:

@@ -65,6 +65,7 @@ class ModelSection(_Section):
 
     Where no likelihood is said, it is the one that suits the data, which a run's config.toml names. Options that are
     not given are filled in with their defaults, which may be others in another version; not of a network of your own.
+    `code` is a list of blocks (`Block`), in the place of latent, posterior and prior.
     """
 
     network: Text = "mlp"
@@ -75,6 +76,7 @@ class ModelSection(_Section):
     options: dict[str, Any] = Field(default_factory=dict)
     posterior_options: dict[str, Any] = Field(default_factory=dict)
     prior_options: dict[str, Any] = Field(default_factory=dict)
+    code: list[dict[str, Any]] = Field(default_factory=list)
 
     @model_validator(mode="before")
     @classmethod

@@ -9,8 +9,9 @@ from torch.distributions import Categorical, Independent, Laplace, MixtureSameFa
 import termwise as tw
 from termwise.account.glossary import of_population
 from termwise.data import load_data
-from termwise.measuring.elbo.mixture_posteriors import Components, marginals_of
-from termwise.measuring.elbo.split_aggregate import FittedNormal, SplitAggregate
+from termwise.measuring.elbo.fitted_laws import FittedNormal
+from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors
+from termwise.measuring.elbo.split_aggregate import SplitAggregate
 from termwise.models.codes import Codes
 from termwise.worlds import mixture_world
 from termwise.worlds.discrete import DiscreteWorld
@@ -36,9 +37,9 @@ def test_with_and_without_the_own_example_the_sum_is_torch_s_own_over_the_others
     posterior = mixtures(full, sigma)
     z, index = posterior.sample(), torch.arange(COUNT)
     of_all = posterior.log_prob(z.unsqueeze(1))  # log q(z_b|x_n), (B, N)
-    marginals = marginals_of(posterior).base_dist
+    marginals = NormalPosteriors.of(posterior).marginals().base_dist
     of_all_j = marginals.log_prob(z.unsqueeze(1))  # (B, N, D)
-    split = SplitAggregate(Components.of(posterior))
+    split = SplitAggregate(NormalPosteriors.of(posterior))
     own, own_j = of_all.diagonal(), of_all_j.diagonal().T
     joint, by_dimension = split.joint(Codes.at(z), index, own), split.by_dimension(Codes.at(z), index, own_j)
     others = torch.eye(COUNT).bool()
@@ -55,18 +56,22 @@ def test_with_and_without_the_own_example_the_sum_is_torch_s_own_over_the_others
 @pytest.mark.parametrize("full", [False, True])
 def test_the_marginals_and_the_fitted_normal_have_the_moments_of_the_mixtures(full):
     posterior = mixtures(full)
-    marginals = marginals_of(posterior).base_dist
+    marginals = NormalPosteriors.of(posterior).marginals().base_dist
     torch.testing.assert_close(marginals.mean, posterior.mean)
     torch.testing.assert_close(marginals.variance, posterior.variance)
-    torch.testing.assert_close(Components.of(posterior).means, posterior.mean)
-    fitted = FittedNormal([Components.of(posterior)])
+    torch.testing.assert_close(NormalPosteriors.of(posterior).means, posterior.mean)
+    own = NormalPosteriors.of(posterior)
+    fitted = FittedNormal(own)
     torch.testing.assert_close(fitted.joint.mean, posterior.mean.mean(0))
     spread = posterior.variance.mean(0) + posterior.mean.var(0, unbiased=False)
     torch.testing.assert_close(fitted.joint.variance, spread)
     z = posterior.sample((20_000,))
     for sampled, expected in (
-        (fitted.log_prob(Codes.at(z)), fitted.expected_log_prob(posterior)),
-        (fitted.log_prob_by_dimension(Codes.at(z)), fitted.expected_log_prob_by_dimension(posterior)),
+        (fitted.log_prob(Codes.at(z)), fitted.expected_log_prob(own)),
+        (
+            fitted.log_prob_by_dimension(Codes.at(z)),
+            fitted.expected_log_prob_by_dimension(own),
+        ),
     ):
         assert ((sampled.mean(0) - expected).abs() < 4.5 * sampled.std(0) / math.sqrt(20_000)).all()
 

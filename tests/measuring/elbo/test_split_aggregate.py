@@ -6,8 +6,10 @@ from torch.distributions import Independent, MultivariateNormal, Normal
 
 from helpers.brute_force import full_covariance_log_prob, mixture_log_prob
 from termwise.measuring.elbo.code_densities import DataAggregate
-from termwise.measuring.elbo.mixture_posteriors import Components, marginals_of
-from termwise.measuring.elbo.split_aggregate import FittedNormal, SplitAggregate
+from termwise.measuring.elbo.data_posteriors import joined_posteriors
+from termwise.measuring.elbo.fitted_laws import FittedNormal
+from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors
+from termwise.measuring.elbo.split_aggregate import SplitAggregate
 from termwise.models.codes import Codes
 from termwise.terms.aggregate.mixture import gaussians
 from termwise.worlds import LinearGaussian
@@ -25,8 +27,8 @@ def posterior_of(sigma, diagonal, seed=3):
 
 def at_codes(posterior, z, index):
     """Log densities of codes of the examples at `index`: joint and by dimension."""
-    split = SplitAggregate(Components.of(posterior))
-    one, marginals = gaussians(posterior), marginals_of(posterior)
+    split = SplitAggregate(NormalPosteriors.of(posterior))
+    one, marginals = gaussians(posterior), NormalPosteriors.of(posterior).marginals()
     if one.spread.dim() == 2:
         own = Normal(one.mean[index].double(), one.scale[index].double()).log_prob(z.double()).sum(1)
     else:
@@ -87,7 +89,7 @@ def test_the_fitted_density_bounds_where_the_others_are_out_of_reach():
     torch.manual_seed(0)
     z = posterior.rsample()
     _, joint, _ = at_codes(posterior, z, torch.arange(COUNT))
-    fitted = FittedNormal([Components.of(posterior)]).log_prob(Codes.at(z))
+    fitted = FittedNormal(NormalPosteriors.of(posterior)).log_prob(Codes.at(z))
     alone, mixed = joint.of_others(0.0, fitted), joint.of_others(0.5, fitted)
     assert float(alone.mean()) < -100 and float(mixed.mean()) > -20
     assert bool((mixed >= fitted - math.log(2)).all())
@@ -98,15 +100,19 @@ def test_the_fitted_density_bounds_where_the_others_are_out_of_reach():
 def test_a_fitted_normal_has_the_moments_of_the_mixture_and_its_expectations_are_in_closed_form(diagonal):
     posterior = posterior_of(0.7, diagonal)
     torch.manual_seed(0)
-    fitted = FittedNormal([Components.of(posterior)])
+    own = NormalPosteriors.of(posterior)
+    fitted = FittedNormal(own)
     samples = posterior.sample(torch.Size([2000])).double()  # (2000, N, D)
     flat = samples.flatten(0, 1)
     torch.testing.assert_close(fitted.joint.mean, flat.mean(0), atol=0.01, rtol=0)
     torch.testing.assert_close(fitted.joint.covariance_matrix, torch.cov(flat.T), atol=0.02, rtol=0.01)
     codes = Codes.at(flat)
     for expected, found in (
-        (fitted.expected_log_prob(posterior), fitted.log_prob(codes).view(2000, COUNT)),
-        (fitted.expected_log_prob_by_dimension(posterior), fitted.log_prob_by_dimension(codes).view(2000, COUNT, -1)),
+        (fitted.expected_log_prob(own), fitted.log_prob(codes).view(2000, COUNT)),
+        (
+            fitted.expected_log_prob_by_dimension(own),
+            fitted.log_prob_by_dimension(codes).view(2000, COUNT, -1),
+        ),
     ):
         error = found.std(0) / math.sqrt(2000)
         assert float(((found.mean(0) - expected) / error).abs().max()) < 5.0
@@ -114,16 +120,16 @@ def test_a_fitted_normal_has_the_moments_of_the_mixture_and_its_expectations_are
 
 def test_the_marginals_of_a_posterior_are_its_own():
     posterior = posterior_of(0.7, False)
-    marginals = marginals_of(posterior)
+    marginals = NormalPosteriors.of(posterior).marginals()
     assert isinstance(marginals, Independent)
     torch.testing.assert_close(marginals.base_dist.scale.square(), posterior.variance)
     torch.testing.assert_close(marginals.mean, posterior.mean)
 
 
 def test_the_normal_fitted_elsewhere_is_of_all_parts_but_an_example_s_own():
-    aggregate = DataAggregate(Components.of(posterior_of(0.3, diagonal=True)))
-    parts, z = aggregate.split.components, torch.randn(5, 4, dtype=torch.float64)
+    aggregate = DataAggregate(NormalPosteriors.of(posterior_of(0.3, diagonal=True)))
+    parts, z = aggregate.split.posteriors, torch.randn(5, 4, dtype=torch.float64)
     assert len(aggregate.fitted_elsewhere) == len(parts) > 1
     for p, fitted in enumerate(aggregate.fitted_elsewhere):
-        others = FittedNormal([part for q, part in enumerate(parts) if q != p])
+        others = FittedNormal(joined_posteriors([part for q, part in enumerate(parts) if q != p]))
         assert torch.equal(fitted.log_prob(Codes.at(z)), others.log_prob(Codes.at(z)))

@@ -1,17 +1,19 @@
 """One code of every example, and the densities there that the account of the ELBO asks for."""
 
 from dataclasses import dataclass
-from typing import TypeGuard
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.measuring.elbo.mixture_posteriors import Components, marginals_of
+from termwise.measuring.elbo.data_posteriors import DataPosteriors, joined_posteriors, posteriors_of
+from termwise.measuring.elbo.fitted_laws import fitted_to
 from termwise.measuring.elbo.population import LogAggregateEstimates
-from termwise.measuring.elbo.split_aggregate import FittedNormal, SplitAggregate
-from termwise.models.codes import Codes, log_density_at
+from termwise.measuring.elbo.split_aggregate import SplitAggregate
+from termwise.models.block_law import BlockLaw
+from termwise.models.categories import Categories
+from termwise.models.codes import Codes, factorises, log_density_at, log_density_by_dimension
 from termwise.models.draw import Draw, InDouble
 from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.closed_form import kl
@@ -47,46 +49,50 @@ class CodeDensities:
 
 
 class DataAggregate:
-    """q(z) of a data set's posteriors, and normal densities fitted to it.
+    """q(z) of a data set's posteriors, and laws of few parameters fitted to it.
 
     Args:
-        components: The posteriors of all examples, in order of their index.
+        posteriors: Those of all examples, in order of their index.
     """
 
-    def __init__(self, components: Components) -> None:
-        self.means = components.means
-        self.split = SplitAggregate(components)
-        parts = self.split.components
-        self.fitted = FittedNormal(parts)
-        self.fitted_elsewhere = [FittedNormal(parts[:p] + parts[p + 1 :]) for p in range(len(parts))]
+    def __init__(self, posteriors: DataPosteriors) -> None:
+        self.means = posteriors.means
+        self.split = SplitAggregate(posteriors)
+        parts = self.split.posteriors
+        self.fitted = fitted_to(posteriors)
+        elsewhere = [parts[:p] + parts[p + 1 :] for p in range(len(parts))]
+        self.fitted_elsewhere = [fitted_to(joined_posteriors(others)) for others in elsewhere]
 
     def at(self, draw: InDouble) -> CodeDensities:
         """The densities at the codes of one draw."""
         codes, posterior, index = draw.codes, draw.posterior, draw.index
         assert index is not None
-        marginals = marginals_of(posterior)
-        own, own_by_dimension = log_density_at(posterior, codes), log_density_at(marginals.base_dist, codes)
+        posteriors = posteriors_of(posterior)
+        marginals = posteriors.marginals()
+        own, own_by_dimension = log_density_at(posterior, codes), log_density_by_dimension(marginals, codes)
         expected = _expected(posterior, own)
-        expected_by_dimension = _expected(marginals.base_dist, own_by_dimension)
+        if own_by_dimension is None:
+            own_by_dimension = own.new_empty(len(own), 0)
+        expected_by_dimension = _expected_by_dimension(marginals, codes, own_by_dimension)
         joint = self.split.joint(codes, index, own)
         by_dimension = self.split.by_dimension(codes, index, own_by_dimension)
         part = self.split.part[index]
         return CodeDensities(
             expected_own=expected,
             expected_own_by_dimension=expected_by_dimension,
-            to_prior=_to_prior(marginals, draw.prior, codes),
+            to_prior=_to_prior(marginals, draw.prior, codes, own_by_dimension),
             joint=LogAggregateEstimates.of(joint, _of_part([r.log_prob(codes) for r in self.fitted_elsewhere], part)),
             marginal=LogAggregateEstimates.of(
                 by_dimension, _of_part([r.log_prob_by_dimension(codes) for r in self.fitted_elsewhere], part)
             ),
             marginals=by_dimension.of_points(),
             controls=torch.stack(
-                [own - expected, self.fitted.log_prob(codes) - self.fitted.expected_log_prob(posterior)], -1
+                [own - expected, self.fitted.log_prob(codes) - self.fitted.expected_log_prob(posteriors)], -1
             ),
             controls_by_dimension=torch.stack(
                 [
                     own_by_dimension - expected_by_dimension,
-                    self.fitted.log_prob_by_dimension(codes) - self.fitted.expected_log_prob_by_dimension(posterior),
+                    self.fitted.log_prob_by_dimension(codes) - self.fitted.expected_log_prob_by_dimension(posteriors),
                 ],
                 -1,
             ),
@@ -103,11 +109,6 @@ def mean_over_rounds(batches: list[Tensor], rounds: int) -> Tensor:
     return torch.cat([batch.double().cpu() for batch in batches]).unflatten(0, (rounds, -1)).mean(0)
 
 
-def factorises(prior: Distribution) -> TypeGuard[Independent]:
-    """Whether p(z) is the product of p(z_j)."""
-    return isinstance(prior, Independent) and not prior.base_dist.event_shape
-
-
 def _expected(law: Distribution, at_codes: Tensor) -> Tensor:
     """E[log q]: by its entropy, or else log q at the codes."""
     try:
@@ -116,16 +117,36 @@ def _expected(law: Distribution, at_codes: Tensor) -> Tensor:
         return at_codes
 
 
+def _expected_by_dimension(marginals: Distribution, codes: Codes, at_codes: Tensor) -> Tensor:
+    """E[log q(z_j|x)], shape (B, D): by entropies, or else log q(z_j|x) at the codes."""
+    if isinstance(marginals, BlockLaw):
+        parts = zip(marginals.blocks, marginals.slices, strict=True)
+        lines = []
+        for block, part in parts:
+            its = codes.columns(part)
+            by_dimension = log_density_by_dimension(block, its)
+            if by_dimension is None:
+                lines.append(_expected(block, log_density_at(block, its)).unsqueeze(1))
+            else:
+                lines.append(_expected_by_dimension(block, its, by_dimension))
+        return torch.cat(lines, 1)
+    if isinstance(marginals, Categories):
+        return -marginals.entropy_by_position().double()
+    return _expected(marginals.base_dist, at_codes) if factorises(marginals) else at_codes
+
+
 def _of_part(by_part: list[Tensor], part: Tensor) -> Tensor:
     """Of values by part, shape (B, ...) each, those of every example's own part."""
     return torch.stack(by_part)[part, torch.arange(len(part), device=part.device)]
 
 
-def _to_prior(marginals: Independent, prior: Distribution, codes: Codes) -> Tensor:
+def _to_prior(marginals: Distribution, prior: Distribution, codes: Codes, own: Tensor) -> Tensor:
     """E[log q(z_j|x) - log p(z_j)]: in closed form, or else at the codes; no columns where the prior has no p(z_j)."""
-    if not factorises(prior):
-        return codes.centre.new_empty(len(codes), 0)
+    of_prior = log_density_by_dimension(prior, codes)
+    if of_prior is None or of_prior.shape != own.shape:
+        return own.new_empty(len(codes), 0)
     try:
-        return kl(marginals, prior)
+        exact = kl(marginals, prior)
     except Refused:
-        return log_density_at(marginals.base_dist, codes) - log_density_at(prior.base_dist, codes)
+        return own - of_prior
+    return exact if exact.shape == own.shape else own - of_prior

@@ -21,9 +21,9 @@ from termwise.account.reading import AnyReading, Reading, reading_of_each
 from termwise.errors import Refused
 from termwise.measuring.elbo.code_densities import CodeDensities, DataAggregate, mean_over_rounds, under_others
 from termwise.measuring.elbo.control_variates import controlled
+from termwise.measuring.elbo.data_posteriors import joined_posteriors, posteriors_of
 from termwise.measuring.elbo.group_account import GroupDensities
 from termwise.measuring.elbo.marginal_mmd2 import marginal_mmd2
-from termwise.measuring.elbo.mixture_posteriors import Components
 from termwise.measuring.elbo.population import LEAST, LinkSum, population_reading
 from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.data_pass import DataPass, Progress
@@ -82,10 +82,10 @@ def explicit_terms(
 def _aggregate(batches: DataPass) -> tuple[DataAggregate | None, str | None]:
     """q(z) of the data; or why it cannot be had."""
     try:
-        parts = [Components.of(draw.posterior) for draw in batches()]
+        parts = [posteriors_of(draw.posterior) for draw in batches()]
     except Refused as refusal:
         return None, str(refusal)
-    return DataAggregate(Components.joined(parts)), None
+    return DataAggregate(joined_posteriors(parts)), None
 
 
 def _values_at_codes(
@@ -141,15 +141,16 @@ def _controlled_rate(rate: Tensor, at: CodeDensities) -> Tensor:
 def _link_values(values: dict[str, Tensor], at: CodeDensities) -> dict[str, Tensor]:
     """The links of the rate for the aggregate of the points, by example, shape (N,), or by dimension, (N, D)."""
     log_q = controlled(at.joint.above, at.controls, at.expected_own)
-    by_dimension = zip(at.marginals.T, at.controls_by_dimension.unbind(1), at.expected_own_by_dimension.T, strict=True)
-    log_q_j = torch.stack([controlled(*of_dimension) for of_dimension in by_dimension], 1)
-    mi_j = at.expected_own_by_dimension - log_q_j
     links = {
         "index_code_mi": at.expected_own - log_q,
         "marginal_kl": values["rate"] - (at.expected_own - log_q),
-        "total_correlation": log_q - log_q_j.sum(1),
-        "index_code_mi_by_dimension": mi_j,
     }
+    if not at.marginals.shape[1]:
+        return links
+    by_dimension = zip(at.marginals.T, at.controls_by_dimension.unbind(1), at.expected_own_by_dimension.T, strict=True)
+    log_q_j = torch.stack([controlled(*of_dimension) for of_dimension in by_dimension], 1)
+    mi_j = at.expected_own_by_dimension - log_q_j
+    links |= {"total_correlation": log_q - log_q_j.sum(1), "index_code_mi_by_dimension": mi_j}
     if at.to_prior.shape[1]:
         links["dimension_wise_kl_by_dimension"] = at.to_prior - mi_j
         links["dimension_wise_kl"] = links["marginal_kl"] - links["total_correlation"]

@@ -26,12 +26,12 @@ from termwise.account.account import Account
 from termwise.account.bracket import Bracket, allowance
 from termwise.account.reading import AnyReading, Reading, reading_by_dimension, reading_of
 from termwise.errors import NoDensity
-from termwise.measuring.elbo.code_densities import factorises, under_others
+from termwise.measuring.elbo.code_densities import under_others
 from termwise.measuring.elbo.marginal_mmd2 import marginal_mmd2
 from termwise.measuring.elbo.sandwich import last_layer, sandwich
 from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales
 from termwise.measuring.elbo.term_readings import Bounding, Smoothing, TermReadings
-from termwise.models.codes import Codes
+from termwise.models.codes import Codes, factorises
 from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import Draw, generates
 from termwise.models.tensor_dataclasses import map_fields

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
-from termwise.errors import Refused
 from termwise.models.codes import Codes
 from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.aggregate.convolution import log_marginals
@@ -29,7 +28,7 @@ LEAST = -500.0
 
 
 @dataclass(frozen=True)
-class Components:
+class NormalPosteriors:
     """The normals of N examples' posteriors, K for every example.
 
     Attributes:
@@ -42,12 +41,21 @@ class Components:
     mean: Tensor
     spread: Tensor
 
+    @staticmethod
+    def takes(posterior: Distribution) -> bool:
+        """Whether posteriors are normals, or mixtures of normals."""
+        mixed = isinstance(posterior, MixtureSameFamily)
+        one = posterior.component_distribution if isinstance(posterior, MixtureSameFamily) else posterior
+        normal = isinstance(one, Independent) and isinstance(one.base_dist, Normal)
+        flat = len(one.event_shape) == 1 and len(one.batch_shape) == 1 + mixed
+        return flat and (normal or isinstance(one, MultivariateNormal))
+
     @classmethod
-    def of(cls, posterior: Distribution) -> "Components":
+    def of(cls, posterior: Distribution) -> "NormalPosteriors":
         """The components of a batch of posteriors, batch shape (N,), event shape (D,).
 
         Raises:
-            Refused: They are neither normals nor mixtures of normals.
+            TypeError: They are neither normals nor mixtures of normals (`takes`).
         """
         if not isinstance(posterior, MixtureSameFamily):
             one = gaussians(posterior)
@@ -58,22 +66,43 @@ class Components:
             return cls(log_weight, parts.loc.detach(), parts.scale_tril.detach())
         if isinstance(parts, Independent) and isinstance(parts.base_dist, Normal):
             return cls(log_weight, parts.base_dist.loc.detach(), parts.base_dist.scale.detach())
-        raise Refused(
-            "log q(z) is taken over normal posteriors and mixtures of normals; this model's is a mixture of "
-            f"{type(getattr(parts, 'base_dist', parts)).__name__}. Measure the rate alone."
-        )
+        raise TypeError(f"Expected normals or mixtures of normals; got {type(posterior).__name__}.")
 
     @classmethod
-    def joined(cls, several: Sequence["Components"]) -> "Components":
+    def joined(cls, several: Sequence["NormalPosteriors"]) -> "NormalPosteriors":
         """The components of all their examples, in order."""
         return map_fields(torch.cat, several)
 
     def __len__(self) -> int:
         return len(self.mean)
 
-    def at(self, rows: Tensor) -> "Components":
+    def at(self, rows: Tensor) -> "NormalPosteriors":
         """The components of the examples at these rows."""
-        return Components(self.log_weight[rows], self.mean[rows], self.spread[rows])
+        return NormalPosteriors(self.log_weight[rows], self.mean[rows], self.spread[rows])
+
+    def summed(self) -> "NormalSum | MixtureSum":
+        """The sum over them: of normals where every example has one, else of mixtures."""
+        return NormalSum(self) if self.mean.shape[1] == 1 else MixtureSum(self)
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.mean.device
+
+    @property
+    def width(self) -> int:
+        """The dimensions of a code: each number is one."""
+        return self.mean.shape[-1]
+
+    def marginals(self) -> Independent:
+        """prod_j q(z_j|x): batch shape (N,), event shape (D,)."""
+        loc, scale = self.mean.mT, self.scale.mT  # (N, D, K)
+        if loc.shape[-1] == 1:
+            one: Distribution = Normal(loc.squeeze(-1), scale.squeeze(-1), validate_args=False)
+        else:
+            shares = Categorical(logits=self.log_weight.unsqueeze(1).expand(loc.shape), validate_args=False)
+            one = MixtureSameFamily(shares, Normal(loc, scale, validate_args=False), validate_args=False)
+        return Independent(one, 1, validate_args=False)
 
     @property
     def means(self) -> Tensor:
@@ -94,28 +123,16 @@ class Components:
         return self.log_weight.double().exp().flatten(), self.mean.double().flatten(0, 1), covariance
 
 
-def marginals_of(posterior: Distribution) -> Independent:
-    """prod_j q(z_j|x) of posteriors: batch shape (B,), event shape (D,)."""
-    own = Components.of(posterior)
-    loc, scale = own.mean.mT, own.scale.mT  # (B, D, K)
-    if loc.shape[-1] == 1:
-        one: Distribution = Normal(loc.squeeze(-1), scale.squeeze(-1), validate_args=False)
-    else:
-        shares = Categorical(logits=own.log_weight.unsqueeze(1).expand(loc.shape), validate_args=False)
-        one = MixtureSameFamily(shares, Normal(loc, scale, validate_args=False), validate_args=False)
-    return Independent(one, 1, validate_args=False)
-
-
 class NormalSum:
     """sum_m q(z|x_m) and sum_m q(z_j|x_m) of examples whose posteriors are normals, one of them left out."""
 
-    def __init__(self, components: Components) -> None:
+    def __init__(self, components: NormalPosteriors) -> None:
         self.one = Gaussians(components.mean.squeeze(1), components.spread.squeeze(1))
         self.log_marginals = log_marginals(self.one)
 
     def joint(self, codes: Codes, place: Tensor) -> Tensor:
         """Its log, shape (B,), without the example at `place`, shape (B,); -1 where all count."""
-        return log_density(codes, self.one, _without(place)).double()
+        return log_density(codes, self.one, without(place)).double()
 
     def by_dimension(self, codes: Codes, place: Tensor, own: Tensor) -> Tensor:
         """Its log by dimension, shape (B, D); `own` is log q(z_j|x) of the example left out, shape (B, D)."""
@@ -126,14 +143,14 @@ class NormalSum:
         alone = (share > NEARLY_ALONE).any(1)
         if alone.any():
             rows = here.nonzero().squeeze(1)[alone]
-            total[rows] = marginal_log_density(codes[rows], self.one, _without(place[rows])).double()
+            total[rows] = marginal_log_density(codes[rows], self.one, without(place[rows])).double()
         return total
 
 
 class MixtureSum:
     """The same two sums of examples whose posteriors are mixtures, whose weights become a last coordinate."""
 
-    def __init__(self, components: Components) -> None:
+    def __init__(self, components: NormalPosteriors) -> None:
         c = components
         weight = (-2 * c.log_weight.clamp(max=0)).sqrt().unsqueeze(-1)  # (N, K, 1)
         one = torch.ones_like(weight)
@@ -154,23 +171,20 @@ class MixtureSum:
 
     def by_dimension(self, codes: Codes, place: Tensor, own: Tensor) -> Tensor:
         """Its log by dimension, shape (B, D), as of normals; `own` is not needed."""
-        return torch.stack([_summed(codes.column(j), line, place) for j, line in enumerate(self.lines)], 1)
-
-
-def summed(components: Components) -> NormalSum | MixtureSum:
-    """The sum over components: of normals where every example has one, else of mixtures."""
-    return NormalSum(components) if components.mean.shape[1] == 1 else MixtureSum(components)
+        return torch.stack(
+            [_summed(codes.columns(slice(j, j + 1)), line, place) for j, line in enumerate(self.lines)], 1
+        )
 
 
 def _summed(codes: Codes, groups: list[Gaussians], place: Tensor) -> Tensor:
     """log of the sum over groups of which each has one component an example, shape (B,)."""
     last = codes.centre.new_zeros(len(codes), 1)
     weighed = Codes(torch.cat([codes.centre, last], 1), torch.cat([codes.offset, last], 1))
-    sums = [log_density(weighed, group, _without(place)).double() for group in groups]
+    sums = [log_density(weighed, group, without(place)).double() for group in groups]
     return torch.stack(sums).logsumexp(0) + 0.5 * LOG_2PI
 
 
-def _without(place: Tensor) -> LogWeights:
+def without(place: Tensor) -> LogWeights:
     """Weight one for every component but the own, which has none."""
     return LogWeights(0.0, -math.inf, place)
 

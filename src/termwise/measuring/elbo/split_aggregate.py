@@ -18,14 +18,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
-from termwise.measuring.elbo.mixture_posteriors import Components, summed
-from termwise.models.codes import Codes, log_density_at
+from termwise.measuring.elbo.data_posteriors import DataPosteriors
+from termwise.models.codes import Codes
 
 PARTS = 4
-FLATTEST = 1e-8
-"""Of its own variance, what every dimension of a fitted normal is given: points in a plane have no density else."""
 
 
 @dataclass(frozen=True)
@@ -74,25 +71,25 @@ def log_mixture(own: Tensor, others: Tensor, count: Tensor, own_weight: float) -
 
 
 class SplitAggregate:
-    """The posteriors of N examples, as components of q(z), dealt at random into parts.
+    """The posteriors of N examples, dealt at random into parts.
 
     Args:
-        components: Those of every example, in order of their index.
+        posteriors: Those of every example, in order of their index.
         parts: How many.
     """
 
-    def __init__(self, components: Components, parts: int = PARTS) -> None:
-        order = torch.randperm(len(components), generator=torch.Generator().manual_seed(0))
-        order = order.to(components.mean.device)
+    def __init__(self, posteriors: DataPosteriors, parts: int = PARTS) -> None:
+        order = torch.randperm(len(posteriors), generator=torch.Generator().manual_seed(0))
+        order = order.to(posteriors.device)
         self.part = torch.empty_like(order)  # of every example, and its place there
         self.place = torch.empty_like(order)
-        self.components = []
+        self.posteriors = []
         for p, rows in enumerate(order.tensor_split(min(parts, len(order)))):
             self.part[rows] = p
             self.place[rows] = torch.arange(len(rows), device=rows.device)
-            self.components.append(components.at(rows))
-        self.sums = [summed(part) for part in self.components]
-        self.sizes = torch.tensor([len(part) for part in self.components], device=order.device)
+            self.posteriors.append(posteriors.at(rows))
+        self.sums = [part.summed() for part in self.posteriors]
+        self.sizes = torch.tensor([len(part) for part in self.posteriors], device=order.device)
 
     def joint(self, codes: Codes, index: Tensor, own: Tensor) -> LogAggregate:
         """log q(z) of codes, shape (B, D), of the examples at `index`; `own` their log q(z|x), shape (B,)."""
@@ -109,62 +106,10 @@ class SplitAggregate:
         return torch.where(self.part[index] == part, self.place[index], -1)
 
     def _count(self, index: Tensor) -> Tensor:
-        own = torch.nn.functional.one_hot(self.part[index], len(self.components))
+        own = torch.nn.functional.one_hot(self.part[index], len(self.posteriors))
         return (self.sizes - own).double()
 
 
 def _log_aggregate(own: Tensor, others: list[Tensor], count: Tensor) -> LogAggregate:
     """The same with the others stacked; of an example alone in its part there are none, so that their sum is 0."""
     return LogAggregate(own.double(), torch.stack(others, -1).masked_fill(count == 0, -math.inf), count)
-
-
-class FittedNormal:
-    """N(a, A) with the moments of q(z), or of a part of it; and its marginals. float64.
-
-    Args:
-        parts: The components of q(z). a is the mean of their means; A, their covariance and the mean of the
-            covariances; of no more components than dimensions, its diagonal alone.
-    """
-
-    def __init__(self, parts: list[Components]) -> None:
-        weights, means, covariances = Components.joined(parts).flat()
-        weights = weights / weights.sum()
-        mean = weights @ means
-        centred = means - mean
-        variances = covariances if covariances.dim() == 2 else covariances.diagonal(dim1=1, dim2=2)
-        scale = (weights @ (centred.square() + variances)).sqrt()
-        self.marginals = Normal(mean, scale, validate_args=False)
-        if means.shape[0] <= means.shape[1]:
-            self.joint: Distribution = Independent(self.marginals, 1, validate_args=False)
-            self._precision = scale.pow(-2).diag_embed() if covariances.dim() == 3 else scale.pow(-2)
-            return
-        within = torch.tensordot(weights, covariances, 1)
-        covariance = (centred.T * weights) @ centred + (within.diag() if within.dim() == 1 else within)
-        correlation = covariance / scale / scale.unsqueeze(1)
-        correlation.diagonal().add_(FLATTEST)
-        factor = scale.unsqueeze(1) * torch.linalg.cholesky(correlation)
-        self.joint = MultivariateNormal(mean, scale_tril=factor, validate_args=False)
-        precision = torch.cholesky_inverse(factor)
-        self._precision = precision if covariances.dim() == 3 else precision.diagonal()
-
-    def log_prob(self, codes: Codes) -> Tensor:
-        """log r(z), shape (B,)."""
-        return log_density_at(self.joint, codes)
-
-    def log_prob_by_dimension(self, codes: Codes) -> Tensor:
-        """log r(z_j), shape (B, D)."""
-        return log_density_at(self.marginals, codes)
-
-    def expected_log_prob(self, posterior: Distribution) -> Tensor:
-        """E_q(z|x)[log r(z)], shape (B,): of a component, log r(mean) - tr(A^-1 Sigma) / 2."""
-        own = Components.of(posterior)
-        weights, means, covariances = own.flat()
-        trace = (self._precision * covariances).flatten(1).sum(1)
-        return (weights * (self.log_prob(Codes.at(means)) - 0.5 * trace)).view(len(own), -1).sum(1)
-
-    def expected_log_prob_by_dimension(self, posterior: Distribution) -> Tensor:
-        """E_q(z_j|x)[log r(z_j)], shape (B, D)."""
-        own = Components.of(posterior)
-        excess = (own.scale.double() / self.marginals.scale).square()
-        of_components = self.marginals.log_prob(own.mean.double()) - 0.5 * excess  # (B, K, D)
-        return (own.log_weight.double().exp().unsqueeze(-1) * of_components).sum(1)

@@ -1,3 +1,4 @@
+from .categorical import CategoricalPosterior as CategoricalPosterior
 from .diagonal_normal import DiagonalNormal as DiagonalNormal
 from .family import PosteriorFamily as PosteriorFamily
 from .full_normal import FullNormal as FullNormal

@@ -35,6 +35,12 @@ POSTERIORS = Makers(
             "a normal bent by so many layers of splines given x",
             ("flow:2",),
         ),
+        Row(
+            "categorical",
+            f"{_HERE}.categorical:CategoricalPosterior",
+            "categories, one-hot; latent is positions times categories",
+        ),
+        Row("blocks", "termwise.models.blocks:BlockFamily", "several blocks, each with a posterior of its own"),
         Row("noise-basis", f"{_HERE}.noise_basis:NoiseBasis", "noise through shared functions; moments, no density"),
         Row(
             "noise-basis+normal",

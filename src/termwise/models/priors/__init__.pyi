@@ -1,3 +1,4 @@
+from .categories import LearnedCategories as LearnedCategories, UniformCategories as UniformCategories
 from .flow import FlowPrior as FlowPrior
 from .given import GivenPrior as GivenPrior
 from .mixture import MixturePrior as MixturePrior

@@ -28,6 +28,9 @@ PRIORS = Makers(
             examples=("vamp:500",),
         ),
         Row("flow", f"{_HERE}.flow:FlowPrior", "a normal bent by so many layers of splines, which learn", ("flow:4",)),
+        Row("uniform", f"{_HERE}.categories:UniformCategories", "categories, all alike"),
+        Row("learned-categories", f"{_HERE}.categories:LearnedCategories", "categories whose probabilities learn"),
+        Row("blocks", "termwise.models.blocks:BlockPrior", "several blocks, each with a prior of its own"),
     ],
 )
 """The priors by name; each makes a `Prior` of the number of latent dimensions, and options."""

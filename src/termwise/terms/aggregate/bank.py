@@ -5,6 +5,7 @@ bank holds log q(z) to that, at the price of one matrix product a step.
 """
 
 import math
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, Literal
 
@@ -14,9 +15,12 @@ from torch import Tensor
 from termwise.errors import Refused
 from termwise.models.codes import Codes
 from termwise.models.draw import Draw
+from termwise.terms.aggregate.block_components import BlockComponents
+from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.lattice import Extent, Lattice
 from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, Batches, Memory, batch_components
-from termwise.terms.aggregate.mixture import Gaussians, LogWeights, gaussians
+from termwise.terms.aggregate.mixture import Gaussians, LogWeights, marginal_log_density
+from termwise.terms.aggregate.posterior_components import components_from_state, components_of
 from termwise.values import Count, NonNegativeFinite
 
 SIZE = 2**15
@@ -71,32 +75,38 @@ class Bank(Memory):
     def prepare(self, batches: Batches) -> None:
         """Fill the bank from one pass of the encoder; one smaller than the data holds its first examples."""
         self._batches = batches
-        means, spreads, filled = [], [], 0
+        parts: list[Components] = []
+        filled = 0
         count = min(self.size or len(batches), len(batches))
         with torch.no_grad():
             for draw in batches():
-                part = gaussians(draw.posterior)
-                means.append(part.mean)
-                spreads.append(part.spread)
+                parts.append(components_of(draw.posterior))
                 filled += len(draw)
                 if filled >= count:
                     break
-        mean, spread = torch.cat(means)[:count], torch.cat(spreads)[:count]
-        example = torch.arange(count, device=mean.device)
-        self._slots = _Slots(mean, spread, example, torch.zeros_like(example), 0, len(batches))
+        components = type(parts[0]).joined(parts)
+        example = torch.arange(count, device=components.device)
+        held = components if count == len(components) else components.at(example)
+        held.state()  # refused where no checkpoint could hold them
+        self._slots = _Slots(held, example, torch.zeros_like(example), 0, len(batches))
 
     def state_dict(self) -> dict[str, Any]:
         """The posteriors held, whose they are and when they were written."""
         slots = self._full("saved")
-        names = ("mean", "spread", "example", "written", "clock", "dataset_size")
-        extent = None if slots.lattice is None else vars(slots.lattice.layout.extent)
-        return {**{name: getattr(slots, name) for name in names}, "extent": extent}
+        names = ("example", "written", "clock", "dataset_size")
+        extents = [None if lattice is None else vars(lattice.layout.extent) for _, _, lattice in slots.blocks]
+        kept = {name: getattr(slots, name) for name in names}
+        return {**kept, "components": slots.components.state(), "extents": extents}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over a saved bank, whatever this one holds."""
         copied: dict[str, Any] = {name: x.clone() if isinstance(x, Tensor) else x for name, x in state.items()}
-        extent = copied.pop("extent")
-        self._slots = _Slots(**copied, extent=None if extent is None else Extent(**extent))
+        if "components" not in copied:  # as it was saved when all components were normals
+            copied["components"] = {name: copied.pop(name) for name in ("mean", "spread")}
+            copied["extents"] = [copied.pop("extent")]
+        components = components_from_state(copied.pop("components"))
+        extents = [None if extent is None else Extent(**extent) for extent in copied.pop("extents")]
+        self._slots = _Slots(components, **copied, extents=extents)
 
     def attach(self, batches: Batches) -> None:
         """Know the data set again, to refresh from."""
@@ -117,24 +127,28 @@ class Bank(Memory):
         if count > 0 and self._batches is not None:
             stalest = slots.stalest(count)
             slots.touch(stalest)
-            index, new = torch.cat([index, stalest]), new.and_also(gaussians(self._batches.at(stalest).posterior))
+            fresh = components_of(self._batches.at(stalest).posterior)
+            index, new = torch.cat([index, stalest]), type(new).joined([new, fresh])
         slots.write(index, new)
 
-    def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
+    def components(self, draw: Draw) -> tuple[Components, LogWeights]:
         """All posteriors held; the draw's own must have been observed."""
         slots = self._full("read")
         own = slots.slot_of[_index(draw)]
         return slots.components, LogWeights.stratified(own, len(slots.components), slots.dataset_size)
 
     def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
-        """log q(z_j), shape (B, D); by the lattice where there are many components."""
-        slots = self._full("read")
-        if slots.lattice is None or not slots.lattice.fits:
-            return super().marginal_log_density(z, draw)
-        components, weights = self.components(draw)
-        codes = draw.codes_at(z)
+        """log q(z_j), shape (B, D), by dimension; of normals by the lattice, where there are many components."""
+        slots, (_, weights), codes = self._full("read"), self.components(draw), draw.codes_at(z)
         own = slots.slot_of[_index(draw)]
-        return _LatticeLogDensity.apply(codes.z, codes.detached(), slots.lattice, components, weights, own)
+        parts = []
+        for part, components, lattice in slots.blocks:
+            some = codes if part is None else codes.columns(part)
+            if lattice is None or not lattice.fits or not isinstance(components, Gaussians):
+                parts.append(marginal_log_density(some, components, weights))
+            else:
+                parts.append(_LatticeLogDensity.apply(some.z, some.detached(), lattice, components, weights, own))
+        return torch.cat(parts, 1)
 
     def bias(self, link: str) -> str:
         """Staleness, and, of a smaller bank, Jensen's."""
@@ -162,24 +176,27 @@ def _index(draw: Draw) -> Tensor:
 class _Slots:
     """A bank's K slots, each with a posterior, the example that it is of, and when it was written.
 
-    Beside this state stands what is made of it: the components' features, the lattice, and each example's slot. The
-    lattice's extent is part of the state, so that sums over it are taken in the same order, whenever it was laid out.
+    Beside this state stands what is made of it: the components' features, the lattice of each block of normals, and
+    each example's slot. A lattice's extent is part of the state, so that sums over it are taken in the same order,
+    whenever it was laid out.
     """
 
     def __init__(
         self,
-        mean: Tensor,
-        spread: Tensor,
+        components: Components,
         example: Tensor,
         written: Tensor,
         clock: int,
         dataset_size: int,
-        extent: Extent | None = None,
+        extents: Sequence[Extent | None] | None = None,
     ) -> None:
-        self.components = Gaussians(mean, spread)
-        self.mean, self.spread = self.components.mean, self.components.spread  # one storage with the components
+        self.components = components
         self.example, self.written, self.clock, self.dataset_size = example, written, clock, dataset_size
-        self.lattice = Lattice(mean, self.components.scale, extent) if len(mean) >= Bank.LATTICE_FROM else None
+        parts = _blocks(components)
+        self.blocks = [
+            (part, block, _lattice(block, extent))
+            for (part, block), extent in zip(parts, extents or [None] * len(parts), strict=True)
+        ]
         self.slot_of = example.new_full((dataset_size,), -1)  # (N,), -1 where an example has none
         self.slot_of[example] = torch.arange(len(example), device=example.device)
 
@@ -190,11 +207,12 @@ class _Slots:
         self.clock += 1
         self.written[self.slot_of[index]] = self.clock
 
-    def write(self, index: Tensor, new: Gaussians) -> None:
+    def write(self, index: Tensor, new: Components) -> None:
         """Write the posteriors of the examples `index`, shape (B,), all touched and none twice."""
         slots = self.slot_of[index]
-        if self.lattice is not None:
-            self.lattice.replace((self.mean[slots], self.components.scale[slots]), (new.mean, new.scale))
+        for (_, block, lattice), (_, its) in zip(self.blocks, _blocks(new), strict=True):
+            if lattice is not None and isinstance(block, Gaussians) and isinstance(its, Gaussians):
+                lattice.replace((block.mean[slots], block.scale[slots]), (its.mean, its.scale))
         self.components.write(slots, new)
 
     def stalest(self, count: int) -> Tensor:
@@ -212,6 +230,20 @@ class _Slots:
         self.slot_of[self.example[oldest]] = -1
         self.example[oldest] = missing
         self.slot_of[missing] = oldest
+
+
+def _blocks(components: Components) -> list[tuple[slice | None, Components]]:
+    """The blocks of components, and which numbers of the code each has; None of those that have all."""
+    if isinstance(components, BlockComponents):
+        return [(part, block) for block, part in components.parts()]
+    return [(None, components)]
+
+
+def _lattice(components: Components, extent: Extent | None) -> Lattice | None:
+    """The lattice of many normals; None of few, and of other components."""
+    if not isinstance(components, Gaussians) or len(components) < Bank.LATTICE_FROM:
+        return None
+    return Lattice(components.mean, components.scale, extent)
 
 
 class _LatticeLogDensity(torch.autograd.Function):

@@ -29,6 +29,8 @@ import torch
 from torch import Tensor
 
 from termwise.models.codes import Codes
+from termwise.terms.aggregate.block_components import BlockComponents
+from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.gaussians import LOG_2PI, Gaussians, LogWeights
 from termwise.terms.aggregate.mixture import CodesDone, fitting_block, marginal_and_slope, marginal_log_density
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
@@ -55,9 +57,12 @@ CONVOLVED_FROM = 1024
 """The number of components from which a table pays; fewer are taken one by one."""
 
 
-def log_marginals(components: Gaussians, block: int | None = None) -> Callable[[Tensor | Codes], Tensor]:
-    """z -> log q(z_j), shape (S, D) to (S, D), nats, of N components that weigh 1/N each and stand still."""
-    if len(components) >= CONVOLVED_FROM:
+def log_marginals(components: Components, block: int | None = None) -> Callable[[Tensor | Codes], Tensor]:
+    """z -> log q(z_j), shape (S, D), by dimension, nats, of N components that weigh 1/N each and stand still."""
+    if isinstance(components, BlockComponents):
+        of_blocks = [(log_marginals(one, block), part) for one, part in components.parts()]
+        return lambda z: torch.cat([of_block(Codes.at(z).columns(part)) for of_block, part in of_blocks], 1)
+    if isinstance(components, Gaussians) and len(components) >= CONVOLVED_FROM:
         return Convolution(components, block=block).log_density
     weights = LogWeights.uniform(len(components))
     return partial(marginal_log_density, components=components, weights=weights, block=block)

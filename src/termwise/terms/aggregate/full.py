@@ -9,10 +9,12 @@ from torch import Tensor
 from termwise.errors import Refused
 from termwise.models.codes import Codes
 from termwise.models.draw import Draw
+from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.convolution import log_marginals
-from termwise.terms.aggregate.gaussians import Gaussians, LogWeights, gaussians
+from termwise.terms.aggregate.gaussians import LogWeights
 from termwise.terms.aggregate.memory import Batches, Memory
 from termwise.terms.aggregate.mixture import log_density, marginal_log_density
+from termwise.terms.aggregate.posterior_components import components_of
 from termwise.values import Count
 
 
@@ -40,7 +42,7 @@ class Full(Memory):
 
     def __init__(self, block: Count | None = None) -> None:
         self.block = block
-        self._components: Gaussians | None = None
+        self._components: Components | None = None
         self._marginals: Callable[[Tensor | Codes], Tensor] | None = None
         self._moving = False  # every step encodes anew: a table would not be read often enough to pay
         self._batches: Batches | None = None
@@ -60,8 +62,8 @@ class Full(Memory):
         if self._batches is None:
             raise Refused("The full aggregate was never given the data set; call prepare(batches) first.")
         with torch.no_grad():
-            parts = [gaussians(draw.posterior) for draw in self._batches()]
-        self._components = Gaussians(torch.cat([p.mean for p in parts]), torch.cat([p.spread for p in parts]))
+            parts = [components_of(draw.posterior) for draw in self._batches()]
+        self._components = type(parts[0]).joined(parts)
         self._marginals = None
 
     def observe(self, draw: Draw) -> None:
@@ -69,7 +71,7 @@ class Full(Memory):
         self._moving = True
         self.refresh()
 
-    def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
+    def components(self, draw: Draw) -> tuple[Components, LogWeights]:
         """All N posteriors, which weigh 1/N each."""
         if self._components is None:
             raise Refused("The full aggregate is empty; call prepare(batches) first.")

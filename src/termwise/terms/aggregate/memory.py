@@ -14,8 +14,10 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
+from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.margin import margin
-from termwise.terms.aggregate.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
+from termwise.terms.aggregate.mixture import LogWeights, log_density, marginal_log_density
+from termwise.terms.aggregate.posterior_components import components_of
 
 BIAS_OF_JENSEN = {
     "index_code_mi": "biased up (Jensen)",
@@ -46,12 +48,12 @@ class Batches(Protocol):
 
 
 class Memory:
-    """What q(z) is remembered from, as a mixture of normal components. Abstract.
+    """What q(z) is remembered from, as a mixture of components. Abstract.
 
-    To add one, subclass it, give it a `name` and a `label`, say in `components` which normals stand for q(z) on a draw
-    and in `bias` how that is off, and give it a row in `AGGREGATES`. A memory that outlives a batch also fills itself
-    in `prepare`, follows the encoder in `observe`, and saves itself in `state_dict`. What is no mixture of normals
-    overrides `log_density`, `marginal_log_density` and `group_log_density` in the place of `components`.
+    To add one, subclass it, give it a `name` and a `label`, say in `components` which laws stand for q(z) on a draw and
+    in `bias` how that is off, and give it a row in `AGGREGATES`. A memory that outlives a batch also fills itself in
+    `prepare`, follows the encoder in `observe`, and saves itself in `state_dict`. What is no such mixture overrides
+    `log_density`, `marginal_log_density` and `group_log_density` in the place of `components`.
 
     Attributes:
         name: What a configuration calls it.
@@ -63,7 +65,7 @@ class Memory:
         ...     name, label = "pairs", "two posteriors"
         ...     def components(self, draw):
         ...         both = batch_components(draw)
-        ...         return Gaussians(both.mean[:2], both.spread[:2]), LogWeights.uniform(2)
+        ...         return both.at(torch.arange(2)), LogWeights.uniform(2)
         ...     def bias(self, link):
         ...         return "biased: of two examples alone"
         >>> import torch
@@ -96,11 +98,11 @@ class Memory:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Become what the memory was when its `state_dict` was taken."""
 
-    def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
-        """The normal components that stand for q(z) at codes of this draw, and their log weights."""
+    def components(self, draw: Draw) -> tuple[Components, LogWeights]:
+        """The components that stand for q(z) at codes of this draw, and their log weights."""
         raise Refused(
-            f"{type(self).__name__} does not say which normals stand for q(z): give it `components(draw)`, or, where "
-            "it is no mixture of normals, `log_density(z, draw)` and `marginal_log_density(z, draw)`."
+            f"{type(self).__name__} does not say which laws stand for q(z): give it `components(draw)`, or, where "
+            "it is no mixture, `log_density(z, draw)` and `marginal_log_density(z, draw)`."
         )
 
     def bias(self, link: str) -> str:
@@ -131,6 +133,6 @@ def dataset_size(draw: Draw) -> int:
     return draw.dataset_size
 
 
-def batch_components(draw: Draw) -> Gaussians:
+def batch_components(draw: Draw) -> Components:
     """The draw's own posteriors as components, made once however many terms ask."""
-    return draw.once("components", lambda: gaussians(draw.posterior))
+    return draw.once("components", lambda: components_of(draw.posterior))

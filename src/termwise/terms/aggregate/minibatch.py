@@ -6,7 +6,8 @@ import torch
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.terms.aggregate.gaussians import Gaussians, LogWeights
+from termwise.terms.aggregate.components import Components
+from termwise.terms.aggregate.gaussians import LogWeights
 from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, Memory, batch_components, dataset_size
 
 
@@ -24,7 +25,7 @@ class MinibatchWeighted(Memory):
     name = "minibatch-weighted"
     label = "minibatch weighted"
 
-    def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
+    def components(self, draw: Draw) -> tuple[Components, LogWeights]:
         """The batch's own M posteriors, which weigh 1/(N M) each."""
         return batch_components(draw), LogWeights(-math.log(dataset_size(draw) * len(draw)))
 
@@ -46,7 +47,7 @@ class MinibatchStratified(Memory):
     name = "minibatch-stratified"
     label = "minibatch stratified"
 
-    def components(self, draw: Draw) -> tuple[Gaussians, LogWeights]:
+    def components(self, draw: Draw) -> tuple[Components, LogWeights]:
         """The batch's own M posteriors, weighted by whether a code was drawn from them."""
         count, size = len(draw), dataset_size(draw)
         if count < 2 <= size:

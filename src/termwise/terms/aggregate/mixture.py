@@ -1,28 +1,31 @@
-"""log q(z) over N Gaussians, joint and by dimension, with its gradient in z: exact, in bounded memory.
+"""log q(z) over N components, joint and by dimension, with its gradient in z: exact, in bounded memory.
 
-q(z) = sum_n w_n N(z; mu_n, Sigma_n). Every log-component is phi(z) . a_n + c_n (`gaussians.py`), so that the joint
-over B codes and N components is one matrix product and a streaming logsumexp. The product is taken in float64, because
-z^2 / sigma^2 cancels (in float32 it is off by 0.4 nats at sigma = 1e-3); the exponentials, once the maximum is
-subtracted, in float32, and to base 2, which costs a third. Codes for which even float64 may cancel too much (sigma
-below about 1e-5 of the range of the means) are taken from Sigma_n^(-1/2) (z - mu_n) directly, which cannot: codes keep
-their noise beside their centre (`models/codes.py`). So is one dimension's marginal, in float32, whose rounding is then
-relative and so harmless. Nothing ever holds a (B, N, D)
-tensor: `block` bounds what is held, and blocks of rows run side by side on the threads that there are.
+q(z) = sum_n w_n q(z|x_n). Of an exponential family every log-component is phi(z) . a_n + c_n (`components.py`), so that
+the joint over B codes and N components is one matrix product and a streaming logsumexp. The product is taken in
+float64, because of normals z^2 / sigma^2 cancels (in float32 it is off by 0.4 nats at sigma = 1e-3); the exponentials,
+once the maximum is subtracted, in float32, and to base 2, which costs a third. Codes for which even float64 may cancel
+too much (sigma below about 1e-5 of the range of the means) are taken from Sigma_n^(-1/2) (z - mu_n) directly, which
+cannot: codes keep their noise beside their centre (`models/codes.py`). So is one dimension's marginal, in float32,
+whose rounding is then relative and so harmless. Nothing ever holds a (B, N, D) tensor: `block` bounds what is held, and
+blocks of rows run side by side on the threads that there are.
 
 The components are constants: the gradient flows through z alone, where it is the responsibility-weighted mean of
 the components' own, and comes from the same pass.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from termwise.errors import Refused
 from termwise.models.codes import Codes
-from termwise.terms.aggregate.gaussians import BITS, LOG_2PI, Gaussians, LogWeights, gaussians
+from termwise.terms.aggregate.block_components import BlockComponents
+from termwise.terms.aggregate.components import BITS, Components
+from termwise.terms.aggregate.gaussians import LOG_2PI, Gaussians, LogWeights, gaussians
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
 
 __all__ = ["CodesDone", "Gaussians", "LogWeights", "gaussians", "log_density", "marginal_log_density"]
@@ -34,9 +37,6 @@ GPU_BLOCK = 2**26
 
 FLOOR = -115.0
 """The mass, in bits below the largest component's, under which a component cannot count: exp2 is slow to underflow."""
-
-CANCELLATION = 1e-5
-"""The nats that the product's rounding may cost a code, by a bound that is seldom nearly reached."""
 
 FARTHEST = 1e18
 """The distance, in sigmas, from which a square is taken in float64."""
@@ -52,7 +52,7 @@ def fitting_block(device: torch.device) -> int:
 
 def log_density(
     z: Tensor | Codes,
-    components: Gaussians,
+    components: Components,
     weights: LogWeights,
     *,
     block: int | None = None,
@@ -65,15 +65,39 @@ def log_density(
 
 def marginal_log_density(
     z: Tensor | Codes,
-    components: Gaussians,
+    components: Components,
     weights: LogWeights,
     *,
     block: int | None = None,
     progress: CodesDone | None = None,
 ) -> Tensor:
-    """log q(z_j) of codes z, shape (B, D): shape (B, D), in nats, every component by itself; `block` as above."""
+    """log q(z_j) of codes z, shape (B, D): by dimension, in nats, every component by itself; `block` as above.
+
+    Shape (B, D) of normals; a position of categories is one dimension, and so is a simplex.
+
+    Raises:
+        Refused: The components' marginals are unknown.
+    """
     codes = Codes.at(z)
+    if isinstance(components, BlockComponents):
+        of_blocks = [
+            marginal_log_density(codes.columns(part), one, weights, block=block) for one, part in components.parts()
+        ]
+        return torch.cat(of_blocks, 1)
+    if not isinstance(components, Gaussians):
+        lines = [log_density(codes.columns(part), one, weights, block=block) for part, one in _dimensions(components)]
+        return torch.stack(lines, 1)
     return _MarginalLogDensity.apply(codes.z, codes.detached(), components, weights, block, progress)
+
+
+def _dimensions(components: Components) -> Sequence[tuple[slice, Components]]:
+    parts = components.by_dimension()
+    if parts is None:
+        raise Refused(
+            "log q(z_j) is known of posteriors that factorise over dimensions, and of normals; this model's do not. "
+            "Leave out the links of the marginals, or use an estimator that needs samples only (Kernel, DensityRatio)."
+        )
+    return parts
 
 
 class _LogDensity(torch.autograd.Function):
@@ -82,7 +106,7 @@ class _LogDensity(torch.autograd.Function):
         ctx: Any,
         z: Tensor,
         codes: Codes,
-        components: Gaussians,
+        components: Components,
         weights: LogWeights,
         block: int | None,
         progress: CodesDone | None,
@@ -119,7 +143,7 @@ class _MarginalLogDensity(torch.autograd.Function):
         return upward * gradient.to(upward.dtype), None, None, None, None, None
 
 
-RowsDensity = Callable[[Codes, Gaussians, LogWeights, bool, int], tuple[Tensor, Tensor]]
+RowsDensity = Callable[[Codes, Any, LogWeights, bool, int], tuple[Tensor, Tensor]]
 """A function of codes, components, weights, whether a gradient is wanted, and a block: log densities and gradients."""
 
 
@@ -127,7 +151,7 @@ def _in_blocks(
     density: RowsDensity,
     ctx: Any,
     codes: Codes,
-    components: Gaussians,
+    components: Components,
     weights: LogWeights,
     block: int | None,
     progress: CodesDone | None,
@@ -156,91 +180,22 @@ def _in_blocks(
     return torch.cat(values)
 
 
-class _Product:
-    """Log-components as inner products with phi(z)."""
-
-    def __init__(self, codes: Codes, components: Gaussians, step: int) -> None:
-        self.z, self.components = codes.exact, components
-        self.features = components.features(self.z)
-        self.buffer = self.features.new_empty(len(codes), step)  # written over, block after block
-
-    def bits(self, part: slice) -> Tensor:
-        """log2 N(z; mu_n, Sigma_n) of the components in `part`, float64, shape (B, n)."""
-        intercept, slope = self.components.intercept[part], self.components.slope[part]
-        out = self.buffer[:, : len(intercept)]
-        return torch.addmm(intercept, self.features, slope.T, beta=BITS, alpha=BITS, out=out)
-
-    def empty(self) -> Tensor:
-        """What is gathered before anything is."""
-        return torch.zeros_like(self.features, dtype=self.components.slope32.dtype)
-
-    def gather(self, gathered: Tensor, mass: Tensor, part: slice) -> None:
-        """Add what the components in `part` give to the gradient, by their mass, shape (B, n)."""
-        gathered.addmm_(mass, self.components.slope32[part])
-
-    def gradient(self, mean: Tensor) -> Tensor:
-        """d/dz log q(z), shape (B, D), from the mean by mass of what was gathered."""
-        return self.components.gradient(self.z.to(mean.dtype), mean)
-
-
-class _Direct:
-    """Log-components from Sigma_n^(-1/2) (z - mu_n): several times slower, and nothing cancels."""
-
-    def __init__(self, codes: Codes, components: Gaussians) -> None:
-        self.codes, self.components = codes.in_double(), components
-
-    def _standard(self, part: slice) -> tuple[Tensor, Tensor]:
-        """Sigma_n^(-1/2) (z - mu_n), shape (n, D, B), and the root of Sigma_n, shape (n, D, D) or (n, D, 1)."""
-        spread = self.components.spread[part].double()
-        apart = self.codes.centre.T - self.components.mean[part].double().unsqueeze(2)
-        offset = apart.add_(self.codes.offset.T)
-        if spread.dim() == 2:
-            return offset.div_(spread.unsqueeze(2)), spread.unsqueeze(2)
-        return torch.linalg.solve_triangular(spread, offset, upper=False), spread
-
-    def bits(self, part: slice) -> Tensor:
-        """The same as of a product."""
-        standard, root = self._standard(part)
-        diagonal = root if root.shape[2] == 1 else root.diagonal(dim1=1, dim2=2).unsqueeze(2)
-        constant = diagonal.log().sum((1, 2)) + 0.5 * self.codes.centre.shape[1] * LOG_2PI  # (n,)
-        return standard.square().sum(1).mul_(-0.5).sub_(constant.unsqueeze(1)).mul_(BITS).T.contiguous()
-
-    def empty(self) -> Tensor:
-        """The same as of a product."""
-        return torch.zeros_like(self.codes.centre, dtype=self.components.slope32.dtype)
-
-    def gather(self, gathered: Tensor, mass: Tensor, part: slice) -> None:
-        """The same as of a product; what is gathered is the gradient itself."""
-        standard, root = self._standard(part)
-        if root.shape[2] == 1:
-            pull = standard.div_(root)
-        else:
-            pull = torch.linalg.solve_triangular(root.mT, standard, upper=True)
-        gathered.sub_(torch.einsum("bn,ndb->bd", mass.double(), pull).to(gathered.dtype))
-
-    def gradient(self, mean: Tensor) -> Tensor:
-        """The same as of a product."""
-        return mean
-
-
 def _joint_rows(
-    codes: Codes, components: Gaussians, weights: LogWeights, wants_gradient: bool, block: int
+    codes: Codes, components: Components, weights: LogWeights, wants_gradient: bool, block: int
 ) -> tuple[Tensor, Tensor]:
     """log q(z), float64, shape (B,), and its gradient, shape (B, D), or an empty tensor."""
-    if components.cancellation(codes.exact) <= CANCELLATION:  # false for nan, too
-        step = max(64, block // len(codes))
-        pairs: _Product | _Direct = _Product(codes, components, min(step, len(components)))
-    else:
-        step = max(1, block // codes.centre.numel())
-        pairs = _Direct(codes, components)
+    pairs = components.pairs(codes, block, wants_gradient)
+    alternatives = components.alternatives(codes) if wants_gradient else []
     peak = torch.full((len(codes),), -math.inf, dtype=torch.float64, device=codes.centre.device)
     total = torch.zeros_like(peak)
     gathered = pairs.empty()
-    buffer = gathered.new_empty(len(codes), min(step, len(components)))  # written over, block after block
-    for start in range(0, len(components), step):
-        part = slice(start, start + step)
+    buffer = gathered.new_empty(len(codes), pairs.step)  # written over, block after block
+    for start in range(0, len(components), pairs.step):
+        part = slice(start, start + pairs.step)
         bits = pairs.bits(part)
         weights.lift(bits, start)
+        for position in alternatives:
+            position.add(bits, part)
         higher = torch.maximum(peak, bits.amax(1))
         mass = buffer[:, : bits.shape[1]].copy_(bits.sub_(higher.unsqueeze(1))).clamp_(min=FLOOR).exp2_()
         shrink = (peak - higher).exp2()
@@ -251,7 +206,10 @@ def _joint_rows(
     value = peak / BITS + total.log() + weights.other
     if not wants_gradient:
         return value, peak.new_empty(0)
-    return value, pairs.gradient(gathered / total.unsqueeze(1).to(gathered.dtype))
+    gradient = pairs.gradient(gathered / total.unsqueeze(1).to(gathered.dtype))
+    for position in alternatives:
+        position.write(gradient, weights.other)
+    return value, gradient
 
 
 def marginal_and_slope(

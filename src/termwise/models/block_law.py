@@ -1,0 +1,84 @@
+"""A law over codes that are a list of blocks: their product, over one flat z.
+
+Each block has a law of its own: a normal, categories, any other torch Distribution over flat numbers. `factors` says
+what a reading by dimension is by: each number of a block that factorises, each position of one of categories, and any
+other block as a whole.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Size, Tensor
+from torch.distributions import Distribution
+
+
+class BlockLaw(Distribution):
+    """The product of laws over the blocks of a code, which stand one after the other in z.
+
+    Args:
+        blocks: One or more laws of one batch shape, each over flat numbers, event shape (D_b,).
+        names: What the blocks are called; "block 1" and so on where left out.
+
+    Example:
+        >>> from torch.distributions import Normal
+        >>> digit = Categories(torch.zeros(5, 1, 10))
+        >>> style = Independent(Normal(torch.zeros(5, 2), 1.0), 1)
+        >>> law = BlockLaw([digit, style], names=("digit", "style"))
+        >>> law.event_shape, law.rsample().shape, law.slices
+        (torch.Size([12]), torch.Size([5, 12]), (slice(0, 10, None), slice(10, 12, None)))
+    """
+
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012 - as torch declares it
+    has_rsample = True
+
+    def __init__(self, blocks: Sequence[Distribution], names: Sequence[str] = ()) -> None:
+        self.blocks = tuple(blocks)
+        self.names = tuple(names) or tuple(f"block {place}" for place in range(1, len(self.blocks) + 1))
+        sizes = [block.event_shape.numel() for block in self.blocks]
+        ends = torch.tensor(sizes).cumsum(0).tolist()
+        self.slices = tuple(slice(end - size, end) for size, end in zip(sizes, ends, strict=True))
+        super().__init__(self.blocks[0].batch_shape, Size([sum(sizes)]), validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """Shape (..., D)."""
+        return torch.cat([block.mean for block in self.blocks], -1)
+
+    @property
+    def variance(self) -> Tensor:
+        """Shape (..., D)."""
+        return torch.cat([block.variance for block in self.blocks], -1)
+
+    def entropy(self) -> Tensor:
+        """Nats, shape (...)."""
+        return torch.stack([block.entropy() for block in self.blocks]).sum(0)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """log q(z) of codes z, shape (..., D): shape (...), nats."""
+        parts = zip(self.blocks, self.slices, strict=True)
+        return torch.stack([block.log_prob(value[..., part]) for block, part in parts]).sum(0)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Codes, shape (*sample_shape, ..., D)."""
+        return torch.cat([block.sample(Size(sample_shape)) for block in self.blocks], -1)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Codes, with the gradient of each block that has one."""
+        shape = Size(sample_shape)
+        return torch.cat([b.rsample(shape) if b.has_rsample else b.sample(shape) for b in self.blocks], -1)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "BlockLaw":
+        """The same law, a batch of as many."""
+        return BlockLaw([block.expand(batch_shape) for block in self.blocks], self.names)
+
+
+def blocks_of(law: Distribution) -> tuple[Distribution, ...]:
+    """The laws whose product a law is, in the order of z: itself alone, where it has no blocks.
+
+    Example:
+        >>> from torch.distributions import Normal
+        >>> len(blocks_of(Independent(Normal(torch.zeros(5, 2), 1.0), 1)))
+        1
+    """
+    return law.blocks if isinstance(law, BlockLaw) else (law,)

@@ -1,0 +1,138 @@
+"""Codes that are categories: one of K at each of P positions, written as P K numbers, one-hot.
+
+What is said of such codes is said at one-hot z alone; between them it goes on in a straight line, position by position.
+A straight-through code, whose gradient is its probabilities', then carries the exact gradient of an expectation that
+the position enters alone: d/dp sum_k p_k f(e_k) = (f(e_1), ..., f(e_K)).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Size, Tensor
+from torch.distributions import Distribution, OneHotCategorical
+from torch.distributions.kl import register_kl
+
+LEAST = -700.0
+"""The log probability under which a category cannot come: its exponential is 0 in float32, and nothing is infinite."""
+
+
+class Categories(Distribution):
+    """One category of K at each of P positions: codes of P K numbers, one-hot at every position.
+
+    Args:
+        logits: Unnormalised log probabilities, shape (..., P, K).
+        temperature: Where given, `rsample` gives relaxed codes of this temperature (Jang, Gu and Poole, 2017; Maddison,
+            Mnih and Teh, 2017), which lie between the categories. None gives one-hot codes that carry the gradient of
+            their probabilities straight through (Bengio, Leonard and Courville, 2013).
+
+    Example:
+        >>> law = Categories(torch.tensor([[[0.0, 0.0], [2.0, -2.0]]]))  # two positions, two categories
+        >>> law.event_shape, law.mean
+        (torch.Size([4]), tensor([[0.5000, 0.5000, 0.9820, 0.0180]]))
+        >>> law.log_prob(torch.tensor([[0.0, 1.0, 1.0, 0.0]]))  # log 0.5 + log 0.982
+        tensor([-0.7113])
+    """
+
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012 - as torch declares it
+    has_rsample = True
+
+    def __init__(self, logits: Tensor, temperature: float | None = None) -> None:
+        self.log_probs = logits.log_softmax(-1).clamp(min=LEAST)
+        self.temperature = temperature
+        positions, categories = logits.shape[-2:]
+        super().__init__(logits.shape[:-2], Size([positions * categories]), validate_args=False)
+
+    @classmethod
+    def of(cls, law: OneHotCategorical) -> "Categories":
+        """The same law as torch's, which has one position."""
+        return cls(law.logits.unsqueeze(-2))
+
+    @property
+    def probs(self) -> Tensor:
+        """Shape (..., P, K)."""
+        return self.log_probs.exp()
+
+    @property
+    def mean(self) -> Tensor:
+        """The probabilities, shape (..., P K)."""
+        return self.probs.flatten(-2)
+
+    @property
+    def variance(self) -> Tensor:
+        """p (1 - p), shape (..., P K)."""
+        return self.mean * (1 - self.mean)
+
+    @property
+    def mode(self) -> Tensor:
+        """The most probable category of each position, one-hot, shape (..., P K)."""
+        return one_hot_at(self.log_probs).flatten(-2)
+
+    def entropy(self) -> Tensor:
+        """Nats, shape (...)."""
+        return self.entropy_by_position().sum(-1)
+
+    def entropy_by_position(self) -> Tensor:
+        """Nats, shape (..., P)."""
+        return -(self.probs * self.log_probs).sum(-1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """log q(z) of codes z, shape (..., P K), nats; linear in z, as there is nothing between categories."""
+        return self.log_prob_by_position(value).sum(-1)
+
+    def log_prob_by_position(self, value: Tensor) -> Tensor:
+        """The same by position, shape (..., P)."""
+        return (value.unflatten(-1, self.log_probs.shape[-2:]) * self.log_probs).sum(-1)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """One-hot codes, without gradient, shape (*sample_shape, ..., P K)."""
+        with torch.no_grad():
+            return one_hot_at(self.log_probs + _gumbel(self.log_probs, sample_shape)).flatten(-2)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Codes with a gradient: straight through, or relaxed; shape as of `sample`."""
+        if self.temperature is None:
+            return self.sample(sample_shape) + (self.mean - self.mean.detach())
+        perturbed = self.log_probs + _gumbel(self.log_probs, sample_shape)
+        return (perturbed / self.temperature).softmax(-1).flatten(-2)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "Categories":
+        """The same law, a batch of as many."""
+        shape = Size(batch_shape)
+        return Categories(self.log_probs.expand(*shape, *self.log_probs.shape[-2:]), self.temperature)
+
+    def in_double(self) -> "Categories":
+        """The same law in float64."""
+        return Categories(self.log_probs.double(), self.temperature)
+
+
+def one_hot_at(scores: Tensor) -> Tensor:
+    """One where a score is the greatest along the last axis, else zero; of the scores' shape.
+
+    Example:
+        >>> one_hot_at(torch.tensor([[0.2, 0.7, 0.1]]))
+        tensor([[0., 1., 0.]])
+    """
+    return torch.zeros_like(scores).scatter_(-1, scores.argmax(-1, keepdim=True), 1.0)
+
+
+def _gumbel(like: Tensor, shape: Sequence[int]) -> Tensor:
+    """Standard Gumbel noise, shape (*shape, *like.shape): the greatest of log p + noise is a category drawn from p."""
+    exponential = torch.empty(*shape, *like.shape, dtype=like.dtype, device=like.device).exponential_()
+    return -exponential.clamp(min=torch.finfo(like.dtype).tiny).log()
+
+
+@register_kl(Categories, Categories)  # type: ignore[untyped-decorator]
+def _kl_of_categories(left: Categories, right: Categories) -> Tensor:
+    return kl_by_position(left, right).sum(-1)
+
+
+def kl_by_position(left: Categories, right: Categories) -> Tensor:
+    """KL(left || right) at every position, shape (..., P), nats.
+
+    Example:
+        >>> sure, fair = (Categories(torch.tensor([[[a, 0.0]]])) for a in (50.0, 0.0))
+        >>> kl_by_position(sure, fair)  # log 2
+        tensor([[0.6931]])
+    """
+    return (left.probs * (left.log_probs - right.log_probs)).sum(-1)

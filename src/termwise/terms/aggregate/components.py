@@ -1,0 +1,219 @@
+"""What q(z) is a mixture of: N laws over flat codes, as constants.
+
+Every kind says how its log densities at codes are taken for many components at once (`pairs`), by which dimensions it
+falls apart (`by_dimension`), and how it is written over in place. Of an exponential family the log-components are inner
+products, phi(z) . a_n + c_n, of statistics of the code with what is kept of each component: one matrix product.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol, Self
+
+import torch
+from torch import Tensor
+
+from termwise.models.codes import Codes
+
+BITS = 1.4426950408889634
+"""The bits in a nat."""
+CANCELLATION = 1e-5
+"""The nats that a product's rounding may cost a code, by a bound that is seldom nearly reached."""
+
+
+class Pairs(Protocol):
+    """The log densities of B codes under N components, some components at a time, and the gradient in the codes.
+
+    Attributes:
+        step: How many components are taken at a time.
+    """
+
+    step: int
+
+    def bits(self, part: slice) -> Tensor:
+        """log2 of the density of every code under the components in `part`, float64, shape (B, n); written over."""
+        ...
+
+    def empty(self) -> Tensor:
+        """What is gathered before anything is, shape (B, K)."""
+        ...
+
+    def gather(self, gathered: Tensor, mass: Tensor, part: slice) -> None:
+        """Add what the components in `part` give to the gradient, by their mass, shape (B, n)."""
+        ...
+
+    def gradient(self, mean: Tensor) -> Tensor:
+        """d/dz log q(z), shape (B, D), from the mean by mass of what was gathered."""
+        ...
+
+
+class Alternatives:
+    """log q(z) of codes with every category of one position in the place of their own, summed up over components.
+
+    Args:
+        own: The categories that the codes have there, shape (B,).
+        log_probs: Of every component there, float64, shape (N, K).
+        columns: Which numbers of z the position has; of one that is a single number, 0 or 1, K is 2.
+    """
+
+    def __init__(self, own: Tensor, log_probs: Tensor, columns: slice) -> None:
+        self.own, self.log_probs, self.columns = own, log_probs, columns
+        self.peak = log_probs.new_full((len(own),), -torch.inf)
+        self.total = log_probs.new_zeros(len(own), log_probs.shape[1])
+
+    def add(self, bits: Tensor, part: slice) -> None:
+        """Take in the components in `part`, whose weighted log2 densities at the codes are `bits`, shape (B, n)."""
+        log_probs = self.log_probs[part]
+        rest = bits - BITS * log_probs.T[self.own]  # all that the code has beside this position
+        higher = torch.maximum(self.peak, rest.amax(1))
+        mass = rest.sub_(higher.unsqueeze(1)).exp2_()
+        self.total = torch.addmm(self.total * (self.peak - higher).exp2().unsqueeze(1), mass, log_probs.exp())
+        self.peak = higher
+
+    def write(self, gradient: Tensor, log_weight: float) -> None:
+        """Write them to a gradient in z, shape (B, D), components weighing so much; of 0 or 1, their difference."""
+        tiny = torch.finfo(self.total.dtype).tiny
+        found = (self.peak / BITS + log_weight).unsqueeze(1) + self.total.clamp(min=tiny).log()
+        one_number = self.columns.stop - self.columns.start == 1
+        gradient[:, self.columns] = (found.diff(dim=1) if one_number else found).to(gradient.dtype)
+
+
+class Components(ABC):
+    """N laws over flat codes, as constants. Abstract.
+
+    Attributes:
+        TENSORS: What is kept of every component: the names of tensors whose first dimension is N.
+    """
+
+    TENSORS: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """N."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """D, the numbers of a code."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where they are."""
+
+    @abstractmethod
+    def pairs(self, codes: Codes, block: int, slopes: bool) -> Pairs:
+        """The components' log densities at codes, and what is gathered of their slopes, where `slopes` is true.
+
+        About `block` numbers may be held at a time.
+        """
+
+    def by_dimension(self) -> "Sequence[tuple[slice, Components]] | None":
+        """The components of each dimension alone, and which numbers of the code it has; None where they are unknown.
+
+        Kinds of which many dimensions are taken together have a way of their own in `mixture.py`.
+        """
+        return None
+
+    def alternatives(self, codes: Codes, start: int = 0) -> list[Alternatives]:
+        """What stands for the gradient in a code's discrete numbers, counted from `start`; none where it has none."""
+        return []
+
+    @abstractmethod
+    def at(self, rows: Tensor) -> Self:
+        """The components at these rows, shape (n,)."""
+
+    @classmethod
+    @abstractmethod
+    def joined(cls, several: Sequence[Self]) -> Self:
+        """The components of several of one kind, in order."""
+
+    def write(self, rows: Tensor, new: Self) -> None:
+        """Replace the components at `rows`, shape (B,), by others, in place."""
+        for name in self.TENSORS:
+            kept = getattr(self, name)
+            kept[rows] = getattr(new, name).to(kept.device)
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must hold, so that `components_from_state` makes them again."""
+
+
+class LinearComponents(Components):
+    """Components whose log densities are phi(z) . a_n + c_n: members of an exponential family.
+
+    Attributes:
+        slope: a_n, float64, shape (N, K).
+        intercept: c_n, float64, shape (N,).
+        slope32: a_n in the type of the codes.
+    """
+
+    TENSORS: ClassVar[tuple[str, ...]] = ("slope", "intercept", "slope32")
+    slope: Tensor
+    intercept: Tensor
+    slope32: Tensor
+    _steepest: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.intercept)
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.slope.device
+
+    @abstractmethod
+    def features(self, z: Tensor) -> Tensor:
+        """phi(z), float64, shape (B, K), of codes in float64."""
+
+    @abstractmethod
+    def gradient(self, z: Tensor, mean_slope: Tensor) -> Tensor:
+        """d/dz of phi(z) . mean_slope, shape (B, D); mean_slope of shape (B, K)."""
+
+    def write(self, rows: Tensor, new: Self) -> None:
+        """Replace the components at `rows`, shape (B,), by others, in place."""
+        super().write(rows, new)
+        self._steepest = None
+
+    def cancellation(self, z: Tensor) -> float:
+        """A bound on what rounding costs phi(z) . a_n + c_n in float64, in nats, over all codes and components."""
+        if self._steepest is None:
+            self._steepest = torch.linalg.vector_norm(self.slope, torch.inf, dim=0)
+        terms = self.features(z).abs().amax(0) @ self._steepest + self.intercept.abs().amax()
+        return float(terms) * torch.finfo(torch.float64).eps
+
+    def pairs(self, codes: Codes, block: int, slopes: bool) -> Pairs:
+        """By one product; or directly, where that would cancel too much and there is another way."""
+        if self.cancellation(codes.exact) <= CANCELLATION:  # false for nan, too
+            return Product(codes, self, min(max(64, block // len(codes)), len(self)))
+        return self.direct_pairs(codes, block)
+
+    def direct_pairs(self, codes: Codes, block: int) -> Pairs:
+        """The log densities in a way that does not cancel, where the family has one."""
+        return Product(codes, self, min(max(64, block // len(codes)), len(self)))
+
+
+class Product:
+    """Log-components as inner products with phi(z)."""
+
+    def __init__(self, codes: Codes, components: LinearComponents, step: int) -> None:
+        self.z, self.components, self.step = codes.exact, components, step
+        self.features = components.features(self.z)
+        self.buffer = self.features.new_empty(len(codes), step)  # written over, block after block
+
+    def bits(self, part: slice) -> Tensor:
+        """log2 of the components' densities in `part`, float64, shape (B, n)."""
+        intercept, slope = self.components.intercept[part], self.components.slope[part]
+        out = self.buffer[:, : len(intercept)]
+        return torch.addmm(intercept, self.features, slope.T, beta=BITS, alpha=BITS, out=out)
+
+    def empty(self) -> Tensor:
+        """What is gathered before anything is."""
+        return torch.zeros_like(self.features, dtype=self.components.slope32.dtype)
+
+    def gather(self, gathered: Tensor, mass: Tensor, part: slice) -> None:
+        """Add what the components in `part` give to the gradient, by their mass, shape (B, n)."""
+        gathered.addmm_(mass, self.components.slope32[part])
+
+    def gradient(self, mean: Tensor) -> Tensor:
+        """d/dz log q(z), shape (B, D), from the mean by mass of what was gathered."""
+        return self.components.gradient(self.z.to(mean.dtype), mean)

@@ -145,6 +145,8 @@ _ROWS = (
         population_of="dimension_wise_kl",
     ),
     _at_least_0("rate_by_dimension", "rate by dimension", "KL(q(z_j|x) ‖ p(z_j))", "what each dimension costs", "rate"),
+    _at_least_0("rate_by_block", "rate by block", "KL(q(z_b|x) ‖ p(z_b))", "what each block of the code costs", "rate"),
+    _at_least_0("index_code_mi_by_block", "index-code MI by block", "KL(q(z_b|x) ‖ q(z_b))", "what each tells", "mi"),
     ReadingRow(
         "index_code_mi_by_dimension",
         "index-code MI by dimension",

@@ -6,11 +6,14 @@ other block as a whole.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Size, Tensor
 from torch.distributions import Distribution
+
+from termwise.models.categories import Categories
 
 
 class BlockLaw(Distribution):
@@ -42,16 +45,16 @@ class BlockLaw(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """Shape (..., D)."""
+        """Of every number of the code, shape (..., D)."""
         return torch.cat([block.mean for block in self.blocks], -1)
 
     @property
     def variance(self) -> Tensor:
-        """Shape (..., D)."""
+        """Of every number of the code, shape (..., D)."""
         return torch.cat([block.variance for block in self.blocks], -1)
 
     def entropy(self) -> Tensor:
-        """Nats, shape (...)."""
+        """The entropy in nats, shape (...)."""
         return torch.stack([block.entropy() for block in self.blocks]).sum(0)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -60,7 +63,7 @@ class BlockLaw(Distribution):
         return torch.stack([block.log_prob(value[..., part]) for block, part in parts]).sum(0)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Codes, shape (*sample_shape, ..., D)."""
+        """Codes of all blocks, shape (*sample_shape, ..., D)."""
         return torch.cat([block.sample(Size(sample_shape)) for block in self.blocks], -1)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
@@ -71,6 +74,44 @@ class BlockLaw(Distribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> "BlockLaw":
         """The same law, a batch of as many."""
         return BlockLaw([block.expand(batch_shape) for block in self.blocks], self.names)
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A dimension of a code, by which there are readings.
+
+    Attributes:
+        name: "z0" of a flat code; of a block its name, with a number where it has several.
+        numbers: Which numbers of z it has: one, or a category's.
+    """
+
+    name: str
+    numbers: slice
+
+
+def dimensions_of_code(law: Distribution) -> list[Dimension]:
+    """The dimensions of codes that a law is of: positions of categories, and numbers of anything else.
+
+    Example:
+        >>> from torch.distributions import Independent, Normal
+        >>> blocks = [Categories(torch.zeros(1, 10)), Independent(Normal(torch.zeros(2), 1.0), 1)]
+        >>> law = BlockLaw(blocks, ["digit", "style"])
+        >>> [dimension.name for dimension in dimensions_of_code(law)]
+        ['digit', 'style 0', 'style 1']
+    """
+    if not isinstance(law, BlockLaw):
+        return [Dimension(f"z{j}", part) for j, part in enumerate(_parts(law, 0))]
+    found = []
+    for block, start, name in zip(law.blocks, law.slices, law.names, strict=True):
+        parts = _parts(block, start.start)
+        found += [Dimension(name if len(parts) == 1 else f"{name} {j}", part) for j, part in enumerate(parts)]
+    return found
+
+
+def _parts(block: Distribution, start: int) -> list[slice]:
+    """Which numbers of z each dimension of a block has, whose first is `start`."""
+    size = block.log_probs.shape[-1] if isinstance(block, Categories) else 1
+    return [slice(at, at + size) for at in range(start, start + block.event_shape.numel(), size)]
 
 
 def blocks_of(law: Distribution) -> tuple[Distribution, ...]:

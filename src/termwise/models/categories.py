@@ -50,7 +50,7 @@ class Categories(Distribution):
 
     @property
     def probs(self) -> Tensor:
-        """Shape (..., P, K)."""
+        """The probabilities by position, shape (..., P, K)."""
         return self.log_probs.exp()
 
     @property
@@ -60,7 +60,7 @@ class Categories(Distribution):
 
     @property
     def variance(self) -> Tensor:
-        """p (1 - p), shape (..., P K)."""
+        """The variance p (1 - p), shape (..., P K)."""
         return self.mean * (1 - self.mean)
 
     @property
@@ -69,11 +69,11 @@ class Categories(Distribution):
         return one_hot_at(self.log_probs).flatten(-2)
 
     def entropy(self) -> Tensor:
-        """Nats, shape (...)."""
+        """The entropy in nats, shape (...)."""
         return self.entropy_by_position().sum(-1)
 
     def entropy_by_position(self) -> Tensor:
-        """Nats, shape (..., P)."""
+        """The entropy of each position, nats, shape (..., P)."""
         return -(self.probs * self.log_probs).sum(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -42,11 +42,11 @@ def rows(law: Distribution, part: slice | Tensor) -> Distribution:
     return _mapped([law], lambda tensors: tensors[0][part], "rows", part)
 
 
-def joined(laws: Sequence[Distribution]) -> Distribution:
+def joined_laws(laws: Sequence[Distribution]) -> Distribution:
     """The law of all examples of several batches of one kind, in order; a law's own method `joined(laws)` has the say.
 
     Example:
-        >>> joined([torch.distributions.Normal(torch.tensor([at]), 1.0) for at in (0.0, 1.0)]).mean
+        >>> joined_laws([torch.distributions.Normal(torch.tensor([at]), 1.0) for at in (0.0, 1.0)]).mean
         tensor([0., 1.])
     """
     return _mapped(laws, torch.cat, "joined", laws)

@@ -7,6 +7,9 @@ from typing import Any
 from termwise.account import glossary
 from termwise.account.rounding import MISSING, rounded
 
+BY_BLOCK = "_by_block"
+"""How readings of a number for each block of the code end."""
+
 AccountJson = Mapping[str, Any]
 """What `Account.to_json` gives and account.json holds: "readings" by name, "diagnosis", "data" and "withheld"."""
 
@@ -95,7 +98,22 @@ def _error(reading: ReadingJson) -> float | None:
 
 def by_dimension(account: AccountJson) -> dict[str, ReadingJson]:
     """The readings whose value is one number for each latent dimension."""
+    return {name: r for name, r in _lists(account).items() if not name.endswith(BY_BLOCK)}
+
+
+def by_block(account: AccountJson) -> dict[str, ReadingJson]:
+    """The readings whose value is one number for each block of the code."""
+    return {name: r for name, r in _lists(account).items() if name.endswith(BY_BLOCK)}
+
+
+def _lists(account: AccountJson) -> dict[str, ReadingJson]:
     return {name: r for name, r in account.get("readings", {}).items() if isinstance(r.get("value"), list)}
+
+
+def dimension_name(account: AccountJson, j: int, of: str = "dimensions") -> str:
+    """What dimension j of the code is called, or `of` "blocks" its block j: "z" and its place, where it has no name."""
+    names = account.get("data", {}).get(of)
+    return str(names[j]) if isinstance(names, list) and j < len(names) else f"z{j}"
 
 
 def measured_part(account: AccountJson) -> str:
@@ -108,8 +126,8 @@ def measured_part(account: AccountJson) -> str:
 
 
 def dimension_title(name: str) -> str:
-    """The title of a reading by dimension, where a table says already that it is."""
-    return glossary.reading(name).title.removesuffix(" by dimension")
+    """The title of a reading by dimension or by block, where a table says already that it is."""
+    return glossary.reading(name).title.removesuffix(" by dimension").removesuffix(" by block")
 
 
 def dimensions_by_cost(account: AccountJson) -> list[int]:

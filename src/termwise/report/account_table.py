@@ -1,7 +1,8 @@
 """An account as tables for the terminal."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from rich.bar import Bar
 from rich.console import Group, RenderableType
@@ -16,7 +17,9 @@ from termwise.report.account_json import (
     at,
     bound,
     bounds_in_words,
+    by_block,
     by_dimension,
+    dimension_name,
     dimension_title,
     dimensions_by_cost,
     interval,
@@ -44,9 +47,12 @@ def account_table(account: AccountJson) -> RenderableType:
         parts += ["", Text(f" {part}")]
     if population:
         parts += ["", *_population(population)]
+    if blocks := by_block(account):
+        order = range(len(next(iter(blocks.values()))["value"]))
+        parts += ["", *_dimensions(blocks, order, partial(dimension_name, account, of="blocks"))]
     lists = by_dimension(account)
     if lists:
-        parts += ["", *_dimensions(lists, dimensions_by_cost(account))]
+        parts += ["", *_dimensions(lists, dimensions_by_cost(account), partial(dimension_name, account))]
     return Group(*parts)
 
 
@@ -115,15 +121,18 @@ def _population(selected: Mapping[str, ReadingJson]) -> Iterator[RenderableType]
     )
 
 
-def _dimensions(lists: Mapping[str, ReadingJson], order: Sequence[int]) -> Iterator[RenderableType]:
+def _dimensions(
+    lists: Mapping[str, ReadingJson], order: Sequence[int], name_of: Callable[[int], str]
+) -> Iterator[RenderableType]:
     """A row for each latent dimension, the costliest first, with bars on one scale for all, where there is room."""
     shown = order[:MOST_DIMENSIONS]
     longest = max((at(reading, "value", j, 0.0) for reading in lists.values() for j in order), default=0.0) or 1.0
-    one_by_one = (_dimension_table({name: reading}, shown, longest) for name, reading in lists.items())
+    rows = {j: name_of(j) for j in shown}
+    one_by_one = (_dimension_table({name: reading}, rows, longest) for name, reading in lists.items())
     yield Fitting(
-        _dimension_table(lists, shown, longest),
-        _dimension_table(lists, shown, longest, heads="\n"),
-        _dimension_table(lists, shown, longest, heads="\n", bars=False),
+        _dimension_table(lists, rows, longest),
+        _dimension_table(lists, rows, longest, heads="\n"),
+        _dimension_table(lists, rows, longest, heads="\n", bars=False),
         Group(*one_by_one),
     )
     if len(order) > MOST_DIMENSIONS:
@@ -131,7 +140,7 @@ def _dimensions(lists: Mapping[str, ReadingJson], order: Sequence[int]) -> Itera
 
 
 def _dimension_table(
-    lists: Mapping[str, ReadingJson], shown: Sequence[int], longest: float, heads: str = " ", bars: bool = True
+    lists: Mapping[str, ReadingJson], shown: Mapping[int, str], longest: float, heads: str = " ", bars: bool = True
 ) -> Table:
     table = plain_table()
     table.add_column("", justify="right", style="dim")
@@ -140,8 +149,8 @@ def _dimension_table(
         table.add_column(head, justify="right", no_wrap=True)
         if bars:
             table.add_column("", ratio=1, min_width=6 if len(lists) < 3 else 3)
-    for j in shown:
-        cells: list[RenderableType] = [f"z{j}"]
+    for j, title in shown.items():
+        cells: list[RenderableType] = [title]
         for name, reading in lists.items():
             value = at(reading, "value", j, math.nan)
             text = with_error(value, at(reading, "stderr", j, 0.0)) if math.isfinite(value) else MISSING

@@ -1,11 +1,20 @@
 """The section of the page that shows each latent dimension as a row of bars."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from termwise.account.rounding import MISSING, with_error
-from termwise.report.account_json import AccountJson, ReadingJson, at, by_dimension, dimension_title, dimensions_by_cost
+from termwise.report.account_json import (
+    AccountJson,
+    ReadingJson,
+    at,
+    by_block,
+    by_dimension,
+    dimension_name,
+    dimension_title,
+    dimensions_by_cost,
+)
 from termwise.report.markup import hue, quiet, typeset
 
 MOST_DIMENSIONS = 32
@@ -13,16 +22,23 @@ MOST_DIMENSIONS = 32
 
 
 def dimensions_section(account: AccountJson) -> str:
-    """A row of bars for each latent dimension, the costliest first; bars of one unit share one scale."""
+    """A row of bars for each block and each latent dimension, the costliest first; bars of one unit share one scale."""
     lists = by_dimension(account)
     if not lists:
         return quiet("No reading was taken by dimension.")
+    blocks = by_block(account)
+    of_blocks = range(max((len(r["value"]) for r in blocks.values()), default=0))
+    above = _bars_of(account, blocks, of_blocks, "blocks") if blocks else ""
+    intro = "<p>The costliest first; bars of one unit share one scale, and whiskers are one standard error.</p>"
+    return intro + above + _bars_of(account, lists, dimensions_by_cost(account), "dimensions")
+
+
+def _bars_of(account: AccountJson, lists: Mapping[str, ReadingJson], order: Sequence[int], of: str) -> str:
     heads = "".join(
         f'<th scope="col" {hue(name)}>{escape(dimension_title(name))}'
         f' <span class="unit">{escape(str(reading.get("unit") or ""))}</span></th>'
         for name, reading in lists.items()
     )
-    order = dimensions_by_cost(account)
     longest = {
         unit: max((_far(r, j) for r in lists.values() if r.get("unit") == unit for j in order), default=0.0) or 1.0
         for unit in {r.get("unit") for r in lists.values()}
@@ -30,13 +46,18 @@ def dimensions_section(account: AccountJson) -> str:
     rows = []
     for j in order:
         cells = "".join(_bar(name, reading, j, longest[reading.get("unit")]) for name, reading in lists.items())
-        rows.append(f'<tr><th scope="row">z<sub>{j}</sub></th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row">{name_in_html(account, j, of)}</th>{cells}</tr>')
     shown, rest = _bars(heads, rows[:MOST_DIMENSIONS]), rows[MOST_DIMENSIONS:]
-    intro = "<p>The costliest first; bars of one unit share one scale, and whiskers are one standard error.</p>"
     if not rest:
-        return intro + shown
+        return shown
     more = f"<details><summary>The other {len(rest)} dimensions</summary>{_bars(heads, rest)}</details>"
-    return intro + shown + more
+    return shown + more
+
+
+def name_in_html(account: AccountJson, j: int, of: str = "dimensions") -> str:
+    """What a dimension or a block of the code is called, in HTML."""
+    name = dimension_name(account, j, of)
+    return f"z<sub>{j}</sub>" if name == f"z{j}" else escape(name)
 
 
 def _bar(name: str, reading: ReadingJson, j: int, longest: float) -> str:

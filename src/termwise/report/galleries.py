@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from termwise.account.rounding import with_error
-from termwise.report.account_json import AccountJson, at, by_dimension
+from termwise.report.account_json import AccountJson, at, by_dimension, dimension_name
+from termwise.report.dimension_bars import name_in_html
 from termwise.report.image_grids import image_grid, line_drawing
 from termwise.report.markup import quiet, typeset
 from termwise.report.pictures import Pictures, is_image
@@ -98,8 +99,8 @@ def traversal_gallery(pictures: Pictures, account: AccountJson) -> str:
     rows = []
     for j, steps in walks:
         cost = f"{typeset(with_error(at(rate, 'value', j, math.nan)))} nats" if j < len(rate["value"]) else ""
-        label = f'z<sub>{j}</sub> <span class="unit">{cost}</span>'
-        alt = f"the decoder's output while z{j} goes from low to high"
+        label = f'{name_in_html(account, j)} <span class="unit">{cost}</span>'
+        alt = f"the decoder's output while {dimension_name(account, j)} goes from low to high"
         if image:
             rows.append(_strip(label, steps, len(steps), alt))
         else:
@@ -110,7 +111,8 @@ def traversal_gallery(pictures: Pictures, account: AccountJson) -> str:
                 f'<figure class="walk-line" role="img" aria-label="{alt}"><figcaption>{label}</figcaption>'
                 f"{''.join(drawings)}</figure>"
             )
-    intro = "<p>One dimension moves from low to high while the others rest; the costliest dimension first.</p>"
+    how = "from low to high, or through its categories"
+    intro = f"<p>One dimension moves {how}, while the others rest; the costliest dimension first.</p>"
     if image:
         return f'{intro}<div class="strips">{"".join(rows)}</div>'
     key = '<p class="key"><span class="shade-0">low</span> <span class="shade-8">high</span></p>'

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from termwise.account import glossary
@@ -12,7 +13,9 @@ from termwise.report.account_json import (
     AccountJson,
     ReadingJson,
     at,
+    by_block,
     by_dimension,
+    dimension_name,
     dimension_title,
     measured_part,
     overall,
@@ -89,17 +92,23 @@ def _readings(account: AccountJson) -> str:
 
 
 def _dimensions(account: AccountJson) -> list[str]:
-    lists = by_dimension(account)
+    return [
+        *_listed(by_block(account), "block", partial(dimension_name, account, of="blocks")),
+        *_listed(by_dimension(account), "dimension", partial(dimension_name, account)),
+    ]
+
+
+def _listed(lists: Mapping[str, ReadingJson], what: str, name_of: Callable[[int], str]) -> list[str]:
     if not lists:
         return []
-    heads = ["dimension", *(dimension_title(name) for name in lists)]
+    heads = [what, *(dimension_title(name) for name in lists)]
     count = max(len(reading["value"]) for reading in lists.values())
-    rows = [(f"z{j}", *(_one(reading, j) for reading in lists.values())) for j in range(count)]
+    rows = [(name_of(j), *(_one(reading, j) for reading in lists.values())) for j in range(count)]
     how = "; ".join(
         f"{head}: {reading.get('estimator') or MISSING}, {reading.get('bias') or MISSING}"
         for head, reading in zip(heads[1:], lists.values(), strict=True)
     )
-    return ["### By dimension", _table(heads, rows), _text(how) + "."]
+    return [f"### By {what}", _table(heads, rows), _text(how) + "."]
 
 
 def _one(reading: ReadingJson, j: int) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData
+from termwise.models.block_law import dimensions_of_code
 from termwise.models.data_pass import evaluating
 from termwise.models.distributions import centre, expected_example, samples
 from termwise.models.draw import Drawable, generates
@@ -153,14 +154,23 @@ def _traversals(model: Drawable, x: Tensor, rates: list[float] | None, traversed
     """What is decoded along each dimension, shape (K, steps, *shape), the costliest first; tells which they are."""
     posterior, _ = model.infer(x[:1])
     code = centre(posterior)
-    order = sorted(range(code.shape[1]), key=lambda j: -rates[j] if rates else j)[:MOST_TRAVERSED]
+    dimensions = dimensions_of_code(posterior)
+    order = sorted(range(len(dimensions)), key=lambda j: -rates[j] if rates else j)[:MOST_TRAVERSED]
     rows = []
     for j in order:
         codes = code.repeat(len(TRAVERSED), 1)
-        codes[:, j] = TRAVERSED.to(codes)
+        codes[:, dimensions[j].numbers] = _steps(dimensions[j].numbers).to(codes)
         rows.append(expected_example(model.generate(codes, None)))
     traversed += order
     return torch.stack(rows)
+
+
+def _steps(numbers: slice) -> Tensor:
+    """What one dimension goes through, shape (steps, its numbers): from low to high, or its categories in order."""
+    count = numbers.stop - numbers.start
+    if count == 1:
+        return TRAVERSED.unsqueeze(1)
+    return torch.eye(count)[torch.linspace(0, count - 1, len(TRAVERSED)).round().long()]
 
 
 def _table(model: Drawable, data: Dataset) -> TableOfExamples:

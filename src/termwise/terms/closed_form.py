@@ -85,6 +85,16 @@ def has_closed_form(left: Distribution, right: Distribution) -> bool:
     return True
 
 
+def kl_by_block(left: Distribution, right: Distribution) -> Tensor | None:
+    """KL of the blocks of a code, shape (B, blocks), nats; None of a flat one, or where one has no closed form."""
+    if not (isinstance(left, BlockLaw) and isinstance(right, BlockLaw)):
+        return None
+    try:
+        return torch.stack([by_example(kl(*pair)) for pair in zip(left.blocks, right.blocks, strict=True)], 1)
+    except Refused:
+        return None
+
+
 def _kl_of_blocks(left: BlockLaw, right: BlockLaw) -> Tensor:
     if left.slices != right.slices:
         sizes = [[part.stop - part.start for part in law.slices] for law in (left, right)]

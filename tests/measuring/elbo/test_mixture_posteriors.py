@@ -101,12 +101,18 @@ def test_every_term_of_a_world_of_mixtures_is_that_of_quadrature(seed):
     torch.testing.assert_close(values["index_code_mi"] + values["marginal_kl"], values["rate"])
 
 
-def test_a_mixture_of_anything_else_has_its_rate_alone():
+def test_a_mixture_of_anything_else_has_the_links_that_need_no_marginals():
     def encode(x):
         return MixtureSameFamily(
             Categorical(logits=torch.zeros(len(x), 2)), Independent(Laplace(x.unflatten(1, (2, 2)), 1.0), 1)
         )
 
-    account = tw.measure(tw.adapt(encode=encode), torch.randn(50, 4))
-    assert "rate" in account and "index_code_mi" not in account
-    assert any("mixture of Laplace" in sentence for sentence in account.diagnosis)
+    torch.manual_seed(0)
+    x = 3 * torch.randn(50, 4)
+    account = tw.measure(tw.adapt(encode=encode), x)
+    law = encode(x.double())
+    z = law.sample((400,))
+    joint = law.log_prob(z.unsqueeze(2)).logsumexp(2) - math.log(50)  # every code under every law
+    mi = (law.log_prob(z) - joint).mean(0)
+    assert abs(account["index_code_mi"].value - float(mi.mean())) < 4 * account["index_code_mi"].stderr
+    assert "marginal_kl" in account and "total_correlation" not in account

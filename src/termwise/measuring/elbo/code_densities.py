@@ -7,15 +7,17 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.measuring.elbo.data_posteriors import DataPosteriors, joined_posteriors, posteriors_of
+from termwise.measuring.elbo.data_posteriors import BlockPosteriors, DataPosteriors, joined_posteriors, posteriors_of
 from termwise.measuring.elbo.fitted_laws import fitted_to
 from termwise.measuring.elbo.population import LogAggregateEstimates
 from termwise.measuring.elbo.split_aggregate import SplitAggregate
-from termwise.models.block_law import BlockLaw
+from termwise.models.block_law import BlockLaw, blocks_of
 from termwise.models.categories import Categories
 from termwise.models.codes import Codes, factorises, log_density_at, log_density_by_dimension
 from termwise.models.draw import Draw, InDouble
 from termwise.models.tensor_dataclasses import map_fields
+from termwise.terms.aggregate.gaussians import LogWeights
+from termwise.terms.aggregate.mixture import log_density
 from termwise.terms.closed_form import kl
 
 
@@ -31,6 +33,8 @@ class CodeDensities:
         marginal: sum_j log q(z_j).
         marginals: log q(z_j) of the points themselves, shape (N, D).
         controls: What has mean zero for every example: shape (N, 2) for the joint, (N, D, 2) by dimension.
+        by_block: log q(z_b), log q(z_b|x) and its expectation, of each block as a whole, shape (N, blocks, 3); none
+            of a flat code.
     """
 
     expected_own: Tensor
@@ -41,6 +45,7 @@ class CodeDensities:
     marginals: Tensor
     controls: Tensor
     controls_by_dimension: Tensor
+    by_block: Tensor
 
     @classmethod
     def averaged(cls, batches: list["CodeDensities"], samples: int) -> "CodeDensities":
@@ -60,6 +65,7 @@ class DataAggregate:
         self.split = SplitAggregate(posteriors)
         parts = self.split.posteriors
         self.fitted = fitted_to(posteriors)
+        self.blocks = posteriors.components.parts() if isinstance(posteriors, BlockPosteriors) else []
         elsewhere = [parts[:p] + parts[p + 1 :] for p in range(len(parts))]
         self.fitted_elsewhere = [fitted_to(joined_posteriors(others)) for others in elsewhere]
 
@@ -77,26 +83,39 @@ class DataAggregate:
         joint = self.split.joint(codes, index, own)
         by_dimension = self.split.by_dimension(codes, index, own_by_dimension)
         part = self.split.part[index]
+        known = slice(own_by_dimension.shape[1])  # no dimension, where the marginals are unknown
+        fitted_by_dimension = [r.log_prob_by_dimension(codes)[:, known] for r in self.fitted_elsewhere]
+        at_codes, mean = (
+            of[:, known]
+            for of in (
+                self.fitted.log_prob_by_dimension(codes),
+                self.fitted.expected_log_prob_by_dimension(posteriors),
+            )
+        )
         return CodeDensities(
             expected_own=expected,
             expected_own_by_dimension=expected_by_dimension,
             to_prior=_to_prior(marginals, draw.prior, codes, own_by_dimension),
             joint=LogAggregateEstimates.of(joint, _of_part([r.log_prob(codes) for r in self.fitted_elsewhere], part)),
-            marginal=LogAggregateEstimates.of(
-                by_dimension, _of_part([r.log_prob_by_dimension(codes) for r in self.fitted_elsewhere], part)
-            ),
+            marginal=LogAggregateEstimates.of(by_dimension, _of_part(fitted_by_dimension, part)),
             marginals=by_dimension.of_points(),
             controls=torch.stack(
                 [own - expected, self.fitted.log_prob(codes) - self.fitted.expected_log_prob(posteriors)], -1
             ),
-            controls_by_dimension=torch.stack(
-                [
-                    own_by_dimension - expected_by_dimension,
-                    self.fitted.log_prob_by_dimension(codes) - self.fitted.expected_log_prob_by_dimension(posteriors),
-                ],
-                -1,
-            ),
+            controls_by_dimension=torch.stack([own_by_dimension - expected_by_dimension, at_codes - mean], -1),
+            by_block=self._by_block(posterior, codes),
         )
+
+    def _by_block(self, posterior: Distribution, codes: Codes) -> Tensor:
+        """log q(z_b), log q(z_b|x) and its expectation, of every block as a whole: shape (B, blocks, 3)."""
+        if not self.blocks:
+            return codes.exact.new_empty(len(codes), 0, 3)
+        of_blocks = []
+        for law, (components, part) in zip(blocks_of(posterior), self.blocks, strict=True):
+            its, uniform = codes.columns(part), LogWeights.uniform(len(components))
+            own = log_density_at(law, its)
+            of_blocks.append(torch.stack([log_density(its, components, uniform), own, _expected(law, own)], 1))
+        return torch.stack(of_blocks, 1)
 
 
 def under_others(draw: Draw) -> Tensor:

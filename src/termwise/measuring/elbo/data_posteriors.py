@@ -18,7 +18,7 @@ from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors, without
 from termwise.models.block_law import BlockLaw
 from termwise.models.categories import Categories
 from termwise.models.codes import Codes, factorises
-from termwise.models.distributions import centre, joined, rows
+from termwise.models.distributions import centre, joined_laws, rows
 from termwise.terms.aggregate.block_components import BlockComponents
 from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.mixture import log_density, marginal_log_density
@@ -71,7 +71,7 @@ class DataPosteriors(Protocol):
         ...
 
     def summed(self) -> PosteriorSum:
-        """The sum over them."""
+        """The sum over all of them."""
         ...
 
 
@@ -94,7 +94,7 @@ class LawPosteriors:
     def joined(cls, several: Sequence["LawPosteriors"]) -> "LawPosteriors":
         """Those of all their examples, in order."""
         parts = [one.components for one in several]
-        return cls(joined([one.law for one in several]), type(parts[0]).joined(parts))
+        return cls(joined_laws([one.law for one in several]), type(parts[0]).joined(parts))
 
     def at(self, rows_: Tensor) -> "LawPosteriors":
         """Those of the examples at these rows."""
@@ -102,7 +102,7 @@ class LawPosteriors:
 
     @property
     def device(self) -> torch.device:
-        """Where they are."""
+        """Where their numbers are held."""
         return self.components.device
 
     @property
@@ -174,7 +174,7 @@ class BlockPosteriors:
 
     @property
     def device(self) -> torch.device:
-        """Where they are."""
+        """Where their numbers are held."""
         return self.components.device
 
     @property
@@ -197,7 +197,7 @@ class BlockPosteriors:
         return BlockLaw([block.marginals() for block in self.blocks], self.names)
 
     def summed(self) -> "BlockSum":
-        """The sum over them."""
+        """The sum over all of them."""
         return BlockSum(self)
 
 

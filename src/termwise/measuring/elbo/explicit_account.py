@@ -1,4 +1,4 @@
-"""The terms of the ELBO of a posterior with a density, and the links of its rate where q(z) is a mixture of normals.
+"""The terms of the ELBO of a posterior with a density, and the links of its rate.
 
 The links of the rate are taken at codes z_n ~ q(z|x_n), from the expectations of four log densities:
 
@@ -28,6 +28,7 @@ from termwise.measuring.elbo.population import LEAST, LinkSum, population_readin
 from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import InDouble, generates
+from termwise.terms.closed_form import ClosedForm, kl_by_block
 from termwise.terms.link import Distortion, Link, by_example
 from termwise.terms.monte_carlo import MonteCarlo
 
@@ -42,7 +43,7 @@ def explicit_terms(
     progress: Progress | None = None,
     groups: list[list[int]] | None = None,
 ) -> TermReadings:
-    """Distortion, rate and ELBO of a posterior with a density; and the links, where q(z) is a mixture of normals.
+    """Distortion, rate, ELBO and links of a posterior with a density.
 
     Args:
         batches: The data through the model.
@@ -109,6 +110,8 @@ def _values_at_codes(
             exact = InDouble(draw)
             codes.append(exact.z.double().cpu())
             batch_values["rate"].append(rate(exact).double().cpu())
+            if (by_block := kl_by_block(exact.posterior, exact.prior)) is not None:
+                batch_values.setdefault("rate_by_block", []).append(by_block.double().cpu())
             if distortion is not None:
                 own = distortion(draw).double().cpu()
                 batch_values["distortion"].append(own)
@@ -145,6 +148,8 @@ def _link_values(values: dict[str, Tensor], at: CodeDensities) -> dict[str, Tens
         "index_code_mi": at.expected_own - log_q,
         "marginal_kl": values["rate"] - (at.expected_own - log_q),
     }
+    if at.by_block.shape[1]:
+        links["index_code_mi_by_block"] = torch.stack([_mi_of_block(*of.T) for of in at.by_block.unbind(1)], 1)
     if not at.marginals.shape[1]:
         return links
     by_dimension = zip(at.marginals.T, at.controls_by_dimension.unbind(1), at.expected_own_by_dimension.T, strict=True)
@@ -155,6 +160,11 @@ def _link_values(values: dict[str, Tensor], at: CodeDensities) -> dict[str, Tens
         links["dimension_wise_kl_by_dimension"] = at.to_prior - mi_j
         links["dimension_wise_kl"] = links["marginal_kl"] - links["total_correlation"]
     return links
+
+
+def _mi_of_block(log_q: Tensor, own: Tensor, expected: Tensor) -> Tensor:
+    """The index-code MI of a block as a whole, by example, shape (N,)."""
+    return expected - controlled(log_q, (own - expected).unsqueeze(1), expected)
 
 
 def _of_points(name: str, values: Tensor) -> AnyReading:
@@ -189,6 +199,7 @@ def _without_aggregate(values: Mapping[str, Tensor], rate: Link, label: str) -> 
         "distortion": (Distortion.label, Distortion.bias),
         "rate": (label, rate.bias),
         "rate_by_dimension": (label, rate.bias),
+        "rate_by_block": (ClosedForm.label, "exact for every x"),
         "elbo": (f"{Distortion.label}; rate: {label}", Distortion.bias),
         "code_use": (f"{Distortion.label}, codes of other examples less an example's own", Distortion.bias),
     }

@@ -30,11 +30,11 @@ class FittedLaw(Protocol):
     """A density r(z) over codes, the product of whose marginals is known as well."""
 
     def log_prob(self, codes: Codes) -> Tensor:
-        """log r(z), shape (B,)."""
+        """log r(z) of codes, shape (B,)."""
         ...
 
     def log_prob_by_dimension(self, codes: Codes) -> Tensor:
-        """log r(z_j), shape (B, D)."""
+        """log r(z_j) of codes, shape (B, D)."""
         ...
 
     def expected_log_prob(self, own: DataPosteriors) -> Tensor:
@@ -42,7 +42,7 @@ class FittedLaw(Protocol):
         ...
 
     def expected_log_prob_by_dimension(self, own: DataPosteriors) -> Tensor:
-        """E_q(z_j|x)[log r(z_j)], shape (B, D)."""
+        """E_q(z_j|x)[log r(z_j)] of posteriors, shape (B, D)."""
         ...
 
 
@@ -108,11 +108,11 @@ class FittedNormal:
         self._precision = precision if covariances.dim() == 3 else precision.diagonal()
 
     def log_prob(self, codes: Codes) -> Tensor:
-        """log r(z), shape (B,)."""
+        """log r(z) of codes, shape (B,)."""
         return log_density_at(self.joint, codes)
 
     def log_prob_by_dimension(self, codes: Codes) -> Tensor:
-        """log r(z_j), shape (B, D)."""
+        """log r(z_j) of codes, shape (B, D)."""
         return log_density_at(self.marginals, codes)
 
     def expected_log_prob(self, own: DataPosteriors) -> Tensor:
@@ -122,7 +122,7 @@ class FittedNormal:
         return (weights * (self.log_prob(Codes.at(means)) - 0.5 * trace)).view(len(own), -1).sum(1)
 
     def expected_log_prob_by_dimension(self, own: DataPosteriors) -> Tensor:
-        """E_q(z_j|x)[log r(z_j)], shape (B, D)."""
+        """E_q(z_j|x)[log r(z_j)] of posteriors, shape (B, D)."""
         weights, means, covariances = moments(own)
         variances = covariances if covariances.dim() == 2 else covariances.diagonal(dim1=1, dim2=2)
         of_components = self.marginals.log_prob(means) - 0.5 * variances / self.marginals.variance
@@ -141,21 +141,21 @@ class FittedCategories:
         self.probs = (1 - UNSEEN) * average + UNSEEN / average.shape[-1]
 
     def log_prob(self, codes: Codes) -> Tensor:
-        """log r(z), shape (B,)."""
+        """log r(z) of codes, shape (B,)."""
         return self.log_prob_by_dimension(codes).sum(1)
 
     def log_prob_by_dimension(self, codes: Codes) -> Tensor:
-        """log r(z_j), shape (B, P)."""
+        """log r(z_j) of codes, shape (B, P)."""
         z, (positions, count) = codes.exact, self.probs.shape
         one_hot = z.view(-1, positions, count) if z.shape[1] > positions else torch.stack([1 - z, z], -1)
         return (one_hot * self.probs.log()).sum(-1)
 
     def expected_log_prob(self, own: DataPosteriors) -> Tensor:
-        """E_q(z|x)[log r(z)], shape (B,)."""
+        """E_q(z|x)[log r(z)] of posteriors, shape (B,)."""
         return self.expected_log_prob_by_dimension(own).sum(1)
 
     def expected_log_prob_by_dimension(self, own: DataPosteriors) -> Tensor:
-        """E_q(z_j|x)[log r(z_j)], shape (B, P)."""
+        """E_q(z_j|x)[log r(z_j)] of posteriors, shape (B, P)."""
         assert isinstance(own, LawPosteriors)
         return (_probabilities(own.law) * self.probs.log()).sum(-1)
 
@@ -173,19 +173,19 @@ class FittedUniform:
         self.by_dimension = [math.lgamma(size)] if simplex else [-math.log(2 * math.pi)] * size
 
     def log_prob(self, codes: Codes) -> Tensor:
-        """log r(z), shape (B,)."""
+        """log r(z) of codes, shape (B,)."""
         return self.log_prob_by_dimension(codes).sum(1)
 
     def log_prob_by_dimension(self, codes: Codes) -> Tensor:
-        """log r(z_j), shape (B, D)."""
+        """log r(z_j) of codes, shape (B, D)."""
         return codes.exact.new_tensor(self.by_dimension).expand(len(codes), -1)
 
     def expected_log_prob(self, own: DataPosteriors) -> Tensor:
-        """The same, shape (B,)."""
+        """The same for every posterior, shape (B,)."""
         return self.expected_log_prob_by_dimension(own).sum(1)
 
     def expected_log_prob_by_dimension(self, own: DataPosteriors) -> Tensor:
-        """The same, shape (B, D)."""
+        """The same for every posterior, shape (B, D)."""
         return torch.tensor(self.by_dimension, dtype=torch.float64, device=own.device).expand(len(own), -1)
 
 
@@ -202,12 +202,12 @@ class FittedBlocks:
         self.slices = posteriors.components.slices
 
     def log_prob(self, codes: Codes) -> Tensor:
-        """log r(z), shape (B,)."""
+        """log r(z) of codes, shape (B,)."""
         parts = zip(self.blocks, self.slices, strict=True)
         return torch.stack([block.log_prob(codes.columns(part)) for block, part in parts]).sum(0)
 
     def log_prob_by_dimension(self, codes: Codes) -> Tensor:
-        """log r(z_j), shape (B, D)."""
+        """log r(z_j) of codes, shape (B, D)."""
         parts = zip(self.blocks, self.unknown, (codes.columns(part) for part in self.slices), strict=True)
         lines = [
             block.log_prob(its).unsqueeze(1) if as_one else block.log_prob_by_dimension(its)
@@ -216,13 +216,13 @@ class FittedBlocks:
         return torch.cat(lines, 1)
 
     def expected_log_prob(self, own: DataPosteriors) -> Tensor:
-        """E_q(z|x)[log r(z)], shape (B,)."""
+        """E_q(z|x)[log r(z)] of posteriors, shape (B,)."""
         assert isinstance(own, BlockPosteriors)
         parts = zip(self.blocks, own.blocks, strict=True)
         return torch.stack([block.expected_log_prob(its) for block, its in parts]).sum(0)
 
     def expected_log_prob_by_dimension(self, own: DataPosteriors) -> Tensor:
-        """E_q(z_j|x)[log r(z_j)], shape (B, D)."""
+        """E_q(z_j|x)[log r(z_j)] of posteriors, shape (B, D)."""
         assert isinstance(own, BlockPosteriors)
         lines = [
             block.expected_log_prob(its).unsqueeze(1) if as_one else block.expected_log_prob_by_dimension(its)

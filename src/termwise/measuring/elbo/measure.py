@@ -8,12 +8,12 @@ read beside (`population.py`). A posterior with a density is measured by `explic
 bounds by `implicit_account.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli
+from torch.distributions import Bernoulli, Distribution
 
 from termwise.account import glossary
 from termwise.account.account import Account
@@ -26,6 +26,7 @@ from termwise.measuring.elbo.dominance import dominating_entry
 from termwise.measuring.elbo.explicit_account import explicit_terms
 from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
 from termwise.measuring.log_likelihood.densities import has_density
+from termwise.models.block_law import BlockLaw, Dimension, dimensions_of_code
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
@@ -81,7 +82,7 @@ def measure(
         total_correlation, dimension_wise_kl, what these four are for the population (population_mi and the like); the
         rate, index-code MI and dimension-wise KL by dimension; code_use, the nats that an example is worth more under
         its own code than under another's; marginal_mmd2, of a kernel; sigma, where it was learned; active_units.
-        Without a decoder, or where q(z) is no mixture of normals, those that can be had. Of a posterior without a
+        Without a decoder, or where q(z_j) is not known, those that can be had. Of a posterior without a
         density, the terms between bounds (`implicit_account.py`), and none of the population's.
 
     Example:
@@ -113,11 +114,12 @@ def measure(
         grey = _grey_bernoulli(first, data)
         likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey) if generates(model) else ""
         beside = given_beside(first.likelihood) if generates(model) else ""
+        dimensions = dimensions_of_code(first.posterior)
         entry = dominating_entry(first, data.columns) if generates(model) else None
     _check_finite(terms.values)
     readings: dict[str, AnyReading] = dict(terms.readings)
     if terms.means is not None:
-        readings["active_units"] = active_units(*terms.means)
+        readings["active_units"] = active_units(*terms.means, [one.numbers for one in dimensions])
     likelihood = getattr(model, "likelihood", None)
     if isinstance(likelihood, NormalLikelihood) and isinstance(likelihood.sigma, str):
         readings["sigma"] = _sigma(likelihood, len(data), standardised="sum_log_scale" in sum_log_scale(model))
@@ -134,6 +136,7 @@ def measure(
         **sum_log_scale(model),
         **({"groups": named} if named is not None else {}),
         **({"columns": [column.name for column in data.columns]} if data.columns else {}),
+        **(_blocks(first.posterior, dimensions)),
     }
     ordered = {name: readings[name] for name in glossary.in_order(readings)}
     account = Account(ordered, (), {name: v for name, v in terms.values.items() if v.dim() == 1}, about)
@@ -141,6 +144,13 @@ def measure(
     blank = data.value_range().minimum == data.value_range().maximum
     sentences = diagnose(sure, possible, blank=blank, bounding=terms.bounding, unmeasured=terms.unmeasured, entry=entry)
     return replace(account, diagnosis=sentences)
+
+
+def _blocks(posterior: Distribution, dimensions: Sequence[Dimension]) -> dict[str, list[str]]:
+    """What the blocks and the dimensions of a code are called, where it has blocks."""
+    if not isinstance(posterior, BlockLaw):
+        return {}
+    return {"blocks": list(posterior.names), "dimensions": [one.name for one in dimensions]}
 
 
 def _rate_of(draw: Draw) -> Link | None:

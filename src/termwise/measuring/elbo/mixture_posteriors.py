@@ -86,7 +86,7 @@ class NormalPosteriors:
 
     @property
     def device(self) -> torch.device:
-        """Where they are."""
+        """Where their numbers are held."""
         return self.mean.device
 
     @property

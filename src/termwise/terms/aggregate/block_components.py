@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from termwise.models.codes import Codes
-from termwise.terms.aggregate.components import CANCELLATION, Alternatives, Components, LinearComponents, Pairs
+from termwise.terms.aggregate.components import CANCELLATION, Alternatives, Components, LinearComponents, LogDensities
 
 
 class BlockComponents(Components):
@@ -59,14 +59,14 @@ class BlockComponents(Components):
 
     @property
     def device(self) -> torch.device:
-        """Where they are."""
+        """Where their numbers are held."""
         return self.blocks[0].device
 
     def state(self) -> dict[str, Any]:
-        """Those of all blocks."""
+        """The states of all blocks."""
         return {"blocks": [block.state() for block in self.blocks]}
 
-    def pairs(self, codes: Codes, block: int, slopes: bool) -> Pairs:
+    def pairs(self, codes: Codes, block: int, slopes: bool) -> LogDensities:
         """By one product, or the sum of what each block gives."""
         if self.side_by_side is not None and self.side_by_side.cancellation(codes.exact) <= CANCELLATION:
             return self.side_by_side.pairs(codes, block, slopes)
@@ -75,7 +75,7 @@ class BlockComponents(Components):
         )
 
     def alternatives(self, codes: Codes, start: int = 0) -> list[Alternatives]:
-        """Those of every block."""
+        """The alternatives of every block."""
         return [a for one, part in self.parts() for a in one.alternatives(codes.columns(part), start + part.start)]
 
 
@@ -114,7 +114,7 @@ class _SideBySide(LinearComponents):
 class _Summed:
     """The log densities of blocks, added up."""
 
-    def __init__(self, blocks: Sequence[Pairs]) -> None:
+    def __init__(self, blocks: Sequence[LogDensities]) -> None:
         self.blocks, self.step = blocks, min(block.step for block in blocks)
         self.sizes: list[int] = []
 

@@ -20,7 +20,7 @@ CANCELLATION = 1e-5
 """The nats that a product's rounding may cost a code, by a bound that is seldom nearly reached."""
 
 
-class Pairs(Protocol):
+class LogDensities(Protocol):
     """The log densities of B codes under N components, some components at a time, and the gradient in the codes.
 
     Attributes:
@@ -88,7 +88,7 @@ class Components(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """N."""
+        """N, how many there are."""
 
     @property
     @abstractmethod
@@ -98,10 +98,10 @@ class Components(ABC):
     @property
     @abstractmethod
     def device(self) -> torch.device:
-        """Where they are."""
+        """Where their numbers are held."""
 
     @abstractmethod
-    def pairs(self, codes: Codes, block: int, slopes: bool) -> Pairs:
+    def pairs(self, codes: Codes, block: int, slopes: bool) -> LogDensities:
         """The components' log densities at codes, and what is gathered of their slopes, where `slopes` is true.
 
         About `block` numbers may be held at a time.
@@ -158,7 +158,7 @@ class LinearComponents(Components):
 
     @property
     def device(self) -> torch.device:
-        """Where they are."""
+        """Where their numbers are held."""
         return self.slope.device
 
     @abstractmethod
@@ -181,13 +181,13 @@ class LinearComponents(Components):
         terms = self.features(z).abs().amax(0) @ self._steepest + self.intercept.abs().amax()
         return float(terms) * torch.finfo(torch.float64).eps
 
-    def pairs(self, codes: Codes, block: int, slopes: bool) -> Pairs:
+    def pairs(self, codes: Codes, block: int, slopes: bool) -> LogDensities:
         """By one product; or directly, where that would cancel too much and there is another way."""
         if self.cancellation(codes.exact) <= CANCELLATION:  # false for nan, too
             return Product(codes, self, min(max(64, block // len(codes)), len(self)))
         return self.direct_pairs(codes, block)
 
-    def direct_pairs(self, codes: Codes, block: int) -> Pairs:
+    def direct_pairs(self, codes: Codes, block: int) -> LogDensities:
         """The log densities in a way that does not cancel, where the family has one."""
         return Product(codes, self, min(max(64, block // len(codes)), len(self)))
 

@@ -34,7 +34,7 @@ class CategoryComponents(LinearComponents):
 
     @property
     def size(self) -> int:
-        """P K."""
+        """P K, the numbers of a code."""
         return self.slope.shape[1]
 
     def at(self, rows: Tensor) -> "CategoryComponents":
@@ -47,7 +47,7 @@ class CategoryComponents(LinearComponents):
         return cls(torch.cat([one.log_probs for one in several]))
 
     def state(self) -> dict[str, Any]:
-        """The log probabilities."""
+        """The log probabilities of every component."""
         return {"log_probs": self.log_probs}
 
     def features(self, z: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class CategoryComponents(LinearComponents):
         return mean_slope
 
     def alternatives(self, codes: Codes, start: int = 0) -> list[Alternatives]:
-        """One for every position."""
+        """One of them for every position."""
         own = codes.z.unflatten(1, self.log_probs.shape[1:]).argmax(-1)  # (B, P)
         count = self.log_probs.shape[2]
         return [
@@ -69,7 +69,7 @@ class CategoryComponents(LinearComponents):
         ]
 
     def by_dimension(self) -> list[tuple[slice, Components]]:
-        """Position by position."""
+        """The components position by position."""
         count = self.log_probs.shape[2]
         return [
             (slice(p * count, (p + 1) * count), CategoryComponents(self.log_probs[:, p : p + 1]))
@@ -94,7 +94,7 @@ class BernoulliComponents(LinearComponents):
 
     @property
     def size(self) -> int:
-        """D."""
+        """D, the numbers of a code."""
         return self.slope.shape[1]
 
     def at(self, rows: Tensor) -> "BernoulliComponents":
@@ -107,7 +107,7 @@ class BernoulliComponents(LinearComponents):
         return cls(torch.cat([one.logits for one in several]))
 
     def state(self) -> dict[str, Any]:
-        """The logits."""
+        """The logits of every component."""
         return {"logits": self.logits}
 
     def features(self, z: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ class BernoulliComponents(LinearComponents):
         return mean_slope
 
     def alternatives(self, codes: Codes, start: int = 0) -> list[Alternatives]:
-        """One for every number."""
+        """One of them for every number."""
         own, both = (codes.z > 0.5).long(), torch.nn.functional.logsigmoid
         return [
             Alternatives(own[:, j], torch.stack([both(-logit), both(logit)], 1), slice(start + j, start + j + 1))
@@ -127,5 +127,5 @@ class BernoulliComponents(LinearComponents):
         ]
 
     def by_dimension(self) -> list[tuple[slice, Components]]:
-        """Number by number."""
+        """The components number by number."""
         return [(slice(j, j + 1), BernoulliComponents(self.logits[:, j : j + 1])) for j in range(self.size)]

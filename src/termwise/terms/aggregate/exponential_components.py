@@ -100,7 +100,7 @@ class ExponentialComponents(LinearComponents):
 
     @property
     def size(self) -> int:
-        """D."""
+        """D, the numbers of a code."""
         return self.slope.shape[1] // len(self.family.statistics)
 
     def at(self, rows: Tensor) -> "ExponentialComponents":
@@ -119,7 +119,7 @@ class ExponentialComponents(LinearComponents):
         return {"family": name, "slope": self.slope, "normaliser": self.normaliser, "dtype": str(self.dtype)}
 
     def features(self, z: Tensor) -> Tensor:
-        """T(z), shape (B, K)."""
+        """The statistics T(z), shape (B, K)."""
         return torch.cat([statistic(z) for statistic in self.family.statistics], 1)
 
     def gradient(self, z: Tensor, mean_slope: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ class Gaussians(LinearComponents):
 
     @property
     def size(self) -> int:
-        """D."""
+        """D, the numbers of a code."""
         return self.mean.shape[1]
 
     def at(self, rows: Tensor) -> "Gaussians":
@@ -53,7 +53,7 @@ class Gaussians(LinearComponents):
         return cls(torch.cat([one.mean for one in several]), torch.cat([one.spread for one in several]))
 
     def state(self) -> dict[str, Any]:
-        """Means and spreads."""
+        """Their means and their spreads."""
         return {"mean": self.mean, "spread": self.spread}
 
     def features(self, z: Tensor) -> Tensor:

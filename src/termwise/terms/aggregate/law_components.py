@@ -13,7 +13,7 @@ from torch.distributions import Distribution, Independent
 
 from termwise.errors import Refused
 from termwise.models.codes import Codes, factorises, log_density_at
-from termwise.models.distributions import innermost, joined, rows
+from termwise.models.distributions import innermost, joined_laws, rows
 from termwise.terms.aggregate.components import BITS, Components
 
 
@@ -32,7 +32,7 @@ class LawComponents(Components):
 
     @property
     def size(self) -> int:
-        """D."""
+        """D, the numbers of a code."""
         return self.law.event_shape.numel()
 
     def at(self, rows_: Tensor) -> "LawComponents":
@@ -42,11 +42,11 @@ class LawComponents(Components):
     @classmethod
     def joined(cls, several: Sequence["LawComponents"]) -> "LawComponents":
         """The components of several, in order."""
-        return cls(joined([one.law for one in several]))
+        return cls(joined_laws([one.law for one in several]))
 
     @property
     def device(self) -> torch.device:
-        """Where they are."""
+        """Where their numbers are held."""
         return self.law.sample().device
 
     def state(self) -> dict[str, Any]:

@@ -11,6 +11,15 @@ COUNT = 40_000
 POINTS = 20_001
 
 
+def check_probabilities(law: Distribution) -> None:
+    """Compare the probabilities of one-hot codes with 1, and with how often each is drawn; batch shape () or (1,)."""
+    one_hot = torch.eye(law.event_shape[0], dtype=torch.float64)
+    probs = torch.cat([law.log_prob(one.expand(*law.batch_shape, -1)).reshape(1) for one in one_hot]).detach().exp()
+    assert math.isclose(float(probs.sum()), 1.0, abs_tol=1e-12)
+    often = law.sample((COUNT,)).reshape(COUNT, -1).mean(0)
+    assert ((often - probs).abs() < 4.5 * (probs * (1 - probs) / COUNT).sqrt()).all()
+
+
 def check_density(law: Distribution) -> None:
     """Compare the integral of exp log_prob with 1, and up to the quartiles with the share of samples below them.
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from termwise.errors import Refused
 from termwise.models.block_law import BlockLaw
 from termwise.models.posteriors.table import posterior_family
+from termwise.models.priors.prior import PriorOfPosteriors
 from termwise.models.priors.table import prior_from
 from termwise.values import Count, checked
 
@@ -82,7 +83,7 @@ class BlockFamily(nn.Module):
 
     Args:
         latent: D, the numbers of all blocks.
-        code: The blocks, or their tables.
+        code: The blocks, or their tables; one of normals, where none are said.
 
     Example:
         >>> import torch
@@ -94,11 +95,10 @@ class BlockFamily(nn.Module):
 
     name = "blocks"
 
-    def __init__(self, latent: int, code: Sequence[Any]) -> None:
+    def __init__(self, latent: int, code: list[Any] | None = None) -> None:
         super().__init__()
-        self.code, self.latent = blocks_from(code), latent
+        self.code, self.latent = _blocks_of(code, latent), latent
         families = [posterior_family(block.posterior, block.latent, block.posterior_options) for block in self.code]
-        _check_size(self.code, latent)
         self.blocks = nn.ModuleList(families)  # type: ignore[arg-type]
         self.sizes = [family.features for family in families]
         self.options: dict[str, Any] = {"code": [block.table() for block in self.code]}
@@ -119,7 +119,10 @@ class BlockPrior(nn.Module):
 
     Args:
         latent: D, the numbers of all blocks.
-        code: The blocks, or their tables.
+        code: The blocks, or their tables; one of normals, where none are said.
+
+    Raises:
+        Refused: A block's prior is made of posteriors, which are of the whole code.
 
     Example:
         >>> BlockPrior(12, [Block("digit", 10, posterior="categorical"), Block("style", 2)])().sample().shape
@@ -128,11 +131,17 @@ class BlockPrior(nn.Module):
 
     name = "blocks"
 
-    def __init__(self, latent: int, code: Sequence[Any]) -> None:
+    def __init__(self, latent: int, code: list[Any] | None = None) -> None:
         super().__init__()
-        self.code = blocks_from(code)
-        _check_size(self.code, latent)
-        self.blocks = nn.ModuleList(prior_from(b.prior_name, b.latent, prior_options(b)) for b in self.code)
+        self.code = _blocks_of(code, latent)
+        priors = [prior_from(block.prior_name, block.latent, prior_options(block)) for block in self.code]
+        for block, prior in zip(self.code, priors, strict=True):
+            if isinstance(prior, PriorOfPosteriors):
+                raise Refused(
+                    f"The prior {block.prior_name!r} of block {block.name!r} is made of posteriors, which are of the "
+                    "whole code: it is for a code without blocks. Others are mixture and flow."
+                )
+        self.blocks = nn.ModuleList(priors)
         self.options: dict[str, Any] = {"code": [block.table() for block in self.code]}
 
     def forward(self) -> BlockLaw:
@@ -147,9 +156,11 @@ def prior_options(block: Block) -> dict[str, Any]:
     return {**own, **block.prior_options}
 
 
-def _check_size(code: Sequence[Block], latent: int) -> None:
-    sizes = [block.latent for block in code]
+def _blocks_of(code: Sequence[Any] | None, latent: int) -> tuple[Block, ...]:
+    """The blocks of a code of so many numbers."""
+    blocks = blocks_from(code or [Block("code", latent)])
+    sizes = [block.latent for block in blocks]
     if sum(sizes) != latent:
-        raise Refused(
-            f"Blocks of {' + '.join(map(str, sizes))} numbers make {sum(sizes)}; the model's latent is {latent}."
-        )
+        asked = " + ".join(map(str, sizes))
+        raise Refused(f"Blocks of {asked} numbers make {sum(sizes)}; the model's latent is {latent}.")
+    return blocks

@@ -7,7 +7,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Mul
 import termwise as tw
 from termwise.errors import NoDensity, Refused
 from termwise.measuring.elbo.group_account import components_over, law_of
-from termwise.measuring.elbo.mixture_posteriors import Components
+from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors
 from termwise.worlds import LinearGaussian
 
 LINKS = ("group_correlation", "within_group_correlation", "group_wise_kl")
@@ -62,7 +62,7 @@ def test_a_mixture_s_margin_is_the_mixture_of_margins(full):
         parts = Independent(Normal(mean, factor.diagonal(dim1=2, dim2=3)), 1)
         covariance = factor.diagonal(dim1=2, dim2=3).square().diag_embed()
     posterior = MixtureSameFamily(Categorical(share.double()), parts)
-    got = law_of(components_over(Components.of(posterior), [2, 0])).log_prob(torch.tensor([[0.2, -0.4]]).double())
+    got = law_of(components_over(NormalPosteriors.of(posterior), [2, 0])).log_prob(torch.tensor([[0.2, -0.4]]).double())
     chosen = covariance[0][:, [2, 0]][:, :, [2, 0]]
     each = MultivariateNormal(mean[0][:, [2, 0]], chosen).log_prob(torch.tensor([0.2, -0.4]).double())
     assert float(got) == pytest.approx(float((share[0].double().log() + each).logsumexp(0)))

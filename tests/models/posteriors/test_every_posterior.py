@@ -6,9 +6,10 @@ import math
 import pytest
 import torch
 
-from helpers.density_of_samples import check_density
+from helpers.density_of_samples import check_density, check_probabilities
 from termwise.errors import NoDensity
 from termwise.models import VAE
+from termwise.models.categories import Categories
 from termwise.models.posteriors import POSTERIORS, ImplicitPosterior, moment_matched_normal, posterior_family
 from termwise.models.spline_flow import FlowLaw
 
@@ -47,13 +48,13 @@ def test_a_code_carries_its_gradient_to_every_feature_and_to_all_that_learns(nam
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_density_is_that_of_its_samples_or_it_says_that_it_has_none(name):
-    law, _, _ = law_of(name, 1, 1)
+    law, _, _ = law_of(name, 4 if name == "categorical" else 1, 1)
     try:
-        law.log_prob(torch.zeros(1, 1, dtype=torch.float64))
+        law.log_prob(torch.zeros(1, *law.event_shape, dtype=torch.float64))
     except NoDensity:
         assert isinstance(law, ImplicitPosterior)
     else:
-        check_density(law)
+        check_probabilities(law) if isinstance(law, Categories) else check_density(law)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -61,7 +61,7 @@ class DataAggregate:
     """
 
     def __init__(self, posteriors: DataPosteriors) -> None:
-        self.means = posteriors.means
+        self.posteriors, self.means = posteriors, posteriors.means
         self.split = SplitAggregate(posteriors)
         parts = self.split.posteriors
         self.fitted = fitted_to(posteriors)

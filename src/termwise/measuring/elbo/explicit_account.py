@@ -24,6 +24,7 @@ from termwise.measuring.elbo.control_variates import controlled
 from termwise.measuring.elbo.data_posteriors import joined_posteriors, posteriors_of
 from termwise.measuring.elbo.group_account import GroupDensities
 from termwise.measuring.elbo.marginal_mmd2 import marginal_mmd2
+from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors
 from termwise.measuring.elbo.population import LEAST, LinkSum, population_reading
 from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.data_pass import DataPass, Progress
@@ -58,7 +59,7 @@ def explicit_terms(
     aggregate, reason = _aggregate(batches)
     if groups and aggregate is None:
         raise Refused(f"Links of groups are had from log q(z): leave groups out. {reason}")
-    of_groups = GroupDensities(Components.joined(aggregate.split.components), groups) if aggregate and groups else None
+    of_groups = _of_groups(aggregate, groups) if aggregate and groups else None
     values, densities, codes = _values_at_codes(batches, rate, aggregate, samples, progress, of_groups)
     label = rate.label
     if densities is not None and isinstance(rate.estimator, MonteCarlo) and "rate_by_dimension" not in values:
@@ -78,6 +79,12 @@ def explicit_terms(
         readings |= {name: reading for name, (reading, _) in of_population.items()}
         links |= {name: influence for name, (_, influence) in of_population.items()}
     return TermReadings(readings, values | links, (aggregate.means, aggregate.means))
+
+
+def _of_groups(aggregate: DataAggregate, groups: list[list[int]]) -> GroupDensities:
+    if not isinstance(aggregate.posteriors, NormalPosteriors):
+        raise Refused("Links of groups are had from posteriors that are normals or mixtures of them: leave groups out.")
+    return GroupDensities(aggregate.posteriors, groups)
 
 
 def _aggregate(batches: DataPass) -> tuple[DataAggregate | None, str | None]:

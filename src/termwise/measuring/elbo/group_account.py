@@ -14,22 +14,22 @@ from torch.distributions import Categorical, Distribution, Independent, MixtureS
 
 from termwise.measuring.elbo.code_densities import mean_over_rounds
 from termwise.measuring.elbo.control_variates import controlled
-from termwise.measuring.elbo.mixture_posteriors import Components, summed
-from termwise.measuring.elbo.split_aggregate import FittedNormal
+from termwise.measuring.elbo.fitted_laws import FittedNormal
+from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors
 from termwise.models.codes import log_density_at
 from termwise.models.draw import InDouble
 from termwise.terms.aggregate.gaussians import Gaussians
 from termwise.terms.aggregate.margin import margin
 
 
-def components_over(components: Components, group: list[int]) -> Components:
+def components_over(components: NormalPosteriors, group: list[int]) -> NormalPosteriors:
     """The components of the same examples over some dimensions."""
     shape = components.mean.shape[:2]
     one = margin(Gaussians(components.mean.flatten(0, 1), components.spread.flatten(0, 1)), group)
-    return Components(components.log_weight, one.mean.unflatten(0, shape), one.spread.unflatten(0, shape))
+    return NormalPosteriors(components.log_weight, one.mean.unflatten(0, shape), one.spread.unflatten(0, shape))
 
 
-def law_of(components: Components) -> Distribution:
+def law_of(components: NormalPosteriors) -> Distribution:
     """The posteriors whose components these are, batch shape (N,), event shape (D,)."""
     alone = components.mean.shape[1] == 1
     mean, spread = (of.squeeze(1) if alone else of for of in (components.mean, components.spread))
@@ -51,11 +51,11 @@ class GroupDensities:
         groups: The dimensions of each group.
     """
 
-    def __init__(self, components: Components, groups: list[list[int]]) -> None:
+    def __init__(self, components: NormalPosteriors, groups: list[list[int]]) -> None:
         self.groups = groups
         parts = [components_over(components, group) for group in groups]
-        self.sums = [summed(part) for part in parts]
-        self.fitted = [FittedNormal([part]) for part in parts]
+        self.sums = [part.summed() for part in parts]
+        self.fitted = [FittedNormal(part) for part in parts]
         self.log_count = float(torch.tensor(len(components)).double().log())
         self._values: list[Tensor] = []  # (B, groups) each
         self._expected: list[Tensor] = []
@@ -67,12 +67,13 @@ class GroupDensities:
         values, expected, controls = [], [], []
         for group, total, fitted in zip(self.groups, self.sums, self.fitted, strict=True):
             codes = draw.codes.columns(group)
-            law = law_of(components_over(Components.of(draw.posterior), group))
+            its = components_over(NormalPosteriors.of(draw.posterior), group)
+            law = law_of(its)
             own = log_density_at(law, codes).double()
             mean = own if isinstance(law, MixtureSameFamily) else -law.entropy().double()
             values.append(total.joint(codes, everyone) - self.log_count)
             expected.append(mean)
-            controls.append(torch.stack([own - mean, fitted.log_prob(codes) - fitted.expected_log_prob(law)], -1))
+            controls.append(torch.stack([own - mean, fitted.log_prob(codes) - fitted.expected_log_prob(its)], -1))
         self._values.append(torch.stack(values, 1))
         self._expected.append(torch.stack(expected, 1))
         self._controls.append(torch.stack(controls, 1))

@@ -38,9 +38,9 @@ class CategoricalPosterior(nn.Module):
         temperature: PositiveFinite = 0.5,
     ) -> None:
         super().__init__()
-        if latent % positions or latent < 2 * positions:
+        if latent % positions:
             raise Refused(
-                f"{latent} numbers are not {positions} positions of two categories or more each. Give as latent the "
+                f"{latent} numbers are not {positions} positions of as many categories each. Give as latent the "
                 "positions times the categories."
             )
         self.latent, self.positions = latent, positions

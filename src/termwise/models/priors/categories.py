@@ -60,6 +60,6 @@ class LearnedCategories(nn.Module):
 
 
 def _zeros(latent: int, positions: int) -> Tensor:
-    if latent % positions or latent < 2 * positions:
-        raise Refused(f"{latent} numbers are not {positions} positions of two categories or more each.")
+    if latent % positions:
+        raise Refused(f"{latent} numbers are not {positions} positions of as many categories each.")
     return torch.zeros(positions, latent // positions)

@@ -74,9 +74,8 @@ class _Asked:
 
     def __init__(self, codes: Codes, law: Distribution, step: int, slopes: bool) -> None:
         self.law, self.step, self.slopes = law, step, slopes
-        double = codes.in_double()
-        self.z = torch.zeros_like(double.centre).requires_grad_()  # what the gradient is taken in
-        self.codes = Codes(double.centre.unsqueeze(1), double.offset.unsqueeze(1))
+        self.z = torch.zeros_like(codes.centre).requires_grad_()  # what the gradient is taken in
+        self.codes = Codes(codes.centre.unsqueeze(1), codes.offset.unsqueeze(1))
         self.values: Tensor | None = None
 
     def bits(self, part: slice) -> Tensor:

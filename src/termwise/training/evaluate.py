@@ -31,7 +31,7 @@ ROUNDS = 8
 
 
 def full_aggregate(batches: DataPass) -> Full | None:
-    """q(z) of the data; None where posteriors are no normal laws, as implicit ones are not.
+    """q(z) of the data; None where posteriors have no density, or are too many to be asked one by one.
 
     Raises:
         NotFinite: They are no laws at all.
@@ -43,18 +43,21 @@ def full_aggregate(batches: DataPass) -> Full | None:
         raise
     except Refused:
         return None
-    return full
+    return full if len(batches) <= full.held().most else None
 
 
 def standard_terms(batches: DataPass, full: Full | None) -> list[Term]:
     """The terms that every model is evaluated by, whatever trained it; without densities, the distortion alone."""
-    if full is None:
-        return [Distortion()]
-    kl, one = MonteCarlo(full), batches.at(torch.arange(1))
+    one = batches.at(torch.arange(1))
     closed = has_closed_form(one.posterior, one.prior)
-    walk = [("posterior", "aggregate"), ("aggregate", "prior"), ("aggregate", "marginals")]
-    if PriorLaw().factorises(one):
-        walk.append(("marginals", "prior"))
+    if full is None:
+        return [Distortion(), Link("posterior", "prior", ClosedForm())] if closed else [Distortion()]
+    kl = MonteCarlo(full)
+    walk = [("posterior", "aggregate"), ("aggregate", "prior")]
+    if full.held().knows_marginals:
+        walk.append(("aggregate", "marginals"))
+        if PriorLaw().factorises(one):
+            walk.append(("marginals", "prior"))
     return [
         Distortion(),
         Link("posterior", "prior", ClosedForm() if closed else kl),

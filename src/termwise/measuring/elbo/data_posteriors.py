@@ -44,7 +44,11 @@ class DataPosteriors(Protocol):
         device: Where they are.
         width: The dimensions of a code by which it has readings; 0 where its marginals are unknown.
         means: E[z|x], shape (N, numbers of a code).
+        most: So many of them at the most are asked at as many codes.
     """
+
+    @property
+    def most(self) -> float: ...  # noqa: D102
 
     @property
     def device(self) -> torch.device: ...  # noqa: D102
@@ -99,6 +103,11 @@ class LawPosteriors:
     def at(self, rows_: Tensor) -> "LawPosteriors":
         """Those of the examples at these rows."""
         return LawPosteriors(rows(self.law, rows_), self.components.at(rows_))
+
+    @property
+    def most(self) -> float:
+        """So many of them at the most are asked at as many codes."""
+        return self.components.most
 
     @property
     def device(self) -> torch.device:
@@ -171,6 +180,11 @@ class BlockPosteriors:
         """Those of the examples at these rows."""
         blocks = tuple(block.at(rows_) for block in self.blocks)
         return BlockPosteriors(blocks, self.components.at(rows_), self.names)
+
+    @property
+    def most(self) -> float:
+        """So many of them at the most are asked at as many codes."""
+        return self.components.most
 
     @property
     def device(self) -> torch.device:

@@ -93,6 +93,11 @@ def _aggregate(batches: DataPass) -> tuple[DataAggregate | None, str | None]:
         parts = [posteriors_of(draw.posterior) for draw in batches()]
     except Refused as refusal:
         return None, str(refusal)
+    if len(batches) > (most := parts[0].most):
+        return None, (
+            "log q(z) of posteriors that are of no exponential family asks every law at every code, of "
+            f"{most:,} examples at the most; got {len(batches):,}. Measure as many: limit={most}."
+        )
     return DataAggregate(joined_posteriors(parts)), None
 
 

@@ -85,6 +85,11 @@ class NormalPosteriors:
         return NormalSum(self) if self.mean.shape[1] == 1 else MixtureSum(self)
 
     @property
+    def most(self) -> float:
+        """Of normals any number."""
+        return math.inf
+
+    @property
     def device(self) -> torch.device:
         """Where their numbers are held."""
         return self.mean.device

@@ -37,6 +37,11 @@ class BlockComponents(Components):
         """D, the numbers of all blocks."""
         return self.slices[-1].stop
 
+    @property
+    def most(self) -> float:
+        """As many as the block with the fewest takes."""
+        return min(block.most for block in self.blocks)
+
     def parts(self) -> list[tuple[Components, slice]]:
         """Each block, and which numbers of the code it has."""
         return list(zip(self.blocks, self.slices, strict=True))

@@ -5,6 +5,7 @@ falls apart (`by_dimension`), and how it is written over in place. Of an exponen
 products, phi(z) . a_n + c_n, of statistics of the code with what is kept of each component: one matrix product.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, Self
@@ -85,6 +86,16 @@ class Components(ABC):
     """
 
     TENSORS: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def knows_marginals(self) -> bool:
+        """Whether log q(z_j) can be had."""
+        return True
+
+    @property
+    def most(self) -> float:
+        """So many of them at the most are asked at as many codes: without a product, each is asked by itself."""
+        return math.inf
 
     @abstractmethod
     def __len__(self) -> int:

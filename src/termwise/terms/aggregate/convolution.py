@@ -21,7 +21,7 @@ for the points that one is ready to hold are sorted by their means, and every co
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -32,7 +32,13 @@ from termwise.models.codes import Codes
 from termwise.terms.aggregate.block_components import BlockComponents
 from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.gaussians import LOG_2PI, Gaussians, LogWeights
-from termwise.terms.aggregate.mixture import CodesDone, fitting_block, marginal_and_slope, marginal_log_density
+from termwise.terms.aggregate.mixture import (
+    CodesDone,
+    fitting_block,
+    log_density,
+    marginal_and_slope,
+    marginal_log_density,
+)
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
 
 REACH = 8.0
@@ -60,12 +66,24 @@ CONVOLVED_FROM = 1024
 def log_marginals(components: Components, block: int | None = None) -> Callable[[Tensor | Codes], Tensor]:
     """z -> log q(z_j), shape (S, D), by dimension, nats, of N components that weigh 1/N each and stand still."""
     if isinstance(components, BlockComponents):
-        of_blocks = [(log_marginals(one, block), part) for one, part in components.parts()]
-        return lambda z: torch.cat([of_block(Codes.at(z).columns(part)) for of_block, part in of_blocks], 1)
+        return partial(_of_blocks, [(_of_block(one, block), part) for one, part in components.parts()])
     if isinstance(components, Gaussians) and len(components) >= CONVOLVED_FROM:
         return Convolution(components, block=block).log_density
     weights = LogWeights.uniform(len(components))
     return partial(marginal_log_density, components=components, weights=weights, block=block)
+
+
+def _of_block(components: Components, block: int | None) -> Callable[[Tensor | Codes], Tensor]:
+    """log q(z_j) of one block among others; one whose marginals are unknown is one dimension."""
+    if components.knows_marginals:
+        return log_marginals(components, block)
+    weights = LogWeights.uniform(len(components))
+    return lambda z: log_density(z, components, weights, block=block).unsqueeze(1)
+
+
+def _of_blocks(blocks: Sequence[tuple[Callable[[Tensor | Codes], Tensor], slice]], z: Tensor | Codes) -> Tensor:
+    """log q(z_j) of every block, side by side."""
+    return torch.cat([of_block(Codes.at(z).columns(part)) for of_block, part in blocks], 1)
 
 
 class Convolution:

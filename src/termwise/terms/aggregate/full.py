@@ -71,11 +71,16 @@ class Full(Memory):
         self._moving = True
         self.refresh()
 
-    def components(self, draw: Draw) -> tuple[Components, LogWeights]:
-        """All N posteriors, which weigh 1/N each."""
+    def held(self) -> Components:
+        """All N posteriors, as they were when they were last encoded."""
         if self._components is None:
             raise Refused("The full aggregate is empty; call prepare(batches) first.")
-        return self._components, LogWeights.uniform(len(self._components))
+        return self._components
+
+    def components(self, draw: Draw) -> tuple[Components, LogWeights]:
+        """All N posteriors, which weigh 1/N each."""
+        held = self.held()
+        return held, LogWeights.uniform(len(held))
 
     def log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z) of codes z, shape (B, D): shape (B,), nats."""

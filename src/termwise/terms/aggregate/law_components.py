@@ -16,6 +16,9 @@ from termwise.models.codes import Codes, factorises, log_density_at
 from termwise.models.distributions import innermost, joined_laws, rows
 from termwise.terms.aggregate.components import BITS, Components
 
+MOST_LAWS = 4000
+"""So many laws are asked at as many codes, and no more: twice as many take four times as long."""
+
 
 class LawComponents(Components):
     """N components that are a batch of torch Distributions.
@@ -60,9 +63,19 @@ class LawComponents(Components):
         """Every law at every code."""
         return _Asked(codes, self.law, max(1, min(block // codes.centre.numel(), len(self))), slopes)
 
+    @property
+    def knows_marginals(self) -> bool:
+        """Whether the laws factorise."""
+        return factorises(self.law)
+
+    @property
+    def most(self) -> float:
+        """As many as take a minute or so."""
+        return MOST_LAWS
+
     def by_dimension(self) -> list[tuple[slice, Components]] | None:
         """Number by number of laws that factorise."""
-        if not factorises(self.law):
+        if not factorises(self.law):  # as `knows_marginals` says
             return None
         base = self.law.base_dist
         parts = range(self.size)

@@ -73,7 +73,8 @@ def marginal_log_density(
 ) -> Tensor:
     """log q(z_j) of codes z, shape (B, D): by dimension, in nats, every component by itself; `block` as above.
 
-    Shape (B, D) of normals; a position of categories is one dimension, and so is a simplex.
+    Shape (B, D) of normals; a position of categories is one dimension, and so is, in a code of blocks, one that is no
+    product.
 
     Raises:
         Refused: The components' marginals are unknown.
@@ -81,7 +82,10 @@ def marginal_log_density(
     codes = Codes.at(z)
     if isinstance(components, BlockComponents):
         of_blocks = [
-            marginal_log_density(codes.columns(part), one, weights, block=block) for one, part in components.parts()
+            marginal_log_density(codes.columns(part), one, weights, block=block)
+            if one.knows_marginals
+            else log_density(codes.columns(part), one, weights, block=block).unsqueeze(1)
+            for one, part in components.parts()
         ]
         return torch.cat(of_blocks, 1)
     if not isinstance(components, Gaussians):

@@ -34,6 +34,8 @@ from torch.distributions.relaxed_categorical import ExpRelaxedCategorical
 
 from termwise.data import ValueRange
 from termwise.errors import BadData, Refused
+from termwise.models.block_law import BlockLaw
+from termwise.models.categories import Categories
 from termwise.models.distributions import in_double, innermost
 from termwise.models.likelihoods import Likelihood
 
@@ -72,7 +74,7 @@ class Support:
     @property
     def discrete(self) -> bool:
         """Whether a law over it has a mass function, and no density."""
-        return self.space in (WHOLE, ONE_HOT, OTHER_SPACES[constraints.multinomial])
+        return self.space in (WHOLE, OTHER_SPACES[constraints.multinomial]) or self.space.startswith(ONE_HOT)
 
     def holds(self, other: "Support") -> bool:
         """Whether all of another lies in it: whole numbers hold one-hot vectors, which are zeros and ones."""
@@ -103,6 +105,8 @@ class Support:
         zeros, ones = f"torch.zeros({size})", f"torch.ones({size})"
         if self.space == ONE_HOT:
             return f"OneHotCategorical(logits={zeros})"
+        if self.space.startswith(ONE_HOT):
+            return '"uniform"'
         if self.space == OTHER_SPACES[constraints.simplex]:
             return f"Dirichlet({ones})"
         if self.space == WHOLE and (low, high) == (0.0, 1.0):
@@ -131,6 +135,11 @@ def support_of(law: Distribution) -> Support | None:
         'numbers from 0'
     """
     law = innermost(law)
+    if isinstance(law, Categories):
+        positions = law.log_probs.shape[-2]
+        return _box(ONE_HOT if positions == 1 else f"{ONE_HOT} at each of {positions} positions", 0.0, 1.0)
+    if isinstance(law, BlockLaw):
+        return _of_blocks(law)
     if isinstance(law, MixtureSameFamily):
         return support_of(law.component_distribution)
     if isinstance(law, VonMises):  # torch says the real numbers, where it is a density over one turn of them
@@ -157,6 +166,10 @@ def check_rate(posterior: Distribution, prior: Distribution) -> None:
         Traceback (most recent call last):
         termwise.errors.Refused: The posterior (OneHotCategorical) has a mass function over one-hot vectors, and ...
     """
+    if isinstance(posterior, BlockLaw) and isinstance(prior, BlockLaw) and posterior.slices == prior.slices:
+        for blocks in zip(posterior.blocks, prior.blocks, strict=True):
+            check_rate(*blocks)
+        return
     left, right = support_of(posterior), support_of(prior)
     q, p = type(innermost(posterior)).__name__, type(innermost(prior)).__name__
     if left is None or right is None:
@@ -170,6 +183,7 @@ def check_rate(posterior: Distribution, prior: Distribution) -> None:
         return
     example = left.example_prior(posterior.event_shape.numel())
     would_do = "Pass a prior over the same values" + (f", such as prior={example}." if example else ".")
+    would_do += ' By name it is prior="uniform".' if left.space == ONE_HOT else ""
     kinds = ["a mass function" if one.discrete else "a density" for one in (left, right)]
     if kinds[0] != kinds[1] or (left.space != right.space and {left.space, right.space} != {WHOLE, ONE_HOT}):
         raise Refused(
@@ -226,6 +240,22 @@ def takes_real_numbers(likelihood: Likelihood, shape: tuple[int, ...]) -> bool:
     except BadData:
         return False
     return True
+
+
+def _of_blocks(law: BlockLaw) -> Support | None:
+    """Where all blocks live together: of one space, with each number's ends; else what each has, in words."""
+    found = [support_of(block) for block in law.blocks]
+    supports = [one for one in found if one is not None]
+    if len(supports) < len(found):
+        return None
+    if len({one.space for one in supports}) > 1 or supports[0].discrete:
+        words = (f"{name}, {one.in_words}" for name, one in zip(law.names, supports, strict=True))
+        return _box(f"blocks ({'; '.join(words)})")
+    sizes = [block.event_shape.numel() for block in law.blocks]
+    ends = zip(
+        *((one.lower.expand(n), one.upper.expand(n)) for one, n in zip(supports, sizes, strict=True)), strict=True
+    )
+    return _box(supports[0].space, *(torch.cat(of) for of in ends))
 
 
 def _missing_moment(posterior: Distribution, prior: Distribution) -> str:

@@ -10,7 +10,7 @@ from termwise.account.guard import unguarded
 
 SPECS = [form for form in tw.LIKELIHOODS.shown() if ":" in form and not form.startswith(("columns", "autoregressive"))]
 ALSO = ("student", "poisson", "zero", "discretized")
-SPECS = [pytest.param(spec, marks=pytest.mark.slow if spec.startswith(ALSO) else ()) for spec in SPECS]
+"""Likelihoods of which the sizes and the posteriors are tried in the slow tests alone."""
 COUNT, LATENT = 40, 2
 
 
@@ -34,7 +34,10 @@ TRIPLES = [
 
 
 @pytest.mark.parametrize("size", [1.0, 6.0, 12.0, 1e4])
-@pytest.mark.parametrize(("spec", "posterior", "prior"), dict.fromkeys(TRIPLES))
+@pytest.mark.parametrize(
+    ("spec", "posterior", "prior"),
+    [pytest.param(*of, marks=pytest.mark.slow if of[0].startswith(ALSO) else ()) for of in dict.fromkeys(TRIPLES)],
+)
 def test_its_account_is_of_numbers_that_can_be_or_one_message(spec, posterior, prior, size):
     x = examples_of(spec)
     small = {"components": 5} if "components" in tw.PRIORS[prior].options else {}
@@ -48,14 +51,13 @@ def test_its_account_is_of_numbers_that_can_be_or_one_message(spec, posterior, p
             account = tw.measure(model, x, noises=8)
     except tw.TermwiseError as refusal:
         no_average = "average of posterior densities, and this posterior has none" in str(refusal)
-        assert size > 1 or no_average, refusal  # such as a sigma that no number holds
+        of_categories = [posterior == "categorical", prior in ("uniform", "learned-categories")]
+        apart = any(of_categories) and not all(of_categories) and "there is no KL between" in str(refusal)
+        assert size > 1 or no_average or apart, refusal  # such as a sigma that no number holds
         return
     for name, reading in account.overall.items():
         assert math.isfinite(reading.value), reading
         if name in ("rate", "index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl"):
             assert reading.value >= -4 * (reading.stderr or 0.0) - 1e-4, reading
-    if "index_code_mi" not in account:  # of posteriors with a density that are no normals
-        assert any("log q(z) is taken over" in sentence for sentence in account.diagnosis)
-        return
     mi = account["index_code_mi"]
     assert mi.value <= math.log(COUNT) + 4 * (mi.stderr or 0.0) + 1e-4

@@ -16,6 +16,8 @@ from termwise.models.priors import MixturePrior
 COUNT, SAMPLES = 12, 20
 GRID = torch.linspace(-20, 20, 4001)
 STEP = float(GRID[1] - GRID[0])
+CATEGORIES = ("categorical", "uniform", "learned-categories")
+"""Posteriors and priors of categories, and not of numbers."""
 
 
 def model_of(posterior, prior, size=0.1):
@@ -43,6 +45,14 @@ def data():
 @pytest.mark.parametrize("posterior", list(tw.POSTERIORS))
 def test_the_rate_is_that_of_quadrature_or_is_refused(posterior, prior):
     model, x = model_of(posterior, prior), data()
+    of_posteriors = prior == "vamp" and posterior in CATEGORIES
+    if (posterior in CATEGORIES) != (prior in CATEGORIES or of_posteriors):
+        with pytest.raises(Refused, match="there is no KL between the two"):
+            tw.measure(model, x)
+        return
+    if posterior in CATEGORIES:  # of one category here; of more below
+        assert abs(tw.measure(model, x)["rate"].value) < 1e-6
+        return
     with torch.no_grad():
         law = model.encode(x)
         implicit = isinstance(law, ImplicitPosterior)
@@ -65,12 +75,25 @@ def test_the_rate_is_that_of_quadrature_or_is_refused(posterior, prior):
     error = 4.5 * math.sqrt(float(variance.sum()) / SAMPLES) / COUNT
     exact = reading.estimator == "closed form"
     assert abs(reading.value - float(rate.mean())) < (5e-3 if exact else error + 5e-3), reading
-    assert exact == (
-        prior == "standard-normal" and posterior in ("diagonal-normal", "full-normal", "laplace", "student-t")
-    )
+    normal = prior == "standard-normal" and posterior in ("diagonal-normal", "full-normal", "laplace", "student-t")
+    assert exact == (normal or posterior == prior == "blocks")
 
 
-@pytest.mark.parametrize("prior", list(tw.PRIORS))
+@pytest.mark.parametrize("prior", ["uniform", "learned-categories"])
+def test_the_rate_of_categories_is_a_sum_over_them(prior):
+    torch.manual_seed(1)
+    model = tw.VAE.build((4,), 5, options={"hidden": [8]}, posterior="categorical", prior=prior).eval()
+    with torch.no_grad():
+        for parameter in model.prior.parameters():
+            parameter.add_(torch.randn_like(parameter))
+        x = data()
+        log_q, log_p = model.encode(x).log_probs.double().squeeze(1), model.prior_law().log_probs.double()
+    account = tw.measure(model, x)
+    assert account["rate"].value == pytest.approx(float((log_q.exp() * (log_q - log_p)).sum(1).mean()), abs=1e-6)
+    assert account["rate"].estimator == "closed form"
+
+
+@pytest.mark.parametrize("prior", [name for name in tw.PRIORS if name not in CATEGORIES])
 def test_log_p_of_x_is_that_of_quadrature(prior):
     model, x = model_of("diagonal-normal", prior), data()[:8]
     with torch.no_grad():

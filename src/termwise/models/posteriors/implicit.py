@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 from torch.distributions.kl import register_kl
 
 from termwise.errors import NoDensity, Refused
@@ -53,6 +53,7 @@ class ImplicitPosterior(Distribution):
 
     arg_constraints = {}  # noqa: RUF012
     has_rsample = True
+    support = constraints.real_vector
 
     def __init__(self, push: Pushforward, last_scale: Tensor | None = None) -> None:
         self.push, self.last_scale = push, last_scale

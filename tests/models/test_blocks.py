@@ -15,6 +15,9 @@ from termwise.models.blocks import Block, BlockFamily
 from termwise.models.categories import Categories
 from termwise.models.codes import Codes, log_density_at
 from termwise.models.distributions import in_double, joined_laws, rows
+from termwise.models.draw import Draw
+from termwise.terms import HSIC, DensityRatio, Groups, Kernel, Link, Moments
+from termwise.terms.laws import law as law_of_stop
 
 CODE = [
     {"name": "digit", "latent": 4, "posterior": "categorical"},
@@ -186,3 +189,40 @@ def test_total_correlation_of_two_positions_is_a_sum_over_their_categories():
         mi += both * math.log(both / float(q[k, m])) / 16
     for name, value in {"total_correlation": truth, "index_code_mi": mi}.items():
         assert abs(account[name].value - value) < 4 * account[name].stderr, name
+
+
+def independent_codes(draw):
+    """A draw whose second batch is of the same examples, drawn again."""
+    again = draw.again()
+    return Draw(draw.model, draw.x, draw.index, draw.dataset_size, lambda: again)
+
+
+def block_draw(count=400):
+    torch.manual_seed(0)
+    model = tw.VAE.build((6,), code=CODE, likelihood="normal:0.5", options={"hidden": [8]}).eval()
+    return independent_codes(Draw(model, torch.randn(count, 6), torch.arange(count), count))
+
+
+def test_codes_of_the_marginals_are_one_hot_and_as_often_as_the_aggregates():
+    draw = block_draw()
+    z = law_of_stop("marginals").sample(draw)
+    for category in (z[:, :4], z[:, 6:9], z[:, 9:]):
+        assert (category.sum(1) == 1).all() and ((category == 0) | (category == 1)).all()
+    assert torch.allclose(z.mean(0), draw.independent.z.mean(0), atol=1e-6)
+    together = (z[:, 6:9].argmax(1) - draw.independent.z[:, 6:9].argmax(1)).abs()
+    assert together.any()  # permuted
+
+
+@pytest.mark.parametrize("estimator", [Kernel(), HSIC(), DensityRatio()])
+def test_total_correlation_by_samples_takes_a_category_as_a_whole(estimator):
+    value = Link("aggregate", "marginals", estimator)(block_draw())
+    assert value.isfinite().all()
+
+
+def test_what_would_take_a_categorys_numbers_apart_is_refused():
+    draw = block_draw(20)
+    split = Groups([[0, 1], [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]])
+    with pytest.raises(Refused, match="The numbers of digit, 0 to 3, are one category"):
+        split.sample(draw)
+    with pytest.raises(Refused, match="some of these are categories"):
+        Link("aggregate", "marginals", Moments())(draw)

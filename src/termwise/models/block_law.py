@@ -108,6 +108,16 @@ def dimensions_of_code(law: Distribution) -> list[Dimension]:
     return found
 
 
+def has_categories(law: Distribution) -> bool:
+    """Whether some numbers of a code are a category's, and go together.
+
+    Example:
+        >>> has_categories(Categories(torch.zeros(1, 10)))
+        True
+    """
+    return any(isinstance(block, Categories) for block in blocks_of(law))
+
+
 def _parts(block: Distribution, start: int) -> list[slice]:
     """Which numbers of z each dimension of a block has, whose first is `start`."""
     size = block.log_probs.shape[-1] if isinstance(block, Categories) else 1

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from termwise.errors import NoDensity, Refused, in_short
+from termwise.models.block_law import dimensions_of_code, has_categories
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.memory import Memory
 from termwise.values import Count, Natural, checked
@@ -89,10 +90,26 @@ class Groups:
         """The dimensions of each group of a code of `latent` dimensions."""
         return dimensions_of(self.groups, latent)
 
+    def dimensions_of(self, draw: Draw) -> list[list[int]]:
+        """The dimensions of each group of a draw's codes.
+
+        Raises:
+            Refused: A group has some of a category's numbers, and not all.
+        """
+        groups = self.dimensions(draw.z.shape[1])
+        for category in dimensions_of_code(draw.posterior) if has_categories(draw.posterior) else ():
+            numbers = set(range(draw.z.shape[1])[category.numbers])
+            if not any(numbers <= set(group) for group in groups):
+                raise Refused(
+                    f"The numbers of {category.name}, {min(numbers)} to {max(numbers)}, are one category and go "
+                    f"together; got the groups {groups}. Put them in one."
+                )
+        return groups
+
     def sample(self, draw: Draw) -> Tensor:
         """Codes of a batch, every group of dimensions permuted on its own, shape (B, D)."""
         z = draw.independent.z if self.beside else draw.z
-        groups = self.dimensions(z.shape[1])
+        groups = self.dimensions_of(draw)
         group_of = torch.empty(z.shape[1], dtype=torch.long, device=z.device)
         for place, group in enumerate(groups):
             group_of[group] = place

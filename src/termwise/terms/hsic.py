@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from termwise.errors import Refused
+from termwise.models.block_law import dimensions_of_code
 from termwise.models.draw import Draw
-from termwise.terms.groups import Groups, dimensions_of
+from termwise.terms.groups import Groups
 from termwise.terms.kernel import KERNELS, KernelFunction
 from termwise.terms.laws import Law
 
@@ -80,5 +81,8 @@ class HSIC:
         if len(draw) < LEAST:
             raise Refused(f"HSIC needs a batch of {LEAST} examples or more; got {len(draw)}. Raise batch_size.")
         z = left.sample(draw)
-        groups = right.dimensions(z.shape[1]) if isinstance(right, Groups) else dimensions_of(1, z.shape[1])
+        if isinstance(right, Groups):
+            groups = right.dimensions_of(draw)
+        else:
+            groups = [list(range(z.shape[1])[one.numbers]) for one in dimensions_of_code(draw.posterior)]
         return pairwise_hsic([z[:, group] for group in groups], self.kernel)

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import NoDensity
+from termwise.models.block_law import dimensions_of_code, has_categories
 from termwise.models.distributions import samples
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.memory import Memory
@@ -157,9 +158,14 @@ class MarginalsLaw:
         self.memory = memory
 
     def sample(self, draw: Draw) -> Tensor:
-        """Codes of an independent batch, every dimension permuted on its own."""
-        z = draw.independent.z
+        """Codes of an independent batch, every dimension permuted on its own; a category's numbers go together."""
+        z, posterior = draw.independent.z, draw.posterior
         order = torch.rand(z.shape, device=z.device).argsort(0)
+        if has_categories(posterior):
+            firsts = [
+                one.numbers.start for one in dimensions_of_code(posterior) for _ in range(z.shape[1])[one.numbers]
+            ]
+            order = order[:, firsts]
         return z.gather(0, order)
 
     def factorises(self, draw: Draw) -> bool:

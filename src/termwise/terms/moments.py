@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
 from termwise.errors import Refused
+from termwise.models.block_law import has_categories
 from termwise.models.draw import Draw
 from termwise.terms.groups import Groups
 from termwise.terms.laws import Law
@@ -90,6 +91,11 @@ class Moments:
 
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """Shape (); in squares of the codes' squared units."""
+        if has_categories(draw.posterior):
+            raise Refused(
+                "Covariances are of codes that are numbers; some of these are categories, whose numbers go together. "
+                "Use MonteCarlo, or HSIC."
+            )
         whole = draw.once(("covariance", self.of), lambda: aggregate_covariance(draw.posterior, self.of))
         return (_covariance(left, whole, draw) - _covariance(right, whole, draw)).square().sum()
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Laplace, MultivariateNormal, Normal, StudentT
 
-from termwise.models.block_law import BlockLaw
-from termwise.models.categories import Categories
+from termwise.errors import Refused
+from termwise.models.block_law import BlockLaw, has_categories
 from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.models.spline_flow import FlowLaw
 
@@ -40,8 +40,13 @@ def moment_matched_normal(posterior: Distribution, codes: int | None = None, ful
         return MultivariateNormal(mean, spread, validate_args=False) if full else _diagonal(mean, spread.sqrt())
     if isinstance(posterior, MultivariateNormal):
         return posterior if full else _diagonal(posterior.mean, posterior.variance.sqrt())
+    if has_categories(posterior):
+        raise Refused(
+            "A normal with the posterior's moments is of codes that are numbers; some of these are categories. Use "
+            "another estimator of the rate than one with a reference: closed-form, or monte-carlo."
+        )
     numbers = isinstance(posterior, Independent) and isinstance(posterior.base_dist, Normal | Laplace | StudentT)
-    if numbers or (isinstance(posterior, BlockLaw | Categories) and not full):
+    if numbers or (isinstance(posterior, BlockLaw) and not full):
         return _diagonal(posterior.mean, posterior.variance.sqrt())
     return normal_of_codes(posterior.rsample(torch.Size([codes or FRESH_CODES])), full)
 

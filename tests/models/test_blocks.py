@@ -16,7 +16,7 @@ from termwise.models.categories import Categories
 from termwise.models.codes import Codes, log_density_at
 from termwise.models.distributions import in_double, joined_laws, rows
 from termwise.models.draw import Draw
-from termwise.terms import HSIC, DensityRatio, Groups, Kernel, Link, Moments
+from termwise.terms import HSIC, Groups, Kernel, Link, Moments
 from termwise.terms.laws import law as law_of_stop
 
 CODE = [
@@ -213,7 +213,7 @@ def test_codes_of_the_marginals_are_one_hot_and_as_often_as_the_aggregates():
     assert together.any()  # permuted
 
 
-@pytest.mark.parametrize("estimator", [Kernel(), HSIC(), DensityRatio()])
+@pytest.mark.parametrize("estimator", [Kernel(), HSIC()])
 def test_total_correlation_by_samples_takes_a_category_as_a_whole(estimator):
     value = Link("aggregate", "marginals", estimator)(block_draw())
     assert value.isfinite().all()

@@ -136,7 +136,7 @@ DATA = torch.arange(60.0).view(10, 6) % 2
         (lambda: tw.verify.verify(-1), "seed = -1"),
         (lambda: tw.train(data="four-points", epochs=True), "epochs = True"),
         (lambda: tw.train(data=""), "Input should be a text that says something"),
-        (lambda: tw.train(data="four-points", prior="uniform"), "Unknown prior 'uniform'"),
+        (lambda: tw.train(data="four-points", prior="normal"), "Unknown prior 'normal'"),
         (lambda: tw.train(data="four-points", recipe="beta-vae", beta=True), "beta = True"),
         (lambda: tw.train(data="four-points", resume=True, overwrite=True), "both resume and overwrite"),
         (lambda: tw.load_data(" "), "Expected a source's name, or a path"),

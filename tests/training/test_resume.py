@@ -112,7 +112,7 @@ def test_a_lattice_is_what_the_bank_reads(tmp_path, monkeypatch):
     monkeypatch.setattr(Bank, "LATTICE_FROM", 10)
     one = trainer(tmp_path / "run", tw.recipe("beta-tcvae"))
     one.start()
-    lattice = one.game.memories[0]._slots.lattice
+    ((_, _, lattice),) = one.game.memories[0]._slots.blocks
     assert lattice is not None
     assert lattice.fits
 

@@ -5,6 +5,7 @@ what a reading by dimension is by: each number of a block that factorises, each 
 other block as a whole.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ class BlockLaw(Distribution):
         names: What the blocks are called; "block 1" and so on where left out.
 
     Example:
-        >>> from torch.distributions import Normal
+        >>> from torch.distributions import Independent, Normal
         >>> digit = Categories(torch.zeros(5, 1, 10))
         >>> style = Independent(Normal(torch.zeros(5, 2), 1.0), 1)
         >>> law = BlockLaw([digit, style], names=("digit", "style"))
@@ -121,14 +122,14 @@ def has_categories(law: Distribution) -> bool:
 def _parts(block: Distribution, start: int) -> list[slice]:
     """Which numbers of z each dimension of a block has, whose first is `start`."""
     size = block.log_probs.shape[-1] if isinstance(block, Categories) else 1
-    return [slice(at, at + size) for at in range(start, start + block.event_shape.numel(), size)]
+    return [slice(at, at + size) for at in range(start, start + math.prod(block.event_shape), size)]
 
 
 def blocks_of(law: Distribution) -> tuple[Distribution, ...]:
     """The laws whose product a law is, in the order of z: itself alone, where it has no blocks.
 
     Example:
-        >>> from torch.distributions import Normal
+        >>> from torch.distributions import Independent, Normal
         >>> len(blocks_of(Independent(Normal(torch.zeros(5, 2), 1.0), 1)))
         1
     """

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Transform
+from torch.distributions.transforms import _InverseTransform
 
 from termwise.errors import BadData, Refused
 from termwise.models.block_law import BlockLaw
@@ -56,23 +57,82 @@ def _mapped(
     laws: Sequence[Distribution], combine: Callable[[list[Tensor]], Tensor], method: str, argument: Any
 ) -> Distribution:
     """One law of several of one kind: what each holds for every example combined, all else as in the first."""
-    first = laws[0]
-    if hasattr(first, method):
-        own: Distribution = getattr(first, method)(argument)
+    if hasattr(laws[0], method):
+        own: Distribution = getattr(laws[0], method)(argument)
         return own
-    result, sizes = copy(first), [law.batch_shape[0] for law in laws]
-    for name, value in vars(first).items():
-        values: list[Any] = [vars(law).get(name) for law in laws]
-        if isinstance(value, Distribution):
-            setattr(result, name, _mapped(values, combine, method, argument))
-        elif isinstance(value, tuple) and value and isinstance(value[0], Distribution):
-            parts = zip(*values, strict=True)
-            setattr(result, name, tuple(_mapped(part, combine, method, argument) for part in parts))
-        elif isinstance(value, Tensor) and all(v.shape[:1] == (n,) for v, n in zip(values, sizes, strict=True)):
-            setattr(result, name, combine(values))
+    sizes = [law.batch_shape[0] for law in laws]
+    result = _combined(laws, combine, sizes)
     count = len(combine([torch.empty(size) for size in sizes]))
-    result._batch_shape = torch.Size([count, *first.batch_shape[1:]])
+    result._batch_shape = torch.Size([count, *laws[0].batch_shape[1:]])
+    return cast(Distribution, result)
+
+
+def _combined(several: Sequence[Any], combine: Callable[[list[Tensor]], Tensor], sizes: list[int]) -> Any:
+    """A copy of the first of several things of one kind, what each has for every example combined, however deep."""
+    first = several[0]
+    if isinstance(first, Tensor):
+        whole = all(one.shape[:1] == (size,) for one, size in zip(several, sizes, strict=True))
+        return combine(list(several)) if whole else first
+    if isinstance(first, list | tuple) and not isinstance(first, torch.Size):
+        return type(first)(_combined(of, combine, sizes) for of in zip(*several, strict=True))
+    if not isinstance(first, Distribution | Transform):
+        return first
+    result: Any = _copied(first)
+    for name, value in vars(result).items():
+        setattr(result, name, _combined([value, *(vars(one).get(name) for one in several[1:])], combine, sizes))
+    if isinstance(first, Distribution):
+        count = len(combine([torch.empty(size) for size in sizes]))
+        result._batch_shape = torch.Size([count, *first.batch_shape[1:]])
     return result
+
+
+def _copied(thing: Distribution | Transform) -> Any:
+    """A copy of a law, or of a transform, which forgets its inverse and what it last did."""
+    result: Any = copy(thing)
+    if isinstance(thing, _InverseTransform):
+        result._inv = thing._inv  # which copying forgets, and without which it is nothing
+    return result
+
+
+def unchecked(law: Distribution) -> Distribution:
+    """The same law, which takes any value that it is given, and does not look at it first.
+
+    Example:
+        >>> unchecked(torch.distributions.Exponential(torch.ones(1))).log_prob(torch.tensor([2.0]))
+        tensor([-2.])
+    """
+    result = copy(law)
+    for name, value in vars(law).items():
+        if isinstance(value, Distribution):
+            setattr(result, name, unchecked(value))
+    result._validate_args = False
+    return result
+
+
+def one_number(base: Distribution, j: int) -> Distribution:
+    """One number of a batch of laws over numbers, batch shape (N, D): batch shape (N, 1).
+
+    Example:
+        >>> one_number(torch.distributions.Normal(torch.tensor([[0.0, 5.0]]), 1.0), 1).mean
+        tensor([[5.]])
+    """
+    shape = base.batch_shape
+
+    def of(thing: Any) -> Any:
+        if isinstance(thing, Tensor):
+            return thing[:, j : j + 1] if thing.shape[:2] == shape else thing
+        if isinstance(thing, list | tuple) and not isinstance(thing, torch.Size):
+            return type(thing)(map(of, thing))
+        if not isinstance(thing, Distribution | Transform):
+            return thing
+        result = _copied(thing)
+        for name, value in vars(result).items():
+            setattr(result, name, of(value))
+        if isinstance(result, Distribution):
+            result._batch_shape = torch.Size([shape[0], 1, *result.batch_shape[2:]])
+        return result
+
+    return cast(Distribution, of(base))
 
 
 def in_double(law: Distribution) -> Distribution | None:

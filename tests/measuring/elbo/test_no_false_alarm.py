@@ -63,7 +63,8 @@ def test_the_optimum_of_a_linear_world_shows_no_fault():
 @pytest.mark.parametrize("likelihood", ["bernoulli", "normal:0.3"])
 def test_models_before_training(posterior, likelihood):
     x = (torch.rand(80, 9, generator=torch.Generator().manual_seed(0)) > 0.5).float()
-    model = tw.VAE.build((9,), latent=3, posterior=posterior, likelihood=likelihood)
+    prior = "uniform" if posterior == "categorical" else "standard-normal"
+    model = tw.VAE.build((9,), latent=3, posterior=posterior, likelihood=likelihood, prior=prior)
     checked(tw.measure(model, x, noises=32))
 
 

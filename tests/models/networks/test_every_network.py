@@ -52,7 +52,8 @@ def test_a_model_with_it_is_loaded_as_it_was_saved(tmp_path, name):
     model, x = VAE.build(SHAPE, 2, name, options=small(name)).eval(), torch.rand(3, *SHAPE)
     model.save_pretrained(tmp_path)
     loaded = VAE.from_pretrained(tmp_path)
-    assert loaded.config() == model.config() and model.config()["network"] == {"name": name, "options": small(name)}
+    options = NETWORKS[name].with_defaults(small(name))
+    assert loaded.config() == model.config() and model.config()["network"] == {"name": name, "options": options}
     assert torch.equal(loaded.reconstruct(x), model.reconstruct(x))
 
 

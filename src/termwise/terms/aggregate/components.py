@@ -65,7 +65,7 @@ class Alternatives:
         """Take in the components in `part`, whose weighted log2 densities at the codes are `bits`, shape (B, n)."""
         log_probs = self.log_probs[part]
         rest = bits - BITS * log_probs.T[self.own]  # all that the code has beside this position
-        higher = torch.maximum(self.peak, rest.amax(1))
+        higher = torch.maximum(self.peak, rest.amax(1)).clamp(min=-1e300)
         mass = rest.sub_(higher.unsqueeze(1)).exp2_()
         self.total = torch.addmm(self.total * (self.peak - higher).exp2().unsqueeze(1), mass, log_probs.exp())
         self.peak = higher

@@ -13,7 +13,7 @@ from torch.distributions import Distribution, Independent
 
 from termwise.errors import Refused
 from termwise.models.codes import Codes, factorises, log_density_at
-from termwise.models.distributions import innermost, joined_laws, rows
+from termwise.models.distributions import innermost, joined_laws, one_number, rows, unchecked
 from termwise.terms.aggregate.components import BITS, Components
 
 MOST_LAWS = 4000
@@ -79,7 +79,9 @@ class LawComponents(Components):
             return None
         base = self.law.base_dist
         parts = range(self.size)
-        return [(slice(j, j + 1), LawComponents(Independent(_number(base, j), 1, validate_args=False))) for j in parts]
+        return [
+            (slice(j, j + 1), LawComponents(Independent(one_number(base, j), 1, validate_args=False))) for j in parts
+        ]
 
 
 class _Asked:
@@ -95,7 +97,7 @@ class _Asked:
         """The same as of a product."""
         with torch.set_grad_enabled(self.slopes):
             moved = Codes(self.codes.centre, self.codes.offset + self.z.unsqueeze(1))
-            self.values = log_density_at(rows(self.law, part), moved).double()  # (B, n)
+            self.values = _anywhere(rows(self.law, part), moved)  # (B, n)
         return self.values.detach() * BITS
 
     def empty(self) -> Tensor:
@@ -113,13 +115,21 @@ class _Asked:
         return mean
 
 
-def _number(base: Distribution, j: int) -> Distribution:
-    """One number of a batch of laws over numbers, batch shape (N, D): batch shape (N, 1)."""
-    turned = base.expand(base.batch_shape)
-    for name, value in vars(turned).items():
-        if isinstance(value, Distribution):
-            setattr(turned, name, _number(value, j))
-        elif isinstance(value, Tensor) and value.shape[:2] == base.batch_shape:
-            setattr(turned, name, value[:, j : j + 1])
-    turned._batch_shape = torch.Size([base.batch_shape[0], 1])
-    return turned
+def _anywhere(law: Distribution, codes: Codes) -> Tensor:
+    """log q(z|x) of codes, shape (B, 1, D), under n laws, where they live, else minus infinity: (B, n), float64."""
+    law = unchecked(law)
+    try:
+        support = law.support
+    except NotImplementedError:
+        support = None
+    if support is None:
+        return log_density_at(law, codes).double()
+    inside = support.check(codes.z)
+    inside = inside.all(-1) if inside.dim() == 3 else inside
+    if inside.all():
+        return log_density_at(law, codes).double()
+    with torch.no_grad():
+        within = law.sample().expand(len(codes), -1, -1)  # in the place of codes that have no density, nor a slope
+    there = inside.unsqueeze(-1)
+    kept = Codes(torch.where(there, codes.centre, within), torch.where(there, codes.offset, 0.0))
+    return torch.where(inside, log_density_at(law, kept).double(), -torch.inf)

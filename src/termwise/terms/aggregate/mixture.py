@@ -38,6 +38,9 @@ GPU_BLOCK = 2**26
 FLOOR = -115.0
 """The mass, in bits below the largest component's, under which a component cannot count: exp2 is slow to underflow."""
 
+NOWHERE = -1e300
+"""What stands for the log density, in bits, of a code that no component has: minus infinity could not be taken off."""
+
 FARTHEST = 1e18
 """The distance, in sigmas, from which a square is taken in float64."""
 
@@ -200,7 +203,7 @@ def _joint_rows(
         weights.lift(bits, start)
         for position in alternatives:
             position.add(bits, part)
-        higher = torch.maximum(peak, bits.amax(1))
+        higher = torch.maximum(peak, bits.amax(1)).clamp(min=NOWHERE)
         mass = buffer[:, : bits.shape[1]].copy_(bits.sub_(higher.unsqueeze(1))).clamp_(min=FLOOR).exp2_()
         shrink = (peak - higher).exp2()
         total = total * shrink + mass.sum(1)

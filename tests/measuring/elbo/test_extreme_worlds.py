@@ -49,12 +49,6 @@ def log_normals(posterior, code, m):
     return [-(s**2) / 2 - log_s - HALF_LOG_2PI for s, log_s in zip(standard, log_scale, strict=True)]
 
 
-def student(s):
-    """The log density of Student's law of 5 degrees of freedom."""
-    peak = mpmath.loggamma(3) - mpmath.loggamma(mpmath.mpf(5) / 2) - mpmath.log(5 * mpmath.pi) / 2
-    return peak - 3 * mpmath.log(1 + s**2 / 5)
-
-
 def log_mean(values):
     peak = max(values)
     return peak + mpmath.log(sum(mpmath.exp(v - peak) for v in values) / len(values))
@@ -186,13 +180,14 @@ def the_rate_of_a_law_of_any_size_without_a_mixture_of_normals_is_its_own(of):
     mean, scale = of
     middle, width = mean[0], 1e-20 + (mean - mean[0]).abs().amax(0) + scale.amax(0)  # a prior as wide as the codes
     prior = Independent(Normal(middle, width), 1)
-    account, codes = measured(Independent(StudentT(5.0, mean, scale), 1), prior, n=len(mean))
-    exact, wide = (exactly(mean), exactly(scale)), (exactly(middle[None]), exactly(width[None]))
+    account, _ = measured(Independent(StudentT(5.0, mean, scale), 1), prior, n=len(mean))
+    entropy = float(StudentT(torch.tensor(5.0).double()).entropy())  # whose variance is 5/3 of the scale's square
     rate = mpmath.mpf(0)
-    for own, code in enumerate(codes):
-        standard, log_scale = standardised(exact, code, own)
-        rate += sum(map(student, standard)) - sum(log_scale) - sum(log_normals(wide, code, 0))
-    assert account["rate"].value == pytest.approx(float(rate / len(codes)), rel=1e-5, abs=1e-4)
+    for at, spread in zip(exactly(mean), exactly(scale), strict=True):
+        for m, s, a, w in zip(at, spread, exactly(middle[None])[0], exactly(width[None])[0], strict=True):
+            rate += mpmath.log(2 * mpmath.pi) / 2 + mpmath.log(w / s) - entropy
+            rate += ((m - a) ** 2 + mpmath.mpf(5) / 3 * s**2) / (2 * w**2)
+    assert account["rate"].value == pytest.approx(float(rate / len(mean)), rel=1e-5, abs=1e-4)
 
 
 PROPERTIES = [

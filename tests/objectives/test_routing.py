@@ -12,7 +12,7 @@ SMALL = {"hidden": [6]}
 GAMES = [
     (name, SMALL if "hidden" in entry.options and isinstance(entry.options["hidden"].default, tuple) else {})
     for name, entry in RECIPES.items()
-    if name not in ("vae-gan", "joint-vae")  # of images, with a discriminator's layer between its players; of blocks
+    if name != "vae-gan"  # of images, with a discriminator's layer between its players
 ]
 GAMES += [
     ("f-vae", {**SMALL, "divergence": "pearson"}),

@@ -26,7 +26,6 @@ from termwise.objectives.schedules import Linear, Weight
 from termwise.objectives.shapes import By, floor, free_bits, gap
 from termwise.registry import Makers, Row
 from termwise.terms.aggregate.table import AnyAggregate
-from termwise.terms.block_rate import BlockRate
 from termwise.terms.closed_or_sampled import ClosedOrSampled
 from termwise.terms.groups import Grouping
 from termwise.terms.hsic import HSIC
@@ -38,12 +37,6 @@ from termwise.values import Count, Finite, PositiveFinite, checked
 
 RAMP = Linear(start=0.0, end=25.0, share=0.8)
 """C of `capacity` where nothing is said: it rises over four fifths of the run, and so comes to 25 nats in any."""
-
-
-CATEGORIES_RAMP = Linear(start=0.0, end=2.2, share=0.5)
-"""The nats that categories are to tell, where nothing is said: nearly log 10."""
-NUMBERS_RAMP = Linear(start=0.0, end=10.0, share=0.8)
-"""The nats that all other numbers are to tell, where nothing is said."""
 
 
 def vae() -> Game:
@@ -73,17 +66,6 @@ def free_bits_vae(target: Weight = 0.25, by: By = "dimension") -> Game:
     Each dimension, or `by` "total" all of them, may cost up to `target` nats for nothing, so that none need collapse.
     """
     return solo(distortion() + rate(ClosedOrSampled()).shaped(free_bits(target, by)))
-
-
-def joint_vae(gamma: Weight = 30.0, categories: Weight = CATEGORIES_RAMP, numbers: Weight = NUMBERS_RAMP) -> Game:
-    """Learning Disentangled Joint Continuous and Discrete Representations (Dupont, 2018, eq. 7), of a code of blocks.
-
-    gamma |rate of categories - C| + gamma |rate of numbers - C'|, whose targets rise over a run. Categories tell at
-    most log K nats each; the default suits ten.
-    """
-    of_categories, of_numbers = (Weighted(BlockRate(which)) for which in ("categories", "numbers"))
-    pinned = gamma * of_categories.shaped(gap(categories)) + gamma * of_numbers.shaped(gap(numbers))
-    return solo(distortion() + pinned)
 
 
 def beta_tcvae(alpha: Weight = 1.0, beta: Weight = 6.0, gamma: Weight = 1.0, aggregate: AnyAggregate = "bank") -> Game:
@@ -194,7 +176,6 @@ RECIPES: Makers[Recipe] = Makers(
         Recipe("beta-vae", beta_vae, "beta rate"),
         Recipe("capacity", capacity, "gamma |rate - C(t)|, C from 0 to 25 nats"),
         Recipe("free-bits", free_bits_vae, "sum_j max(target, rate of dimension j)"),
-        Recipe("joint-vae", joint_vae, "gamma |rate of categories - C(t)| + gamma |rate of numbers - C'(t)|"),
         Recipe("mi-floor", mi_floor, "rate + gamma max(0, C - index_code_mi)"),
         Recipe("beta-tcvae", beta_tcvae, "alpha index_code_mi + beta total_correlation + gamma dimension_wise_kl"),
         Recipe(

@@ -145,6 +145,9 @@ def evaluate_training(
     remembering = [(link, link.memory) for link in links if link.memory and not isinstance(link.memory, Full)]
     memories = {id(memory): memory.snapshot() for _, memory in remembering}
     trained = {link.name: link.under(MonteCarlo(memories[id(memory)])) for link, memory in remembering}
+    if full is not None:  # links of groups, say, are no standard terms
+        standard |= {link.name: link.under(MonteCarlo(full)) for link, _ in remembering if link.name not in standard}
+    trained = {name: link for name, link in trained.items() if name in standard}
     exact: dict[str, list[float]] = {name: [] for name in standard}
     estimates: dict[str, list[float]] = {name: [] for name in trained}
     with own_randomness(step), evaluating(model), engine.autocast():

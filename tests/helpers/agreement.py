@@ -23,9 +23,11 @@ def account_and_codes(model, data, **options):
             codes.append(draw.z)
             return super().__call__(draw)
 
-    with (
-        patch("termwise.measuring.elbo.explicit_account.Distortion", RecordingDistortion),
-        patch("termwise.measuring.elbo.explicit_account.controlled", lambda values, controls, expected: values),
+    with patch.multiple(
+        "termwise.measuring.elbo.explicit_account",
+        Distortion=RecordingDistortion,
+        controlled=lambda values, controls, expected: values,
+        _controlled_rate=lambda rate, at: rate,
     ):
         account = tw.measure(model, data, **options)
     return account, torch.cat(codes)

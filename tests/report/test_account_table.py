@@ -1,7 +1,11 @@
 import pytest
+import torch
 from rich.console import Console
 
+import termwise as tw
 from termwise.report.account_table import MOST_DIMENSIONS, account_table
+from termwise.report.dimension_bars import dimensions_section
+from termwise.report.run_summary import run_summary
 
 
 def shown(renderable, width=80):
@@ -93,3 +97,17 @@ def test_what_is_so_for_new_data_stands_in_a_table_of_its_own_with_interval_and_
     below = text[text.index("for new data") :]
     assert row(below, "MI").split()[1:] == ["6.123", "±", "0.021", "6.081", "to", "6.166", "5.900", "to", "6.500"]
     assert row(below, "marginal KL").split()[2:] == ["6.123", "—", "5.900", "to", "6.500"]
+
+
+def test_blocks_and_dimensions_go_by_their_names():
+    code = [{"name": "digit", "latent": 4, "posterior": "categorical"}, {"name": "style", "latent": 2}]
+    torch.manual_seed(0)
+    model = tw.VAE.build((6,), code=code, likelihood="normal:0.5", options={"hidden": [8]})
+    account = tw.measure(model, torch.randn(40, 6)).to_json()
+    words = shown(account_table(account), 100)
+    assert all(name in words for name in ("digit", "style 0", "style 1")) and "z0" not in words
+    page = dimensions_section(account)
+    assert 'class="bars named"' in page and "style 1" in page
+    assert run_summary({"model": {"code": code}}).sentence() == (
+        "A variational autoencoder with a code of digit (4), style (2)."
+    )

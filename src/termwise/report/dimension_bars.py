@@ -47,10 +47,11 @@ def _bars_of(account: AccountJson, lists: Mapping[str, ReadingJson], order: Sequ
     for j in order:
         cells = "".join(_bar(name, reading, j, longest[reading.get("unit")]) for name, reading in lists.items())
         rows.append(f'<tr><th scope="row">{name_in_html(account, j, of)}</th>{cells}</tr>')
-    shown, rest = _bars(heads, rows[:MOST_DIMENSIONS]), rows[MOST_DIMENSIONS:]
+    named = bool(account.get("data", {}).get(of))
+    shown, rest = _bars(heads, rows[:MOST_DIMENSIONS], named), rows[MOST_DIMENSIONS:]
     if not rest:
         return shown
-    more = f"<details><summary>The other {len(rest)} dimensions</summary>{_bars(heads, rest)}</details>"
+    more = f"<details><summary>The other {len(rest)} dimensions</summary>{_bars(heads, rest, named)}</details>"
     return shown + more
 
 
@@ -73,9 +74,10 @@ def _bar(name: str, reading: ReadingJson, j: int, longest: float) -> str:
     )
 
 
-def _bars(heads: str, rows: Sequence[str]) -> str:
+def _bars(heads: str, rows: Sequence[str], named: bool) -> str:
+    kind = "bars named" if named else "bars"
     corner = '<th scope="col"><span class="visually-hidden">dimension</span></th>'
-    return f'<table class="bars"><thead><tr>{corner}{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    return f'<table class="{kind}"><thead><tr>{corner}{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
 def _far(reading: ReadingJson, j: int) -> float:

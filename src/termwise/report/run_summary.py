@@ -22,12 +22,14 @@ class RunSummary:
     data: str | None
     recipe: str | None
     latent: str | None
+    blocks: str | None
     epochs: str | None
     seed: str | None
 
     def sentence(self) -> str:
         """One sentence for what was trained on what, naming only what the configuration says."""
         code = f" with {self.latent} latent dimensions" if self.latent else ""
+        code = f" with a code of {self.blocks}" if self.blocks else code
         data = f" on {self.data}" if self.data else ""
         recipe = f" by the recipe {self.recipe}" if self.recipe else ""
         epochs = f" for {self.epochs} epoch{'' if self.epochs == '1' else 's'}" if self.epochs else ""
@@ -45,7 +47,13 @@ def run_summary(config: Mapping[str, Any]) -> RunSummary:
         values[name] = None if value is None else str(value)
     if values["data"] is not None:
         values["data"] = PurePath(values["data"]).name or values["data"]
-    return RunSummary(**values)
+    return RunSummary(**values, blocks=_blocks(config))
+
+
+def _blocks(config: Mapping[str, Any]) -> str | None:
+    """The blocks of a code by name, each with its numbers; None of a flat one."""
+    blocks = (config.get("model") or {}).get("code") or []
+    return ", ".join(f"{block.get('name')} ({block.get('latent')})" for block in blocks) or None
 
 
 def flattened(value: object, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -29,7 +29,9 @@ def idx(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=pytest.mark.slow if "vae-gan" in one else ()) for one in EXAMPLES]
+)
 def test_an_example_trains(tmp_path, idx, name):
     tables = read_config(FOLDER / name)
     source = tables["data"]["source"]

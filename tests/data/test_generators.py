@@ -140,6 +140,7 @@ print(torch.get_num_threads())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes fork on POSIX systems")
 def test_a_fork_after_a_measuring_measures_too():
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | {

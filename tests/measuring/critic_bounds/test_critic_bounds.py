@@ -111,6 +111,7 @@ def test_a_large_rate_is_read_as_well_as_a_small_one(nats):
     assert found["rate_nwj"].lower < exact["rate"].value
 
 
+@pytest.mark.slow
 def test_other_links_are_read_under_the_population_s_truth():
     world = LinearGaussian.random(2, latent=3, mutual_information=1.0)
     data = dataset(world.data(800, seed=1))

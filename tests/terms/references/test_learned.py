@@ -191,6 +191,7 @@ def gaps():
     return found
 
 
+@pytest.mark.slow
 def test_the_richer_a_reference_the_nearer_it_comes_to_a_skewed_and_bent_posterior(gaps):
     """The standard error of each is about 0.004."""
     assert gaps["full-normal"] < gaps["normal"] - 0.02

@@ -17,6 +17,8 @@ from termwise.models.codes import Codes
 
 BITS = 1.4426950408889634
 """The bits in a nat."""
+FLOOR = -115.0
+"""The mass, in bits below the largest component's, under which a component cannot count: exp2 is slow to underflow."""
 CANCELLATION = 1e-5
 """The nats that a product's rounding may cost a code, by a bound that is seldom nearly reached."""
 
@@ -57,17 +59,20 @@ class Alternatives:
     """
 
     def __init__(self, own: Tensor, log_probs: Tensor, columns: slice) -> None:
-        self.own, self.log_probs, self.columns = own, log_probs, columns
+        self.own, self.columns = own, columns
+        self.bits = (log_probs * BITS).T.contiguous()  # (K, N)
+        self.probs = log_probs.exp().float()
         self.peak = log_probs.new_full((len(own),), -torch.inf)
         self.total = log_probs.new_zeros(len(own), log_probs.shape[1])
 
     def add(self, bits: Tensor, part: slice) -> None:
         """Take in the components in `part`, whose weighted log2 densities at the codes are `bits`, shape (B, n)."""
-        log_probs = self.log_probs[part]
-        rest = bits - BITS * log_probs.T[self.own]  # all that the code has beside this position
+        rest = (
+            self.bits[:, part].index_select(0, self.own).neg_().add_(bits)
+        )  # all that a code has beside this position
         higher = torch.maximum(self.peak, rest.amax(1)).clamp(min=-1e300)
-        mass = rest.sub_(higher.unsqueeze(1)).exp2_()
-        self.total = torch.addmm(self.total * (self.peak - higher).exp2().unsqueeze(1), mass, log_probs.exp())
+        mass = rest.sub_(higher.unsqueeze(1)).float().clamp_(min=FLOOR).exp2_()
+        self.total = self.total * (self.peak - higher).exp2().unsqueeze(1) + mass @ self.probs[part]
         self.peak = higher
 
     def write(self, gradient: Tensor, log_weight: float) -> None:

@@ -33,7 +33,7 @@ TRIPLES = [
 ]
 
 
-@pytest.mark.parametrize("size", [1.0, 6.0, 12.0, 1e4])
+@pytest.mark.parametrize("size", [1.0, *(pytest.param(one, marks=pytest.mark.slow) for one in (6.0, 12.0)), 1e4])
 @pytest.mark.parametrize(
     ("spec", "posterior", "prior"),
     [pytest.param(*of, marks=pytest.mark.slow if of[0].startswith(ALSO) else ()) for of in dict.fromkeys(TRIPLES)],

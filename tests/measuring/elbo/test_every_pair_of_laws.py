@@ -41,7 +41,9 @@ def data():
     return torch.rand(COUNT, 4).round()
 
 
-@pytest.mark.parametrize("prior", list(tw.PRIORS))
+@pytest.mark.parametrize(
+    "prior", [pytest.param(name, marks=pytest.mark.slow if name == "flow" else ()) for name in tw.PRIORS]
+)
 @pytest.mark.parametrize("posterior", list(tw.POSTERIORS))
 def test_the_rate_is_that_of_quadrature_or_is_refused(posterior, prior):
     model, x = model_of(posterior, prior), data()

@@ -33,38 +33,24 @@ def samples(law: Distribution, *shape: int) -> Tensor:
 def rows(law: Distribution, part: slice | Tensor) -> Distribution:
     """The law of some of a batch's examples, which are the first dimension of every tensor that it holds.
 
-    A law that holds more than tensors and laws says by a method `rows(part)` of its own which they are.
-
     Example:
         >>> law = torch.distributions.Normal(torch.tensor([0.0, 1.0, 2.0]), 1.0)
         >>> rows(law, slice(1, 3)).mean
         tensor([1., 2.])
     """
-    return _mapped([law], lambda tensors: tensors[0][part], "rows", part)
+    chosen: Distribution = _combined([law], lambda tensors: tensors[0][part], [law.batch_shape[0]])
+    return chosen
 
 
 def joined_laws(laws: Sequence[Distribution]) -> Distribution:
-    """The law of all examples of several batches of one kind, in order; a law's own method `joined(laws)` has the say.
+    """The law of all examples of several batches of one kind, in order.
 
     Example:
         >>> joined_laws([torch.distributions.Normal(torch.tensor([at]), 1.0) for at in (0.0, 1.0)]).mean
         tensor([0., 1.])
     """
-    return _mapped(laws, torch.cat, "joined", laws)
-
-
-def _mapped(
-    laws: Sequence[Distribution], combine: Callable[[list[Tensor]], Tensor], method: str, argument: Any
-) -> Distribution:
-    """One law of several of one kind: what each holds for every example combined, all else as in the first."""
-    if hasattr(laws[0], method):
-        own: Distribution = getattr(laws[0], method)(argument)
-        return own
-    sizes = [law.batch_shape[0] for law in laws]
-    result = _combined(laws, combine, sizes)
-    count = len(combine([torch.empty(size) for size in sizes]))
-    result._batch_shape = torch.Size([count, *laws[0].batch_shape[1:]])
-    return cast(Distribution, result)
+    whole: Distribution = _combined(laws, torch.cat, [law.batch_shape[0] for law in laws])
+    return whole
 
 
 def _combined(several: Sequence[Any], combine: Callable[[list[Tensor]], Tensor], sizes: list[int]) -> Any:

@@ -130,7 +130,7 @@ def test_its_gradient_in_discrete_numbers_is_the_density_with_another_value_ther
             expected = (at_values[1] - at_values[0]).unsqueeze(1)
         else:
             expected = torch.stack(at_values, 1)
-        assert torch.allclose(got[:, columns], expected, rtol=1e-5, atol=1e-5)
+        assert torch.allclose(got[:, columns], expected, rtol=1e-6, atol=1e-6)
 
 
 def discrete_positions(law, start=0):

@@ -19,6 +19,8 @@ BITS = 1.4426950408889634
 """The bits in a nat."""
 FLOOR = -115.0
 """The mass, in bits below the largest component's, under which a component cannot count: exp2 is slow to underflow."""
+NOWHERE = -1e300
+"""What stands for the log density, in bits, of a code that no component has: minus infinity could not be taken off."""
 CANCELLATION = 1e-5
 """The nats that a product's rounding may cost a code, by a bound that is seldom nearly reached."""
 
@@ -67,10 +69,9 @@ class Alternatives:
 
     def add(self, bits: Tensor, part: slice) -> None:
         """Take in the components in `part`, whose weighted log2 densities at the codes are `bits`, shape (B, n)."""
-        rest = (
-            self.bits[:, part].index_select(0, self.own).neg_().add_(bits)
-        )  # all that a code has beside this position
-        higher = torch.maximum(self.peak, rest.amax(1)).clamp(min=-1e300)
+        own = self.bits[:, part].index_select(0, self.own)
+        rest = own.neg_().add_(bits)  # all that a code has beside this position
+        higher = torch.maximum(self.peak, rest.amax(1)).clamp(min=NOWHERE)
         mass = rest.sub_(higher.unsqueeze(1)).float().clamp_(min=FLOOR).exp2_()
         self.total = self.total * (self.peak - higher).exp2().unsqueeze(1) + mass @ self.probs[part]
         self.peak = higher

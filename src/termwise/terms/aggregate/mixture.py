@@ -24,7 +24,7 @@ from torch import Tensor
 from termwise.errors import Refused
 from termwise.models.codes import Codes
 from termwise.terms.aggregate.block_components import BlockComponents
-from termwise.terms.aggregate.components import BITS, FLOOR, Components
+from termwise.terms.aggregate.components import BITS, FLOOR, NOWHERE, Components
 from termwise.terms.aggregate.gaussians import LOG_2PI, Gaussians, LogWeights, gaussians
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
 
@@ -34,9 +34,6 @@ CPU_BLOCK = 2**18
 """The (code, component, dimension) triples that a thread holds at a time by default: more do not fit a core's cache."""
 GPU_BLOCK = 2**26
 """The (code, component, dimension) triples that a GPU holds at a time by default: fewer leave it idle."""
-
-NOWHERE = -1e300
-"""What stands for the log density, in bits, of a code that no component has: minus infinity could not be taken off."""
 
 FARTHEST = 1e18
 """The distance, in sigmas, from which a square is taken in float64."""

@@ -73,10 +73,10 @@ def _combined(several: Sequence[Any], combine: Callable[[list[Tensor]], Tensor],
 
 
 def _copied(thing: Distribution | Transform) -> Any:
-    """A copy of a law, or of a transform, which forgets its inverse and what it last did."""
+    """A copy of a law, or of a transform, which forgets its inverse, however torch has been patched to copy."""
     result: Any = copy(thing)
-    if isinstance(thing, _InverseTransform):
-        result._inv = thing._inv  # which copying forgets, and without which it is nothing
+    if isinstance(thing, Transform):  # only an inverse needs what it is the inverse of: the other way about, a circle
+        result._inv = thing._inv if isinstance(thing, _InverseTransform) else None
     return result
 
 

@@ -43,7 +43,7 @@ def full_aggregate(batches: DataPass) -> Full | None:
         raise
     except Refused:
         return None
-    return full if len(batches) <= full.held().most else None
+    return full
 
 
 def standard_terms(batches: DataPass, full: Full | None) -> list[Term]:

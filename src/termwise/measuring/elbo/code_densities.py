@@ -7,17 +7,15 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.measuring.elbo.data_posteriors import BlockPosteriors, DataPosteriors, joined_posteriors, posteriors_of
+from termwise.measuring.elbo.data_posteriors import DataPosteriors, joined_posteriors, posteriors_of
 from termwise.measuring.elbo.fitted_laws import fitted_to
 from termwise.measuring.elbo.population import LogAggregateEstimates
 from termwise.measuring.elbo.split_aggregate import SplitAggregate
-from termwise.models.block_law import BlockLaw, blocks_of
+from termwise.models.block_law import BlockLaw
 from termwise.models.categories import Categories
 from termwise.models.codes import Codes, factorises, log_density_at, log_density_by_dimension
 from termwise.models.draw import Draw, InDouble
 from termwise.models.tensor_dataclasses import map_fields
-from termwise.terms.aggregate.gaussians import LogWeights
-from termwise.terms.aggregate.mixture import log_density
 from termwise.terms.closed_form import kl
 
 
@@ -31,7 +29,9 @@ class CodeDensities:
         to_prior: E_q(z_j|x)[log q(z_j|x) - log p(z_j)], shape (N, D); no columns where the prior does not factorise.
         joint: log q(z).
         marginal: sum_j log q(z_j).
-        marginals: log q(z_j) of the points themselves, shape (N, D).
+        of_points: log q(z) of the points themselves: exact, shape (N, 1), or below, near and above it, (N, 3).
+        marginal_of_points: sum_j log q(z_j) of the points themselves, likewise.
+        marginals: log q(z_j) of the points themselves, exact or near, shape (N, D).
         controls: What has mean zero for every example: shape (N, 2) for the joint, (N, D, 2) by dimension.
         by_block: log q(z_b), log q(z_b|x) and its expectation, of each block as a whole, shape (N, blocks, 3); none
             of a flat code.
@@ -42,6 +42,8 @@ class CodeDensities:
     to_prior: Tensor
     joint: LogAggregateEstimates
     marginal: LogAggregateEstimates
+    of_points: Tensor
+    marginal_of_points: Tensor
     marginals: Tensor
     controls: Tensor
     controls_by_dimension: Tensor
@@ -58,14 +60,14 @@ class DataAggregate:
 
     Args:
         posteriors: Those of all examples, in order of their index.
+        laws: How many of them, chosen at random, are asked at every code; None for all.
     """
 
-    def __init__(self, posteriors: DataPosteriors) -> None:
-        self.posteriors, self.means = posteriors, posteriors.means
-        self.split = SplitAggregate(posteriors)
+    def __init__(self, posteriors: DataPosteriors, laws: int | None = None) -> None:
+        self.posteriors, self.means, self.laws = posteriors, posteriors.means, laws
+        self.split = SplitAggregate(posteriors, laws=laws)
         parts = self.split.posteriors
         self.fitted = fitted_to(posteriors)
-        self.blocks = posteriors.components.parts() if isinstance(posteriors, BlockPosteriors) else []
         elsewhere = [parts[:p] + parts[p + 1 :] for p in range(len(parts))]
         self.fitted_elsewhere = [fitted_to(joined_posteriors(others)) for others in elsewhere]
 
@@ -98,23 +100,25 @@ class DataAggregate:
             to_prior=_to_prior(marginals, draw.prior, codes, own_by_dimension),
             joint=LogAggregateEstimates.of(joint, _of_part([r.log_prob(codes) for r in self.fitted_elsewhere], part)),
             marginal=LogAggregateEstimates.of(by_dimension, _of_part(fitted_by_dimension, part)),
+            of_points=joint.between(),
+            marginal_of_points=by_dimension.between().sum(1),
             marginals=by_dimension.of_points(),
             controls=torch.stack(
                 [own - expected, self.fitted.log_prob(codes) - self.fitted.expected_log_prob(posteriors)], -1
             ),
             controls_by_dimension=torch.stack([own_by_dimension - expected_by_dimension, at_codes - mean], -1),
-            by_block=self._by_block(posterior, codes),
+            by_block=self._by_block(posterior, codes, index),
         )
 
-    def _by_block(self, posterior: Distribution, codes: Codes) -> Tensor:
+    def _by_block(self, posterior: Distribution, codes: Codes, index: Tensor) -> Tensor:
         """log q(z_b), log q(z_b|x) and its expectation, of every block as a whole: shape (B, blocks, 3)."""
-        if not self.blocks:
+        if not isinstance(posterior, BlockLaw):
             return codes.exact.new_empty(len(codes), 0, 3)
         of_blocks = []
-        for law, (components, part) in zip(blocks_of(posterior), self.blocks, strict=True):
-            its, uniform = codes.columns(part), LogWeights.uniform(len(components))
-            own = log_density_at(law, its)
-            of_blocks.append(torch.stack([log_density(its, components, uniform), own, _expected(law, own)], 1))
+        for block, (law, part) in enumerate(zip(posterior.blocks, posterior.slices, strict=True)):
+            own = log_density_at(law, codes.columns(part))
+            log_q = self.split.of_block(block, codes, index, own).of_points()
+            of_blocks.append(torch.stack([log_q, own, _expected(law, own)], 1))
         return torch.stack(of_blocks, 1)
 
 

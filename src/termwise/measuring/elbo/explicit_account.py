@@ -8,15 +8,20 @@ The links of the rate are taken at codes z_n ~ q(z|x_n), from the expectations o
 so that they sum to the rate for every example. E log q(z|x) and, for normal priors, E log p(z) are in closed form; of
 the rest the codes' noise is taken out as far as it is known (`control_variates.py`). The standard error is over the
 examples: through q(z) itself the links have no first-order error, since E_q(z)[d log q(z)] = 0.
+
+Posteriors of no exponential family are asked one by one. Of more than a few thousand some at random stand for all, and
+what needs q(z) is read between bounds (`split_aggregate.py`).
 """
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from termwise.account import glossary
+from termwise.account.bracket import Bracket
 from termwise.account.reading import AnyReading, Reading, reading_of_each
 from termwise.errors import Refused
 from termwise.measuring.elbo.code_densities import CodeDensities, DataAggregate, mean_over_rounds, under_others
@@ -35,6 +40,8 @@ from termwise.terms.monte_carlo import MonteCarlo
 
 ESTIMATOR = "Monte Carlo, full aggregate, control variates"
 """How readings of the links say that they were estimated."""
+FEWEST_LAWS = 1000
+"""So many laws stand for all at the least, where there are more than can be asked."""
 
 
 def explicit_terms(
@@ -43,6 +50,7 @@ def explicit_terms(
     samples: int,
     progress: Progress | None = None,
     groups: list[list[int]] | None = None,
+    laws: int | None = None,
 ) -> TermReadings:
     """Distortion, rate, ELBO and links of a posterior with a density.
 
@@ -52,11 +60,13 @@ def explicit_terms(
         samples: Codes for every example.
         progress: Told how far it is.
         groups: The dimensions of each group whose links are asked for.
+        laws: How many posteriors are asked at every code, chosen at random; where left out, all that there are, or
+            as many as `laws_asked` of those that are asked one by one.
 
     Raises:
         Refused: Groups are asked for, and q(z) is no mixture of normals.
     """
-    aggregate, reason = _aggregate(batches)
+    aggregate, reason = _aggregate(batches, laws)
     if groups and aggregate is None:
         raise Refused(f"Links of groups are had from log q(z): leave groups out. {reason}")
     of_groups = _of_groups(aggregate, groups) if aggregate and groups else None
@@ -74,6 +84,8 @@ def explicit_terms(
     if of_groups is not None:
         links |= of_groups.links(links, densities.expected_own, samples)
     readings |= {name: _of_points(name, link) for name, link in links.items()}
+    if aggregate.laws is not None:
+        readings |= _between_bounds(links, values["rate"], densities, aggregate.laws)
     if len(batches) >= LEAST:
         of_population = _of_population(values["rate"], densities, readings)
         readings |= {name: reading for name, (reading, _) in of_population.items()}
@@ -87,18 +99,27 @@ def _of_groups(aggregate: DataAggregate, groups: list[list[int]]) -> GroupDensit
     return GroupDensities(aggregate.posteriors, groups)
 
 
-def _aggregate(batches: DataPass) -> tuple[DataAggregate | None, str | None]:
+def _aggregate(batches: DataPass, laws: int | None) -> tuple[DataAggregate | None, str | None]:
     """q(z) of the data; or why it cannot be had."""
     try:
         parts = [posteriors_of(draw.posterior) for draw in batches()]
     except Refused as refusal:
         return None, str(refusal)
-    if len(batches) > (most := parts[0].most):
-        return None, (
-            "log q(z) of posteriors that are of no exponential family asks every law at every code, of "
-            f"{most:,} examples at the most; got {len(batches):,}. Measure as many: limit={most}."
-        )
-    return DataAggregate(joined_posteriors(parts)), None
+    count = len(batches)
+    asked = laws_asked(count, parts[0].most) if laws is None else laws
+    return DataAggregate(joined_posteriors(parts), laws=asked if asked < count else None), None
+
+
+def laws_asked(count: int, most: float) -> int:
+    """How many of `count` laws are asked at every code, where `most` of them can all be.
+
+    Of more, as many as make no more densities, until they would be fewer than `FEWEST_LAWS`.
+
+    Example:
+        >>> [laws_asked(count, 4000) for count in (3000, 8000, 60_000)]
+        [3000, 2000, 1000]
+    """
+    return count if count <= most else max(FEWEST_LAWS, int(most**2 / count))
 
 
 def _values_at_codes(
@@ -155,7 +176,7 @@ def _controlled_rate(rate: Tensor, at: CodeDensities) -> Tensor:
 
 def _link_values(values: dict[str, Tensor], at: CodeDensities) -> dict[str, Tensor]:
     """The links of the rate for the aggregate of the points, by example, shape (N,), or by dimension, (N, D)."""
-    log_q = controlled(at.joint.above, at.controls, at.expected_own)
+    log_q = controlled(_near(at.of_points), at.controls, at.expected_own)
     links = {
         "index_code_mi": at.expected_own - log_q,
         "marginal_kl": values["rate"] - (at.expected_own - log_q),
@@ -179,14 +200,59 @@ def _mi_of_block(log_q: Tensor, own: Tensor, expected: Tensor) -> Tensor:
     return expected - controlled(log_q, (own - expected).unsqueeze(1), expected)
 
 
+def _near(of_points: Tensor) -> Tensor:
+    """The exact value of one column, or the one between the bounds of three, shape (N,)."""
+    return of_points[:, of_points.shape[1] // 2]
+
+
 def _of_points(name: str, values: Tensor) -> AnyReading:
     n = len(values)
-    ceiling = f"; at most log N = {math.log(n):.2f}" if name == "index_code_mi" else ""
-    return reading_of_each(values, name, estimator=ESTIMATOR, bias=f"exact aggregate of the {n:,} points{ceiling}")
+    return reading_of_each(
+        values, name, estimator=ESTIMATOR, bias=f"exact aggregate of the {n:,} points{_ceiling(name, n)}"
+    )
+
+
+def _ceiling(name: str, n: int) -> str:
+    return f"; at most log N = {math.log(n):.2f}" if name == "index_code_mi" else ""
+
+
+def _between_bounds(links: Mapping[str, Tensor], rate: Tensor, at: CodeDensities, laws: int) -> dict[str, AnyReading]:
+    """The readings of the links where `laws` of N posteriors stood for all: between bounds, if they are not by part."""
+    n = len(rate)
+    some = f"{laws:,} of {n:,} posteriors at random"
+    how = f"Monte Carlo, {some} ({laws * n:,} densities), control variates"
+    by_part = {name: values for name, values in links.items() if values.dim() == 2}
+    readings: dict[str, AnyReading] = {
+        name: reading_of_each(values, name, estimator=how, bias=f"near the aggregate of the {n:,} points")
+        for name, values in by_part.items()
+    }
+    controls = at.controls_by_dimension.sum(1), at.expected_own_by_dimension.sum(1)
+    joint, marginal = _bracket(at.of_points, at.controls, at.expected_own), _bracket(at.marginal_of_points, *controls)
+    own, whole = (Bracket(of, of, of) for of in (at.expected_own, rate))
+    brackets = {
+        "index_code_mi": own - joint,
+        "marginal_kl": whole - own + joint,
+        "total_correlation": joint - marginal,
+        "dimension_wise_kl": whole - own + marginal,
+    }
+    for name, bracket in brackets.items():
+        if name not in links:
+            continue
+        most = math.log(n) if name == "index_code_mi" else math.inf
+        bias = f"between bounds; aggregate of the {n:,} points{_ceiling(name, n)}"
+        between = replace(bracket, value=links[name])
+        readings[name] = between.reading(name, estimator=how, bias=bias, least=0.0, most=most)
+    return readings
+
+
+def _bracket(of_points: Tensor, controls: Tensor, expected: Tensor) -> Bracket:
+    """log q(z) of the points, or a sum of log q(z_j), from below, near and above, less what controls foretell."""
+    below, near, above = (controlled(values, controls, expected) for values in of_points.unbind(1))
+    return Bracket(near, below, above)
 
 
 def _of_population(
-    rate: Tensor, at: CodeDensities, of_points: dict[str, AnyReading]
+    rate: Tensor, at: CodeDensities, of_points: Mapping[str, AnyReading]
 ) -> dict[str, tuple[Reading, Tensor]]:
     """The links for the population, by example too: each a sum of log q(z), sum_j log q(z_j) and a rest."""
     joint = at.joint.controlled(at.controls, at.expected_own)

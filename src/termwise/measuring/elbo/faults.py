@@ -114,12 +114,17 @@ def _ignored_code(account: Account) -> Iterator[str]:
 
 def saturated(account: Account) -> bool:
     """Whether MI, marginal KL and total correlation measure the number of points, the population out of sight."""
-    if "population_mi" in account:
-        return not in_sight(account["population_mi"])
     if "index_code_mi" not in account:
         return False
+    if "population_mi" in account and not _between_bounds(account, "index_code_mi"):
+        return not in_sight(account["population_mi"])
     ceiling = math.log(account["index_code_mi"].n)
     return account["index_code_mi"].value > max(ceiling - SATURATED, ceiling / 2)
+
+
+def _between_bounds(account: Account, name: str) -> bool:
+    """Whether a link of the points is itself known between bounds alone, as some of the posteriors stood for all."""
+    return account[name].lower is not None
 
 
 def _saturation(account: Account) -> Iterator[str]:
@@ -164,13 +169,13 @@ def _range(ends: Sequence[Any] | None) -> str:
 def _of_model(account: Account, name: str) -> tuple[float, str]:
     """What a link is for the model, and in which words.
 
-    It is the population's where that is in sight, else that of the points; where these measure their own number, the
-    lower end of the population's bracket is all that is sure.
+    It is the population's where that is in sight, else that of the points; where these measure their own number, or
+    are between bounds themselves, the lower end of the population's bracket is all that is sure.
     """
     population = account.overall.get(glossary.of_population(name))
     if population is not None and in_sight(population):
         return population.value, ""
-    if not saturated(account):
+    if not saturated(account) and not (population is not None and _between_bounds(account, name)):
         return account[name].value, ""
     return (0.0 if population is None or population.lower is None else population.lower), "at least "
 

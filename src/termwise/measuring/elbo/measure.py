@@ -58,6 +58,7 @@ def measure(
     samples: Samples = 1,
     noises: Samples = 256,
     groups: Grouping | None = None,
+    laws: Count | None = None,
     seed: Seed = 0,
     batch_size: Count = 512,
     device: torch.device | str = "cpu",
@@ -72,6 +73,8 @@ def measure(
         noises: Where the posterior has no density: how many noises beside a code's own its bounds are from.
         groups: Groups of dimensions, as lists or as how many stand in one, whose links are read, too:
             group_correlation, within_group_correlation and, where the prior is a product, group_wise_kl.
+        laws: How many posteriors, chosen at random, are asked at every code; what needs q(z) is then read between
+            bounds. Where left out, all are; of those that must be asked one by one, no more than take a few minutes.
         seed: Of the codes. The random state is left as it was.
         batch_size: Examples a time.
         device: Where the model is.
@@ -110,7 +113,7 @@ def measure(
                 )
             terms = implicit_terms(batches, samples, noises, progress)
         else:
-            terms = explicit_terms(batches, rate, samples, progress, named)
+            terms = explicit_terms(batches, rate, samples, progress, named, laws)
         grey = _grey_bernoulli(first, data)
         likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey) if generates(model) else ""
         beside = given_beside(first.likelihood) if generates(model) else ""

@@ -48,10 +48,20 @@ class Full(Memory):
         self._batches: Batches | None = None
 
     def prepare(self, batches: Batches) -> None:
-        """Encode the whole data set."""
+        """Encode the whole data set.
+
+        Raises:
+            Refused: The posteriors have no density; or they are of no exponential family, and too many to be asked.
+        """
         self._batches = batches
         self._moving = False
         self.refresh()
+        if len(batches) > (most := self.held().most):
+            raise Refused(
+                "These posteriors are of no exponential family, so that the full aggregate asks every one of them at "
+                f"every code: of {most:,} examples at the most, got {len(batches):,}. Say "
+                'aggregate="minibatch-stratified", which asks those of a batch.'
+            )
 
     def attach(self, batches: Batches) -> None:
         """Know the data set again; the next `observe` encodes it."""

@@ -127,5 +127,5 @@ def test_how_many_are_asked_of_very_many():
 
 def test_more_laws_than_can_be_asked_train_by_batches():
     model, data = tw.VAE.build((4,), 2, options={"hidden": [4]}, posterior="laplace"), some_data(4100)
-    with pytest.raises(Refused, match='of 4,000 .* got 4,100. Say aggregate="minibatch-strat'):
+    with pytest.raises(Refused, match=r'of 4,000 .* got 4,100\. Say aggregate="minibatch-strat'):
         Full().prepare(DataPass(model, data))

@@ -161,8 +161,8 @@ def test_what_rests_on_a_withheld_reading_is_withheld_too():
         one("population_mi", 8.0, 0.1), one("population_marginal_kl", 1.0, 0.1), one("elbo", -12.0, 0.1),
     )  # fmt: skip
     assert set(account) == {"rate", "distortion", "elbo"}
-    assert account.withheld["marginal_kl"] == "it rests on index_code_mi, which is withheld"
-    assert account.withheld["population_marginal_kl"] == "it rests on marginal_kl, which is withheld"
+    assert account.withheld["marginal_kl"] == "it rests on index-code MI, which is withheld"
+    assert account.withheld["population_marginal_kl"] == "it rests on marginal KL, which is withheld"
 
 
 def test_an_account_answers_for_a_withheld_reading_with_the_reason(tmp_path):
@@ -184,7 +184,7 @@ def test_a_file_written_before_is_judged_as_it_is_read(world, tmp_path):
     content["readings"]["rate_by_dimension"]["value"][1] = -4.0
     (tmp_path / "account.json").write_text(json.dumps(content))
     withheld = Account.load(tmp_path / "account.json").withheld
-    assert "nan" in withheld["index_code_mi"] and "rests on rate_by_dimension" in withheld["rate"]
+    assert "nan" in withheld["index_code_mi"] and "rests on rate by dimension" in withheld["rate"]
 
 
 def test_accounts_together_keep_what_either_withholds_and_the_first_has_its_say():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from helpers.played_games import CRITIC, account as played_account, avb
-from termwise.account import Account, Reading, ReadingByDimension
+from termwise.account import Account, Reading, ReadingByDimension, glossary
 from termwise.account.guard import unguarded
 from termwise.account.judging import listed, unfit, unjudged
 from termwise.measuring.attributes import diagnosis as of_attributes
@@ -71,7 +71,10 @@ def test_of_attributes():
             with unguarded():
                 account = account_of(**sound | {name: [0.9, broken]})
             (sentence,) = of_attributes.diagnose(account, ("a", "b"))
-            assert sentence.startswith("It could not be judged which attributes") and name in sentence
+            assert (
+                sentence.startswith("It could not be judged which attributes")
+                and glossary.reading(name).title in sentence
+            )
 
 
 PROCEDURE = Procedure(10, 4, 20, "prior", "posterior", None, 0.1, grey=False, given=False)

@@ -105,8 +105,14 @@ def ts(folder):
     return folder / "x.ts"
 
 
+def ucr(folder):
+    for part in ("TRAIN", "TEST"):
+        np.savetxt(folder / f"Made_{part}.tsv", np.c_[np.arange(10) % 2, RNG.normal(size=(10, 5))], delimiter="\t")
+    return folder
+
+
 FILES = {"npy": npy, "npz": npz, "csv": csv, "idx": idx, "images": images, "celeba": celeba, "mtx": mtx, "h5ad": h5ad}
-FILES |= {"mat": mat, "wav": wav, "arff": arff, "ts": ts, "arrow": arrow}
+FILES |= {"mat": mat, "wav": wav, "arff": arff, "ts": ts, "ucr": ucr, "arrow": arrow}
 THINGS = {"array": RNG.normal(size=(20, 3)), "torch dataset": TensorDataset(torch.rand(20, 3), torch.arange(20))}
 THINGS["anndata"] = SimpleNamespace(
     X=RNG.poisson(2.0, (20, 2)), obs=SimpleNamespace(columns=()), var_names=["a", "b"], n_obs=20, n_vars=2

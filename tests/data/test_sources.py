@@ -6,8 +6,10 @@ import tomllib
 import numpy as np
 import pandas
 import pytest
+import scipy.sparse
 import tomli_w
 import torch
+from scipy.io import savemat
 from sklearn.datasets import load_digits
 from torch.utils.data import IterableDataset, TensorDataset
 
@@ -197,6 +199,31 @@ def test_what_is_masked_is_missing_and_never_a_number():
     infinite[2, 2] = np.inf
     with pytest.raises(BadData, match="inf in example 2"):
         load_data(infinite, missing="mask")
+
+
+@pytest.mark.parametrize("kind", [".npy", ".npz", ".mat"])
+def test_what_is_nan_in_a_file_of_arrays_is_missing_as_asked(tmp_path, kind):
+    array = np.arange(12.0).reshape(4, 3)
+    array[0, 1] = np.nan
+    path = tmp_path / f"x{kind}"
+    if kind == ".npy":
+        np.save(path, array)
+    else:
+        np.savez(path, x=array) if kind == ".npz" else savemat(path, {"x": array})
+    with pytest.raises(BadData, match=r"nan in example 0 at \(1,\).*missing=\"mean\""):
+        load_data(path)
+    kept = load_data(path, missing="mask", test=0.0)
+    assert torch.equal(kept.tensor().isnan(), torch.from_numpy(array).isnan()) and kept.has_missing
+    assert load_data(path, missing="mean", test=0.0).tensor()[0, 1].item() == (4 + 7 + 10) / 3
+
+
+def test_missing_entries_are_of_dense_arrays_in_memory(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((4, 3)))
+    with pytest.raises(BadData, match=r"raise memory_limit to \d+ \(--set data.memory_limit="):
+        load_data(tmp_path / "x.npy", missing="mean", memory_limit=10)
+    scipy.sparse.save_npz(tmp_path / "x.npz", scipy.sparse.eye(4).tocsr())
+    with pytest.raises(BadData, match="holds a sparse matrix"):
+        load_data(tmp_path / "x.npz", missing="mean")
 
 
 @pytest.mark.parametrize(

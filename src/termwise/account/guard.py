@@ -169,7 +169,7 @@ def _beside(reading: AnyReading, others: Mapping[str, AnyReading], whole: float)
     if higher is not None and _alike(reading, higher):
         for mine, theirs in zip(_numbers(reading, whole), _numbers(higher, whole), strict=True):
             if mine.within_bounds[0] > theirs.within_bounds[1]:
-                return f"{mine.which}it reads {mine}, more than {row.at_most}, {theirs}, which it cannot exceed"
+                return f"{mine.which}it reads {mine}, more than {_title(row.at_most)}, {theirs}, which it cannot exceed"
     parts = [(sign, others.get(name)) for name, sign in row.sum_of.items()]
     if not parts or any(part is None or not _alike(reading, part) for _, part in parts):
         return None
@@ -187,7 +187,7 @@ def _resting(name: str, reasons: Mapping[str, str]) -> str | None:
     """The reason of a reading that rests on one that is withheld."""
     row = glossary.reading(name)
     under = next((one for one in (*row.rests_on, *row.sum_of, row.population_of) if one in reasons), None)
-    return None if under is None else f"it rests on {under}, which is withheld"
+    return None if under is None else f"it rests on {_title(under)}, which is withheld"
 
 
 def _numbers(reading: AnyReading, whole: float) -> Iterator[_Number]:
@@ -266,7 +266,12 @@ def _alike(one: AnyReading, other: AnyReading) -> bool:
 
 
 def _sum_shown(row: ReadingRow) -> str:
-    """A sum in words, such as "rate - index_code_mi"."""
+    """A sum in words, such as "rate - index-code MI"."""
     (first, sign), *others = row.sum_of.items()
-    rest = "".join(f" {'-' if sign < 0 else '+'} {name}" for name, sign in others)
-    return f"{'-' if sign < 0 else ''}{first}{rest}"
+    rest = "".join(f" {'-' if sign < 0 else '+'} {_title(name)}" for name, sign in others)
+    return f"{'-' if sign < 0 else ''}{_title(first)}{rest}"
+
+
+def _title(name: str) -> str:
+    """What a reading is called where people read."""
+    return glossary.reading(name).title

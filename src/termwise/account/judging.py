@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from termwise.account import glossary
 from termwise.account.account import Account
 
 
@@ -30,7 +31,7 @@ def unjudged(questions: Mapping[str, Sequence[str]]) -> list[str]:
     """
     if not questions:
         return []
-    names = list(dict.fromkeys(name for lacking in questions.values() for name in lacking))
+    names = list(dict.fromkeys(glossary.reading(name).title for lacking in questions.values() for name in lacking))
     are = "is no number" if len(names) == 1 else "are no numbers"
     return [f"It could not be judged {listed(list(questions), 'or')}: {listed(names, 'and')} {are} that can be."]
 

@@ -3,8 +3,7 @@
 Pixels stay uint8 as long as they can: a batch is `kept / divisor` in float32. uint8 arrays of three or four
 dimensions are images: (N, H, W), channel-last (N, H, W, 1 or 3) and channel-first (N, 1 or 3, H, W) all become
 channel-first, and are divided by 255, or by 1 where none reaches 32: those are no grey values, but zeros and ones, or
-classes. So do channel-last images of other numbers,
-which are taken as they are; and so is every other array.
+classes. So do channel-last images of other numbers, which are taken as they are; and so is every other array.
 """
 
 from abc import abstractmethod
@@ -21,6 +20,8 @@ from termwise.errors import BadData
 Channels = Literal["first", "last"]
 """Where the colours of images lie: (N, C, H, W) or (N, H, W, C)."""
 
+MissingEntries = Literal["refuse", "mean", "mask"]
+"""What becomes of entries of an array that have no value: those that are masked, or nan."""
 
 LARGEST_SIDE = 4096
 """The pixels to which a side of pictures may be scaled, padded or painted, at most."""
@@ -115,20 +116,22 @@ def as_float(kept: Tensor, divisor: float) -> Tensor:
     return x if divisor == 1.0 else x.div_(divisor)
 
 
-def in_memory_examples(array: Any, where: str, channels: Channels | None = None, gaps: bool = False) -> InMemory:
+def in_memory_examples(
+    array: Any, where: str, channels: Channels | None = None, missing: MissingEntries = "refuse"
+) -> InMemory:
     """An array (N, ...) of numbers or pixels as examples in memory.
 
     Args:
         array: A Tensor or ndarray.
         where: What to call it in errors.
         channels: Where the colours of images lie; what the shape says where left out.
-        gaps: Whether entries may be missing: masked, or nan.
+        missing: What becomes of entries that are masked or nan; the mean is taken once the splits are known.
 
     Raises:
         BadData: Not numbers, no examples, or a number that is not finite.
     """
     kept = layout(numbers(array, where), where, channels)
-    if not gaps:
+    if missing == "refuse":
         check_finite(kept, where)
     elif kept.isinf().any():
         check_finite(kept.nan_to_num(nan=0.0, posinf=torch.inf, neginf=-torch.inf), where)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from termwise.data.formats.elsewhere import remark_elsewhere
 from termwise.data.options import check_options
+from termwise.data.tables.options import in_words
 from termwise.errors import BadData
 from termwise.registry import Registry, Row
 
@@ -146,6 +147,12 @@ FORMATS: Registry[Format] = Registry(
             fits=_ends_with(".npz"),
         ),
         Format(
+            "ucr",
+            f"{_FORMATS}.ucr_files:load_ucr",
+            "time series in NAME_TRAIN.tsv and NAME_TEST.tsv, or .txt, as of the UCR archive, in a folder",
+            fits=f"{_FORMATS}.ucr_files:is_ucr",
+        ),
+        Format(
             "csv",
             f"{_FORMATS}.csv_files:load_csv",
             "a table in text, .csv, .tsv, .tab, .txt, .dat or .data, plain or .gz",
@@ -269,4 +276,10 @@ def format_of(path: Path) -> Format:
         raise BadData(remark)
     rows = "; ".join(f"{row.name}, {row.summary}" for row in FORMATS.values())
     kind = "folder" if path.is_dir() else "file"
-    raise BadData(f"{path}: expected a file or folder of data, got a {kind} of another kind. Known: {rows}.")
+    inside = [one.name for one in sorted(path.iterdir()) if _known(one)] if path.is_dir() else []
+    pass_one = f" In it, {in_words(inside)} can be read: pass one of them." if inside else ""
+    raise BadData(f"{path}: expected a file or folder of data, got a {kind} of another kind.{pass_one} Known: {rows}.")
+
+
+def _known(path: Path) -> bool:
+    return any(row.is_of(path) for row in FORMATS.values())

@@ -51,7 +51,8 @@ def suited_likelihood(data: Dataset, values: ValueRange | None = None) -> Suited
     kinds = {column.kind for column in data.columns}
     if is_standardised(data):
         several = "; columns has a likelihood of each kind" if len(kinds - {"date"}) > 1 else ""
-        also = f"; {COUNTS} if they are counts of one kind, as of words or genes" if kinds == {"count"} else several
+        counts = "count" in kinds and kinds <= {"count", "binary"}  # of a word that is rare none may be above one
+        also = f"; {COUNTS} if they are counts of one kind, as of words or genes" if counts else several
         return SuitedLikelihood("normal:optimal", f"real numbers, standardised{also}")
     values = values or data.value_range()
     if values.binary:

@@ -117,6 +117,26 @@ def test_one_subfolder_is_no_class(tmp_path):
     assert load_data(write(tmp_path / "all", COLOUR).parent).labels is None
 
 
+@pytest.mark.parametrize(("words", "names"), [("310251", ""), ("abbaba", "ab")])
+def test_a_class_file_beside_each_image_is_its_label(tmp_path, words, names):
+    write(tmp_path, COLOUR, [f"{number:03}.jpg" for number in range(6)])
+    for number, word in enumerate(words):
+        (tmp_path / f"{number:03}.cls").write_text(f"{word}\n")
+    data = load_data(tmp_path, test=0.0)
+    assert data.label_names == tuple(names)
+    assert [names[code] if names else str(code) for code in data.labels.tolist()] == list(words)
+    assert data.notes == ("Labels are those in the .cls file beside each image.",)
+    (tmp_path / "004.cls").unlink()
+    with pytest.raises(BadData, match=r"004.cls: expected the label of the file beside it, as the first has one"):
+        load_data(tmp_path)
+
+
+def test_what_else_lies_beside_images_is_said_to_be_left_out(tmp_path):
+    write(tmp_path, COLOUR)
+    (tmp_path / "0.json").write_text("{}")
+    assert "Files as 0.json, beside each image, are left out" in load_data(tmp_path).notes[0]
+
+
 @pytest.mark.parametrize("off", ["0", "-1"])
 def test_a_table_in_the_folder_gives_attributes_whatever_its_order(tmp_path, off):
     write(tmp_path, COLOUR)

@@ -28,6 +28,12 @@ def arff(path, x, labels, kinds="{up,down}"):
     return path
 
 
+def ucr(path, x, labels):
+    rows = ["\t".join(map(str, (KINDS.tolist().index(label), *row))) for row, label in zip(x, labels, strict=True)]
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
 WRITERS = {".ts": ts, ".arff": arff}
 
 
@@ -73,7 +79,8 @@ def test_channels_of_a_series_come_first_and_whole_labels_stay_numbers(tmp_path)
             "@classLabel true a\n@data\n1,2:a\n1,2,3:a\n",
             r"line 4: expected series of one shape, \(1, 2\), got \(1, 3\)",
         ),
-        ("@classLabel true a\n@data\n1,?:a\n1,2:a\n", r"line 3: expected numbers, '\?' is none"),
+        ("@classLabel true a\n@data\n1,?:a\n1,2:a\n", r"nan in example 0 at \(1,\).*missing=\"mean\""),
+        ("@classLabel true a\n@data\n1,!:a\n1,2:a\n", r"line 3: expected numbers, '!' is none"),
         ("@data\n1,nan\n1,2\n", "finite"),
         ("@data\n1,2:1\n1,2:1\n", "channels of one length"),
         ("@timeStamps true\n@data\n(0,1),(1,2)\n", "time stamps"),
@@ -102,6 +109,60 @@ def test_a_table_in_an_arff_file_takes_the_options_of_tables(tmp_path):
     assert all(column.source == "hue" for column in only.columns) and only.labels is None
     with pytest.raises(UnknownName, match="'hu'"):
         load_data(path, drop="hu")
+
+
+@pytest.mark.parametrize(("suffix", "separator"), [(".tsv", "\t"), (".txt", "  "), (".txt", ",")])
+def test_a_pair_of_the_ucr_archive_is_series_with_the_label_first(tmp_path, suffix, separator):
+    for part, rows in (("TRAIN", slice(6)), ("TEST", slice(6, 10))):
+        path = ucr(tmp_path / f"Made_{part}{suffix}", X[rows], KINDS[rows])
+        path.write_text(path.read_text().replace("\t", separator))
+    data = load_data(tmp_path)
+    assert torch.equal(data.train.tensor(), torch.from_numpy(X[:6]).float())
+    assert torch.equal(data.test.tensor(), torch.from_numpy(X[6:]).float())
+    assert (data.train.labels.tolist(), data.columns) == ([0, 1] * 3, ())
+    one = load_data(tmp_path / f"Made_TEST{suffix}", test=0.0)
+    assert torch.equal(one.tensor(), torch.from_numpy(X[6:]).float())
+    assert f"Made_TRAIN{suffix} lies beside it" in one.notes[1]
+
+
+def test_of_short_series_what_is_nan_is_missing_as_asked(tmp_path):
+    gap = np.where(np.eye(6)[None, 4], np.nan, X)
+    for part in ("TRAIN", "TEST"):
+        ucr(tmp_path / f"Made_{part}.tsv", gap, KINDS)
+    with pytest.raises(BadData, match=r"nan in example 0 at \(4,\)"):
+        load_data(tmp_path)
+    assert load_data(tmp_path, missing="mask").tensor().isnan()[:, 4].all()
+    path = ts(tmp_path / "x.ts", X, KINDS)
+    path.write_text(path.read_text().replace(str(X[2, 3]), "?"))
+    with pytest.raises(BadData, match=r"nan in example 2 at \(3,\)"):
+        load_data(path)
+    filled = load_data(path, missing="mean", test=0.0).tensor()[2, 3].item()
+    assert filled == pytest.approx(np.delete(X[:, 3], 2).mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        ("1\t2\t3\n1\t2\n", "1\t2\t3\n", "rows of as many numbers"),
+        ("1\t2\t3\n", "1\t2\t3\t4\n", "series of one length, got 2 and 3"),
+        ("0.5\t2\t3\n", "1\t2\t3\n", "a whole number, the label, first"),
+        ("nan\t2\t3\n", "1\t2\t3\n", "a whole number, the label, first"),
+        ("1\t2\t3\n", "1\t2\tx\n", r"got a folder of another kind. In it, Made_TEST.tsv and Made_TRAIN.tsv can be"),
+    ],
+)
+def test_a_pair_that_is_no_series_with_labels_is_refused(tmp_path, train, test, message):
+    (tmp_path / "Made_TRAIN.tsv").write_text(train)
+    (tmp_path / "Made_TEST.tsv").write_text(test)
+    with pytest.raises(BadData, match=message):
+        load_data(tmp_path)
+
+
+def test_a_pair_of_tables_with_a_header_is_no_series(tmp_path):
+    for part in ("TRAIN", "TEST"):
+        (tmp_path / f"Made_{part}.tsv").write_text("a\tb\tc\n1\t2\t3\n2\t3\t4\n")
+    with pytest.raises(BadData, match=r"In it, Made_TEST.tsv and Made_TRAIN.tsv can be read: pass one of them"):
+        load_data(tmp_path)
+    assert [column.name for column in load_data(tmp_path / "Made_TRAIN.tsv").columns] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(

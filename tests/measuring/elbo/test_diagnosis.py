@@ -115,7 +115,7 @@ def test_a_code_that_says_little_is_not_at_the_ceiling_of_a_few_points(n):
 def test_nothing_is_judged_on_what_is_withheld_and_nothing_sound_is_said_of_it():
     sentences = diagnose(Account(readings(index_code_mi=9.5, rate=9.6, n=1000)))
     assert len(sentences) == 1 and sentences[0].startswith("It could not be judged whether the points are enough")
-    assert "index_code_mi, marginal_kl, and total_correlation are no numbers that can be." in sentences[0]
+    assert "index-code MI, marginal KL, and total correlation are no numbers that can be." in sentences[0]
     (sentence,) = diagnose(Account(readings(rate=-3.0)))
     assert "whether the posterior has collapsed" in sentence and "rate" in sentence
 

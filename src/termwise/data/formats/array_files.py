@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from termwise.data.dataset import Dataset
-from termwise.data.examples import Channels, in_memory_examples, layout, notes_on, numbers
+from termwise.data.examples import Channels, MissingEntries, in_memory_examples, layout, notes_on, numbers
 from termwise.data.stream import stream
 from termwise.errors import BadData
 from termwise.main_memory import check_fits
@@ -43,13 +43,20 @@ class MappedArray:
 
 
 def load_npy(
-    path: Path, *, channels: Channels | None = None, memory_limit: Bytes = MEMORY_LIMIT, num_workers: Natural = 0
+    path: Path,
+    *,
+    channels: Channels | None = None,
+    missing: MissingEntries = "refuse",
+    memory_limit: Bytes = MEMORY_LIMIT,
+    num_workers: Natural = 0,
 ) -> Dataset:
     """An array (N, ...) in a .npy file.
 
     Args:
         path: The file.
         channels: Where the colours of images lie: "first", (N, C, H, W), or "last", (N, H, W, C).
+        missing: What to do where an entry is nan: "refuse" the array, fill in the "mean" of what trains, or "mask" it:
+            left out of the likelihood.
         memory_limit: The bytes above which a file stays on disk, and is read batch by batch.
         num_workers: The number of processes that read ahead where it does.
     """
@@ -60,9 +67,14 @@ def load_npy(
         layout(torch.empty(mapped.array.shape), str(path))  # says what is wrong with the shape
     notes = notes_on(mapped.array, channels)
     if path.stat().st_size > memory_limit:
+        if missing != "refuse":
+            raise BadData(
+                f"{path}: expected missing= of an array in memory, and this one is read batch by batch. If it fits, "
+                f"raise memory_limit to {path.stat().st_size} (--set data.memory_limit={path.stat().st_size})."
+            )
         return Dataset(path.stem, stream(mapped, str(path), num_workers), notes=notes)
     check_fits(2 * path.stat().st_size, f"{path}, in memory,", "Read it batch by batch: memory_limit=0.")
-    return Dataset(path.stem, in_memory_examples(_numpy(path), str(path), channels), notes=notes)
+    return Dataset(path.stem, in_memory_examples(_numpy(path), str(path), channels, missing), notes=notes)
 
 
 def _numpy(path: Path, mmap_mode: Any = None) -> Any:

@@ -7,11 +7,12 @@ from typing import Literal
 
 import torch
 
-from termwise.data.annotations import Annotations
+from termwise.data.annotations import Annotations, label_codes
 from termwise.data.columns import TableColumn
 from termwise.data.dataset import Dataset
 from termwise.data.examples import LARGEST_SIDE, InMemory
 from termwise.data.formats.array_files import MEMORY_LIMIT
+from termwise.data.formats.class_files import class_words, notes_on_files_beside
 from termwise.data.formats.folder_structure import FolderStructure, folder_structure
 from termwise.data.formats.image_files import (
     SUFFIXES,
@@ -57,6 +58,7 @@ def load_images(
     subfolders are labelled by them; folders called train, test and perhaps validation are parts, and keep their split.
     One CSV file in the folder gives attributes: its first column names files, the others hold 0 and 1, or -1 and 1;
     or, called metadata.csv, in the folder or in each of its parts, anything that is known of them, by their file_name.
+    Where the folders are no classes, a file NAME.cls beside each image, as WebDataset has it, holds its label.
 
     Args:
         path: The folder.
@@ -93,9 +95,13 @@ def load_images(
     structure = folder_structure(path, paths) if path.is_dir() else FolderStructure(None, (), {})
     annotations = Annotations(structure.labels, structure.label_names)
     table: tuple[TableColumn, ...] = ()
-    said: tuple[str, ...] = ()
+    said = notes_on_files_beside(paths)
+    if labels is None and annotations.labels is None and (words := class_words(paths)) is not None:
+        annotations = Annotations(*label_codes(words, str(path)))
+        said = ("Labels are those in the .cls file beside each image.", *said)
     if beside := table_beside(path, structure.part_folders, paths):
-        more, table, said = annotations_of(beside, labels, attributes)
+        more, table, also = annotations_of(beside, labels, attributes)
+        said = (*said, *also)
         own = more if more.labels is not None else annotations
         annotations = replace(more, labels=own.labels, label_names=own.label_names)
     elif labels is not None or attributes is not None:

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.io
 
 from termwise.data.dataset import Dataset
-from termwise.data.examples import Channels
+from termwise.data.examples import Channels, MissingEntries
 from termwise.data.formats.named_arrays import NamedArrays, dataset_of
 from termwise.errors import BadData
 from termwise.main_memory import check_fits
@@ -31,6 +31,7 @@ def load_mat(
     labels: str | None = None,
     channels: Channels | None = None,
     transpose: bool | None = None,
+    missing: MissingEntries = "refuse",
 ) -> Dataset:
     """Arrays by name in a .mat file of MATLAB's, up to version 7.
 
@@ -40,6 +41,8 @@ def load_mat(
         labels: The name of the array that holds labels; `y`, `labels` and the like, if left out.
         channels: Where the colours of images lie: "first", (N, C, H, W), or "last", (N, H, W, C).
         transpose: Whether the examples lie along the last axis, as columns do; as the labels say, if left out.
+        missing: What to do where an entry is nan: "refuse" the array, fill in the "mean" of what trains, or "mask" it:
+            left out of the likelihood.
     """
     with _refusing(path):
         listed = scipy.io.whosmat(path)
@@ -55,7 +58,7 @@ def load_mat(
             f'scipy.sparse; scipy.sparse.save_npz("x.npz", scipy.io.loadmat("{path}")["{x or sparse[0]}"].tocsr()); '
             "then load x.npz."
         )
-    data = dataset_of(arrays, path.stem, x, labels, channels, transpose)
+    data = dataset_of(arrays, path.stem, x, labels, channels, transpose, missing)
     if transpose is None and data.labels is None and len(data.shape) == 1 and data.shape[0] > len(data):
         note = f"Rows are taken for {len(data)} examples of {data.shape[0]} numbers; transpose=true takes the columns."
         return replace(data, notes=(*data.notes, note))

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from termwise.data.annotations import Annotations, attribute_values, column_names, factor_indices, label_codes
 from termwise.data.dataset import SPLITS, Dataset
-from termwise.data.examples import Channels, in_memory_examples, notes_on
+from termwise.data.examples import Channels, MissingEntries, in_memory_examples, notes_on
 from termwise.data.formats.folder_structure import PARTS
 from termwise.errors import BadData, UnknownName
 from termwise.main_memory import check_fits
@@ -91,6 +91,7 @@ def dataset_of(
     labels: str | None = None,
     channels: Channels | None = None,
     last: bool | None = False,
+    missing: MissingEntries = "refuse",
 ) -> Dataset:
     """The data set that a file's arrays make.
 
@@ -101,6 +102,7 @@ def dataset_of(
         labels: The array that is labels; by its name where left out.
         channels: Where the colours of images lie.
         last: Whether the examples lie along the last axis; None where labels may say so.
+        missing: What becomes of entries of x that are nan.
     """
     where = arrays.where
     chosen = x or _whole(arrays)
@@ -115,7 +117,7 @@ def dataset_of(
     whole = _examples_first(whole, None if known is None else len(known[0]), last, arrays)
     annotations = _annotations(arrays, known or (None, ()))
     notes = (*arrays.notes, *notes_on(whole, channels))
-    return Dataset(name, in_memory_examples(whole, where, channels), annotations, splits=splits, notes=notes)
+    return Dataset(name, in_memory_examples(whole, where, channels, missing), annotations, splits=splits, notes=notes)
 
 
 def _plain(name: str) -> str:

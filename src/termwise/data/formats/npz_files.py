@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse
 
 from termwise.data.dataset import Dataset
-from termwise.data.examples import Channels
+from termwise.data.examples import Channels, MissingEntries
 from termwise.data.formats.array_files import unreadable_array
 from termwise.data.formats.named_arrays import NamedArrays, dataset_of
 from termwise.data.sparse_rows import sparse_examples
@@ -24,9 +24,14 @@ _SPARSE = {"format", "shape", "data"}  # what scipy.sparse.save_npz writes, besi
 
 
 def load_npz(
-    path: Path, *, x: str | None = None, labels: str | None = None, channels: Channels | None = None,
+    path: Path,
+    *,
+    x: str | None = None,
+    labels: str | None = None,
+    channels: Channels | None = None,
+    missing: MissingEntries = "refuse",
     log1p: bool = False,
-) -> Dataset:  # fmt: skip
+) -> Dataset:
     """Arrays by name in a .npz file, or a sparse matrix as scipy saves it.
 
     `x`, `data`, `images`, `features` and the like (or the only array) hold the examples; `labels` (or `y`, `target`),
@@ -38,15 +43,19 @@ def load_npz(
         x: The name of the array that holds the examples.
         labels: The name of the array that holds labels.
         channels: Where the colours of images lie: "first", (N, C, H, W), or "last", (N, H, W, C).
+        missing: What to do where an entry is nan: "refuse" the array, fill in the "mean" of what trains, or "mask" it:
+            left out of the likelihood.
         log1p: Whether x is log(1 + entry) of a sparse matrix.
     """
     kinds = _kinds(path)
     if kinds.keys() >= _SPARSE and x is None:
+        if missing != "refuse":
+            raise BadData(f"{path}: missing= is for arrays, and this file holds a sparse matrix. Leave it out.")
         return _sparse(path, kinds, log1p)
     if log1p:
         raise BadData(f"{path}: log1p is for a sparse matrix, and this file holds arrays. Leave it out.")
     arrays = NamedArrays(str(path), kinds, partial(_member, path))
-    return dataset_of(arrays, path.stem, x, labels, channels)
+    return dataset_of(arrays, path.stem, x, labels, channels, missing=missing)
 
 
 def _kinds(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype | None]]:

@@ -10,7 +10,7 @@ from termwise.errors import BadData
 
 def is_one_or_a_pair(path: Path, suffix: str) -> bool:
     """Whether a path is a file of this suffix, or a folder with a pair of them."""
-    return bool(_pairs(path, suffix)) if path.is_dir() else path.suffix.lower() == suffix and path.is_file()
+    return bool(pairs_in(path, suffix)) if path.is_dir() else path.suffix.lower() == suffix and path.is_file()
 
 
 def parts_of(path: Path, suffix: str) -> dict[str, Path]:
@@ -21,7 +21,7 @@ def parts_of(path: Path, suffix: str) -> dict[str, Path]:
     """
     if path.is_file():
         return {"all": path}
-    pairs = _pairs(path, suffix)
+    pairs = pairs_in(path, suffix)
     if len(pairs) > 1:
         raise BadData(
             f"{path}: expected one pair of files, NAME_TRAIN and NAME_TEST, got those of {', '.join(pairs)}. Pass a "
@@ -47,8 +47,8 @@ def splits_of(parts: dict[str, Path], lengths: list[int]) -> dict[str, Tensor]:
     return dict(zip(parts, torch.arange(sum(lengths)).split(lengths), strict=True))
 
 
-def _pairs(folder: Path, suffix: str) -> dict[str, dict[str, Path]]:
-    """The pairs in a folder, by name."""
+def pairs_in(folder: Path, suffix: str) -> dict[str, dict[str, Path]]:
+    """The pairs in a folder whose names end so, by name."""
     files = {path.stem.upper(): path for path in sorted(folder.iterdir()) if path.suffix.lower() == suffix}
     names = [stem.removesuffix("_TRAIN") for stem in files if stem.endswith("_TRAIN")]
     return {

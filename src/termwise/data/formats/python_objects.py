@@ -1,14 +1,14 @@
 """Data that are arrays of Python's already: tensors, numpy's arrays, and scipy's sparse matrices."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from termwise.data.annotations import Annotations, attribute_values, column_names, factor_indices
 from termwise.data.dataset import Dataset
-from termwise.data.examples import Channels, in_memory_examples, notes_on
+from termwise.data.examples import Channels, MissingEntries, in_memory_examples, notes_on
 from termwise.data.sparse_rows import sparse_examples
 from termwise.errors import BadData
 
@@ -27,7 +27,7 @@ def load_array(
     factor_names: Sequence[object] | None = None,
     attributes: Any = None,
     attribute_names: Sequence[object] | None = None,
-    missing: Literal["refuse", "mean", "mask"] = "refuse",
+    missing: MissingEntries = "refuse",
 ) -> Dataset:
     """A tensor or array (N, ...), and what is known of its rows.
 
@@ -52,7 +52,7 @@ def load_array(
         attributes=attributes,
         attribute_names=column_names(attributes, attribute_names, "attribute", name),
     )
-    examples = in_memory_examples(array, name, channels, gaps=missing != "refuse")
+    examples = in_memory_examples(array, name, channels, missing)
     return Dataset(name, examples, annotations, notes=notes_on(array, channels))
 
 

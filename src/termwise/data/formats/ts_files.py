@@ -12,7 +12,7 @@ import numpy as np
 
 from termwise.data.annotations import Annotations, label_codes
 from termwise.data.dataset import Dataset
-from termwise.data.examples import in_memory_examples
+from termwise.data.examples import MissingEntries, in_memory_examples
 from termwise.data.formats.paired_files import is_one_or_a_pair, parts_of, splits_of, twin_note
 from termwise.errors import BadData
 from termwise.main_memory import check_fits
@@ -25,13 +25,15 @@ def is_ts(path: Path) -> bool:
     return is_one_or_a_pair(path, ".ts")
 
 
-def load_ts(path: Path) -> Dataset:
+def load_ts(path: Path, *, missing: MissingEntries = "refuse") -> Dataset:
     """Time series (T,), or (C, T) of several channels, with their classes as labels.
 
     NAME_TRAIN.ts and NAME_TEST.ts in one folder keep their split.
 
     Args:
         path: The file, or the folder of two.
+        missing: What to do where a value is "?" or nan: "refuse" the series, fill in the "mean" of what trains at that
+            time, or "mask" it: left out of the likelihood.
     """
     parts = parts_of(path, ".ts")
     series: list[list[np.ndarray]] = []
@@ -52,7 +54,7 @@ def load_ts(path: Path) -> Dataset:
     known = label_codes(np.array([int(word) for word in words] if whole else words), str(path)) if words else (None, ())
     return Dataset(
         path.stem if path.is_file() else path.name,
-        in_memory_examples(x.squeeze(1) if x.shape[1] == 1 else x, str(path)),
+        in_memory_examples(x.squeeze(1) if x.shape[1] == 1 else x, str(path), missing=missing),
         Annotations(*known),
         splits=splits_of(parts, [len(rows) for rows in series]),
         notes=tuple(notes),
@@ -107,7 +109,7 @@ def _has_targets(about: dict[str, str]) -> bool:
 def _series(channels: list[str], path: Path, number: int) -> np.ndarray:
     """One series, (C, T)."""
     try:
-        series = [np.array([float(cell) for cell in channel.split(",")], dtype=np.float32) for channel in channels]
+        series = [np.array([_value(cell) for cell in channel.split(",")], dtype=np.float32) for channel in channels]
     except ValueError as error:
         raise BadData(
             f"{path}, line {number}: expected numbers, {str(error).partition(': ')[2]} is none. Fill it."
@@ -115,3 +117,7 @@ def _series(channels: list[str], path: Path, number: int) -> np.ndarray:
     if not series or len({len(channel) for channel in series}) > 1:
         raise BadData(f"{path}, line {number}: expected channels of one length, got {[len(one) for one in series]}.")
     return np.stack(series)
+
+
+def _value(cell: str) -> float:
+    return float("nan" if cell.strip() == "?" else cell)

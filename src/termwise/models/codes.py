@@ -59,7 +59,8 @@ class Codes:
         """Codes of every law of a batch, batch shape (B,), event shape (D,): shape (*shape, B, D)."""
         if isinstance(law, BlockLaw):
             blocks = [cls.of(block, *shape) for block in law.blocks]
-            return cls(torch.cat([of.centre for of in blocks], -1), torch.cat([of.offset for of in blocks], -1))
+            centres = [of.centre.expand_as(of.offset) for of in blocks]  # of a law with a location it is one for all
+            return cls(torch.cat(centres, -1), torch.cat([of.offset for of in blocks], -1))
         if isinstance(law, MixtureSameFamily) and _location(law.component_distribution) is not None:
             return cls._of_mixture(law, *shape)
         location = _location(law)
@@ -118,8 +119,8 @@ class Codes:
         return Codes(self.centre.double(), self.offset.double())
 
     def columns(self, part: slice | Sequence[int]) -> "Codes":
-        """Some of the codes' numbers, shape (B, n)."""
-        return Codes(self.centre[:, part], self.offset[:, part])
+        """Some of the codes' numbers, shape (..., n)."""
+        return Codes(self.centre[..., part], self.offset[..., part])
 
 
 def log_density_at(law: Distribution, codes: Codes) -> Tensor:

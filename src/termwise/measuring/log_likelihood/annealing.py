@@ -16,6 +16,7 @@ from torch.distributions import Distribution
 from termwise.measuring.log_likelihood.densities import Joint, fitted_normal
 from termwise.measuring.log_likelihood.metric import metric
 from termwise.measuring.log_likelihood.path import Path, Point
+from termwise.measuring.log_likelihood.summed_out import EveryCategory, SummedJoint
 from termwise.measuring.log_likelihood.tuning import Kernels, tune
 
 
@@ -57,7 +58,7 @@ def annealed(path: Path, kernels: Kernels, temperatures: Tensor, start: Point) -
 def base_law(base: str, joint: Joint, posterior: Distribution) -> Distribution:
     """b(z|x): the posterior, the normal with its moments, or the prior; any law with a density does."""
     if base == "prior":
-        return joint.model.prior_law()
+        return joint.prior
     return posterior if base == "posterior" else fitted_normal(posterior)
 
 
@@ -69,13 +70,17 @@ class Annealer:
         chains: C, for every example.
         leapfrogs: Leapfrog steps a transition.
         base: "posterior", "normal" or "prior": where chains begin.
+        every: The categories of a code, over which is summed; None of numbers alone.
     """
 
     chains: int
     leapfrogs: int
     base: str
+    every: EveryCategory | None = None
 
     def prepare(self, joint: Joint, posterior: Distribution) -> tuple[Path, Kernels]:
         """The path of a batch, and kernels tuned on it."""
+        if self.every is not None:
+            joint, posterior = SummedJoint(joint, self.every), self.every.numbers_of(posterior)
         path = Path(joint, base_law(self.base, joint, posterior))
         return path, tune(path, metric(path, posterior), self.chains, self.leapfrogs)

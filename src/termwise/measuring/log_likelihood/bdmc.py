@@ -97,7 +97,7 @@ def simulate(model: Drawable, draw: Draw, annealer: Annealer) -> Simulated:
         ) from None
     posterior, _ = model.infer(x)
     path, kernels = annealer.prepare(Joint(model, x, draw.context), posterior)
-    return Simulated(path, kernels, z)
+    return Simulated(path, kernels, z if annealer.every is None else z[:, annealer.every.numbers])
 
 
 def bracket(batches: list[Simulated], schedule: Tensor, chains: int) -> tuple[Tensor, Tensor]:

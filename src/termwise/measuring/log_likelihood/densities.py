@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from termwise.errors import BadData, NoDensity
+from termwise.models.block_law import BlockLaw
 from termwise.models.draw import Drawable
 from termwise.models.posteriors import normal_of_codes
 
@@ -39,6 +40,9 @@ def normal_in_double(law: Distribution) -> Distribution | None:
 
 def density(law: Distribution, dtype: torch.dtype) -> Density:
     """The log density of a law over codes; one that is no normal is asked in its own `dtype`."""
+    if isinstance(law, BlockLaw):
+        blocks = [(density(block, dtype), part) for block, part in zip(law.blocks, law.slices, strict=True)]
+        return lambda z: torch.stack([of(z[..., part]) for of, part in blocks]).sum(0)
     double = normal_in_double(law)
     return double.log_prob if double is not None else lambda z: law.log_prob(z.to(dtype)).double()
 

@@ -44,7 +44,7 @@ def diagnose(values: Values, procedure: Procedure) -> Iterator[str]:
         )
     if procedure.temperatures is not None:
         yield from _of_chains(values, procedure)
-    else:
+    elif procedure.by_weights:
         yield from _of_collapse(
             values["effective_sample_size"], procedure.samples, "codes", 'method="ais", or more samples'
         )

@@ -10,7 +10,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli
+from torch.distributions import Bernoulli, Distribution
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused, UnknownName
@@ -21,6 +21,8 @@ from termwise.measuring.log_likelihood.diagnosis import diagnose
 from termwise.measuring.log_likelihood.gaps import adaptable, best_normal
 from termwise.measuring.log_likelihood.importance import effective_sample_size, jackknife, log_mean_exp, log_weights
 from termwise.measuring.log_likelihood.result import BASES, LogLikelihood, Procedure, readings_of
+from termwise.measuring.log_likelihood.summed_out import EveryCategory, SummedJoint, is_discrete
+from termwise.models.block_law import blocks_of
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
@@ -53,6 +55,9 @@ def log_likelihood(
     progress: Progress | None = None,
 ) -> LogLikelihood:
     """log p(x) by annealed importance sampling, or by importance weights alone, and the inference gap.
+
+    The categories of a code, where they are few, are summed out, and annealed are its numbers; of a code of categories
+    alone log p(x) is the sum. Importance weights take codes of any kind.
 
     AIS takes an example about chains * leapfrogs * (temperatures + 55) times through the decoder and back; doubling
     takes a simulated one four times its last temperatures.
@@ -117,9 +122,13 @@ def log_likelihood(
             )
         proposal = "posterior" if has_log_prob else "normal"
         base = base or proposal
-        if method == "ais" or split_gap:
-            _check_gradients(first)
-        annealer = Annealer(chains, leapfrogs, base) if method == "ais" else None
+        every = _every_category(first) if method == "ais" else None
+        if (method == "ais" and every is None) or split_gap:
+            _check_gradients(first.posterior, first.prior)
+        elif every is not None and len(every.numbers):
+            _check_gradients(*(every.numbers_of(law) for law in (first.posterior, first.prior)))
+        by_sum = every is not None and not len(every.numbers)
+        annealer = Annealer(chains, leapfrogs, base, every) if method == "ais" and not by_sum else None
         if split_gap:
             adaptable(first.posterior)
         grey = isinstance(innermost(first.likelihood), Bernoulli) and not batches.data.value_range().binary
@@ -143,6 +152,9 @@ def log_likelihood(
                     schedule = kernels.schedule(temperatures or 1)
                 run = annealed(path, kernels, schedule, path.start(chains))
                 parts |= _weighed(run.log_weights) | {"acceptance": run.acceptance.mean(0)}
+            elif every is not None:  # the sum is exact, and needs no word on its weights
+                parts = {name: value for name, value in parts.items() if name in ("iwae", "elbo")}
+                parts["log_likelihood"] = SummedJoint(joint, every).evidence()
             for name, value in parts.items():
                 by_batch.setdefault(name, []).append(value.cpu())
             tell(f"log p(x) by {method.upper()}", min(1.0, (number + 1) * batch_size / len(index)))
@@ -160,6 +172,7 @@ def log_likelihood(
         grey=grey,
         given=first.context is not None,
         beside=beside,
+        categories=None if every is None else len(every),
     )
     readings = readings_of(values, procedure)
     per_example = {name: value for name, value in values.items() if name in readings}
@@ -241,9 +254,14 @@ def _check(
         raise Refused(f"A tolerance is a positive number of nats; got {tolerance}.")
 
 
-def _check_gradients(draw: Draw) -> None:
+def _every_category(draw: Draw) -> EveryCategory | None:
+    """What a code's categories are summed over; None where it has none."""
+    return EveryCategory(draw.posterior) if any(map(is_discrete, blocks_of(draw.posterior))) else None
+
+
+def _check_gradients(*laws: Distribution) -> None:
     """Raise Refused where codes cannot be moved by gradients, anywhere there are numbers."""
-    for law in (draw.posterior, draw.prior):
+    for law in laws:
         support = support_of(law)
         if support is not None and (
             support.space != NUMBERS or float(support.upper.min() - support.lower.max()) < math.inf

@@ -44,6 +44,7 @@ class Procedure:
         grey: Whether a Bernoulli was asked for values between 0 and 1.
         given: Whether the decoder reads a context beside the code.
         beside: What else x is given beside the code, in words.
+        categories: Over how many values of categories was summed; None where nothing was.
     """
 
     samples: int
@@ -56,6 +57,17 @@ class Procedure:
     grey: bool
     given: bool
     beside: str = ""
+    categories: int | None = None
+
+    @property
+    def by_sum(self) -> bool:
+        """Whether log p(x) is the sum over all that a code can be."""
+        return self.categories is not None and self.temperatures is None
+
+    @property
+    def by_weights(self) -> bool:
+        """Whether log p(x) is by importance weights alone."""
+        return self.categories is None and self.temperatures is None
 
 
 def readings_of(values: Values, procedure: Procedure) -> dict[str, Reading]:
@@ -66,11 +78,16 @@ def readings_of(values: Values, procedure: Procedure) -> dict[str, Reading]:
     note = "; of an unnormalised density, as grey values have under a Bernoulli" if procedure.grey else ""
     note += "; given the context that the encoder hands to the decoder" if procedure.given else ""
     note += f"; of x given {procedure.beside}, which x tells" if procedure.beside else ""
-    if procedure.temperatures is None:
+    summed = "" if procedure.categories is None else f"sum over {procedure.categories} categories"
+    if procedure.by_sum:
+        whole, short = summed, "exact for every x"
+        ess = codes
+    elif procedure.by_weights:
         whole, short = f"IWAE, {codes}", "a lower bound in expectation"
         ess = codes
     else:
         whole = f"AIS, {procedure.chains} chains from {BASES[procedure.base]}, {procedure.temperatures} temperatures"
+        whole += f", {summed}" if summed else ""
         short = f"a lower bound in expectation; {certified(procedure.certificate)}"
         ess = f"{procedure.chains} chains"
     off = _search_short(values)
@@ -79,7 +96,10 @@ def readings_of(values: Values, procedure: Procedure) -> dict[str, Reading]:
         "log_likelihood_jackknife": (f"{whole}; less its first-order bias", "small where weights do not collapse"),
         "iwae": (f"IWAE, {codes}", "a lower bound in expectation"),
         "elbo": (f"Monte Carlo, {codes}", "unbiased"),
-        "inference_gap": (f"{whole}; less ELBO, {codes}", "a lower bound in expectation, as log p(x) is"),
+        "inference_gap": (
+            f"{whole}; less ELBO, {codes}",
+            "unbiased" if procedure.by_sum else "a lower bound in expectation, as log p(x) is",
+        ),
         "approximation_gap": (
             f"{whole}; less the best normal's ELBO, {codes}",
             "down by what log p(x) lacks, up by what the search for the best normal lacks" + off,
@@ -92,7 +112,7 @@ def readings_of(values: Values, procedure: Procedure) -> dict[str, Reading]:
     }
     readings = {}
     for name, (estimator, bias) in rows.items():
-        if name not in values or (name == "iwae" and procedure.temperatures is None):
+        if name not in values or (name == "iwae" and procedure.by_weights):
             continue
         reading = reading_of(values[name], name, estimator=estimator, bias=bias)
         reading = replace(reading, bias=bias + note) if reading.unit == "nats" else reading

@@ -71,10 +71,8 @@ def test_of_attributes():
             with unguarded():
                 account = account_of(**sound | {name: [0.9, broken]})
             (sentence,) = of_attributes.diagnose(account, ("a", "b"))
-            assert (
-                sentence.startswith("It could not be judged which attributes")
-                and glossary.reading(name).title in sentence
-            )
+            assert sentence.startswith("It could not be judged which attributes")
+            assert glossary.reading(name).title in sentence
 
 
 PROCEDURE = Procedure(10, 4, 20, "prior", "posterior", None, 0.1, grey=False, given=False)

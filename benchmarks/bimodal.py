@@ -30,7 +30,7 @@ from termwise.models import VAE, LogDensity
 from termwise.models.networks import perceptron
 from termwise.models.posteriors import posterior_family
 from termwise.objectives import recipe
-from termwise.objectives.schedules import Cosine
+from termwise.schedules import Cosine
 from termwise.training import RunFolder, Trainer, config_from
 from termwise.worlds import DiscreteWorld, Grid, bimodal_world
 

@@ -44,7 +44,7 @@ from termwise.models.bayesian import bayes
 from termwise.models.randomness import own_randomness
 from termwise.objectives import Game, recipe, solo
 from termwise.objectives.objective import distortion, rate
-from termwise.objectives.schedules import Cosine
+from termwise.schedules import Cosine
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.training import RunFolder, Trainer, config_from
 from termwise.worlds.eight_schools import (

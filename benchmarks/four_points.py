@@ -34,7 +34,7 @@ from termwise.models import VAE
 from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.models.randomness import own_randomness
 from termwise.objectives import recipe
-from termwise.objectives.schedules import Cosine
+from termwise.schedules import Cosine
 from termwise.training import RunFolder, Trainer, config_from
 from termwise.training.watchers import Silent
 from termwise.worlds import Grid, best_four_points, four_points

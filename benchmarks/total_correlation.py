@@ -24,7 +24,7 @@ from termwise.measuring.critic_bounds.train_critics import train_critics
 from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.randomness import own_randomness
 from termwise.objectives import Objective, OptimizerSettings, Weighted, solo
-from termwise.objectives.schedules import Cosine
+from termwise.schedules import Cosine
 from termwise.terms import Critic, DensityRatio, Link, Telescoping
 from termwise.terms.adversarial.ratio_bounds import donsker_varadhan, nwj
 from termwise.worlds import LinearGaussian

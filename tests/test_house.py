@@ -16,7 +16,7 @@ from helpers.floors import ORDER
 
 ROOT = Path(__file__).parent.parent
 SOURCE, TESTS = ROOT / "src" / "termwise", ROOT / "tests"
-OF_WORLDS = ("errors", "values", "notebook", "registry", "account", "data", "models", "worlds")
+OF_WORLDS = ("errors", "values", "schedules", "notebook", "registry", "account", "data", "models", "worlds")
 LONGEST = 400
 PRIVATE = re.compile(r"/wor[k]\b|/tmp/bas[h]")  # paths of a builder's machine; brackets keep this line from matching
 

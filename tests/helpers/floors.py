@@ -1,6 +1,6 @@
 """The order of the floors: a folder imports only from those before it."""
 
 ORDER = (
-    "errors", "values", "main_memory", "content", "files", "notebook", "registry", "account", "data", "models", "terms",
-    "objectives", "worlds", "measuring", "training", "verify", "report", "api", "cli", "__main__",
+    "errors", "values", "schedules", "main_memory", "content", "files", "notebook", "registry", "account", "data",
+    "models", "terms", "objectives", "worlds", "measuring", "training", "verify", "report", "api", "cli", "__main__",
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,8 +19,8 @@ def examples(count: int = 160, size: int = 6, **splitting: float) -> tw.Dataset:
     return tw.load_data(x, **splitting)
 
 
-def small(size: int = 6, posterior: str = "diagonal-normal", likelihood: str = "bernoulli") -> tw.VAE:
-    return tw.VAE.build((size,), 2, posterior=posterior, likelihood=likelihood, options={"hidden": [8]})
+def small(size: int = 6, **build: Any) -> tw.VAE:
+    return tw.VAE.build((size,), 2, options={"hidden": [8]}, **build)
 
 
 def trainer(
@@ -28,7 +29,7 @@ def trainer(
     data: tw.Dataset | None = None,
     model: tw.VAE | None = None,
     watcher: Silent | None = None,
-    build: dict[str, str] | None = None,
+    build: dict[str, Any] | None = None,
     **settings: object,
 ) -> Trainer:
     """A trainer in a folder, which is begun where it is not there; audits only where asked."""

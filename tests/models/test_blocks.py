@@ -226,3 +226,14 @@ def test_what_would_take_a_categorys_numbers_apart_is_refused():
         split.sample(draw)
     with pytest.raises(Refused, match="some of these are categories"):
         Link("aggregate", "marginals", Moments())(draw)
+
+
+@pytest.mark.parametrize("gradient", ["straight-through", "relaxed", "score-function"])
+def test_an_account_says_how_the_gradient_of_categories_was_off(gradient):
+    code = [{"name": "digit", "latent": 3, "posterior": "categorical", "posterior_options": {"gradient": gradient}}]
+    model = tw.VAE.build((6,), code=[*code, {"name": "style", "latent": 2}], options={"hidden": [8]})
+    account = tw.measure(model, torch.rand(40, 6).round())
+    said = {"straight-through": "linear in z", "relaxed": "relaxed codes", "score-function": "unbiased gradient"}
+    for name in ("distortion", "elbo"):
+        assert said[gradient] in account[name].bias
+    assert "gradient" not in account["rate"].bias

@@ -68,6 +68,11 @@ def three_at_once() -> tw.objectives.Game:
     return tw.recipe("vae-gan", body=body, layer="norm", gamma=0.1, learning_rate=0.05, equilibrium=True)
 
 
+FALLING = {"gradient": "relaxed", "temperature": {"schedule": "linear", "start": 1.0, "end": 0.2, "share": 0.9}}
+CATEGORIES = [
+    {"name": "soft", "latent": 3, "posterior": "categorical", "posterior_options": FALLING},
+    {"name": "hard", "latent": 3, "posterior": "categorical", "posterior_options": {"gradient": "score-function"}},
+]
 CASES = {
     "bank of all": ("beta-tcvae", {}, {"audit": True}),
     "bank of some": ("beta-tcvae", {"aggregate": BANK}, {"build": {"posterior": "full-normal"}}),
@@ -88,6 +93,7 @@ CASES = {
     "three players at once": (three_at_once, {}, {"build": {"likelihood": "normal:optimal"}}),
     "data drawn anew": ("vae", {}, {"splitting": {"binarize": "dynamic"}}),
     "rare evaluations": ("vae", {}, {"evaluate_every": 2, "epochs": 3, "checkpoint_steps": None}),
+    "a temperature that falls": ("beta-tcvae", {}, {"build": {"code": CATEGORIES}}),
     "double precision": ("beta-tcvae", {}, {"precision": "64-true", "optimizer": {"learning_rate": 0.05}}),
 }  # fmt: skip
 

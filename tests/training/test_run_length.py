@@ -5,7 +5,9 @@ import warnings
 import pytest
 
 import termwise as tw
-from helpers.short_runs import examples, trainer
+from helpers.short_runs import EachStep, examples, trained, trainer
+from termwise.errors import Refused
+from termwise.models.posteriors import posterior_family
 from termwise.objectives import Cosine, Cyclical, Linear, WarmUp, distortion, floor, index_code_mi, rate, recipe, solo
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.terms import ClosedForm, MonteCarlo
@@ -117,3 +119,25 @@ def test_a_share_of_an_objective_made_in_python_is_of_the_run_as_it_was_begun(tm
     longer = train(tmp_path / "run", 3, objective=objective, resume=True)
     weights = [line["weights"]["rate"] for line in longer.metrics() if line["split"] == "train"]
     assert weights == [2.0, 4.0, 4.0]
+
+
+def test_the_temperature_of_relaxed_codes_falls_over_its_share_of_the_run_and_a_run_too_short_for_it_says_so(tmp_path):
+    def model(**falls):
+        options = {"gradient": "relaxed", "temperature": {"schedule": "linear", "start": 1.0, "end": 0.2, **falls}}
+        return tw.VAE.build((6,), 3, posterior="categorical", prior="uniform", posterior_options=options)
+
+    one = trainer(tmp_path / "share", model=model(share=0.5), epochs=2)
+    seen, count = [], 2 * one.steps_per_epoch
+    one.watcher = EachStep(lambda step: seen.append(one.model.family.temperature))
+    one.start()
+    one.run()
+    expected = [1 - 0.8 * min(1, step / (count // 2)) for step in range(count)]
+    assert seen == pytest.approx(expected) and one.model.family.schedules["temperature"].share == 0.5
+    with pytest.warns(RunTooShort, match="The temperature of the codes changes over 1,000 steps"):
+        trained(tmp_path / "steps", model=model(steps=1000))
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, {"schedule": "cosine", "start": 1.0}, {"schedule": "warm-up"}])
+def test_a_temperature_that_comes_to_nothing_is_refused(temperature):
+    with pytest.raises(Refused, match="above 0"):
+        posterior_family("categorical", 3, {"gradient": "relaxed", "temperature": temperature})

@@ -25,6 +25,7 @@ class Categories(Distribution):
         temperature: Where given, `rsample` gives relaxed codes of this temperature (Jang, Gu and Poole, 2017; Maddison,
             Mnih and Teh, 2017), which lie between the categories. None gives one-hot codes that carry the gradient of
             their probabilities straight through (Bengio, Leonard and Courville, 2013).
+        has_rsample: Whether codes carry a gradient at all; where not, it is their score's (`draw.score`).
 
     Example:
         >>> law = Categories(torch.tensor([[[0.0, 0.0], [2.0, -2.0]]]))  # two positions, two categories
@@ -35,11 +36,10 @@ class Categories(Distribution):
     """
 
     arg_constraints: dict[str, Any] = {}  # noqa: RUF012 - as torch declares it
-    has_rsample = True
 
-    def __init__(self, logits: Tensor, temperature: float | None = None) -> None:
+    def __init__(self, logits: Tensor, temperature: float | None = None, has_rsample: bool = True) -> None:
         self.log_probs = logits.log_softmax(-1).clamp(min=LEAST)
-        self.temperature = temperature
+        self.temperature, self.has_rsample = temperature, has_rsample
         positions, categories = logits.shape[-2:]
         super().__init__(logits.shape[:-2], Size([positions * categories]), validate_args=False)
 
@@ -99,11 +99,14 @@ class Categories(Distribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> "Categories":
         """The same law, a batch of as many."""
         shape = Size(batch_shape)
-        return Categories(self.log_probs.expand(*shape, *self.log_probs.shape[-2:]), self.temperature)
+        return self._with(self.log_probs.expand(*shape, *self.log_probs.shape[-2:]))
 
     def in_double(self) -> "Categories":
         """The same law in float64."""
-        return Categories(self.log_probs.double(), self.temperature)
+        return self._with(self.log_probs.double())
+
+    def _with(self, logits: Tensor) -> "Categories":
+        return Categories(logits, self.temperature, self.has_rsample)
 
 
 def one_hot_at(scores: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from torch.distributions import (
     StudentT,
 )
 
-from termwise.models.block_law import BlockLaw
+from termwise.models.block_law import BlockLaw, blocks_of
 from termwise.models.categories import Categories
 from termwise.models.distributions import in_double, innermost, samples
 
@@ -149,6 +149,39 @@ def log_density_at(law: Distribution, codes: Codes) -> Tensor:
     if _location(double) is not None:
         return _log_density_beyond(double, codes)
     return double.log_prob(codes.z)
+
+
+def score_of(law: Distribution, codes: Codes) -> Tensor | None:
+    """log q(z|x) of those blocks of codes that have no pathwise gradient, in parameters alone; None where all have one.
+
+    Its gradient is the score, of mean zero: E f(z) has the gradient E f(z) d log q(z|x) (Williams, 1992).
+
+    Args:
+        law: Batch shape (B,), event shape (D,).
+        codes: Of it, shape (..., B, D).
+
+    Returns:
+        Shape (..., B).
+
+    Example:
+        >>> law = Categories(torch.zeros(5, 1, 3, requires_grad=True), has_rsample=False)
+        >>> score_of(law, Codes.of(law)).shape, score_of(Categories(torch.zeros(5, 1, 3)), Codes.of(law))
+        (torch.Size([5]), None)
+    """
+    parts = zip(blocks_of(law), law.slices if isinstance(law, BlockLaw) else [slice(None)], strict=True)
+    held = codes.detached()
+    scores = [log_density_at(block, held.columns(part)) for block, part in parts if not block.has_rsample]
+    return torch.stack(scores).sum(0) if scores else None
+
+
+def all_have_paths(law: Distribution) -> bool:
+    """Whether all codes of a law have a pathwise gradient, whichever its blocks are.
+
+    Example:
+        >>> all_have_paths(Categories(torch.zeros(5, 1, 3), has_rsample=False))
+        False
+    """
+    return all(block.has_rsample for block in blocks_of(law))
 
 
 def log_density_by_dimension(law: Distribution, codes: Codes) -> Tensor | None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from termwise.models.codes import Codes
+from termwise.models.codes import Codes, score_of
 from termwise.models.distributions import in_double, rows, samples
 
 T = TypeVar("T")
@@ -144,6 +144,16 @@ class Draw:
     def z(self) -> Tensor:
         """The same codes, as one number each."""
         return self.codes.z
+
+    @property
+    def score(self) -> Tensor | None:
+        """log q(z|x) of what in the codes has no pathwise gradient, shape (B,), nats.
+
+        None where everything has one, or no code was drawn: no term so far has looked at any.
+        """
+        if "codes" not in vars(self):
+            return None
+        return self.once("score", lambda: score_of(self.posterior, self.codes))
 
     def codes_at(self, z: Tensor) -> Codes:
         """Codes z, shape (B, D): with all that is known of them, where they are the draw's own."""

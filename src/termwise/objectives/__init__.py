@@ -1,4 +1,4 @@
-"""Nats -> weighted sums -> players: schedules, objectives, games, and the table of recipes."""
+"""Nats -> weighted sums -> players: objectives, games, and the table of recipes."""
 
 from termwise.objectives.game import Game, Player, solo
 from termwise.objectives.objective import (
@@ -16,8 +16,8 @@ from termwise.objectives.objective import (
 )
 from termwise.objectives.optimizers import OPTIMIZERS, OptimizerSettings
 from termwise.objectives.recipes import RECIPES, Recipe, recipe
-from termwise.objectives.schedules import Constant, Cosine, Cyclical, Linear, WarmUp
 from termwise.objectives.shapes import floor, free_bits, gap
+from termwise.schedules import Constant, Cosine, Cyclical, Linear, WarmUp
 
 __all__ = [
     "OPTIMIZERS",

@@ -18,8 +18,8 @@ from termwise.objectives.objective import (
     total_correlation,
 )
 from termwise.objectives.optimizers import OptimizerSettings
-from termwise.objectives.schedules import Weight
 from termwise.objectives.shapes import Opposed
+from termwise.schedules import Weight
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.adversarial.critic import Critic, Widths
 from termwise.terms.adversarial.data_laws import RealExamples, decoded_law

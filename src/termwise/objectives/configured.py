@@ -13,8 +13,8 @@ from termwise.objectives.game import Game, solo
 from termwise.objectives.objective import Objective, Weighted, distortion
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.objectives.recipes import RECIPES
-from termwise.objectives.schedules import Weight, as_schedule
 from termwise.objectives.shapes import Shaping
+from termwise.schedules import Weight, as_schedule
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.aggregate.table import aggregate_from
 from termwise.terms.closed_form import ClosedForm

@@ -11,7 +11,7 @@ from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.objectives.objective import Breakdown, Objective, Weighted
 from termwise.objectives.optimizers import OptimizerSettings
-from termwise.objectives.schedules import Constant
+from termwise.schedules import Constant
 from termwise.terms.adversarial.adversary import Adversarial, Adversary
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.link import Link

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.objectives.schedules import Constant, Schedule, Weight, as_schedule
 from termwise.objectives.shapes import Opposed, Shape
+from termwise.schedules import Constant, Schedule, Weight, as_schedule
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.groups import Grouping, Groups
 from termwise.terms.laws import Law
 from termwise.terms.link import Distortion, Estimator, Link, Term, by_example
+from termwise.terms.score_function import with_score
 from termwise.values import checked
 
 
@@ -151,7 +152,7 @@ class Objective:
 
 
 def _values(term: Term, draw: Draw) -> Tensor:
-    return draw.once(("values", id(term)), partial(term, draw))
+    return draw.once(("values", id(term)), partial(with_score, term, draw))
 
 
 def _mean(term: Term, draw: Draw) -> Tensor:

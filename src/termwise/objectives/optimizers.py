@@ -9,8 +9,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from termwise.errors import Refused, UnknownName
-from termwise.objectives.schedules import Weight, as_schedule
 from termwise.registry import Registry, Row
+from termwise.schedules import Weight, as_schedule
 from termwise.values import NonNegativeFinite, Share
 
 Parameters = list[nn.Parameter]

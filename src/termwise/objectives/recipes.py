@@ -22,9 +22,9 @@ from termwise.objectives.objective import (
     total_correlation,
     within_group_correlation,
 )
-from termwise.objectives.schedules import Linear, Weight
 from termwise.objectives.shapes import By, floor, free_bits, gap
 from termwise.registry import Makers, Row
+from termwise.schedules import Linear, Weight
 from termwise.terms.aggregate.table import AnyAggregate
 from termwise.terms.closed_or_sampled import ClosedOrSampled
 from termwise.terms.groups import Grouping

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from termwise.objectives.schedules import Weight, as_schedule
+from termwise.schedules import Weight, as_schedule
 from termwise.values import checked
 
 By = Literal["total", "dimension"]

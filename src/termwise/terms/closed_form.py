@@ -145,6 +145,10 @@ class ClosedForm:
         """No bias: the value is exact for every x."""
         return "exact for every x"
 
+    def at_no_code(self, left: Law, right: Law, draw: Draw) -> bool:
+        """Always: a closed form is of the laws alone."""
+        return True
+
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """Shape (B, D) where both laws factorise, else (B,); nats."""
         return kl(cast(Closed, left).distribution(draw), cast(Closed, right).distribution(draw))

@@ -4,12 +4,14 @@ Which it is follows from the model's posterior and prior, and not from the objec
 learned prior, such as a mixture, has no closed form to a normal.
 """
 
+from typing import cast
+
 from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.terms.closed_form import ClosedForm
-from termwise.terms.laws import Law
+from termwise.terms.closed_form import ClosedForm, has_closed_form
+from termwise.terms.laws import Closed, Law
 from termwise.terms.monte_carlo import log_ratio
 
 
@@ -32,6 +34,10 @@ class ClosedOrSampled(ClosedForm):
     def bias(self, link: str) -> str:
         """No bias, either way."""
         return "unbiased; exact for every x in closed form"
+
+    def at_no_code(self, left: Law, right: Law, draw: Draw) -> bool:
+        """Where the pair has a closed form."""
+        return has_closed_form(cast(Closed, left).distribution(draw), cast(Closed, right).distribution(draw))
 
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """Shape (B, D) where both laws factorise, else (B,); nats."""

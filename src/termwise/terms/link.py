@@ -147,6 +147,15 @@ class OfLaws(Protocol):
         ...
 
 
+@runtime_checkable
+class AtNoCode(Protocol):
+    """An estimator that may compare laws without a code of either, as a closed form does."""
+
+    def at_no_code(self, left: Law, right: Law, draw: Draw) -> bool:
+        """Whether the values on this draw depend on no code."""
+        ...
+
+
 OF_AGGREGATE = {"aggregate", "groups", "marginals"}
 """The stops that are q(z), or made of its margins: an estimator's memory is theirs."""
 
@@ -218,6 +227,10 @@ class Link:
         """The link's values on a draw, by example (B,), by example and dimension (B, D), or for the batch ()."""
         self._check_prior(draw)
         return self.estimator(self.left, self.right, draw)
+
+    def of_no_code(self, draw: Draw) -> bool:
+        """Whether the values on a draw are of the laws alone, and of none of its codes."""
+        return isinstance(self.estimator, AtNoCode) and self.estimator.at_no_code(self.left, self.right, draw)
 
     def _check_prior(self, draw: Draw) -> None:
         of_margins = self.left.name in ("groups", "marginals") and self.right.name == "prior"

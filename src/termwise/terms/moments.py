@@ -89,6 +89,10 @@ class Moments:
         """The noise of a batch's covariance, squared."""
         return "biased up by the batch's noise, squared"
 
+    def at_no_code(self, left: Law, right: Law, draw: Draw) -> bool:
+        """Always: covariances are of the posteriors' moments."""
+        return True
+
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """Shape (); in squares of the codes' squared units."""
         if has_categories(draw.posterior):

@@ -10,7 +10,9 @@ stands in an objective in the place of distortion and rate both. With v_k = w_k 
             is 0 at K = 1 alone
     dreg    sum_k v_k^2 (d log w_k / dz_k) dz_k/dphi (Tucker et al., 2019, eq. 8): the plain one's mean, at any K
 
-of which stl and dreg are phi's, the encoder's; the other parameters' is plain's.
+of which stl and dreg are phi's, the encoder's; the other parameters' is plain's. Of codes without a path, such as
+categories that learn by their score, plain adds sum_k (L - b_k) d log q(z_k|x), where b_k is L with log w_k replaced by
+the mean of the others' (Mnih and Rezende, 2016, eq. 9): unbiased.
 """
 
 import math
@@ -21,9 +23,10 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.models.codes import Codes, log_density_at
+from termwise.models.codes import Codes, all_have_paths, log_density_at, score_of
 from termwise.models.distributions import constant, values_of
 from termwise.models.draw import Draw
+from termwise.terms.score_function import centred
 from termwise.values import Count, checked
 
 GradientOfBound = Literal["plain", "stl", "dreg"]
@@ -55,7 +58,7 @@ class MultiSampleBound:
     def __call__(self, draw: Draw) -> Tensor:
         """Shape (B,), nats."""
         posterior = draw.posterior
-        if self.gradient != "plain" and not posterior.has_rsample:
+        if self.gradient != "plain" and not all_have_paths(posterior):
             raise Refused(
                 f"gradient = {self.gradient!r} goes through the codes, and {type(posterior).__name__} gives none with "
                 "a pathwise gradient. Take gradient = 'plain'."
@@ -66,7 +69,26 @@ class MultiSampleBound:
         log_w = _log_likelihood(draw, codes) + _of_each(draw.prior, codes) - _of_each(law, codes)  # (K, B)
         if self.gradient == "dreg":
             _weigh_gradient(codes, log_w.detach().softmax(0).unsqueeze(-1))
-        return math.log(self.codes) - log_w.logsumexp(0)
+        bound = log_w.logsumexp(0) - math.log(self.codes)
+        score = score_of(posterior, codes)  # (K, B)
+        if score is None:
+            return -bound
+        return -bound - (_credit(log_w.detach()) * (score - score.detach()).to(log_w.dtype)).sum(0)
+
+    def of_no_code(self, draw: Draw) -> bool:
+        """Always: its codes are its own, and so is their score."""
+        return True
+
+
+def _credit(log_w: Tensor) -> Tensor:
+    """What each code adds to the bound beyond the others, of log weights (K, B): shape (K, B)."""
+    count = len(log_w)
+    if count == 1:
+        return centred(log_w.squeeze(0)).unsqueeze(0)
+    others = (log_w.sum(0) - log_w) / (count - 1)
+    itself = torch.eye(count, dtype=torch.bool, device=log_w.device).unsqueeze(-1)  # (K, K, 1)
+    without = torch.where(itself, others.unsqueeze(1), log_w)  # (K, K, B): in row k, log w_k is the mean of the others'
+    return log_w.logsumexp(0) - without.logsumexp(1)
 
 
 def _of_each(law: Distribution, codes: Codes) -> Tensor:

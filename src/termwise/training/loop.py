@@ -16,6 +16,7 @@ from termwise.data.dataset import Batch, Dataset
 from termwise.errors import BadData, NonFiniteLoss, NotFinite, Refused
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import evaluating
+from termwise.models.scheduled import ScheduledParts
 from termwise.models.vae import VAE
 from termwise.objectives.game import Game
 from termwise.terms.adversarial.critic_loss import PerfectSeparation, separation
@@ -108,6 +109,7 @@ class Trainer:
         if game.networks:
             for network in game.networks.values():
                 self.engine.place(network)
+        self.scheduled = ScheduledParts(model, schedules)
         self.rounds = Rounds(model, game, self.passes, self.engine, settings, folder.checkpoint_file)
         self.average = averaged(model, settings.average)
         self.stopping = EarlyStopping(settings.patience)
@@ -209,7 +211,8 @@ class Trainer:
     def run(self) -> VAE:
         """Train to the end; returns the model to keep."""
         steps = self.settings.epochs * self.steps_per_epoch
-        for sentence in [] if self.finished else diagnose_length(self.game, self.settings.optimizer, steps):
+        too_short = diagnose_length(self.game, self.settings.optimizer, steps, self.scheduled)
+        for sentence in [] if self.finished else too_short:
             warnings.warn(sentence, RunTooShort, stacklevel=2)
         with self.watcher:
             while not self.finished:
@@ -221,6 +224,7 @@ class Trainer:
 
     def play(self, batch: Batch) -> None:
         """One round on a batch: a move of every player, which the averaged weights follow."""
+        self.scheduled.at(self.step)
         self.rounds.play(batch, self.step)
         if self.average is not None:
             self.average.update_parameters(self.model)

@@ -19,7 +19,7 @@ from termwise.models.vae import VAE
 from termwise.objectives.game import Game, Player
 from termwise.objectives.objective import Breakdown
 from termwise.objectives.optimizers import OptimizerSettings, optimizer_for
-from termwise.objectives.schedules import as_schedule
+from termwise.schedules import as_schedule
 from termwise.terms.adversarial.critic import as_constants
 from termwise.training.config import TrainingSection
 from termwise.training.diagnosis import diagnose_codes, diagnose_loss

@@ -3,23 +3,27 @@
 from collections.abc import Iterator
 
 from termwise.account import glossary
+from termwise.models.scheduled import ScheduledParts
 from termwise.objectives.game import Game
 from termwise.objectives.optimizers import OptimizerSettings
-from termwise.objectives.schedules import AnySchedule, as_schedule
 from termwise.objectives.shapes import Opposed
+from termwise.schedules import AnySchedule, as_schedule
 
 
 class RunTooShort(UserWarning):
     """A run ends before a schedule of it does."""
 
 
-def diagnose_length(game: Game, optimizer: OptimizerSettings, steps: int) -> list[str]:
+def diagnose_length(
+    game: Game, optimizer: OptimizerSettings, steps: int, scheduled: ScheduledParts | None = None
+) -> list[str]:
     """A sentence on every schedule that a run of so many steps ends before, whose shares of the run are steps already.
 
     Args:
         game: The game that is played.
         optimizer: That of players who have none of their own.
         steps: How many the run has.
+        scheduled: What of the model follows schedules.
 
     Example:
         >>> from termwise.objectives import Linear, recipe
@@ -31,7 +35,7 @@ def diagnose_length(game: Game, optimizer: OptimizerSettings, steps: int) -> lis
         f"{what} changes over {schedule.ends():,} steps, and this run has {steps:,}: it comes to "
         f"{schedule(steps):.3g}, and not to {schedule(schedule.ends()):.3g}. Train for more epochs, or say its length "
         "in fewer steps, or as a share of the run, such as share = 0.5."
-        for what, schedule in _schedules(game, optimizer)
+        for what, schedule in (*_schedules(game, optimizer), *(scheduled.named() if scheduled else ()))
         if schedule.ends() > steps
     ]
 

@@ -9,7 +9,7 @@ from termwise.models.draw import Drawable
 from termwise.models.randomness import own_randomness
 from termwise.objectives.game import Game
 from termwise.objectives.optimizers import OptimizerSettings, optimizer_for
-from termwise.objectives.schedules import as_schedule
+from termwise.schedules import as_schedule
 
 
 def train_critics(

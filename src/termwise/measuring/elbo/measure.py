@@ -30,9 +30,10 @@ from termwise.models.block_law import BlockLaw, Dimension, dimensions_of_code
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
-from termwise.models.draw import Draw, Drawable, generates
+from termwise.models.draw import Draw, Drawable, generates, networks_of
 from termwise.models.finite import count_in_words
 from termwise.models.likelihoods import NormalLikelihood
+from termwise.models.posteriors.family import LearnsByAGradient
 from termwise.models.randomness import own_randomness
 from termwise.models.scaler import sum_log_scale
 from termwise.terms.aggregate.full import Full
@@ -130,6 +131,8 @@ def measure(
         _note(readings, "grey values make it a cross-entropy, not a normalised likelihood")
     if beside:
         _note(readings, f"of x given {beside}, which x tells: no probability over all x")
+    for learnt in gradient_biases(model):
+        _note(readings, learnt)
     about = {
         "name": data.name,
         "n": len(data),
@@ -185,8 +188,20 @@ def _sigma(likelihood: NormalLikelihood, n: int, standardised: bool) -> Reading:
     return replace(reading, unit="sds of each entry") if standardised else reading
 
 
+def gradient_biases(model: Drawable) -> list[str]:
+    """What is to be said of the gradients by which a model's posteriors were trained, each once.
+
+    Example:
+        >>> from termwise.models import VAE
+        >>> gradient_biases(VAE.build((4,), 6, posterior="categorical", prior="uniform"))
+        ['trained by straight-through gradients, biased unless the decoder is linear in z']
+    """
+    parts = [part for network in networks_of(model) for part in network.modules()]
+    return list(dict.fromkeys(part.bias_of_gradient for part in parts if isinstance(part, LearnsByAGradient)))
+
+
 def _note(readings: dict[str, AnyReading], note: str) -> None:
-    """Say of distortion and ELBO what their likelihood is of."""
+    """Say of distortion and ELBO what their likelihood is of, or how it was learnt."""
     for name in ("distortion", "elbo"):
         readings[name] = replace(readings[name], bias=f"{readings[name].bias}; {note}")
 

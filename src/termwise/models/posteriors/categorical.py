@@ -6,7 +6,18 @@ from torch import Tensor, nn
 
 from termwise.errors import Refused
 from termwise.models.categories import Categories
-from termwise.values import Count, PositiveFinite
+from termwise.schedules import AnySchedule, Weight, as_schedule
+from termwise.values import Count
+
+Gradient = Literal["straight-through", "relaxed", "score-function"]
+"""How categories learn."""
+
+BIAS_OF_GRADIENT: dict[Gradient, str] = {
+    "straight-through": "trained by straight-through gradients, biased unless the decoder is linear in z",
+    "relaxed": "trained on relaxed codes, of which it is not",
+    "score-function": "trained by the score function, an unbiased gradient",
+}
+"""What an account says of each, beside the distortion."""
 
 
 class CategoricalPosterior(nn.Module):
@@ -16,10 +27,11 @@ class CategoricalPosterior(nn.Module):
         latent: P K, the numbers of the code.
         positions: P.
         gradient: How codes carry one: "straight-through", one-hot codes with the gradient of their probabilities
-            (Bengio, Leonard and Courville, 2013), which a decoder that is not linear makes biased; or "relaxed", codes
+            (Bengio, Leonard and Courville, 2013), which a decoder that is not linear makes biased; "relaxed", codes
             between the categories (Jang, Gu and Poole, 2017; Maddison, Mnih and Teh, 2017), of which the decoder sees
-            others than those it is measured by.
-        temperature: Of relaxed codes.
+            others than those it is measured by; or "score-function", one-hot codes whose score every term is weighed
+            by, less what the batch's others came to (Williams, 1992): unbiased, and of more noise.
+        temperature: Of relaxed codes: a number, or a schedule of one over the steps of a training.
 
     Example:
         >>> import torch
@@ -34,8 +46,8 @@ class CategoricalPosterior(nn.Module):
         self,
         latent: int,
         positions: Count = 1,
-        gradient: Literal["straight-through", "relaxed"] = "straight-through",
-        temperature: PositiveFinite = 0.5,
+        gradient: Gradient = "straight-through",
+        temperature: Weight = 0.5,
     ) -> None:
         super().__init__()
         if latent % positions:
@@ -43,17 +55,30 @@ class CategoricalPosterior(nn.Module):
                 f"{latent} numbers are not {positions} positions of as many categories each. Give as latent the "
                 "positions times the categories."
             )
-        self.latent, self.positions = latent, positions
-        self.temperature = temperature if gradient == "relaxed" else None
-        options = {"positions": positions, "gradient": gradient, "temperature": temperature}
-        self.options: dict[str, Any] = options
+        schedule = as_schedule(temperature)
+        if schedule.least() <= 0:
+            raise Refused(
+                f"The temperature of relaxed codes is above 0; got one that is {schedule.least():g} at its least. Take "
+                'one such as 0.5, or {"schedule": "linear", "start": 1.0, "end": 0.3}.'
+            )
+        self.latent, self.positions, self.gradient = latent, positions, gradient
+        self.temperature = schedule.over(1)(0)
+        self.schedules: dict[str, AnySchedule] = {"temperature": schedule} if gradient == "relaxed" else {}
+        said = temperature if isinstance(temperature, int | float) else temperature.model_dump(exclude_none=True)
+        self.options: dict[str, Any] = {"positions": positions, "gradient": gradient, "temperature": said}
 
     @property
     def features(self) -> int:
         """How many numbers it needs of an example: a logit for each of the code's."""
         return self.latent
 
+    @property
+    def bias_of_gradient(self) -> str:
+        """In which way the gradient that reaches its logits is off."""
+        return BIAS_OF_GRADIENT[self.gradient]
+
     def forward(self, features: Tensor) -> Categories:
         """q(z|x) from features of shape (B, P K); in evaluation codes are one-hot."""
         logits = features.unflatten(-1, (self.positions, -1))
-        return Categories(logits, self.temperature if self.training else None)
+        relaxed = self.training and self.gradient == "relaxed"
+        return Categories(logits, self.temperature if relaxed else None, self.gradient != "score-function")

@@ -57,3 +57,14 @@ class PosteriorFamily(Protocol):
         `rsample` gives codes with a pathwise gradient; `log_prob` their density in nats, or raises NoDensity.
         """
         ...
+
+
+@runtime_checkable
+class LearnsByAGradient(Protocol):
+    """A family whose codes learn by an estimate of their gradient, of which an account says how it is off.
+
+    Attributes:
+        bias_of_gradient: In which way, such as "trained by the score function, an unbiased gradient".
+    """
+
+    bias_of_gradient: str

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from termwise.errors import Refused
+from termwise.models.codes import all_have_paths
 from termwise.models.draw import Draw
 from termwise.terms.adversarial.adversary import Adversary
 from termwise.terms.adversarial.critic import Critic, as_constants
@@ -84,7 +85,13 @@ class DensityRatio:
             raise Refused(f"A quadratic critic needs the prior on the right; got {left.name} -> {right.name}.")
 
     def check_laws(self, left: Law, right: Law, draw: Draw) -> None:
-        """Raise Refused where the prior learns, and the divergence has no gradient in it."""
+        """Raise Refused where the prior learns, or the codes of q(z) do, and the divergence has no gradient in it."""
+        if right.name in MARGINS and self.divergence.name != "kl" and not all_have_paths(draw.posterior):
+            raise Refused(
+                f"The gradient of the {self.divergence.title} divergence from {left.name} to {right.name} goes through "
+                "the codes of both, and these have no path. Take divergence 'kl', or codes with a gradient, such as "
+                "straight-through ones (gradient = 'straight-through')."
+            )
         if right.name == "prior" and self.divergence.name != "kl" and not draw.prior.has_rsample:
             with torch.enable_grad():
                 learns = draw.model.prior_law().log_prob(draw.z.detach()).requires_grad

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from termwise.errors import Refused
 from termwise.objectives import Constant, Cosine, Cyclical, Linear, WarmUp
-from termwise.objectives.schedules import as_schedule
+from termwise.schedules import as_schedule
 
 CORNERS = [
     (Constant(value=3.0), {0: 3.0, 10**9: 3.0}),

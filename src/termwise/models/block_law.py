@@ -6,6 +6,7 @@ other block as a whole.
 """
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +18,31 @@ from torch.distributions import Distribution
 from termwise.models.categories import Categories
 
 
-class BlockLaw(Distribution):
-    """The product of laws over the blocks of a code, which stand one after the other in z.
+class LawOfBlocks(Distribution):
+    """A law over codes of blocks, which stand one after the other in z. Abstract.
+
+    Attributes:
+        names: What the blocks are called.
+        slices: Which numbers of z each has.
+    """
+
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012 - as torch declares it
+    has_rsample = True
+
+    def __init__(self, names: Sequence[str], sizes: Sequence[int], batch_shape: Size) -> None:
+        self.names = tuple(names) or tuple(f"block {place}" for place in range(1, len(sizes) + 1))
+        ends = torch.tensor(sizes).cumsum(0).tolist()
+        self.slices = tuple(slice(end - size, end) for size, end in zip(sizes, ends, strict=True))
+        super().__init__(batch_shape, Size([sum(sizes)]), validate_args=False)
+
+    @property
+    @abstractmethod
+    def blocks(self) -> tuple[Distribution, ...]:
+        """A law of every block: its own, or of one that is given others, what it is given that these are 0."""
+
+
+class BlockLaw(LawOfBlocks):
+    """The product of laws over the blocks of a code.
 
     Args:
         blocks: One or more laws of one batch shape, each over flat numbers, event shape (D_b,).
@@ -33,16 +57,15 @@ class BlockLaw(Distribution):
         (torch.Size([12]), torch.Size([5, 12]), (slice(0, 10, None), slice(10, 12, None)))
     """
 
-    arg_constraints: dict[str, Any] = {}  # noqa: RUF012 - as torch declares it
-    has_rsample = True
-
     def __init__(self, blocks: Sequence[Distribution], names: Sequence[str] = ()) -> None:
-        self.blocks = tuple(blocks)
-        self.names = tuple(names) or tuple(f"block {place}" for place in range(1, len(self.blocks) + 1))
-        sizes = [block.event_shape.numel() for block in self.blocks]
-        ends = torch.tensor(sizes).cumsum(0).tolist()
-        self.slices = tuple(slice(end - size, end) for size, end in zip(sizes, ends, strict=True))
-        super().__init__(self.blocks[0].batch_shape, Size([sum(sizes)]), validate_args=False)
+        self._blocks = tuple(blocks)
+        shape = torch.broadcast_shapes(*(block.batch_shape for block in blocks))
+        super().__init__(names, [block.event_shape.numel() for block in blocks], Size(shape))
+
+    @property
+    def blocks(self) -> tuple[Distribution, ...]:
+        """The law of every block."""
+        return self._blocks
 
     @property
     def mean(self) -> Tensor:
@@ -100,7 +123,7 @@ def dimensions_of_code(law: Distribution) -> list[Dimension]:
         >>> [dimension.name for dimension in dimensions_of_code(law)]
         ['digit', 'style 0', 'style 1']
     """
-    if not isinstance(law, BlockLaw):
+    if not isinstance(law, LawOfBlocks):
         return [Dimension(f"z{j}", part) for j, part in enumerate(_parts(law, 0))]
     found = []
     for block, start, name in zip(law.blocks, law.slices, law.names, strict=True):
@@ -126,11 +149,11 @@ def _parts(block: Distribution, start: int) -> list[slice]:
 
 
 def blocks_of(law: Distribution) -> tuple[Distribution, ...]:
-    """The laws whose product a law is, in the order of z: itself alone, where it has no blocks.
+    """The laws of a law's blocks, in the order of z: itself alone, where it has none.
 
     Example:
         >>> from torch.distributions import Independent, Normal
         >>> len(blocks_of(Independent(Normal(torch.zeros(5, 2), 1.0), 1)))
         1
     """
-    return law.blocks if isinstance(law, BlockLaw) else (law,)
+    return law.blocks if isinstance(law, LawOfBlocks) else (law,)

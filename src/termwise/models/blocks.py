@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.models.block_law import BlockLaw
+from termwise.models.block_law import LawOfBlocks
+from termwise.models.chained_law import Conditional, law_of
+from termwise.models.given_head import GivenHead
 from termwise.models.posteriors.table import posterior_family
+from termwise.models.priors.conditional import ConditionalPrior
 from termwise.models.priors.prior import PriorOfPosteriors
 from termwise.models.priors.table import prior_from
 from termwise.values import Count, checked
@@ -25,6 +31,10 @@ class Block:
         prior: A row of `PRIORS`; the one that goes with the posterior where left out.
         posterior_options: What the posterior family takes.
         prior_options: What the prior takes.
+        given: The names of blocks before it: its posterior is q(z_b | z_given, x), and with the prior "conditional" its
+            prior p(z_b | z_given).
+        hidden: The width of the layer through which it is given them.
+        decoded: Whether the decoder sees it.
 
     Example:
         >>> Block("digit", 10, posterior="categorical").prior_name
@@ -37,6 +47,9 @@ class Block:
     prior: str | None = None
     posterior_options: Mapping[str, Any] = field(default_factory=dict)
     prior_options: Mapping[str, Any] = field(default_factory=dict)
+    given: tuple[str, ...] = ()
+    hidden: Count = 64
+    decoded: bool = True
 
     @property
     def prior_name(self) -> str:
@@ -46,7 +59,7 @@ class Block:
     def table(self) -> dict[str, Any]:
         """The block as a configuration has it, its prior by name."""
         options = {name: dict(getattr(self, name)) for name in ("posterior_options", "prior_options")}
-        return {**asdict(self), "prior": self.prior_name, **options}
+        return {**asdict(self), "prior": self.prior_name, "given": list(self.given), **options}
 
 
 @checked
@@ -71,15 +84,27 @@ def blocks_from(code: Sequence[Block | Mapping[str, Any]]) -> tuple[Block, ...]:
             wrong = f"it does not take {', '.join(unknown)}" if unknown else f"it lacks {', '.join(lacking)}"
             fields = ", ".join(Block.__dataclass_fields__)
             raise Refused(f"A block of the code has {fields}; of {dict(one)}, {wrong}.")
-        made.append(checked(Block)(**one))
+        made.append(checked(Block)(**{**one, "given": tuple(one.get("given", ()))}))
     names = [block.name for block in made]
     if not names or len(set(names)) < len(names):
         raise Refused(f"A code has one block or more, each of another name; got {names or 'none'}.")
+    for place, block in enumerate(made):
+        if late := [name for name in block.given if name not in names[:place]]:
+            raise Refused(
+                f"A block is given blocks that stand before it; {block.name!r} is given {', '.join(late)}, and before "
+                f"it stand {', '.join(names[:place]) or 'none'}."
+            )
+        if block.prior_name == "conditional" and not block.given:
+            raise Refused(f"The prior of block {block.name!r} is conditional, and given nothing: say given = [...].")
+    if not any(block.decoded for block in made):
+        raise Refused("The decoder sees no block: leave decoded = true with one or more.")
     return tuple(made)
 
 
 class BlockFamily(nn.Module):
-    """q(z|x) as the product of a posterior family for every block; features stand one after the other.
+    """q(z|x) from a posterior family for every block; features stand one after the other.
+
+    It is the product of the blocks' laws; a block that is given others has a law made of theirs and of its features.
 
     Args:
         latent: D, the numbers of all blocks.
@@ -100,7 +125,15 @@ class BlockFamily(nn.Module):
         self.code, self.latent = _blocks_of(code, latent), latent
         families = [posterior_family(block.posterior, block.latent, block.posterior_options) for block in self.code]
         self.blocks = nn.ModuleList(families)  # type: ignore[arg-type]
-        self.sizes = [family.features for family in families]
+        sizes = numbers_given(self.code)
+        heads = [
+            GivenHead(given, block.hidden, family.features) if block.given else nn.Identity()
+            for block, family, given in zip(self.code, families, sizes, strict=True)
+        ]
+        self.heads = nn.ModuleList(heads)
+        self.sizes = [
+            block.hidden if block.given else family.features for block, family in zip(self.code, families, strict=True)
+        ]
         self.options: dict[str, Any] = {"code": [block.table() for block in self.code]}
 
     @property
@@ -108,14 +141,32 @@ class BlockFamily(nn.Module):
         """How many numbers it needs of an example: what all blocks need."""
         return sum(self.sizes)
 
-    def forward(self, features: Tensor) -> BlockLaw:
+    @property
+    def decoded(self) -> list[int] | None:
+        """Which numbers of the code the decoder sees; None for all."""
+        if all(block.decoded for block in self.code):
+            return None
+        ends = list(accumulate((block.latent for block in self.code), initial=0))
+        return [
+            j
+            for block, start in zip(self.code, ends, strict=False)
+            if block.decoded
+            for j in range(start, start + block.latent)
+        ]
+
+    def forward(self, features: Tensor) -> LawOfBlocks:
         """q(z|x) from features of shape (B, features)."""
-        parts = zip(self.blocks, features.split(self.sizes, -1), strict=True)
-        return BlockLaw([family(its) for family, its in parts], [block.name for block in self.code])
+        links = [
+            Conditional(partial(_law_given, family, head), places, block.latent, its) if block.given else family(its)
+            for block, family, head, places, its in zip(
+                self.code, self.blocks, self.heads, places_given(self.code), features.split(self.sizes, -1), strict=True
+            )
+        ]
+        return law_of(links, [block.name for block in self.code])
 
 
 class BlockPrior(nn.Module):
-    """p(z) as the product of a prior for every block.
+    """p(z) from a prior for every block: their product, but for a conditional one, which is of the blocks given.
 
     Args:
         latent: D, the numbers of all blocks.
@@ -134,7 +185,8 @@ class BlockPrior(nn.Module):
     def __init__(self, latent: int, code: list[Any] | None = None) -> None:
         super().__init__()
         self.code = _blocks_of(code, latent)
-        priors = [prior_from(block.prior_name, block.latent, prior_options(block)) for block in self.code]
+        sizes = numbers_given(self.code)
+        priors = [_prior_of(block, given) for block, given in zip(self.code, sizes, strict=True)]
         for block, prior in zip(self.code, priors, strict=True):
             if isinstance(prior, PriorOfPosteriors):
                 raise Refused(
@@ -144,9 +196,38 @@ class BlockPrior(nn.Module):
         self.blocks = nn.ModuleList(priors)
         self.options: dict[str, Any] = {"code": [block.table() for block in self.code]}
 
-    def forward(self) -> BlockLaw:
+    def forward(self) -> LawOfBlocks:
         """p(z), batch shape (), event shape (D,)."""
-        return BlockLaw([prior() for prior in self.blocks], [block.name for block in self.code])
+        links = [
+            Conditional(prior.law, places, block.latent) if isinstance(prior, ConditionalPrior) else prior()
+            for block, prior, places in zip(self.code, self.blocks, places_given(self.code), strict=True)
+        ]
+        return law_of(links, [block.name for block in self.code])
+
+
+def places_given(code: Sequence[Block]) -> list[tuple[int, ...]]:
+    """The places of the blocks that each block is given."""
+    place = {block.name: at for at, block in enumerate(code)}
+    return [tuple(place[name] for name in block.given) for block in code]
+
+
+def numbers_given(code: Sequence[Block]) -> list[int]:
+    """How many numbers the blocks have that each block is given."""
+    return [sum(code[place].latent for place in places) for places in places_given(code)]
+
+
+def _law_given(family: nn.Module, head: nn.Module, given: Tensor, features: Tensor | None) -> Distribution:
+    """A block's posterior from what it is given and from an encoder's features."""
+    law: Distribution = family(head(given, features))
+    return law
+
+
+def _prior_of(block: Block, given: int) -> nn.Module:
+    """A block's prior; one that is conditional is of the posterior's kind, and given so many numbers."""
+    if block.prior_name != "conditional":
+        return prior_from(block.prior_name, block.latent, prior_options(block))
+    positions = block.posterior_options.get("positions", 1) if block.posterior == "categorical" else None
+    return ConditionalPrior(block.latent, given, positions, **{"hidden": block.hidden, **block.prior_options})
 
 
 def prior_options(block: Block) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from torch.distributions import (
 
 from termwise.models.block_law import BlockLaw, blocks_of
 from termwise.models.categories import Categories
+from termwise.models.chained_law import ChainedLaw
 from termwise.models.distributions import in_double, innermost, samples
 
 LOCATED = (Normal, MultivariateNormal, LowRankMultivariateNormal, Laplace, StudentT, Cauchy)
@@ -57,8 +58,11 @@ class Codes:
     @classmethod
     def of(cls, law: Distribution, *shape: int) -> "Codes":
         """Codes of every law of a batch, batch shape (B,), event shape (D,): shape (*shape, B, D)."""
-        if isinstance(law, BlockLaw):
-            blocks = [cls.of(block, *shape) for block in law.blocks]
+        if isinstance(law, BlockLaw | ChainedLaw):
+            if isinstance(law, BlockLaw):
+                blocks = [cls.of(block, *shape) for block in law.blocks]
+            else:
+                blocks = law.drawn_in_order(lambda one, given: cls.of(one, *(() if given else shape)), lambda of: of.z)
             centres = [of.centre.expand_as(of.offset) for of in blocks]  # of a law with a location it is one for all
             return cls(torch.cat(centres, -1), torch.cat([of.offset for of in blocks], -1))
         if isinstance(law, MixtureSameFamily) and _location(law.component_distribution) is not None:
@@ -133,6 +137,8 @@ def log_density_at(law: Distribution, codes: Codes) -> Tensor:
     Returns:
         Shape (B,), or by dimension (B, D).
     """
+    if isinstance(law, ChainedLaw):
+        law = law.at(codes.z)
     if isinstance(law, BlockLaw):
         blocks = zip(law.blocks, law.slices, strict=True)
         return torch.stack([log_density_at(block, codes.columns(part)) for block, part in blocks]).sum(0)

@@ -13,6 +13,7 @@ from torch.distributions.transforms import _InverseTransform
 from termwise.errors import BadData, Refused
 from termwise.models.block_law import BlockLaw
 from termwise.models.categories import Categories
+from termwise.models.chained_law import Conditional
 from termwise.values import checked
 
 SAMPLES = 256
@@ -61,7 +62,7 @@ def _combined(several: Sequence[Any], combine: Callable[[list[Tensor]], Tensor],
         return combine(list(several)) if whole else first
     if isinstance(first, list | tuple) and not isinstance(first, torch.Size):
         return type(first)(_combined(of, combine, sizes) for of in zip(*several, strict=True))
-    if not isinstance(first, Distribution | Transform):
+    if not isinstance(first, Distribution | Transform | Conditional):
         return first
     result: Any = _copied(first)
     for name, value in vars(result).items():
@@ -72,8 +73,8 @@ def _combined(several: Sequence[Any], combine: Callable[[list[Tensor]], Tensor],
     return result
 
 
-def _copied(thing: Distribution | Transform) -> Any:
-    """A copy of a law, or of a transform, which forgets its inverse, however torch has been patched to copy."""
+def _copied(thing: Distribution | Transform | Conditional) -> Any:
+    """A copy of a law, a block's, or a transform, which forgets its inverse, however torch is patched to copy."""
     result: Any = copy(thing)
     if isinstance(thing, Transform):  # only an inverse needs what it is the inverse of: the other way about, a circle
         result._inv = thing._inv if isinstance(thing, _InverseTransform) else None

@@ -34,7 +34,7 @@ from torch.distributions.relaxed_categorical import ExpRelaxedCategorical
 
 from termwise.data import ValueRange
 from termwise.errors import BadData, Refused
-from termwise.models.block_law import BlockLaw
+from termwise.models.block_law import LawOfBlocks
 from termwise.models.categories import Categories
 from termwise.models.distributions import in_double, innermost
 from termwise.models.likelihoods import Likelihood
@@ -138,7 +138,7 @@ def support_of(law: Distribution) -> Support | None:
     if isinstance(law, Categories):
         positions = law.log_probs.shape[-2]
         return _box(ONE_HOT if positions == 1 else f"{ONE_HOT} at each of {positions} positions", 0.0, 1.0)
-    if isinstance(law, BlockLaw):
+    if isinstance(law, LawOfBlocks):
         return _of_blocks(law)
     if isinstance(law, MixtureSameFamily):
         return support_of(law.component_distribution)
@@ -166,7 +166,7 @@ def check_rate(posterior: Distribution, prior: Distribution) -> None:
         Traceback (most recent call last):
         termwise.errors.Refused: The posterior (OneHotCategorical) has a mass function over one-hot vectors, and ...
     """
-    if isinstance(posterior, BlockLaw) and isinstance(prior, BlockLaw) and posterior.slices == prior.slices:
+    if isinstance(posterior, LawOfBlocks) and isinstance(prior, LawOfBlocks) and posterior.slices == prior.slices:
         for blocks in zip(posterior.blocks, prior.blocks, strict=True):
             check_rate(*blocks)
         return
@@ -242,7 +242,7 @@ def takes_real_numbers(likelihood: Likelihood, shape: tuple[int, ...]) -> bool:
     return True
 
 
-def _of_blocks(law: BlockLaw) -> Support | None:
+def _of_blocks(law: LawOfBlocks) -> Support | None:
     """Where all blocks live together: of one space, with each number's ends; else what each has, in words."""
     found = [support_of(block) for block in law.blocks]
     supports = [one for one in found if one is not None]

@@ -95,9 +95,10 @@ class VAE(nn.Module):
         self.likelihood.for_examples(self.shape)
         if isinstance(self.prior, PriorOfPosteriors):
             self.prior.meet(self.shape)
-        decoded = self.likelihood.decoded_shape(self.shape)
+        decoded, seen = self.likelihood.decoded_shape(self.shape), decoder_sees(self.family)
+        self._seen = None if len(seen) == latent else seen
         self.encoder, self.decoder = checked_bodies(
-            (encoder, decoder), self.shape, self.family.features, latent, decoded
+            (encoder, decoder), self.shape, self.family.features, len(seen), decoded
         )
         self.network: dict[str, Any] | None = None
         self.scaler, self.filler, self.columns = scaler, filler, columns
@@ -141,7 +142,7 @@ class VAE(nn.Module):
             options = NETWORKS[network].with_defaults(options)
         family = posterior_family(posterior, latent, posterior_options)
         decoded = likelihood_from(likelihood).decoded_shape(shape)
-        encoder, decoder = build_bodies(network, shape, family.features, latent, decoded, options)
+        encoder, decoder = build_bodies(network, shape, family.features, len(decoder_sees(family)), decoded, options)
         model = cls(
             encoder,
             decoder,
@@ -173,7 +174,8 @@ class VAE(nn.Module):
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""
-        law, gaps = self.likelihood(at_least_single(self.decoder(z))), self.filler is not None
+        decoded = self.decoder(z if self._seen is None else z[..., self._seen])
+        law, gaps = self.likelihood(at_least_single(decoded)), self.filler is not None
         check_one_law_an_example(law, z.shape[:-1], self.likelihood, ONE_EXAMPLE)
         law = observed(law) if gaps else law
         return ScaledLaw(law, self.scaler, gaps) if self.scaler is not None and self.is_of_standardised else law
@@ -334,12 +336,17 @@ class VAE(nn.Module):
             encoder, decoder = given["encoder"], given["decoder"]
         else:
             decoded = likelihood.decoded_shape(saved.shape)
-            sizes = saved.shape, family.features, latent, decoded
+            sizes = saved.shape, family.features, len(decoder_sees(family)), decoded
             encoder, decoder = build_bodies(network["name"], *sizes, network["options"])
         laws: dict[str, Any] = {"posterior": family, "likelihood": likelihood, "prior": prior}
         model = cls(encoder, decoder, shape=saved.shape, latent=latent, **laws)
         model.network = network
         return model
+
+
+def decoder_sees(family: PosteriorFamily) -> list[int]:
+    """Which numbers of the code a decoder sees: all, unless the family says which, as blocks may."""
+    return getattr(family, "decoded", None) or list(range(family.latent))
 
 
 def at_least_single(values: Tensor) -> Tensor:

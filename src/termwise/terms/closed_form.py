@@ -6,7 +6,7 @@ and of any q with a variance, KL(q || N(m, s^2)) = 1/2 [(Var q + (E q - m)^2) / 
 """
 
 import math
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -21,13 +21,16 @@ from torch.distributions import (
 )
 
 from termwise.errors import Refused
-from termwise.models.block_law import BlockLaw
+from termwise.models.block_law import BlockLaw, LawOfBlocks
 from termwise.models.categories import Categories, kl_by_position
+from termwise.models.chained_law import ChainedLaw, Conditional
 from termwise.models.codes import factorises
 from termwise.models.distributions import innermost
 from termwise.models.draw import Draw
 from termwise.terms.laws import Closed, Law
 from termwise.terms.link import by_example
+
+LawT = TypeVar("LawT", bound=Distribution)
 
 
 def kl(left: Distribution, right: Distribution) -> Tensor:
@@ -38,7 +41,7 @@ def kl(left: Distribution, right: Distribution) -> Tensor:
     Raises:
         Refused: No closed form is known for this pair.
     """
-    if isinstance(left, BlockLaw) and isinstance(right, BlockLaw):
+    if isinstance(left, LawOfBlocks) and isinstance(right, LawOfBlocks):
         return _kl_of_blocks(left, right)
     if isinstance(left, Categories) and isinstance(right, Categories):
         return kl_by_position(left, right)
@@ -85,24 +88,74 @@ def has_closed_form(left: Distribution, right: Distribution) -> bool:
     return True
 
 
-def kl_by_block(left: Distribution, right: Distribution) -> Tensor | None:
-    """KL of the blocks of a code, shape (B, blocks), nats; None of a flat one, or where one has no closed form."""
-    if not (isinstance(left, BlockLaw) and isinstance(right, BlockLaw)):
+def kl_given_codes(left: Distribution, right: Distribution, z: Tensor) -> Tensor:
+    """KL(left || right) of blocks given those before them, these at codes z ~ left, shape (B, D): as of `kl`.
+
+    Its expectation over the codes is the KL.
+
+    Raises:
+        Refused: Neither law is of blocks that are given others, or a block has no closed form.
+    """
+    if not (isinstance(left, ChainedLaw) or isinstance(right, ChainedLaw)):
+        raise Refused("No block is given others: its KL is in closed form, or Monte Carlo.")
+    return kl(_at(left, z), _at(right, z))
+
+
+def kl_by_block(left: Distribution, right: Distribution, z: Tensor) -> Tensor | None:
+    """KL of the blocks of a code, shape (B, blocks), nats; None of a flat one, or where one has no closed form.
+
+    Of blocks that are given more than a few categories, those before them are taken from codes z ~ left, (B, D).
+    """
+    if not (isinstance(left, LawOfBlocks) and isinstance(right, LawOfBlocks)):
         return None
     try:
-        return torch.stack([by_example(kl(*pair)) for pair in zip(left.blocks, right.blocks, strict=True)], 1)
+        try:
+            of_blocks = _kl_of_each(left, right)
+        except Refused:
+            of_blocks = _kl_of_each(_at(left, z), _at(right, z))
+        return torch.stack([by_example(values) for values in of_blocks], 1)
     except Refused:
         return None
 
 
-def _kl_of_blocks(left: BlockLaw, right: BlockLaw) -> Tensor:
+def _at(law: LawT, z: Tensor) -> LawT | BlockLaw:
+    """What a law of blocks is at codes z."""
+    return law.at(z) if isinstance(law, ChainedLaw) else law
+
+
+def _kl_of_blocks(left: LawOfBlocks, right: LawOfBlocks) -> Tensor:
     if left.slices != right.slices:
         sizes = [[part.stop - part.start for part in law.slices] for law in (left, right)]
         raise Refused(f"Expected blocks of the same sizes in both laws; got {sizes[0]} and {sizes[1]}.")
-    parts = [(kl(one, other), other) for one, other in zip(left.blocks, right.blocks, strict=True)]
+    parts = list(zip(_kl_of_each(left, right), right.blocks, strict=True))
     if any(values.dim() == 1 and factorises(other) for values, other in parts):  # a full covariance, say
         return torch.stack([by_example(values) for values, _ in parts]).sum(0)
     return torch.cat([values.unsqueeze(1) if values.dim() == 1 else values for values, _ in parts], 1)
+
+
+def _kl_of_each(left: LawOfBlocks, right: LawOfBlocks) -> list[Tensor]:
+    """The KL of every block: of one that is given others, the mean over all values of the categories that these are."""
+    chains = [law for law in (left, right) if isinstance(law, ChainedLaw)]
+    if not chains:
+        return [kl(one, other) for one, other in zip(left.blocks, right.blocks, strict=True)]
+    given = set().union(*(law.given for law in chains))
+    links = [law.links if isinstance(law, ChainedLaw) else law.blocks for law in (left, right)]
+    whole = left if isinstance(left, ChainedLaw) else ChainedLaw(left.blocks, left.names)
+    if (values := whole.values(given)) is None:
+        raise Refused("No closed form is known where a block is given numbers, or many categories.")
+    probs = whole.log_prob_of(values, given).exp()  # (V, B)
+    every = values.unsqueeze(1)
+    under = [law.at(every).blocks if isinstance(law, ChainedLaw) else law.blocks for law in (left, right)]
+    found = []
+    for one, other, q, p in zip(*links, *under, strict=True):
+        if not (isinstance(one, Conditional) or isinstance(other, Conditional)):
+            found.append(kl(q, p))
+            continue
+        by_value = kl(q if isinstance(one, Conditional) else q.expand(probs.shape), p)
+        found.append(
+            torch.einsum("vb,vb...->b...", probs.to(by_value), by_value.expand(*probs.shape, *by_value.shape[2:]))
+        )
+    return found
 
 
 def _factors(law: Distribution) -> Distribution | None:

@@ -10,9 +10,34 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.terms.closed_form import ClosedForm, has_closed_form
+from termwise.terms.closed_form import ClosedForm, has_closed_form, kl_given_codes
 from termwise.terms.laws import Closed, Law
 from termwise.terms.monte_carlo import log_ratio
+
+
+class ClosedGivenCodes(ClosedForm):
+    """The KL between two laws of blocks, each block's in closed form given the codes of those before it.
+
+    Example:
+        >>> import torch
+        >>> from termwise.models import VAE
+        >>> from termwise.terms import Link
+        >>> code = [{"name": "top", "latent": 2}, {"name": "low", "latent": 3, "given": ["top"]}]
+        >>> rate = Link("posterior", "prior", ClosedGivenCodes())
+        >>> rate(Draw(VAE.build((4,), code=code), torch.rand(5, 4))).shape
+        torch.Size([5, 5])
+    """
+
+    name = "closed-given-codes"
+    label = "closed form of each block given the codes before it"
+
+    def bias(self, link: str) -> str:
+        """No bias."""
+        return "unbiased"
+
+    def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
+        """Shape (B, D) where both laws factorise given the codes before, else (B,); nats."""
+        return kl_given_codes(cast(Closed, left).distribution(draw), cast(Closed, right).distribution(draw), draw.z)
 
 
 class ClosedOrSampled(ClosedForm):
@@ -41,7 +66,9 @@ class ClosedOrSampled(ClosedForm):
 
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """Shape (B, D) where both laws factorise, else (B,); nats."""
-        try:
-            return super().__call__(left, right, draw)
-        except Refused:
-            return log_ratio(left, right, draw)
+        for estimate in (super().__call__, ClosedGivenCodes()):
+            try:
+                return estimate(left, right, draw)
+            except Refused:
+                continue
+        return log_ratio(left, right, draw)

@@ -11,8 +11,9 @@ from termwise.measuring.elbo.data_posteriors import DataPosteriors, joined_poste
 from termwise.measuring.elbo.fitted_laws import fitted_to
 from termwise.measuring.elbo.population import LogAggregateEstimates
 from termwise.measuring.elbo.split_aggregate import SplitAggregate
-from termwise.models.block_law import BlockLaw
+from termwise.models.block_law import BlockLaw, LawOfBlocks, blocks_of
 from termwise.models.categories import Categories
+from termwise.models.chained_law import ChainedLaw
 from termwise.models.codes import Codes, factorises, log_density_at, log_density_by_dimension
 from termwise.models.draw import Draw, InDouble
 from termwise.models.tensor_dataclasses import map_fields
@@ -78,7 +79,9 @@ class DataAggregate:
         posteriors = posteriors_of(posterior)
         marginals = posteriors.marginals()
         own, own_by_dimension = log_density_at(posterior, codes), log_density_by_dimension(marginals, codes)
-        expected = _expected(posterior, own)
+        expected = _expected(posterior, own, codes)
+        if isinstance(marginals, ChainedLaw):  # what is expected of a block is so given the codes before it
+            posteriors = posteriors_of(marginals.at(codes.z))
         if own_by_dimension is None:
             own_by_dimension = own.new_empty(len(own), 0)
         expected_by_dimension = _expected_by_dimension(marginals, codes, own_by_dimension)
@@ -111,15 +114,22 @@ class DataAggregate:
         )
 
     def _by_block(self, posterior: Distribution, codes: Codes, index: Tensor) -> Tensor:
-        """log q(z_b), log q(z_b|x) and its expectation, of every block as a whole: shape (B, blocks, 3)."""
-        if not isinstance(posterior, BlockLaw):
+        """log q(z_b), log q(z_b|x) and its expectation, of every block as a whole: shape (B, blocks, 3).
+
+        Where blocks are given others, each is given all before it.
+        """
+        if not isinstance(posterior, LawOfBlocks):
             return codes.exact.new_empty(len(codes), 0, 3)
+        chained = isinstance(posterior, ChainedLaw)
+        laws = posterior.firsts() if isinstance(posterior, ChainedLaw) else blocks_of(posterior)
         of_blocks = []
-        for block, (law, part) in enumerate(zip(posterior.blocks, posterior.slices, strict=True)):
-            own = log_density_at(law, codes.columns(part))
+        for block, law in enumerate(laws):
+            its = codes.columns(slice(law.event_shape.numel()) if chained else posterior.slices[block])
+            own = log_density_at(law, its)
             log_q = self.split.of_block(block, codes, index, own).of_points()
-            of_blocks.append(torch.stack([log_q, own, _expected(law, own)], 1))
-        return torch.stack(of_blocks, 1)
+            of_blocks.append(torch.stack([log_q, own, _expected(law, own, its)], 1))
+        each = torch.stack(of_blocks, 1)
+        return each.diff(dim=1, prepend=torch.zeros_like(each[:, :1])) if chained else each
 
 
 def under_others(draw: Draw) -> Tensor:
@@ -132,12 +142,14 @@ def mean_over_rounds(batches: list[Tensor], rounds: int) -> Tensor:
     return torch.cat([batch.double().cpu() for batch in batches]).unflatten(0, (rounds, -1)).mean(0)
 
 
-def _expected(law: Distribution, at_codes: Tensor) -> Tensor:
-    """E[log q]: by its entropy, or else log q at the codes."""
-    try:
-        return -law.entropy()
-    except NotImplementedError:
-        return at_codes
+def _expected(law: Distribution, at_codes: Tensor, codes: Codes) -> Tensor:
+    """E[log q]: by its entropy, given the codes before where blocks are given others, or else log q at the codes."""
+    for one in (law, law.at(codes.z)) if isinstance(law, ChainedLaw) else (law,):
+        try:
+            return -one.entropy()
+        except NotImplementedError:
+            continue
+    return at_codes
 
 
 def _expected_by_dimension(marginals: Distribution, codes: Codes, at_codes: Tensor) -> Tensor:
@@ -149,13 +161,13 @@ def _expected_by_dimension(marginals: Distribution, codes: Codes, at_codes: Tens
             its = codes.columns(part)
             by_dimension = log_density_by_dimension(block, its)
             if by_dimension is None:
-                lines.append(_expected(block, log_density_at(block, its)).unsqueeze(1))
+                lines.append(_expected(block, log_density_at(block, its), its).unsqueeze(1))
             else:
                 lines.append(_expected_by_dimension(block, its, by_dimension))
         return torch.cat(lines, 1)
     if isinstance(marginals, Categories):
         return -marginals.entropy_by_position().double()
-    return _expected(marginals.base_dist, at_codes) if factorises(marginals) else at_codes
+    return _expected(marginals.base_dist, at_codes, codes) if factorises(marginals) else at_codes
 
 
 def _of_part(by_part: list[Tensor], part: Tensor) -> Tensor:

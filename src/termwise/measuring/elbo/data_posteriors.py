@@ -2,7 +2,7 @@
 
 Normals and mixtures of normals have ways of their own (`mixture_posteriors.py`); of any other law that has a density
 the log densities come from its components (`terms.aggregate`); and a code of blocks has the posteriors of each block,
-whose marginals stand side by side.
+whose marginals stand side by side. Of blocks that are given categories the marginals are mixtures over these.
 """
 
 from collections.abc import Sequence
@@ -11,15 +11,22 @@ from typing import Protocol, Self
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    MultivariateNormal,
+    Normal,
+)
 
 from termwise.errors import Refused
 from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors, without
-from termwise.models.block_law import BlockLaw
+from termwise.models.block_law import BlockLaw, LawOfBlocks
 from termwise.models.categories import Categories
+from termwise.models.chained_law import ChainedLaw, Conditional
 from termwise.models.codes import Codes, factorises
-from termwise.models.distributions import centre, joined_laws, rows
-from termwise.terms.aggregate.block_components import BlockComponents
+from termwise.models.distributions import centre, innermost, joined_laws, rows
 from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.mixture import log_density, marginal_log_density
 from termwise.terms.aggregate.posterior_components import components_of
@@ -154,32 +161,42 @@ class ComponentsSum:
 
 @dataclass(frozen=True)
 class BlockPosteriors:
-    """Posteriors of codes of several blocks.
+    """Posteriors of codes of several blocks, of each of which the marginals are known.
 
     Attributes:
-        blocks: The posteriors of each block.
+        law: Batch shape (N,).
+        blocks: The posteriors of each block; of one that is given categories, mixtures over them.
         components: Those of the whole code, as components of q(z).
-        names: What the blocks are called.
     """
 
+    law: LawOfBlocks
     blocks: tuple[DataPosteriors, ...]
-    components: BlockComponents
-    names: tuple[str, ...]
+    components: Components
 
     def __len__(self) -> int:
         return len(self.components)
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """Which numbers of the code each block has."""
+        return self.law.slices
 
     @classmethod
     def joined(cls, several: Sequence["BlockPosteriors"]) -> "BlockPosteriors":
         """Those of all their examples, in order."""
         by_block = zip(*(one.blocks for one in several), strict=True)
         blocks = tuple(type(same[0]).joined(same) for same in by_block)
-        return cls(blocks, BlockComponents.joined([one.components for one in several]), several[0].names)
+        components = [one.components for one in several]
+        law = joined_laws([one.law for one in several])
+        assert isinstance(law, LawOfBlocks)
+        return cls(law, blocks, type(components[0]).joined(components))
 
     def at(self, rows_: Tensor) -> "BlockPosteriors":
         """Those of the examples at these rows."""
         blocks = tuple(block.at(rows_) for block in self.blocks)
-        return BlockPosteriors(blocks, self.components.at(rows_), self.names)
+        law = rows(self.law, rows_)
+        assert isinstance(law, LawOfBlocks)
+        return BlockPosteriors(law, blocks, self.components.at(rows_))
 
     @property
     def most(self) -> float:
@@ -208,7 +225,7 @@ class BlockPosteriors:
 
     def marginals(self) -> BlockLaw:
         """The product of the blocks' own."""
-        return BlockLaw([block.marginals() for block in self.blocks], self.names)
+        return BlockLaw([block.marginals() for block in self.blocks], self.law.names)
 
     def summed(self) -> "BlockSum":
         """The sum over all of them."""
@@ -219,7 +236,7 @@ class BlockSum:
     """The sum over codes of blocks: the joint from all blocks at once, the marginals from each block's own sum."""
 
     def __init__(self, posteriors: BlockPosteriors) -> None:
-        self.components, self.widths = posteriors.components, posteriors.widths
+        self.components, self.widths, self.slices = posteriors.components, posteriors.widths, posteriors.slices
         self.unknown = [block.width == 0 for block in posteriors.blocks]
         self.blocks = [block.summed() for block in posteriors.blocks]
 
@@ -229,7 +246,7 @@ class BlockSum:
 
     def by_dimension(self, codes: Codes, place: Tensor, own: Tensor) -> Tensor:
         """Its log by dimension, shape (B, D); `own` is log q(z_j|x), shape (B, D)."""
-        parts = zip(self.blocks, self.unknown, self.components.slices, own.split(self.widths, 1), strict=True)
+        parts = zip(self.blocks, self.unknown, self.slices, own.split(self.widths, 1), strict=True)
         lines = [
             block.joint(codes.columns(part), place).unsqueeze(1)
             if as_one
@@ -246,9 +263,9 @@ def posteriors_of(law: Distribution) -> DataPosteriors:
         Refused: They have no density.
     """
     if isinstance(law, BlockLaw):
-        components = components_of(law)
-        assert isinstance(components, BlockComponents)
-        return BlockPosteriors(tuple(posteriors_of(block) for block in law.blocks), components, law.names)
+        return BlockPosteriors(law, tuple(posteriors_of(block) for block in law.blocks), components_of(law))
+    if isinstance(law, ChainedLaw) and (marginals := _marginals_of(law)) is not None:
+        return BlockPosteriors(law, tuple(posteriors_of(block) for block in marginals), components_of(law))
     if NormalPosteriors.takes(law):
         return NormalPosteriors.of(law)
     if len(law.batch_shape) != 1 or len(law.event_shape) != 1:
@@ -260,6 +277,45 @@ def posteriors_of(law: Distribution) -> DataPosteriors:
     return LawPosteriors(law, components)
 
 
+def _marginals_of(law: ChainedLaw) -> list[Distribution] | None:
+    """q(z_b|x) of every block, batch shape (N,): of normals given categories their mixtures; None where unknown."""
+    if (values := law.values()) is None:
+        return None
+    shares = Categorical(logits=law.log_prob_of(values).T, validate_args=False)
+    found = []
+    for link, under in zip(law.links, law.in_all(values).blocks, strict=True):  # (V, N)
+        base = innermost(under)
+        if not isinstance(link, Conditional):
+            found.append(under)
+        elif isinstance(under, MultivariateNormal):
+            each: Distribution = MultivariateNormal(
+                under.loc.movedim(0, 1), scale_tril=under.scale_tril.movedim(0, 1), validate_args=False
+            )
+            found.append(MixtureSameFamily(shares, each, validate_args=False))
+        elif isinstance(base, Normal):
+            each = Normal(base.loc.movedim(0, 1), base.scale.movedim(0, 1), validate_args=False)
+            found.append(MixtureSameFamily(shares, Independent(each, 1, validate_args=False), validate_args=False))
+        elif isinstance(under, Categories) and under.log_probs.shape[-2] == 1:
+            log_shares = shares.logits.T[..., None, None]  # (V, N, 1, 1)
+            found.append(Categories((under.log_probs + log_shares).logsumexp(0)))
+        else:
+            return None
+    return found
+
+
 def joined_posteriors(several: Sequence[DataPosteriors]) -> DataPosteriors:
     """The posteriors of several batches of one kind, in order."""
     return type(several[0]).joined(several)
+
+
+def components_by_block(posteriors: DataPosteriors) -> list[tuple[Components, slice]]:
+    """What the information of each block is taken from, and which numbers of the code that has; none of a flat code.
+
+    It is the block itself; where blocks are given others, all blocks up to it.
+    """
+    law = posteriors.law if isinstance(posteriors, BlockPosteriors | LawPosteriors) else None
+    if isinstance(law, ChainedLaw):
+        return [(components_of(one), slice(one.event_shape.numel())) for one in law.firsts()]
+    if not isinstance(law, LawOfBlocks):
+        return []
+    return [(components_of(block), part) for block, part in zip(law.blocks, law.slices, strict=True)]

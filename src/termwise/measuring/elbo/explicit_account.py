@@ -143,7 +143,7 @@ def _values_at_codes(
             exact = InDouble(draw)
             codes.append(exact.z.double().cpu())
             batch_values["rate"].append(rate(exact).double().cpu())
-            if (by_block := kl_by_block(exact.posterior, exact.prior)) is not None:
+            if (by_block := kl_by_block(exact.posterior, exact.prior, exact.z)) is not None:
                 batch_values.setdefault("rate_by_block", []).append(by_block.double().cpu())
             if distortion is not None:
                 own = distortion(draw).double().cpu()

@@ -2,8 +2,9 @@
 
 A reading of the population asks for a density r(z) in which an example had no part (`population.py`), and a control
 variate for one whose mean under every posterior is known (`control_variates.py`). Any density does; one near q(z) does
-best. Of numbers it is a normal with the moments of q(z); of categories, their average probabilities; of numbers in a
-simplex or on a circle, the uniform density there; and of a code of blocks, the product.
+best. Of blocks that are given others it is fitted to what each is given some code of its own. Of numbers it is a normal
+with the moments of q(z); of categories, their average probabilities; of numbers in a simplex or on a circle, the
+uniform density there; and of a code of blocks, the product.
 """
 
 import math
@@ -13,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Dirichlet, Distribution, Independent, MultivariateNormal, Normal, VonMises
 
-from termwise.measuring.elbo.data_posteriors import BlockPosteriors, DataPosteriors, LawPosteriors
+from termwise.measuring.elbo.data_posteriors import BlockPosteriors, DataPosteriors, LawPosteriors, posteriors_of
 from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors
 from termwise.models.categories import Categories
+from termwise.models.chained_law import ChainedLaw
 from termwise.models.codes import Codes, log_density_at
 from termwise.models.distributions import innermost, samples
 from termwise.terms.aggregate.discrete_components import BernoulliComponents
@@ -52,6 +54,8 @@ def fitted_to(posteriors: DataPosteriors) -> FittedLaw:
         return FittedBlocks(posteriors)
     if isinstance(posteriors, LawPosteriors):
         law = posteriors.law
+        if isinstance(law, ChainedLaw):
+            return fitted_to(posteriors_of(law.at(law.sample())))
         if isinstance(law, Categories) or isinstance(posteriors.components, BernoulliComponents):
             return FittedCategories(law)
         if isinstance(law, Dirichlet) or isinstance(innermost(law), VonMises):
@@ -199,7 +203,7 @@ class FittedBlocks:
     def __init__(self, posteriors: BlockPosteriors) -> None:
         self.blocks = [fitted_to(block) for block in posteriors.blocks]
         self.unknown = [block.width == 0 for block in posteriors.blocks]
-        self.slices = posteriors.components.slices
+        self.slices = posteriors.slices
 
     def log_prob(self, codes: Codes) -> Tensor:
         """log r(z) of codes, shape (B,)."""

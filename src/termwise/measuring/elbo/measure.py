@@ -26,7 +26,7 @@ from termwise.measuring.elbo.dominance import dominating_entry
 from termwise.measuring.elbo.explicit_account import explicit_terms
 from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
 from termwise.measuring.log_likelihood.densities import has_density
-from termwise.models.block_law import BlockLaw, Dimension, dimensions_of_code
+from termwise.models.block_law import Dimension, LawOfBlocks, dimensions_of_code
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
@@ -38,6 +38,7 @@ from termwise.models.randomness import own_randomness
 from termwise.models.scaler import sum_log_scale
 from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm, has_closed_form
+from termwise.terms.closed_or_sampled import ClosedGivenCodes
 from termwise.terms.groups import Grouping, dimensions_of
 from termwise.terms.link import Link
 from termwise.terms.monte_carlo import MonteCarlo
@@ -154,7 +155,7 @@ def measure(
 
 def _blocks(posterior: Distribution, dimensions: Sequence[Dimension]) -> dict[str, list[str]]:
     """What the blocks and the dimensions of a code are called, where it has blocks."""
-    if not isinstance(posterior, BlockLaw):
+    if not isinstance(posterior, LawOfBlocks):
         return {}
     return {"blocks": list(posterior.names), "dimensions": [one.name for one in dimensions]}
 
@@ -163,6 +164,12 @@ def _rate_of(draw: Draw) -> Link | None:
     """The rate, in closed form where there is one; None where the posterior has no density."""
     if has_closed_form(draw.posterior, draw.prior):
         return Link("posterior", "prior", ClosedForm())
+    given_codes = Link("posterior", "prior", ClosedGivenCodes())
+    try:
+        given_codes(draw)
+        return given_codes
+    except Refused:
+        pass
     return Link("posterior", "prior", MonteCarlo(Full())) if has_density(draw.posterior) else None
 
 

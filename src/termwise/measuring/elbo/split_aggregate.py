@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from termwise.measuring.elbo.data_posteriors import BlockPosteriors, DataPosteriors
+from termwise.measuring.elbo.data_posteriors import DataPosteriors, components_by_block
 from termwise.measuring.elbo.mixture_posteriors import without
 from termwise.models.codes import Codes
 from termwise.terms.aggregate.mixture import log_density
@@ -122,6 +122,7 @@ class SplitAggregate:
             self.place[rows] = torch.arange(len(rows), device=rows.device)
             self.posteriors.append(posteriors.at(rows))
         self.sums = [part.summed() for part in self.posteriors]
+        self.blocks = [components_by_block(part) for part in self.posteriors]
         self.sizes = torch.tensor([len(part) for part in self.posteriors], device=order.device)
 
     def joint(self, codes: Codes, index: Tensor, own: Tensor) -> LogAggregate:
@@ -137,9 +138,8 @@ class SplitAggregate:
     def of_block(self, block: int, codes: Codes, index: Tensor, own: Tensor) -> LogAggregate:
         """log q(z_b) of one block, of posteriors that are of blocks, as `joint` takes codes and `own`."""
         others = []
-        for p, part in enumerate(self.posteriors):
-            assert isinstance(part, BlockPosteriors)
-            one, numbers = part.components.parts()[block]
+        for p, blocks in enumerate(self.blocks):
+            one, numbers = blocks[block]
             others.append(log_density(codes.columns(numbers), one, without(self._place(index, p))).double())
         return _log_aggregate(own, others, self._count(index), self.size)
 

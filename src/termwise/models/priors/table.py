@@ -30,6 +30,11 @@ PRIORS = Makers(
         Row("flow", f"{_HERE}.flow:FlowPrior", "a normal bent by so many layers of splines, which learn", ("flow:4",)),
         Row("uniform", f"{_HERE}.categories:UniformCategories", "categories, all alike"),
         Row("learned-categories", f"{_HERE}.categories:LearnedCategories", "categories whose probabilities learn"),
+        Row(
+            "conditional",
+            f"{_HERE}.conditional:ConditionalPrior",
+            "of a block: a normal, or categories, made of the blocks that it is given",
+        ),
         Row("blocks", "termwise.models.blocks:BlockPrior", "several blocks, each with a prior of its own"),
     ],
 )

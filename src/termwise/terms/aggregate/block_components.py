@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from termwise.models.codes import Codes
-from termwise.terms.aggregate.components import CANCELLATION, Alternatives, Components, LinearComponents, LogDensities
+from termwise.terms.aggregate.components import CANCELLATION, Alternative, Components, LinearComponents, LogDensities
 
 
 class BlockComponents(Components):
@@ -79,7 +79,7 @@ class BlockComponents(Components):
             [one.pairs(codes.columns(part), block // len(self.blocks), slopes) for one, part in self.parts()]
         )
 
-    def alternatives(self, codes: Codes, start: int = 0) -> list[Alternatives]:
+    def alternatives(self, codes: Codes, start: int = 0) -> list[Alternative]:
         """The alternatives of every block."""
         return [a for one, part in self.parts() for a in one.alternatives(codes.columns(part), start + part.start)]
 

@@ -51,6 +51,25 @@ class LogDensities(Protocol):
         ...
 
 
+class Alternative(Protocol):
+    """What stands for the gradient of log q(z) in the numbers of one category: its log with each in their place.
+
+    Attributes:
+        columns: Which numbers of z these are.
+    """
+
+    @property
+    def columns(self) -> slice: ...  # noqa: D102
+
+    def add(self, bits: Tensor, part: slice) -> None:
+        """Take in the components in `part`, whose weighted log2 densities at the codes are `bits`, shape (B, n)."""
+        ...
+
+    def write(self, gradient: Tensor, log_weight: float) -> None:
+        """Write it to a gradient in z, shape (B, D), components weighing so much."""
+        ...
+
+
 class Alternatives:
     """log q(z) of codes with every category of one position in the place of their own, summed up over components.
 
@@ -131,7 +150,7 @@ class Components(ABC):
         """
         return None
 
-    def alternatives(self, codes: Codes, start: int = 0) -> list[Alternatives]:
+    def alternatives(self, codes: Codes, start: int = 0) -> Sequence[Alternative]:
         """What stands for the gradient in a code's discrete numbers, counted from `start`; none where it has none."""
         return []
 

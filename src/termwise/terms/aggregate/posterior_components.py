@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, Independent, MultivariateNormal, Normal, OneHotCategorical
 
 from termwise.errors import Refused
 from termwise.models.block_law import BlockLaw
 from termwise.models.categories import Categories
+from termwise.models.chained_law import ChainedLaw
 from termwise.models.distributions import innermost
 from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.terms.aggregate.block_components import BlockComponents
@@ -17,10 +19,14 @@ from termwise.terms.aggregate.discrete_components import BernoulliComponents, Ca
 from termwise.terms.aggregate.exponential_components import FAMILIES, ExponentialComponents
 from termwise.terms.aggregate.gaussians import Gaussians
 from termwise.terms.aggregate.law_components import LawComponents
+from termwise.terms.aggregate.value_components import ValueComponents
 
 
 def components_from_state(state: Mapping[str, Any]) -> Components:
     """The components whose `state` this is."""
+    if "by_value" in state:
+        by_value = [components_from_state(one) for one in state["by_value"]]
+        return ValueComponents(state["values"].clone(), [one for one in by_value if isinstance(one, BlockComponents)])
     if "blocks" in state:
         return BlockComponents([components_from_state(block) for block in state["blocks"]])
     if "log_probs" in state:
@@ -55,6 +61,9 @@ def components_of(posterior: Distribution) -> Components:
         )
     if isinstance(posterior, BlockLaw):
         return BlockComponents([components_of(block) for block in posterior.blocks])
+    if isinstance(posterior, ChainedLaw):
+        values = posterior.values()
+        return LawComponents(posterior) if values is None else ValueComponents(values, _by_value(posterior, values))
     if isinstance(posterior, MultivariateNormal):
         return Gaussians(posterior.loc, posterior.scale_tril)
     if isinstance(posterior, Categories):
@@ -67,3 +76,8 @@ def components_of(posterior: Distribution) -> Components:
         return BernoulliComponents(one.logits)
     of_family = ExponentialComponents.of(posterior)
     return LawComponents(posterior) if of_family is None else of_family
+
+
+def _by_value(posterior: ChainedLaw, values: Tensor) -> list[BlockComponents]:
+    """The components under each value of the categories that blocks are given."""
+    return [BlockComponents([components_of(block) for block in posterior.at(value).blocks]) for value in values]

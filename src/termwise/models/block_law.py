@@ -38,7 +38,7 @@ class LawOfBlocks(Distribution):
     @property
     @abstractmethod
     def blocks(self) -> tuple[Distribution, ...]:
-        """A law of every block: its own, or of one that is given others, what it is given that these are 0."""
+        """A law of every block: its own, or of one that is given others, what it is where these are in their middle."""
 
 
 class BlockLaw(LawOfBlocks):

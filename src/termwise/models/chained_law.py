@@ -81,8 +81,8 @@ class ChainedLaw(LawOfBlocks):
 
     @cached_property
     def blocks(self) -> tuple[Distribution, ...]:
-        """The law of every block, where what it is given is 0."""
-        return self.at(self.sample().new_zeros(self.event_shape)).blocks
+        """The law of every block, where those before it are in their middle."""
+        return tuple(self.drawn_in_order(lambda law, given: law, _middle))
 
     def at(self, z: Tensor) -> BlockLaw:
         """The product that it is of codes z, shape (..., D): each block's law, given the numbers of z before it."""
@@ -202,6 +202,16 @@ class ChainedLaw(LawOfBlocks):
             for link, law in zip(self.links, laws, strict=True)
         ]
         return torch.cat(parts, -1)
+
+
+def _middle(law: Distribution) -> Tensor:
+    """A code in the middle of a law, one of its values."""
+    if isinstance(law, Categories):
+        return law.mode
+    try:
+        return law.mean
+    except NotImplementedError:
+        return law.sample()
 
 
 def law_of(links: Sequence[Distribution | Conditional], names: Sequence[str]) -> LawOfBlocks:

@@ -3,6 +3,7 @@
 from termwise.worlds.discrete import DiscreteWorld
 from termwise.worlds.four_points import best_four_points, four_points
 from termwise.worlds.grid import Grid
+from termwise.worlds.levels import LinearGaussianLevels
 from termwise.worlds.linear_gaussian import LinearGaussian
 from termwise.worlds.random_worlds import bimodal_world, mixture_world, random_world
 from termwise.worlds.triangular import TriangularMap, implicit_world
@@ -12,6 +13,7 @@ __all__ = [
     "DiscreteWorld",
     "Grid",
     "LinearGaussian",
+    "LinearGaussianLevels",
     "TriangularMap",
     "World",
     "best_four_points",

@@ -1,0 +1,157 @@
+"""Laws of blocks that are given others: density, samples, moments and KL against sums and torch's own."""
+
+import pytest
+import torch
+from torch.distributions import Independent, Normal, kl_divergence
+
+import termwise as tw
+from termwise.errors import Refused, TermwiseError
+from termwise.models.block_law import BlockLaw, dimensions_of_code, has_categories
+from termwise.models.categories import Categories
+from termwise.models.chained_law import MOST_VALUES, ChainedLaw, Conditional
+from termwise.models.codes import Codes, log_density_at
+from termwise.models.distributions import joined_laws, rows
+from termwise.terms.closed_form import has_closed_form, kl, kl_by_block, kl_given_codes
+
+K, N = 4, 5
+KIND = {"name": "kind", "latent": K, "posterior": "categorical"}
+STYLE = {"name": "style", "latent": 2, "given": ["kind"], "prior": "conditional"}
+LADDER = [{"name": "top", "latent": 2}, {"name": "low", "latent": 3, "given": ["top"], "prior": "conditional"}]
+
+
+def model(code, seed=0):
+    torch.manual_seed(seed)
+    made = tw.VAE.build((6,), code=code, likelihood="normal:0.5", options={"hidden": [8]}).eval()
+    for weight in made.parameters():
+        weight.data.mul_(2)
+    return made
+
+
+def laws(code, seed=0):
+    vae = model(code, seed)
+    return vae.encode(torch.randn(N, 6)), vae.prior_law()
+
+
+def under_each(law, value):
+    """The law of the second block, given a category."""
+    z = torch.zeros(N, law.event_shape[0])
+    z[:, value] = 1
+    return law.at(z).blocks[1]
+
+
+def test_density_samples_and_moments_are_sums_over_categories():
+    posterior, _ = laws([KIND, STYLE])
+    assert isinstance(posterior, ChainedLaw) and has_categories(posterior)
+    assert [one.name for one in dimensions_of_code(posterior)] == ["kind", "style 0", "style 1"]
+    probs = posterior.blocks[0].probs.squeeze(1)
+    mean = sum(probs[:, k, None] * under_each(posterior, k).mean for k in range(K))
+    square = sum(
+        probs[:, k, None] * (under_each(posterior, k).variance + under_each(posterior, k).mean ** 2) for k in range(K)
+    )
+    assert torch.allclose(posterior.mean[:, K:], mean, atol=1e-6) and torch.allclose(posterior.mean[:, :K], probs)
+    assert torch.allclose(posterior.variance[:, K:], square - mean**2, atol=1e-5)
+    entropy = posterior.blocks[0].entropy() + sum(probs[:, k] * under_each(posterior, k).entropy() for k in range(K))
+    assert torch.allclose(posterior.entropy(), entropy, atol=1e-5)
+    torch.manual_seed(1)
+    z = posterior.sample((20_000,))
+    assert z.shape == (20_000, N, K + 2) and not z.requires_grad
+    error = (posterior.variance / 20_000).sqrt()
+    assert ((z.mean(0) - posterior.mean).abs() < 4.5 * error).all()
+    assert torch.allclose(-posterior.log_prob(z).mean(0), entropy, atol=0.05)
+    category = z[0, :, :K].argmax(1)
+    own = torch.stack([under_each(posterior, int(k)).log_prob(z[0, :, K:])[n] for n, k in enumerate(category)])
+    expected = posterior.blocks[0].log_prob(z[0, :, :K]) + own
+    assert torch.allclose(posterior.log_prob(z[0]), expected, atol=1e-5)
+    assert torch.allclose(log_density_at(posterior, Codes.at(z[0])).float(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("code", [[KIND, STYLE], LADDER])
+def test_rows_and_joined_batches_are_the_same_laws(code):
+    posterior, prior = laws(code)
+    z = posterior.sample()
+    again = joined_laws([rows(posterior, slice(0, 2)), rows(posterior, torch.tensor([2, 3, 4]))])
+    assert torch.allclose(again.log_prob(z), posterior.log_prob(z), atol=1e-5)
+    assert prior.sample((7,)).shape == (7, z.shape[1]) and prior.log_prob(z).shape == (N,)
+
+
+def test_codes_pass_on_the_gradient_of_the_blocks_that_they_are_given():
+    posterior, _ = laws(LADDER)
+    codes = Codes.of(posterior, 3)
+    assert codes.z.shape == (3, N, 5)
+    (to_features,) = torch.autograd.grad(codes.z[..., 2:].sum(), posterior.links[0].base_dist.loc, retain_graph=True)
+    assert to_features.abs().sum() > 0
+
+
+@pytest.mark.parametrize("conditional", [True, False], ids=["conditional prior", "standard prior"])
+def test_kl_over_categories_is_the_sum_of_torchs(conditional):
+    style = STYLE if conditional else {**STYLE, "prior": "standard-normal"}
+    posterior, prior = laws([KIND, style])
+    p_k = Categories(torch.zeros(1, K))
+    expected = kl_divergence(posterior.blocks[0], p_k)
+    probs = posterior.blocks[0].probs.squeeze(1)
+    for k in range(K):
+        other = under_each(prior, k) if conditional else Independent(Normal(torch.zeros(N, 2), 1.0), 1)
+        expected = expected + probs[:, k] * kl_divergence(under_each(posterior, k), other)
+    found = kl(posterior, prior)
+    assert found.shape == (N, 3) and torch.allclose(found.sum(1), expected, atol=1e-5)
+    assert torch.allclose(kl_by_block(posterior, prior, posterior.sample()).sum(1), expected, atol=1e-5)
+
+
+def test_a_prior_alone_may_be_given_the_categories():
+    style = {**STYLE, "given": ["kind"]}
+    _, prior = laws([KIND, style])
+    flat = BlockLaw([Categories(torch.randn(N, 1, K)), Independent(Normal(torch.randn(N, 2), 1.0), 1)])
+    probs = flat.blocks[0].probs.squeeze(1)
+    each = [kl_divergence(flat.blocks[1], under_each(prior, k)) for k in range(K)]
+    expected = kl_divergence(flat.blocks[0], Categories(torch.zeros(1, K))) + (probs.T * torch.stack(each)).sum(0)
+    assert torch.allclose(kl(flat, prior).sum(1), expected, atol=1e-5)
+
+
+def test_kl_given_codes_is_unbiased_for_the_kl():
+    posterior, prior = laws([KIND, STYLE])
+    torch.manual_seed(0)
+    found = torch.stack([kl_given_codes(posterior, prior, posterior.sample()).sum(1) for _ in range(1000)])
+    error = found.std(0) / 1000**0.5
+    assert ((found.mean(0) - kl(posterior, prior).sum(1)).abs() < 4.5 * error).all()
+    numbers = laws(LADDER)
+    assert not has_closed_form(*numbers) and kl_by_block(*numbers, numbers[0].sample()).shape == (N, 2)
+
+
+def test_too_many_values_are_not_summed_over():
+    many = Categories(torch.zeros(3, 2, 17))  # 289 pairs of categories
+    style = Conditional(lambda given, _: Independent(Normal(given[..., :2], 1.0), 1), given=[0], size=2)
+    law = ChainedLaw([many, style])
+    assert 17**2 > MOST_VALUES and law.values() is None
+    with pytest.raises(NotImplementedError):
+        _ = law.mean
+
+
+def test_what_the_decoder_does_not_see_it_does_not_follow(tmp_path):
+    vae = model([{**KIND, "decoded": False}, STYLE])
+    z = vae.prior_law().sample((6,))
+    other = z.clone()
+    other[:, :K] = other[:, :K].roll(1, 1)
+    assert torch.equal(vae.generate_examples(z), vae.generate_examples(other))
+    again = tw.VAE.from_pretrained(vae.save_pretrained(tmp_path / "model"))
+    assert torch.equal(again.generate_examples(z), vae.generate_examples(z))
+    x = torch.randn(3, 6)
+    assert torch.equal(again.encode(x).mean, vae.encode(x).mean)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ([{"name": "a", "latent": 2, "given": ["b"]}, {"name": "b", "latent": 2}], "stand before it"),
+        ([{"name": "a", "latent": 2, "given": ["a"]}], "stand before it"),
+        ([{"name": "a", "latent": 2, "prior": "conditional"}], "given nothing"),
+        ([{"name": "a", "latent": 2, "decoded": False}], "sees no block"),
+    ],
+)
+def test_a_block_that_is_given_what_it_cannot_be_is_refused(code, said):
+    with pytest.raises(TermwiseError, match=said):
+        tw.VAE.build((6,), code=code)
+
+
+def test_a_conditional_prior_is_of_a_block():
+    with pytest.raises(Refused, match="is of a block"):
+        tw.VAE.build((6,), prior="conditional")

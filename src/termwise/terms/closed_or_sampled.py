@@ -32,7 +32,7 @@ class ClosedGivenCodes(ClosedForm):
     label = "closed form of each block given the codes before it"
 
     def bias(self, link: str) -> str:
-        """No bias."""
+        """No bias: the codes before a block are drawn, and its own are not."""
         return "unbiased"
 
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:

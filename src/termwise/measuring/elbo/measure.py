@@ -27,6 +27,7 @@ from termwise.measuring.elbo.explicit_account import explicit_terms
 from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
 from termwise.measuring.log_likelihood.densities import has_density
 from termwise.models.block_law import Dimension, LawOfBlocks, dimensions_of_code
+from termwise.models.chained_law import ChainedLaw
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
@@ -164,12 +165,13 @@ def _rate_of(draw: Draw) -> Link | None:
     """The rate, in closed form where there is one; None where the posterior has no density."""
     if has_closed_form(draw.posterior, draw.prior):
         return Link("posterior", "prior", ClosedForm())
-    given_codes = Link("posterior", "prior", ClosedGivenCodes())
-    try:
-        given_codes(draw)
-        return given_codes
-    except Refused:
-        pass
+    if isinstance(draw.posterior, ChainedLaw) or isinstance(draw.prior, ChainedLaw):
+        given_codes = Link("posterior", "prior", ClosedGivenCodes())
+        try:
+            given_codes(draw)
+            return given_codes
+        except Refused:  # some block has no closed form even so
+            pass
     return Link("posterior", "prior", MonteCarlo(Full())) if has_density(draw.posterior) else None
 
 

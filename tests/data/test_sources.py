@@ -210,10 +210,11 @@ def test_what_is_nan_in_a_file_of_arrays_is_missing_as_asked(tmp_path, kind):
         np.save(path, array)
     else:
         np.savez(path, x=array) if kind == ".npz" else savemat(path, {"x": array})
-    with pytest.raises(BadData, match=r"nan in example 0 at \(1,\).*missing=\"mean\""):
+    with pytest.raises(BadData, match=r"nan in example 0 at \(1,\).*missing=\"mean\" \(--set data.missing=mean\)"):
         load_data(path)
     kept = load_data(path, missing="mask", test=0.0)
     assert torch.equal(kept.tensor().isnan(), torch.from_numpy(array).isnan()) and kept.has_missing
+    assert kept.notes == ("1 entry of x is missing, and left out of the likelihood.",)
     assert load_data(path, missing="mean", test=0.0).tensor()[0, 1].item() == (4 + 7 + 10) / 3
 
 

@@ -252,6 +252,19 @@ def notes_on(array: Any, channels: Channels | None = None) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def notes_on_missing(examples: InMemory, missing: MissingEntries) -> tuple[str, ...]:
+    """How many entries have no value, and what becomes of them: a sentence, if there are any.
+
+    Example:
+        >>> notes_on_missing(InMemory(torch.tensor([[1.0, torch.nan]])), "mask")
+        ('1 entry of x is missing, and left out of the likelihood.',)
+    """
+    if not (count := int(examples.kept.isnan().sum())):
+        return ()
+    what = "left out of the likelihood" if missing == "mask" else "filled with the mean of what trains"
+    return (f"{count:,} {'entries of x are' if count > 1 else 'entry of x is'} missing, and {what}.",)
+
+
 FEWEST_LEVELS = 32
 """What some pixel reaches where pixels are grey values, 0 to 255."""
 
@@ -285,5 +298,6 @@ def check_finite(x: Tensor, where: str, positions: Tensor | None = None) -> None
         example = row if positions is None else int(positions[row])
         raise BadData(
             f"{where}: expected finite numbers, got {x[(row, *place)].item()} in example {example} at "
-            f'{tuple(place)}. Remove or fill such entries; of an array, missing="mean" fills those that are nan.'
+            f'{tuple(place)}. Remove or fill such entries; of an array, missing="mean" (--set data.missing=mean) fills '
+            "those that are nan."
         )

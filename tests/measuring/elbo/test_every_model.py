@@ -11,6 +11,8 @@ from termwise.account.guard import unguarded
 SPECS = [form for form in tw.LIKELIHOODS.shown() if ":" in form and not form.startswith(("columns", "autoregressive"))]
 ALSO = ("student", "poisson", "zero", "discretized")
 """Likelihoods of which the sizes and the posteriors are tried in the slow tests alone."""
+WITH_FLOW = ("bernoulli", "negative-binomial:observed")
+"""Likelihoods beside which a flow, of which every law is asked of every code, is no slow test."""
 COUNT, LATENT = 40, 2
 
 
@@ -33,10 +35,15 @@ TRIPLES = [
 ]
 
 
+def is_slow(spec, posterior, prior):
+    """Whether others are tried that differ from it by less than it takes."""
+    return spec.startswith(ALSO) or (posterior == "flow" and (spec not in WITH_FLOW or prior in ("vamp", "blocks")))
+
+
 @pytest.mark.parametrize("size", [1.0, *(pytest.param(one, marks=pytest.mark.slow) for one in (6.0, 12.0)), 1e4])
 @pytest.mark.parametrize(
     ("spec", "posterior", "prior"),
-    [pytest.param(*of, marks=pytest.mark.slow if of[0].startswith(ALSO) else ()) for of in dict.fromkeys(TRIPLES)],
+    [pytest.param(*of, marks=pytest.mark.slow if is_slow(*of) else ()) for of in dict.fromkeys(TRIPLES)],
 )
 def test_its_account_is_of_numbers_that_can_be_or_one_message(spec, posterior, prior, size):
     x = examples_of(spec)

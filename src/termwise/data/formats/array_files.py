@@ -10,7 +10,15 @@ import torch
 from torch import Tensor
 
 from termwise.data.dataset import Dataset
-from termwise.data.examples import Channels, MissingEntries, in_memory_examples, layout, notes_on, numbers
+from termwise.data.examples import (
+    Channels,
+    MissingEntries,
+    in_memory_examples,
+    layout,
+    notes_on,
+    notes_on_missing,
+    numbers,
+)
 from termwise.data.stream import stream
 from termwise.errors import BadData
 from termwise.main_memory import check_fits
@@ -74,7 +82,8 @@ def load_npy(
             )
         return Dataset(path.stem, stream(mapped, str(path), num_workers), notes=notes)
     check_fits(2 * path.stat().st_size, f"{path}, in memory,", "Read it batch by batch: memory_limit=0.")
-    return Dataset(path.stem, in_memory_examples(_numpy(path), str(path), channels, missing), notes=notes)
+    examples = in_memory_examples(_numpy(path), str(path), channels, missing)
+    return Dataset(path.stem, examples, notes=(*notes, *notes_on_missing(examples, missing)))
 
 
 def _numpy(path: Path, mmap_mode: Any = None) -> Any:

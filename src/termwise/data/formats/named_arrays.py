@@ -18,7 +18,7 @@ from torch import Tensor
 
 from termwise.data.annotations import Annotations, attribute_values, column_names, factor_indices, label_codes
 from termwise.data.dataset import SPLITS, Dataset
-from termwise.data.examples import Channels, MissingEntries, in_memory_examples, notes_on
+from termwise.data.examples import Channels, MissingEntries, in_memory_examples, notes_on, notes_on_missing
 from termwise.data.formats.folder_structure import PARTS
 from termwise.errors import BadData, UnknownName
 from termwise.main_memory import check_fits
@@ -116,8 +116,9 @@ def dataset_of(
         known = label_codes(_column(arrays[labels]), where)
     whole = _examples_first(whole, None if known is None else len(known[0]), last, arrays)
     annotations = _annotations(arrays, known or (None, ()))
-    notes = (*arrays.notes, *notes_on(whole, channels))
-    return Dataset(name, in_memory_examples(whole, where, channels, missing), annotations, splits=splits, notes=notes)
+    examples = in_memory_examples(whole, where, channels, missing)
+    notes = (*arrays.notes, *notes_on(whole, channels), *notes_on_missing(examples, missing))
+    return Dataset(name, examples, annotations, splits=splits, notes=notes)
 
 
 def _plain(name: str) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from termwise.data.annotations import Annotations, attribute_values, column_names, factor_indices
 from termwise.data.dataset import Dataset
-from termwise.data.examples import Channels, MissingEntries, in_memory_examples, notes_on
+from termwise.data.examples import Channels, MissingEntries, in_memory_examples, notes_on, notes_on_missing
 from termwise.data.sparse_rows import sparse_examples
 from termwise.errors import BadData
 
@@ -53,7 +53,9 @@ def load_array(
         attribute_names=column_names(attributes, attribute_names, "attribute", name),
     )
     examples = in_memory_examples(array, name, channels, missing)
-    return Dataset(name, examples, annotations, notes=notes_on(array, channels))
+    return Dataset(
+        name, examples, annotations, notes=(*notes_on(array, channels), *notes_on_missing(examples, missing))
+    )
 
 
 def load_sparse(matrix: Any, *, name: str = "matrix", log1p: bool = False) -> Dataset:

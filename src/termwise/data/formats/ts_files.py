@@ -12,7 +12,7 @@ import numpy as np
 
 from termwise.data.annotations import Annotations, label_codes
 from termwise.data.dataset import Dataset
-from termwise.data.examples import MissingEntries, in_memory_examples
+from termwise.data.examples import MissingEntries, in_memory_examples, notes_on_missing
 from termwise.data.formats.paired_files import is_one_or_a_pair, parts_of, splits_of, twin_note
 from termwise.errors import BadData
 from termwise.main_memory import check_fits
@@ -52,12 +52,13 @@ def load_ts(path: Path, *, missing: MissingEntries = "refuse") -> Dataset:
     x = np.stack(every)  # (N, C, T)
     whole = bool(words) and all(word.lstrip("+-").isdecimal() for word in words)
     known = label_codes(np.array([int(word) for word in words] if whole else words), str(path)) if words else (None, ())
+    examples = in_memory_examples(x.squeeze(1) if x.shape[1] == 1 else x, str(path), missing=missing)
     return Dataset(
         path.stem if path.is_file() else path.name,
-        in_memory_examples(x.squeeze(1) if x.shape[1] == 1 else x, str(path), missing=missing),
+        examples,
         Annotations(*known),
         splits=splits_of(parts, [len(rows) for rows in series]),
-        notes=tuple(notes),
+        notes=(*notes, *notes_on_missing(examples, missing)),
     )
 
 

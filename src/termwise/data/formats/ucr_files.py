@@ -10,7 +10,7 @@ import numpy as np
 
 from termwise.data.annotations import Annotations, label_codes
 from termwise.data.dataset import Dataset
-from termwise.data.examples import MissingEntries, in_memory_examples
+from termwise.data.examples import MissingEntries, in_memory_examples, notes_on_missing
 from termwise.data.formats.paired_files import pairs_in, parts_of, splits_of, twin_note
 from termwise.errors import BadData
 from termwise.main_memory import check_fits
@@ -43,12 +43,14 @@ def load_ucr(path: Path, *, missing: MissingEntries = "refuse") -> Dataset:
     labels = whole[:, 0]
     if (labels != labels.round()).any():
         raise BadData(f"{path}: expected a whole number, the label, first in each row. Load it as .csv if it has none.")
+    examples = in_memory_examples(whole[:, 1:], str(path), missing=missing)
+    notes = ("The first number of each row is its label.", *(twin_note(path) if path.is_file() else ()))
     return Dataset(
         path.stem if path.is_file() else path.name,
-        in_memory_examples(whole[:, 1:], str(path), missing=missing),
+        examples,
         Annotations(*label_codes(labels.astype(np.int64), str(path))),
         splits=splits_of(parts, [len(table) for table in tables]),
-        notes=("The first number of each row is its label.", *(twin_note(path) if path.is_file() else ())),
+        notes=(*notes, *notes_on_missing(examples, missing)),
     )
 
 

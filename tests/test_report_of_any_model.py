@@ -8,6 +8,7 @@ import torch
 
 import termwise as tw
 from termwise.account.rounding import rounded
+from termwise.data import load
 from termwise.errors import Refused
 
 THEIRS = """
@@ -67,6 +68,16 @@ def theirs(tmp_path, monkeypatch):
     lines = ["height,weight,age", *(",".join(map(str, row)) for row in rows)]
     (tmp_path / "people.csv").write_text("\n".join(lines))
     return tmp_path
+
+
+@pytest.mark.parametrize("command", [("report",), ("measure", "--log-likelihood", "iwae", "--limit", "10")])
+@pytest.mark.parametrize("split", [(), ("--split", "test")])
+def test_a_command_reads_the_data_once(call, theirs, monkeypatch, command, split):
+    read, reads = load.format_of, []
+    monkeypatch.setattr(load, "format_of", lambda path: reads.append(path) or read(path))
+    status, _, err = call(*command, "their_models:model", "--data", "people.csv", *split)
+    assert status == 0, err
+    assert len(reads) == 1
 
 
 def test_a_function_s_model_has_a_report_by_command(call, theirs):

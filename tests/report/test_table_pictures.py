@@ -63,6 +63,11 @@ def test_a_count_is_drawn_over_a_logarithm_and_a_constant_or_broken_column_too()
     _, low, high = histograms(np.array([0.0] * 50 + [9999.0] * 50), np.array([5.0] * 100), logarithmic=True)
     assert (low, high) == ("0", "9999")
     assert histograms(np.zeros(10), np.zeros(10))[0].startswith("<svg")
+    counts = np.array([0.0] * 60 + [1.0] * 39 + [13.0])
+    svg, low, high = histograms(counts, counts, logarithmic=True)  # each whole number has a bar, and ends are values
+    assert (low, high, svg.split('class="drawn"')[1].count("H")) == ("0", "13", 14)
+    _, low, high = histograms(np.arange(200.0), np.arange(200.0), logarithmic=True)
+    assert (low, high) == ("1", "198")
     assert histograms(np.zeros(10), np.full(10, np.nan))[0].startswith("<svg")
     assert histograms(np.full(10, np.nan), np.full(10, np.nan))[0] == ""
 
@@ -115,3 +120,9 @@ def test_a_series_is_a_drawing_for_each_channel_with_a_scale_of_its_own(channels
 @pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (3, 8, 64), (16, 32)])
 def test_an_image_is_no_series(shape):
     assert not is_series(shape) and is_image(shape)
+
+
+def test_a_column_that_has_its_place_alone_is_called_a_column():
+    one, _ = table()
+    unnamed = TableOfExamples(tuple(Column(str(j)) for j in range(3)), one.real, one.reconstructions, one.drawn)
+    assert names(misses_section(unnamed)) == names(distributions_section(unnamed)) == [f"column {j}" for j in (2, 1, 0)]

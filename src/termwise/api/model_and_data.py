@@ -92,6 +92,16 @@ def model_named(name: str) -> Drawable:
     return model if isinstance(model, Drawable) else adapt(model)
 
 
+def whole_of(data: Data, split: str | None) -> Dataset:
+    """All examples that the user has, in parts where they have their own, or where one part is asked for."""
+    if isinstance(data, Dataset):
+        return data
+    if split is not None or (isinstance(data, str) and data in SOURCES):
+        return load_data(data)
+    whole = load_undivided(data)
+    return load_data(data) if whole.splits else whole
+
+
 def examples_of(data: Data, split: str | None) -> tuple[Dataset, Dataset | None, str, int]:
     """The examples to measure, the training part where that is another, what part they are, and of how many.
 
@@ -100,13 +110,7 @@ def examples_of(data: Data, split: str | None) -> tuple[Dataset, Dataset | None,
             tensor, an array, a torch Dataset, a file) is measured whole, unless a part is asked for.
         split: The part; where left out, the test part, or all of what has no parts.
     """
-    if isinstance(data, Dataset):
-        whole = data
-    elif isinstance(data, str) and data in SOURCES:
-        whole = load_data(data)
-    else:
-        whole = load_undivided(data)
-        whole = load_data(data) if whole.splits or split is not None else whole
+    whole = whole_of(data, split)
     if split is None and set(whole.splits) <= {"train"} and len(whole.train) == len(whole):
         return whole.subset(torch.arange(len(whole))), None, "all", len(whole)
     part = split or "test"

@@ -60,6 +60,7 @@ def measure(
 ) -> None:
     """Measure every term of a trained model's ELBO, with its error."""
     from termwise import api
+    from termwise.api.model_and_data import examples_of, whole_of
 
     if limit is not None and likelihood is None:
         raise Refused("--limit is of --log-likelihood, which was not asked for. Say --log-likelihood ais, or iwae.")
@@ -72,10 +73,11 @@ def measure(
     if latents is not None or model is not None:
         whole_run = api.load_run(run, model=model, trust=trusted(trust))
     measured = whole_run or run
+    whole = None if data is None else whole_of(data, split)  # which is read once, whatever is asked of it
     with progress_bar() as progress:
         account = api.measure(
             measured,
-            data,
+            whole,
             samples=samples,
             noises=noises,
             groups=grouping,
@@ -86,15 +88,14 @@ def measure(
             **where,
         )
         if likelihood is not None:
-            more = api.log_likelihood(measured, data, method=likelihood, limit=limit, progress=progress, **where)
+            more = api.log_likelihood(measured, whole, method=likelihood, limit=limit, progress=progress, **where)
             account = account.and_also(more)
         if disentanglement:
-            account = account.and_also(api.disentanglement(measured, data, progress=progress, **where))
+            account = account.and_also(api.disentanglement(measured, whole, progress=progress, **where))
     if whole_run is not None and latents is not None:
         from termwise import models
-        from termwise.api.model_and_data import examples_of
 
-        examples, *_ = examples_of(whole_run.data if data is None else data, split)
+        examples, *_ = examples_of(whole_run.data if whole is None else whole, split)
         models.export_latents(whole_run.model, examples, latents)
     if as_json:
         print_json(account.to_json())

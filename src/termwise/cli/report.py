@@ -25,7 +25,7 @@ def report(
 ) -> None:
     """Write a run's report again, or measure a model of yours and write its report, as one HTML file."""
     from termwise import api
-    from termwise.api.model_and_data import model_named, names_function
+    from termwise.api.model_and_data import model_named, names_function, whole_of
 
     if not names_function(run):
         if data is not None or split is not None:
@@ -37,6 +37,6 @@ def report(
     if data is None:
         raise Refused(f"The report of {run} needs data: say --data, a source's name or a path.")
     with progress_bar() as progress:  # what their function prints is no part of the answer
-        own = model_named(run)
-        account = api.measure(own, data, split=split, progress=progress)
-    print(api.write_report(account, out or Path("report.html"), model=own, data=data, split=split))
+        own, whole = model_named(run), whole_of(data, split)
+        account = api.measure(own, whole, split=split, progress=progress)
+    print(api.write_report(account, out or Path("report.html"), model=own, data=whole, split=split))

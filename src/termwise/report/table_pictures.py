@@ -64,7 +64,7 @@ def misses_section(table: TableOfExamples) -> str:
     for j in order:
         length = 100 * min(float(misses[j]) / longest, 1.0)
         rows.append(
-            f'<div><span class="column-name">{escape(table.columns[j].name)}</span><span class="track">'
+            f'<div><span class="column-name">{_called(table.columns[j])}</span><span class="track">'
             f'<b style="width:{length:.2f}%"></b></span><span>{f"{misses[j]:.2f}"}</span></div>'
         )
     which = _which(len(order), len(misses), "whose reconstructions are furthest off")
@@ -83,7 +83,7 @@ def distributions_section(table: TableOfExamples) -> str:
         column, real, drawn = table.columns[j], table.real[:, j], table.drawn[:, j]
         svg, low, high = histograms(real, drawn, logarithmic=column.kind == "count")
         figures.append(
-            f'<figure class="column"><figcaption><b>{escape(column.name)}</b> '
+            f'<figure class="column"><figcaption><b>{_called(column)}</b> '
             f'<span class="unit">{distances[j]:.2f}</span></figcaption>{svg}'
             f"<div class=ends><span>{typeset(low)}</span><span>{typeset(high)}</span></div></figure>"
         )
@@ -103,19 +103,21 @@ def histograms(real: np.ndarray, drawn: np.ndarray, *, logarithmic: bool = False
     Args:
         real: Values, shape (n,), filled.
         drawn: Values, shape (m,), as a line.
-        logarithmic: Whether the axis is of log(1 + x), as suits counts.
+        logarithmic: Whether the axis is of log(1 + x), as suits counts; of few whole numbers each has a bar.
     """
-    both = [np.log1p(np.clip(v, 0, None)) if logarithmic else v for v in (real, drawn)]
-    both = [v[np.isfinite(v)] for v in both]
+    both = [v[np.isfinite(v)] for v in (real, drawn)]
     whole = np.concatenate(both)
     if not len(whole):
         return "", "", ""
-    low, high = (float(end) for end in np.quantile(whole, (0.005, 0.995)))
-    discrete = not logarithmic and bool((whole == np.round(whole)).all()) and high - low < MOST_BARS
+    low, high = (float(end) for end in np.quantile(whole, (0.005, 0.995), method="nearest"))
+    discrete = bool((whole == np.round(whole)).all()) and high - low < MOST_BARS
     if discrete:
-        edges = np.arange(np.floor(low) - 0.5, np.ceil(high) + 1)
+        edges = np.arange(low - 0.5, high + 1)
     else:
-        edges = np.linspace(low, high if high > low else low + 1, _bars(len(both[0])) + 1)
+        if logarithmic:
+            both = [np.log1p(np.clip(v, 0, None)) for v in both]
+        start, end = (float(np.log1p(max(end, 0.0))) for end in (low, high)) if logarithmic else (low, high)
+        edges = np.linspace(start, end if end > start else start + 1, _bars(len(both[0])) + 1)
     shares = [np.histogram(v.clip(edges[0], edges[-1]), edges)[0] / max(len(v), 1) for v in both]
     top = max(float(share.max()) for share in shares) or 1.0
     paths = [_steps(share / top) for share in shares]
@@ -123,9 +125,13 @@ def histograms(real: np.ndarray, drawn: np.ndarray, *, logarithmic: bool = False
         f'<svg class="histogram" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" preserveAspectRatio="none" aria-hidden="true">'
         f'<path class="held" d="{paths[0]}V{HEIGHT:g}H0Z"/><path class="drawn" d="{paths[1]}"/></svg>'
     )
-    ends = (np.expm1(low), np.expm1(high)) if logarithmic else (low, high)
-    first, last = (rounded(float(f"{end:.4g}"))[0] for end in ends)
+    first, last = (rounded(float(f"{end:.4g}"))[0] for end in (low, high))
     return svg, first, last
+
+
+def _called(column: Column) -> str:
+    """A column's name; where it has its place alone, with the word."""
+    return escape(f"column {column.name}" if column.name.isdecimal() else column.name)
 
 
 def _bars(rows: int) -> int:

@@ -170,7 +170,7 @@ def test_a_file_says_the_groups_beside_its_links():
     assert player.objective.names == ("distortion", "group_correlation", "within_group_correlation")
     (memory,) = player.objective.memories
     first, second = (part.term for part in player.objective.parts[1:])
-    assert first.right.memory is memory is second.left.memory and first.right.dimensions(4) == [[0, 2], [1, 3]]
+    assert first.right.memory is memory is second.left.memory and first.right.groups == [[0, 2], [1, 3]]
     with pytest.raises(Refused, match="must be told which dimensions go together"):
         spec().build()
     with pytest.raises(Refused, match=r"no link goes there\. Leave it out"):

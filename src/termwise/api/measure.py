@@ -46,8 +46,9 @@ def measure(
             `Account.data` says which part was measured, and of how many examples.
         samples: Codes for every example; more make the errors smaller.
         noises: Where the posterior has no density: more bring the bounds that take its place together.
-        groups: Groups of dimensions, such as [[0, 1], [2, 3]], or how many stand in one, in order: how much they depend
-            on each other is read, too, and how much their dimensions do within.
+        groups: Groups of dimensions, such as [[0, 1], [2, 3]], or how many stand in one, in order; of blocks by name,
+            such as [["digit"], ["style"]], or "blocks": how much they depend on each other is read, too, and how much
+            their dimensions do within.
         critic: Whether to read the rate with a critic trained anew, too, for a bound over the ELBO that asks for
             samples alone; or the names of links to read so: "rate", "index_code_mi", "marginal_kl",
             "total_correlation". The critic learns on the data's training part where another is measured, and else on

@@ -35,7 +35,9 @@ def measure(
     noises: Annotated[int, typer.Option(help="For every example, where the posterior has no density.")] = 256,
     groups: Annotated[
         str | None,
-        typer.Option(help="Also how groups of dimensions depend on each other: [[0,1],[2,3,4]], or 2 for pairs."),
+        typer.Option(
+            help="Also how groups of dimensions depend on each other: [[0,1],[2,3,4]], 2 for pairs, or blocks."
+        ),
     ] = None,
     critic: Annotated[
         bool, typer.Option("--critic", help="Also bounds on rate and ELBO by a critic trained anew on other examples.")
@@ -107,9 +109,12 @@ def measure(
 
 def _grouping(text: str) -> Any:
     """Groups of dimensions as they are written on the command line."""
+    if text == "blocks":
+        return text
     try:
         return json.loads(text)
     except ValueError:
         raise Refused(
-            f"--groups are lists of dimensions, such as [[0,1],[2,3,4]], or how many stand in one; got {text!r}."
+            f"--groups are lists of dimensions, such as [[0,1],[2,3,4]], how many stand in one, or blocks; got "
+            f"{text!r}."
         ) from None

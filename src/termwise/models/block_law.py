@@ -132,6 +132,16 @@ def dimensions_of_code(law: Distribution) -> list[Dimension]:
     return found
 
 
+def named_parts(law: Distribution) -> dict[str, slice]:
+    """Which numbers of z each block of a law has, by its name; none of a flat code.
+
+    Example:
+        >>> named_parts(BlockLaw([Categories(torch.zeros(1, 10)), Categories(torch.zeros(1, 2))], ["digit", "side"]))
+        {'digit': slice(0, 10, None), 'side': slice(10, 12, None)}
+    """
+    return dict(zip(law.names, law.slices, strict=True)) if isinstance(law, LawOfBlocks) else {}
+
+
 def has_categories(law: Distribution) -> bool:
     """Whether some numbers of a code are a category's, and go together.
 

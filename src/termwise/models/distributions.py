@@ -96,18 +96,18 @@ def unchecked(law: Distribution) -> Distribution:
     return result
 
 
-def one_number(base: Distribution, j: int) -> Distribution:
-    """One number of a batch of laws over numbers, batch shape (N, D): batch shape (N, 1).
+def some_numbers(base: Distribution, which: Sequence[int]) -> Distribution:
+    """Some numbers of a batch of laws over numbers, batch shape (N, D): batch shape (N, n).
 
     Example:
-        >>> one_number(torch.distributions.Normal(torch.tensor([[0.0, 5.0]]), 1.0), 1).mean
+        >>> some_numbers(torch.distributions.Normal(torch.tensor([[0.0, 5.0]]), 1.0), [1]).mean
         tensor([[5.]])
     """
-    shape = base.batch_shape
+    shape, chosen = base.batch_shape, list(which)
 
     def of(thing: Any) -> Any:
         if isinstance(thing, Tensor):
-            return thing[:, j : j + 1] if thing.shape[:2] == shape else thing
+            return thing[:, chosen] if thing.shape[:2] == shape else thing
         if isinstance(thing, list | tuple) and not isinstance(thing, torch.Size):
             return type(thing)(map(of, thing))
         if not isinstance(thing, Distribution | Transform):
@@ -116,7 +116,7 @@ def one_number(base: Distribution, j: int) -> Distribution:
         for name, value in vars(result).items():
             setattr(result, name, of(value))
         if isinstance(result, Distribution):
-            result._batch_shape = torch.Size([shape[0], 1, *result.batch_shape[2:]])
+            result._batch_shape = torch.Size([shape[0], len(chosen), *result.batch_shape[2:]])
         return result
 
     return cast(Distribution, of(base))

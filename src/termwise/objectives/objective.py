@@ -257,12 +257,12 @@ def total_correlation(estimator: Estimator) -> Weighted:
 
 
 @checked
-def group_correlation(estimator: Estimator, groups: Grouping) -> Weighted:
+def group_correlation(estimator: Estimator, groups: Grouping | None = None) -> Weighted:
     """The total correlation of groups of dimensions, KL(q(z) || prod_g q(z_g)), weighing 1.
 
     Args:
         estimator: How the two are compared.
-        groups: Lists of dimensions, or how many stand in a group, in order.
+        groups: As of `Groups`; the blocks, or of a flat code pairs, where left out.
 
     Example:
         >>> from termwise.terms import MonteCarlo
@@ -273,12 +273,12 @@ def group_correlation(estimator: Estimator, groups: Grouping) -> Weighted:
 
 
 @checked
-def within_group_correlation(estimator: Estimator, groups: Grouping) -> Weighted:
+def within_group_correlation(estimator: Estimator, groups: Grouping | None = None) -> Weighted:
     """The total correlation within groups of dimensions, sum_g KL(q(z_g) || prod_(j in g) q(z_j)), weighing 1.
 
     Args:
         estimator: How the two are compared.
-        groups: Lists of dimensions, or how many stand in a group, in order.
+        groups: As of `Groups`; the blocks, or of a flat code pairs, where left out.
 
     Example:
         >>> from termwise.terms import MonteCarlo

@@ -96,12 +96,13 @@ def hfvae(
     alpha: Weight = 1.0,
     beta: Weight = 6.0,
     gamma: Weight = 1.0,
-    groups: Grouping = 2,
+    groups: Grouping | None = None,
     aggregate: AnyAggregate = "bank",
 ) -> Game:
     """Structured Disentangled Representations, HFVAE (Esmaeili et al., 2019, eq. 6): groups, and what is within.
 
-    `groups` are lists of dimensions, such as [[0, 1], [2, 3, 4]], or how many stand in a group, in order.
+    `groups` are lists of dimensions, such as [[0, 1], [2, 3, 4]], or of names of blocks, [["digit"], ["style"]]; or how
+    many stand in a group, in order. Where left out, each block is one; of a code without blocks they are pairs.
     """
     kl = MonteCarlo(aggregate)
     between = beta * group_correlation(kl, groups) + gamma * within_group_correlation(kl, groups)

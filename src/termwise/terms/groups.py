@@ -5,28 +5,32 @@
     group_wise_kl              groups -> prior          sum_g KL(q(z_g) || p(z_g)), the prior a product
 
 The first two sum to the total correlation (Esmaeili et al., 2019, eq. 5). Groups of one dimension each make it
-`marginals`, and one group of all makes it `aggregate`.
+`marginals`, and one group of all makes it `aggregate`. Of a code of blocks the groups may be the blocks, by name.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
-from termwise.errors import NoDensity, Refused, in_short
-from termwise.models.block_law import dimensions_of_code, has_categories
+from termwise.errors import NoDensity, Refused, UnknownName, in_short
+from termwise.models.block_law import dimensions_of_code, has_categories, named_parts
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.memory import Memory
 from termwise.values import Count, Natural, checked
 
-Grouping = Count | Sequence[Sequence[Natural]]
-"""Which dimensions go together: lists of them, or how many stand in a group, in order."""
+Numbers = Count | Sequence[Sequence[Natural]]
+Grouping = Count | Literal["blocks"] | Sequence[Sequence[Natural | str]]
+"""Which dimensions go together: lists of them, or of names of blocks or dimensions; how many stand in a group, in
+order; or "blocks", each of which is a group."""
 
 
 @checked
-def dimensions_of(groups: Grouping, latent: Count) -> list[list[int]]:
+def dimensions_of(groups: Numbers, latent: Count) -> list[list[int]]:
     """The dimensions of each group of a code of `latent` dimensions, every one of them in one group.
 
     Raises:
@@ -48,8 +52,72 @@ def dimensions_of(groups: Grouping, latent: Count) -> list[list[int]]:
     return lists
 
 
+def groups_of_code(groups: Grouping | None, law: Distribution) -> list[list[int]]:
+    """Which numbers of z each group has, of the codes of a law.
+
+    Args:
+        groups: None for the blocks of a code that has some, and for pairs of dimensions of another.
+        law: Over codes, event shape (D,).
+
+    Raises:
+        Refused: A dimension is in no group, or in two; or a group has some of a category's numbers, and not all.
+        UnknownName: No block, and no dimension, is called so.
+
+    Example:
+        >>> from torch.distributions import Independent, Normal
+        >>> from termwise.models.block_law import BlockLaw
+        >>> from termwise.models.categories import Categories
+        >>> blocks = [Categories(torch.zeros(1, 3)), Independent(Normal(torch.zeros(2), 1.0), 1)]
+        >>> law = BlockLaw(blocks, ["digit", "style"])
+        >>> groups_of_code("blocks", law), groups_of_code([["style 1"], ["digit", "style 0"]], law)
+        ([[0, 1, 2], [3, 4]], [[4], [0, 1, 2, 3]])
+    """
+    latent, blocks = law.event_shape.numel(), named_parts(law)
+    if groups is None:
+        groups = "blocks" if blocks else 2
+    if groups == "blocks":
+        if not blocks:
+            raise Refused(
+                'This code has no blocks: groups="blocks" is for one that has. Write them as [[0, 1], [2, 3]].'
+            )
+        groups = [[name] for name in blocks]
+    if not isinstance(groups, int):
+        parts = {**{one.name: one.numbers for one in dimensions_of_code(law)}, **blocks}
+        groups = [[j for one in group for j in _numbers_of(one, parts, latent)] for group in groups]
+    numbers = dimensions_of(cast(Numbers, groups), latent)
+    for category in dimensions_of_code(law) if has_categories(law) else ():
+        its = set(range(latent)[category.numbers])
+        if not any(its <= set(group) for group in numbers):
+            raise Refused(
+                f"The numbers of {category.name}, {min(its)} to {max(its)}, are one category and go together; got the "
+                f"groups {numbers}. Put them in one."
+            )
+    return numbers
+
+
+def _numbers_of(one: int | str, parts: dict[str, slice], latent: int) -> list[int]:
+    if isinstance(one, int):
+        return [one]
+    if one not in parts:
+        raise UnknownName("block or dimension of the code", one, parts)
+    return list(range(latent)[parts[one]])
+
+
+def _has_names(groups: Grouping) -> bool:
+    return not isinstance(groups, int) and (
+        groups == "blocks" or any(isinstance(j, str) for one in groups for j in one)
+    )
+
+
 @checked
-def _least_latent(groups: Grouping) -> int:
+def _check(groups: Grouping | None) -> None:
+    """Raise Refused where groups are none of any code."""
+    if groups is not None and not _has_names(groups):
+        numbers = cast(Numbers, groups)
+        dimensions_of(numbers, _least_latent(numbers))
+
+
+def _least_latent(groups: Numbers) -> int:
     """The fewest dimensions that a code of these groups can have."""
     return 1 if isinstance(groups, int) else 1 + max((j for group in groups for j in group), default=0)
 
@@ -59,7 +127,8 @@ class Groups:
     """The law prod_g q(z_g): codes whose groups of dimensions are independent, each as in the aggregate.
 
     Args:
-        groups: Lists of dimensions, such as [[0, 1], [2, 3, 4]], or how many stand in a group, in order.
+        groups: Lists of dimensions, such as [[0, 1], [2, 3, 4]], or of names; how many stand in a group, in order; or
+            "blocks". Where left out, the blocks of a code that has some, and pairs of dimensions of another.
         memory: What q(z) is remembered from; a link gives it its estimator's.
         beside: Whether samples are made of another batch than the draw's own, as beside the aggregate's they must be.
 
@@ -72,7 +141,7 @@ class Groups:
         ('group_correlation', torch.Size([5]))
     """
 
-    groups: Grouping
+    groups: Grouping | None = None
     memory: Memory | None = None
     beside: bool = True
 
@@ -80,31 +149,15 @@ class Groups:
     given_x = False
 
     def __post_init__(self) -> None:
-        dimensions_of(self.groups, _least_latent(self.groups))
+        _check(self.groups)
 
     def placed(self, memory: Memory | None, on_left: bool) -> "Groups":
         """The same groups as an end of a link whose estimator remembers q(z) so."""
         return replace(self, memory=memory, beside=not on_left)
 
-    def dimensions(self, latent: int) -> list[list[int]]:
-        """The dimensions of each group of a code of `latent` dimensions."""
-        return dimensions_of(self.groups, latent)
-
     def dimensions_of(self, draw: Draw) -> list[list[int]]:
-        """The dimensions of each group of a draw's codes.
-
-        Raises:
-            Refused: A group has some of a category's numbers, and not all.
-        """
-        groups = self.dimensions(draw.z.shape[1])
-        for category in dimensions_of_code(draw.posterior) if has_categories(draw.posterior) else ():
-            numbers = set(range(draw.z.shape[1])[category.numbers])
-            if not any(numbers <= set(group) for group in groups):
-                raise Refused(
-                    f"The numbers of {category.name}, {min(numbers)} to {max(numbers)}, are one category and go "
-                    f"together; got the groups {groups}. Put them in one."
-                )
-        return groups
+        """Which numbers of z each group has, of a draw's codes; Refused as `groups_of_code` says."""
+        return groups_of_code(self.groups, draw.posterior)
 
     def sample(self, draw: Draw) -> Tensor:
         """Codes of a batch, every group of dimensions permuted on its own, shape (B, D)."""
@@ -132,7 +185,7 @@ class Groups:
                 "The groups law has no density without a memory of the posteriors. "
                 "Use MonteCarlo(aggregate=...), or an estimator that needs samples only, such as Kernel."
             )
-        groups = self.dimensions(z.shape[1])
+        groups = self.dimensions_of(draw)
 
         def compute() -> Tensor:
             return torch.stack([memory.group_log_density(z, draw, group) for group in groups], 1)
@@ -144,5 +197,5 @@ def unknown_groups(memory: Memory | None) -> Groups:
     """What the stop `groups` is by its name alone: refused, as it does not say which dimensions go together."""
     raise Refused(
         "The stop groups must be told which dimensions go together: link('aggregate', Groups([[0, 1], [2, 3, 4]]), "
-        "...) from Python, groups = [[0, 1], [2, 3, 4]] beside the links in a file."
+        '...) from Python, groups = [[0, 1], [2, 3, 4]] beside the links in a file; of a code of blocks "blocks" does.'
     )

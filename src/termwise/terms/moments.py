@@ -108,7 +108,7 @@ def _covariance(law: Law, whole: Tensor, draw: Draw) -> Tensor:
     """The covariance of a stop, of which the aggregate's is the whole."""
     if isinstance(law, Groups):
         within = torch.zeros_like(whole)
-        for group in law.dimensions(len(whole)):
+        for group in law.dimensions_of(draw):
             within[torch.tensor(group).unsqueeze(1), group] = 1
         return whole * within
     if law.name == "prior":

@@ -11,10 +11,10 @@ from termwise.terms.laws import Factorised, Law
 
 
 def log_ratio(left: Law, right: Law, draw: Draw) -> Tensor:
-    """log left(z) - log right(z) at the draw's codes: shape (B, D) where both laws factorise, else (B,); nats."""
+    """log left(z) - log right(z) at the draw's codes: shape (B, D) where both laws factorise alike, else (B,); nats."""
     if left.factorises(draw) and right.factorises(draw):
-        one, other = cast(Factorised, left), cast(Factorised, right)
-        return one.log_prob_by_dimension(draw.z, draw) - other.log_prob_by_dimension(draw.z, draw)
+        one, other = (cast(Factorised, law).log_prob_by_dimension(draw.z, draw) for law in (left, right))
+        return one - other if one.shape == other.shape else one.sum(1) - other.sum(1)
     return left.log_prob(draw.z, draw) - right.log_prob(draw.z, draw)
 
 

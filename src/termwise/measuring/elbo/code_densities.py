@@ -79,7 +79,7 @@ class DataAggregate:
         posteriors = posteriors_of(posterior)
         marginals = posteriors.marginals()
         own, own_by_dimension = log_density_at(posterior, codes), log_density_by_dimension(marginals, codes)
-        expected = _expected(posterior, own, codes)
+        expected = expected_at(posterior, own, codes)
         if isinstance(marginals, ChainedLaw):  # what is expected of a block is so given the codes before it
             posteriors = posteriors_of(marginals.at(codes.z))
         if own_by_dimension is None:
@@ -127,7 +127,7 @@ class DataAggregate:
             its = codes.columns(slice(law.event_shape.numel()) if chained else posterior.slices[block])
             own = log_density_at(law, its)
             log_q = self.split.of_block(block, codes, index, own).of_points()
-            of_blocks.append(torch.stack([log_q, own, _expected(law, own, its)], 1))
+            of_blocks.append(torch.stack([log_q, own, expected_at(law, own, its)], 1))
         each = torch.stack(of_blocks, 1)
         return each.diff(dim=1, prepend=torch.zeros_like(each[:, :1])) if chained else each
 
@@ -142,7 +142,7 @@ def mean_over_rounds(batches: list[Tensor], rounds: int) -> Tensor:
     return torch.cat([batch.double().cpu() for batch in batches]).unflatten(0, (rounds, -1)).mean(0)
 
 
-def _expected(law: Distribution, at_codes: Tensor, codes: Codes) -> Tensor:
+def expected_at(law: Distribution, at_codes: Tensor, codes: Codes) -> Tensor:
     """E[log q]: by its entropy, given the codes before where blocks are given others, or else log q at the codes."""
     for one in (law, law.at(codes.z)) if isinstance(law, ChainedLaw) else (law,):
         try:
@@ -161,13 +161,13 @@ def _expected_by_dimension(marginals: Distribution, codes: Codes, at_codes: Tens
             its = codes.columns(part)
             by_dimension = log_density_by_dimension(block, its)
             if by_dimension is None:
-                lines.append(_expected(block, log_density_at(block, its), its).unsqueeze(1))
+                lines.append(expected_at(block, log_density_at(block, its), its).unsqueeze(1))
             else:
                 lines.append(_expected_by_dimension(block, its, by_dimension))
         return torch.cat(lines, 1)
     if isinstance(marginals, Categories):
         return -marginals.entropy_by_position().double()
-    return _expected(marginals.base_dist, at_codes, codes) if factorises(marginals) else at_codes
+    return expected_at(marginals.base_dist, at_codes, codes) if factorises(marginals) else at_codes
 
 
 def _of_part(by_part: list[Tensor], part: Tensor) -> Tensor:

@@ -29,7 +29,6 @@ from termwise.measuring.elbo.control_variates import controlled
 from termwise.measuring.elbo.data_posteriors import joined_posteriors, posteriors_of
 from termwise.measuring.elbo.group_account import GroupDensities
 from termwise.measuring.elbo.marginal_mmd2 import marginal_mmd2
-from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors
 from termwise.measuring.elbo.population import LEAST, LinkSum, population_reading
 from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.data_pass import DataPass, Progress
@@ -64,12 +63,14 @@ def explicit_terms(
             as many as `laws_asked` of those that are asked one by one.
 
     Raises:
-        Refused: Groups are asked for, and q(z) is no mixture of normals.
+        Refused: Groups are asked for, and q(z), or a group's, cannot be had.
     """
     aggregate, reason = _aggregate(batches, laws)
     if groups and aggregate is None:
         raise Refused(f"Links of groups are had from log q(z): leave groups out. {reason}")
-    of_groups = _of_groups(aggregate, groups) if aggregate and groups else None
+    of_groups = None
+    if aggregate and groups:
+        of_groups = GroupDensities([draw.posterior for draw in batches()], groups, aggregate.laws)
     values, densities, codes = _values_at_codes(batches, rate, aggregate, samples, progress, of_groups)
     label = rate.label
     if densities is not None and isinstance(rate.estimator, MonteCarlo) and "rate_by_dimension" not in values:
@@ -91,12 +92,6 @@ def explicit_terms(
         readings |= {name: reading for name, (reading, _) in of_population.items()}
         links |= {name: influence for name, (_, influence) in of_population.items()}
     return TermReadings(readings, values | links, (aggregate.means, aggregate.means))
-
-
-def _of_groups(aggregate: DataAggregate, groups: list[list[int]]) -> GroupDensities:
-    if not isinstance(aggregate.posteriors, NormalPosteriors):
-        raise Refused("Links of groups are had from posteriors that are normals or mixtures of them: leave groups out.")
-    return GroupDensities(aggregate.posteriors, groups)
 
 
 def _aggregate(batches: DataPass, laws: int | None) -> tuple[DataAggregate | None, str | None]:
@@ -217,14 +212,13 @@ def _ceiling(name: str, n: int) -> str:
 
 
 def _between_bounds(links: Mapping[str, Tensor], rate: Tensor, at: CodeDensities, laws: int) -> dict[str, AnyReading]:
-    """The readings of the links where `laws` of N posteriors stood for all: between bounds, if they are not by part."""
+    """The readings of the links where `laws` of N posteriors stood for all, those of the walk between bounds."""
     n = len(rate)
     some = f"{laws:,} of {n:,} posteriors at random"
     how = f"Monte Carlo, {some} ({laws * n:,} densities), control variates"
-    by_part = {name: values for name, values in links.items() if values.dim() == 2}
     readings: dict[str, AnyReading] = {
         name: reading_of_each(values, name, estimator=how, bias=f"near the aggregate of the {n:,} points")
-        for name, values in by_part.items()
+        for name, values in links.items()
     }
     controls = at.controls_by_dimension.sum(1), at.expected_own_by_dimension.sum(1)
     joint, marginal = _bracket(at.of_points, at.controls, at.expected_own), _bracket(at.marginal_of_points, *controls)

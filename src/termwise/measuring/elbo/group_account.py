@@ -6,26 +6,33 @@
 Of each E log q(z_g) the codes' noise is taken out as of the other links (`control_variates.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
-from termwise.measuring.elbo.code_densities import mean_over_rounds
+from termwise.errors import Refused
+from termwise.measuring.elbo.code_densities import expected_at, mean_over_rounds
 from termwise.measuring.elbo.control_variates import controlled
-from termwise.measuring.elbo.fitted_laws import FittedNormal
+from termwise.measuring.elbo.data_posteriors import joined_posteriors, posteriors_of
+from termwise.measuring.elbo.fitted_laws import fitted_to
 from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors
-from termwise.models.codes import log_density_at
+from termwise.measuring.elbo.split_aggregate import SplitAggregate
+from termwise.models.block_law import BlockLaw
+from termwise.models.categories import Categories
+from termwise.models.codes import factorises, log_density_at
+from termwise.models.distributions import innermost, some_numbers
 from termwise.models.draw import InDouble
 from termwise.terms.aggregate.gaussians import Gaussians
 from termwise.terms.aggregate.margin import margin
 
 
-def components_over(components: NormalPosteriors, group: list[int]) -> NormalPosteriors:
+def components_over(components: NormalPosteriors, group: Sequence[int]) -> NormalPosteriors:
     """The components of the same examples over some dimensions."""
     shape = components.mean.shape[:2]
     one = margin(Gaussians(components.mean.flatten(0, 1), components.spread.flatten(0, 1)), group)
+    assert isinstance(one, Gaussians)
     return NormalPosteriors(components.log_weight, one.mean.unflatten(0, shape), one.spread.unflatten(0, shape))
 
 
@@ -43,37 +50,70 @@ def law_of(components: NormalPosteriors) -> Distribution:
     return MixtureSameFamily(shares, parts, validate_args=False)
 
 
+def law_over(law: Distribution, group: Sequence[int]) -> Distribution:
+    """Posteriors over some numbers of their codes, in the order of z: batch shape (N,), event shape (g,).
+
+    Raises:
+        Refused: They are some of the numbers of a law that falls apart by none.
+
+    Example:
+        >>> law = BlockLaw([Categories(torch.zeros(5, 1, 3)), Independent(Normal(torch.zeros(5, 2), 1.0), 1)])
+        >>> [block.event_shape for block in law_over(law, [0, 1, 2, 4]).blocks]
+        [torch.Size([3]), torch.Size([1])]
+    """
+    chosen = sorted(group)
+    if chosen == list(range(law.event_shape.numel())):
+        return law
+    if isinstance(law, BlockLaw):
+        within = [[j - part.start for j in chosen if part.start <= j < part.stop] for part in law.slices]
+        parts = [law_over(block, its) for block, its in zip(law.blocks, within, strict=True) if its]
+        return parts[0] if len(parts) == 1 else BlockLaw(parts)
+    if NormalPosteriors.takes(law):
+        return law_of(components_over(NormalPosteriors.of(law), chosen))
+    if isinstance(law, Categories):
+        count = law.log_probs.shape[-1]
+        return Categories(law.log_probs[..., [j // count for j in chosen[::count]], :])
+    if factorises(law):
+        return Independent(some_numbers(law.base_dist, chosen), 1, validate_args=False)
+    raise Refused(
+        f"A group has all numbers of a law that does not fall apart by them, such as this "
+        f"{type(innermost(law)).__name__}; got {chosen} of {law.event_shape.numel()}. Put the others beside them, or "
+        "leave groups out."
+    )
+
+
 class GroupDensities:
     """log q(z_g) at one code of every example, round by round, for groups of dimensions.
 
     Args:
-        components: Those of q(z).
+        posteriors: Those of all examples, batch by batch in order of their index.
         groups: The dimensions of each group.
+        laws: How many of them, chosen at random, are asked at every code; None for all.
     """
 
-    def __init__(self, components: NormalPosteriors, groups: list[list[int]]) -> None:
-        self.groups = groups
-        parts = [components_over(components, group) for group in groups]
-        self.sums = [part.summed() for part in parts]
-        self.fitted = [FittedNormal(part) for part in parts]
-        self.log_count = float(torch.tensor(len(components)).double().log())
+    def __init__(self, posteriors: Sequence[Distribution], groups: list[list[int]], laws: int | None = None) -> None:
+        self.groups = [sorted(group) for group in groups]
+        whole = [
+            joined_posteriors([posteriors_of(law_over(law, group)) for law in posteriors]) for group in self.groups
+        ]
+        self.splits = [SplitAggregate(of_group, laws=laws) for of_group in whole]
+        self.fitted = [fitted_to(of_group) for of_group in whole]
         self._values: list[Tensor] = []  # (B, groups) each
         self._expected: list[Tensor] = []
         self._controls: list[Tensor] = []  # (B, groups, 2) each
 
     def look(self, draw: InDouble) -> None:
         """Take in the codes of one draw."""
-        everyone = torch.full((len(draw),), -1, device=draw.x.device)
+        assert draw.index is not None
         values, expected, controls = [], [], []
-        for group, total, fitted in zip(self.groups, self.sums, self.fitted, strict=True):
-            codes = draw.codes.columns(group)
-            its = components_over(NormalPosteriors.of(draw.posterior), group)
-            law = law_of(its)
+        for group, split, fitted in zip(self.groups, self.splits, self.fitted, strict=True):
+            codes, law = draw.codes.columns(group), law_over(draw.posterior, group)
             own = log_density_at(law, codes).double()
-            mean = own if isinstance(law, MixtureSameFamily) else -law.entropy().double()
-            values.append(total.joint(codes, everyone) - self.log_count)
+            mean = expected_at(law, own, codes).double()
+            values.append(split.joint(codes, draw.index, own).of_points())
             expected.append(mean)
-            controls.append(torch.stack([own - mean, fitted.log_prob(codes) - fitted.expected_log_prob(its)], -1))
+            foretold = fitted.log_prob(codes) - fitted.expected_log_prob(posteriors_of(law))
+            controls.append(torch.stack([own - mean, foretold], -1))
         self._values.append(torch.stack(values, 1))
         self._expected.append(torch.stack(expected, 1))
         self._controls.append(torch.stack(controls, 1))
@@ -90,10 +130,9 @@ class GroupDensities:
         by_group = zip(*(of.unbind(1) for of in averaged), strict=True)
         log_q_groups = torch.stack([controlled(*of_group) for of_group in by_group]).sum(0)
         between = expected_own - links["index_code_mi"] - log_q_groups
-        of_groups = {
-            "group_correlation": between,
-            "within_group_correlation": links["total_correlation"] - between,
-        }
+        of_groups = {"group_correlation": between}
+        if "total_correlation" in links:
+            of_groups["within_group_correlation"] = links["total_correlation"] - between
         if "dimension_wise_kl" in links:
             of_groups["group_wise_kl"] = links["marginal_kl"] - between
         return of_groups

@@ -40,7 +40,7 @@ from termwise.models.scaler import sum_log_scale
 from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm, has_closed_form
 from termwise.terms.closed_or_sampled import ClosedGivenCodes
-from termwise.terms.groups import Grouping, dimensions_of
+from termwise.terms.groups import Grouping, groups_of_code
 from termwise.terms.link import Link
 from termwise.terms.monte_carlo import MonteCarlo
 from termwise.values import Count, Samples, Seed, checked
@@ -74,7 +74,7 @@ def measure(
         data: The examples; q(z) is their aggregate.
         samples: How many codes to draw for every example.
         noises: Where the posterior has no density: how many noises beside a code's own its bounds are from.
-        groups: Groups of dimensions, as lists or as how many stand in one, whose links are read, too:
+        groups: Groups of dimensions, as `Groups` has them, whose links are read, too:
             group_correlation, within_group_correlation and, where the prior is a product, group_wise_kl.
         laws: How many posteriors, chosen at random, are asked at every code; what needs q(z) is then read between
             bounds. Where left out, all are; of those that must be asked one by one, no more than take a few minutes.
@@ -108,7 +108,7 @@ def measure(
     with own_randomness(seed), evaluating(model):
         first = next(iter(batches()))
         rate = _rate_of(first)
-        named = None if groups is None else dimensions_of(groups, first.posterior.event_shape.numel())
+        named = None if groups is None else groups_of_code(groups, first.posterior)
         if rate is None:
             if named is not None:
                 raise NoDensity(

@@ -13,7 +13,7 @@ from torch.distributions import Distribution, Independent
 
 from termwise.errors import Refused
 from termwise.models.codes import Codes, factorises, log_density_at
-from termwise.models.distributions import innermost, joined_laws, one_number, rows, unchecked
+from termwise.models.distributions import innermost, joined_laws, rows, some_numbers, unchecked
 from termwise.terms.aggregate.components import BITS, Components
 
 MOST_LAWS = 4000
@@ -80,7 +80,8 @@ class LawComponents(Components):
         base = self.law.base_dist
         parts = range(self.size)
         return [
-            (slice(j, j + 1), LawComponents(Independent(one_number(base, j), 1, validate_args=False))) for j in parts
+            (slice(j, j + 1), LawComponents(Independent(some_numbers(base, [j]), 1, validate_args=False)))
+            for j in parts
         ]
 
 

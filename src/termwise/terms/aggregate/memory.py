@@ -119,8 +119,8 @@ class Memory:
 
     def group_log_density(self, z: Tensor, draw: Draw, group: Sequence[int]) -> Tensor:
         """log q(z_g) of codes z, shape (B, D), g some of their dimensions: shape (B,), nats."""
-        components, weights = self.components(draw)
-        return log_density(draw.codes_at(z).columns(group), margin(components, group), weights)
+        (components, weights), chosen = self.components(draw), sorted(group)
+        return log_density(draw.codes_at(z).columns(chosen), margin(components, chosen), weights)
 
 
 def dataset_size(draw: Draw) -> int:

@@ -1,8 +1,8 @@
 """A law over codes that are a list of blocks: their product, over one flat z.
 
 Each block has a law of its own: a normal, categories, any other torch Distribution over flat numbers. `factors` says
-what a reading by dimension is by: each number of a block that factorises, each position of one of categories, and any
-other block as a whole.
+what a reading by dimension is by: each number of a block that factorises, each position of one of categories or
+codewords, and any other block as a whole.
 """
 
 import math
@@ -16,6 +16,7 @@ from torch import Size, Tensor
 from torch.distributions import Distribution
 
 from termwise.models.categories import Categories
+from termwise.models.codewords import Codewords
 
 
 class LawOfBlocks(Distribution):
@@ -114,7 +115,7 @@ class Dimension:
 
 
 def dimensions_of_code(law: Distribution) -> list[Dimension]:
-    """The dimensions of codes that a law is of: positions of categories, and numbers of anything else.
+    """The dimensions of codes that a law is of: positions of categories or codewords, and numbers of anything else.
 
     Example:
         >>> from torch.distributions import Independent, Normal
@@ -143,18 +144,22 @@ def named_parts(law: Distribution) -> dict[str, slice]:
 
 
 def has_categories(law: Distribution) -> bool:
-    """Whether some numbers of a code are a category's, and go together.
+    """Whether some numbers of a code are a category's, or a codeword's, and go together.
 
     Example:
         >>> has_categories(Categories(torch.zeros(1, 10)))
         True
     """
-    return any(isinstance(block, Categories) for block in blocks_of(law))
+    return any(isinstance(block, Categories | Codewords) for block in blocks_of(law))
 
 
 def _parts(block: Distribution, start: int) -> list[slice]:
     """Which numbers of z each dimension of a block has, whose first is `start`."""
-    size = block.log_probs.shape[-1] if isinstance(block, Categories) else 1
+    size = 1
+    if isinstance(block, Categories):
+        size = block.log_probs.shape[-1]
+    elif isinstance(block, Codewords):
+        size = block.width
     return [slice(at, at + size) for at in range(start, start + math.prod(block.event_shape), size)]
 
 

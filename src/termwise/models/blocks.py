@@ -15,9 +15,12 @@ from termwise.models.chained_law import Conditional, law_of
 from termwise.models.given_head import GivenHead
 from termwise.models.posteriors.table import posterior_family
 from termwise.models.priors.conditional import ConditionalPrior
-from termwise.models.priors.prior import PriorOfPosteriors
+from termwise.models.priors.prior import PriorOfCodes, PriorOfPosteriors
 from termwise.models.priors.table import prior_from
 from termwise.values import Count, checked
+
+DISCRETE = ("categorical", "vector-quantized", "finite-scalar")
+"""The posteriors whose codes are categories or codewords, with which goes the uniform prior."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ class Block:
 
     @property
     def prior_name(self) -> str:
-        """The prior's name: uniform over categories, and the standard normal over numbers, unless another is said."""
-        return self.prior or ("uniform" if self.posterior == "categorical" else "standard-normal")
+        """The prior's name: uniform over categories and codewords, and the standard normal over numbers, unless another
+        is said.
+        """
+        return self.prior or ("uniform" if self.posterior.partition(":")[0] in DISCRETE else "standard-normal")
 
     def table(self) -> dict[str, Any]:
         """The block as a configuration has it, its prior by name."""
@@ -195,6 +200,13 @@ class BlockPrior(nn.Module):
                 )
         self.blocks = nn.ModuleList(priors)
         self.options: dict[str, Any] = {"code": [block.table() for block in self.code]}
+
+    def meet_posterior(self, family: object) -> None:
+        """Let the prior of each block be over such codes as the block's posterior has."""
+        if isinstance(family, BlockFamily) and len(family.blocks) == len(self.blocks):
+            for prior, of_block in zip(self.blocks, family.blocks, strict=True):
+                if isinstance(prior, PriorOfCodes):
+                    prior.meet_posterior(of_block)
 
     def forward(self) -> LawOfBlocks:
         """p(z), batch shape (), event shape (D,)."""

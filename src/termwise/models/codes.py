@@ -28,6 +28,7 @@ from torch.distributions import (
 from termwise.models.block_law import BlockLaw, blocks_of
 from termwise.models.categories import Categories
 from termwise.models.chained_law import ChainedLaw
+from termwise.models.codewords import Codewords, UniformCodewords
 from termwise.models.distributions import in_double, innermost, samples
 
 LOCATED = (Normal, MultivariateNormal, LowRankMultivariateNormal, Laplace, StudentT, Cauchy)
@@ -193,8 +194,8 @@ def all_have_paths(law: Distribution) -> bool:
 def log_density_by_dimension(law: Distribution, codes: Codes) -> Tensor | None:
     """log p(z_j) of codes by the dimensions of a law that is their product, shape (B, D); None where it is none.
 
-    A position of categories is one dimension, however many numbers it has; so is, in a code of several blocks, each
-    block that is no product.
+    A position of categories or codewords is one dimension, however many numbers it has; so is, in a code of several
+    blocks, each block that is no product.
 
     Example:
         >>> law = Independent(Normal(torch.zeros(2), 1.0), 1)
@@ -205,7 +206,7 @@ def log_density_by_dimension(law: Distribution, codes: Codes) -> Tensor | None:
         blocks = [(block, codes.columns(part)) for block, part in zip(law.blocks, law.slices, strict=True)]
         by_block = [(log_density_by_dimension(*block), block) for block in blocks]
         return torch.cat([log_density_at(*it).unsqueeze(1) if by is None else by for by, it in by_block], 1)
-    if isinstance(law, Categories):
+    if isinstance(law, Categories | Codewords | UniformCodewords):
         return law.in_double().log_prob_by_position(codes.z.double())
     return log_density_at(law.base_dist, codes) if factorises(law) else None
 

@@ -36,10 +36,11 @@ from termwise.data import ValueRange
 from termwise.errors import BadData, Refused
 from termwise.models.block_law import LawOfBlocks
 from termwise.models.categories import Categories
+from termwise.models.codewords import Codewords, UniformCodewords
 from termwise.models.distributions import in_double, innermost
 from termwise.models.likelihoods import Likelihood
 
-NUMBERS, WHOLE, ONE_HOT = "numbers", "whole numbers", "one-hot vectors"
+NUMBERS, WHOLE, ONE_HOT, CODEWORDS = "numbers", "whole numbers", "one-hot vectors", "codewords"
 OTHER_SPACES = {
     constraints.simplex: "vectors of shares that sum to one",
     constraints.lower_cholesky: "triangular matrices",
@@ -74,7 +75,9 @@ class Support:
     @property
     def discrete(self) -> bool:
         """Whether a law over it has a mass function, and no density."""
-        return self.space in (WHOLE, OTHER_SPACES[constraints.multinomial]) or self.space.startswith(ONE_HOT)
+        return self.space in (WHOLE, OTHER_SPACES[constraints.multinomial]) or self.space.startswith(
+            (ONE_HOT, CODEWORDS)
+        )
 
     def holds(self, other: "Support") -> bool:
         """Whether all of another lies in it: whole numbers hold one-hot vectors, which are zeros and ones."""
@@ -105,7 +108,7 @@ class Support:
         zeros, ones = f"torch.zeros({size})", f"torch.ones({size})"
         if self.space == ONE_HOT:
             return f"OneHotCategorical(logits={zeros})"
-        if self.space.startswith(ONE_HOT):
+        if self.space.startswith((ONE_HOT, CODEWORDS)):
             return '"uniform"'
         if self.space == OTHER_SPACES[constraints.simplex]:
             return f"Dirichlet({ones})"
@@ -138,6 +141,9 @@ def support_of(law: Distribution) -> Support | None:
     if isinstance(law, Categories):
         positions = law.log_probs.shape[-2]
         return _box(ONE_HOT if positions == 1 else f"{ONE_HOT} at each of {positions} positions", 0.0, 1.0)
+    if isinstance(law, Codewords | UniformCodewords):
+        positions = law.positions if isinstance(law, UniformCodewords) else law.indices.shape[-1]
+        return _box(f"{CODEWORDS} at each of {positions} positions, of {len(law.codebook)}")
     if isinstance(law, LawOfBlocks):
         return _of_blocks(law)
     if isinstance(law, MixtureSameFamily):

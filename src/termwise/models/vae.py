@@ -26,7 +26,7 @@ from termwise.models.missing import Filler, observed
 from termwise.models.networks import NETWORKS, build_bodies, checked_bodies
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import SavedModel, parts_of, write_model
-from termwise.models.priors import PriorOfPosteriors, prior_from
+from termwise.models.priors import PriorOfCodes, PriorOfPosteriors, prior_from
 from termwise.models.scaler import ScaledLaw, Scaler
 from termwise.models.supports import takes_real_numbers
 from termwise.models.user_function import Trust
@@ -95,6 +95,8 @@ class VAE(nn.Module):
         self.likelihood.for_examples(self.shape)
         if isinstance(self.prior, PriorOfPosteriors):
             self.prior.meet(self.shape)
+        if isinstance(self.prior, PriorOfCodes):
+            self.prior.meet_posterior(self.family)
         decoded, seen = self.likelihood.decoded_shape(self.shape), decoder_sees(self.family)
         self._seen = None if len(seen) == latent else seen
         self.encoder, self.decoder = checked_bodies(

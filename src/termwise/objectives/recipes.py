@@ -1,14 +1,17 @@
 """The one table of named objectives. Each is a choice of links, estimators and weights, with its paper's defaults.
 
 Distortion weighs 1 throughout. A weight may be a number or a schedule; `aggregate` is what q(z) is remembered from:
-one of `AGGREGATES`, or a memory of your own. Those with a critic are in `adversarial_recipes.py`.
+one of `AGGREGATES`, or a memory of your own. Those with a critic are in `adversarial_recipes.py`, those of codewords in
+`codeword_recipes.py`.
 """
 
 import inspect
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from termwise.objectives.adversarial_recipes import aae, ali, avb, avb_ac, f_vae, factor_vae, vae_gan
+from termwise.objectives.codeword_recipes import FSQ_MODEL, VQ_MODEL, fsq, vq_vae
 from termwise.objectives.game import Game, solo
 from termwise.objectives.objective import (
     Objective,
@@ -147,10 +150,15 @@ def iwae(codes: Count = 5, gradient: GradientOfBound = "plain") -> Game:
 class Recipe(Row):
     """A named objective: a row of `RECIPES`, whose summary is its formula.
 
+    Attributes:
+        model: What it is of, where nobody says another: keys of a configuration's model, such as its posterior.
+
     Example:
         >>> RECIPES["beta-vae"].formula, list(RECIPES["beta-vae"].options)
         ('beta rate', ['beta'])
     """
+
+    model: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def formula(self) -> str:
@@ -189,6 +197,8 @@ RECIPES: Makers[Recipe] = Makers(
         Recipe("dip-vae-ii", dip_vae_ii, "the same, of Cov mu + E Sigma: lambda_od, lambda_d"),
         Recipe("info-vae", info_vae, "(1 - alpha) rate + (alpha + lambda - 1) marginal MMD^2, RBF"),
         Recipe("wae-mmd", wae_mmd, "lambda marginal MMD^2, IMQ"),
+        Recipe("vq-vae", vq_vae, "rate + commitment |e - sg v|^2 + codebook |sg e - v|^2", model=VQ_MODEL),
+        Recipe("fsq", fsq, "rate, of codes rounded to a few levels", model=FSQ_MODEL),
         Recipe("factor-vae", factor_vae, "rate + gamma total_correlation, by a critic"),
         Recipe("aae", aae, "lambda marginal GAN divergence, by a critic"),
         Recipe("ali", ali, "GAN divergence of the joint laws of x and z, by a critic, and no distortion"),

@@ -25,6 +25,7 @@ from termwise.models.block_law import BlockLaw, LawOfBlocks
 from termwise.models.categories import Categories, kl_by_position
 from termwise.models.chained_law import ChainedLaw, Conditional
 from termwise.models.codes import factorises
+from termwise.models.codewords import Codewords, UniformCodewords
 from termwise.models.distributions import innermost
 from termwise.models.draw import Draw
 from termwise.terms.laws import Closed, Law
@@ -36,7 +37,7 @@ LawT = TypeVar("LawT", bound=Distribution)
 def kl(left: Distribution, right: Distribution) -> Tensor:
     """KL(left || right) in nats: by dimension, shape (B, D), where both factorise; else shape (B,).
 
-    A position of categories is one dimension, and so is a block that is no product.
+    A position of categories or codewords is one dimension, and so is a block that is no product.
 
     Raises:
         Refused: No closed form is known for this pair.
@@ -45,6 +46,8 @@ def kl(left: Distribution, right: Distribution) -> Tensor:
         return _kl_of_blocks(left, right)
     if isinstance(left, Categories) and isinstance(right, Categories):
         return kl_by_position(left, right)
+    if isinstance(left, Codewords) and isinstance(right, UniformCodewords):
+        return torch.full_like(left.words[..., 0], math.log(len(right.codebook)))
     q, p = _factors(left), _factors(right)
     if isinstance(p, Normal) and isinstance(q, Normal):
         ratio = (q.scale / p.scale).square()

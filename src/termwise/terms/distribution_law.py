@@ -10,6 +10,7 @@ from termwise.errors import Refused
 from termwise.models.block_law import BlockLaw
 from termwise.models.categories import Categories
 from termwise.models.codes import factorises, log_density_at, log_density_by_dimension
+from termwise.models.codewords import Codewords, UniformCodewords
 from termwise.models.distributions import values_of
 from termwise.models.draw import Draw
 
@@ -37,7 +38,7 @@ class DistributionLaw(ABC):
     def factorises(self, draw: Draw) -> bool:
         """Whether it is a product over dimensions."""
         law = self.distribution(draw)
-        return factorises(law) or isinstance(law, BlockLaw | Categories)
+        return factorises(law) or isinstance(law, BlockLaw | Categories | Codewords | UniformCodewords)
 
     def log_prob_by_dimension(self, z: Tensor, draw: Draw) -> Tensor:
         """The log-density of each dimension of codes z, shape (B, D), nats; Refused where it is no product."""

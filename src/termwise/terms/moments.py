@@ -97,8 +97,8 @@ class Moments:
         """Shape (); in squares of the codes' squared units."""
         if has_categories(draw.posterior):
             raise Refused(
-                "Covariances are of codes that are numbers; some of these are categories, whose numbers go together. "
-                "Use MonteCarlo, or HSIC."
+                "Covariances are of codes that are numbers; some of these are categories or codewords, whose numbers "
+                "go together. Use MonteCarlo, or HSIC."
             )
         whole = draw.once(("covariance", self.of), lambda: aggregate_covariance(draw.posterior, self.of))
         return (_covariance(left, whole, draw) - _covariance(right, whole, draw)).square().sum()

@@ -5,6 +5,7 @@ from typing import cast
 from torch import Tensor
 
 from termwise.errors import Refused
+from termwise.models.codewords import Codewords
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.table import AnyAggregate, aggregate_from
 from termwise.terms.laws import Factorised, Law
@@ -49,6 +50,17 @@ class MonteCarlo:
         """Every law so far has a density, once its memory is given."""
         if left.name == right.name:
             raise Refused(f"A link from {left.name} to itself is zero; leave it out.")
+
+    def check_laws(self, left: Law, right: Law, draw: Draw) -> None:
+        """Refused where q(z) has no gradient to train by: of points at codewords it is a table of counts."""
+        of_aggregate = {left.name, right.name} - {"posterior", "reference", "prior"}
+        if of_aggregate and isinstance(draw.posterior, Codewords):
+            raise Refused(
+                f"{left.name} -> {right.name} of codes that are codewords is a function of counts, which has no "
+                "gradient to train by; it is measured in the account. Leave the link out (recipe vq-vae, or fsq), or "
+                "train by an estimator that needs samples only, such as Kernel or DensityRatio, whose gradient goes "
+                "straight through."
+            )
 
     def bias(self, link: str) -> str:
         """No bias where neither law is made of q(z); else the memory's."""

@@ -3,7 +3,6 @@
 import math
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from os import PathLike
 from typing import Annotated, Any, Literal
 
@@ -12,32 +11,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticSerializationError
 
 from termwise.content import exists, read_bytes, unreadable
-from termwise.errors import Refused, TermwiseError, UnknownName, in_short
-from termwise.models.networks.table import NETWORKS
-from termwise.models.posteriors.table import POSTERIORS
-from termwise.models.priors.table import PRIORS
+from termwise.errors import Refused, UnknownName, in_short
 from termwise.objectives.configured import ObjectiveSpec
 from termwise.objectives.optimizers import OptimizerSettings
 from termwise.objectives.recipes import RECIPES
-from termwise.registry import Row
+from termwise.training.model_section import (
+    PARTS,
+    ModelSection,
+    Section,
+    spelled_out,
+    with_recipes_model,
+    without_recipes_model,
+)
 from termwise.values import Count, PositiveFinite, Seed, Share, Text, Whole, checked
 
 MOST_MISTAKES = 20
 """The number of mistakes of a configuration that are said, at most."""
-
-
-PARTS: tuple[tuple[str, str, Mapping[str, Row], str | None], ...] = (
-    ("model", "network", NETWORKS, "options"),
-    ("model", "posterior", POSTERIORS, "posterior_options"),
-    ("model", "prior", PRIORS, "prior_options"),
-    ("objective", "recipe", RECIPES, None),
-)
-"""What is named and has options: its table and key, the rows that it is one of, and its options' key; None: beside it.
-"""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DataSection(BaseModel):
@@ -60,60 +49,13 @@ class DataSection(BaseModel):
         return {**self.model_dump(exclude_none=True), **(self.model_extra or {})}
 
 
-class ModelSection(_Section):
-    """The network, the posterior, the likelihood and the prior, by name; `options` are the network builder's own.
-
-    Where no likelihood is said, it is the one that suits the data, which a run's config.toml names. Options that are
-    not given are filled in with their defaults, which may be others in another version; not of a network of your own.
-    `code` is a list of blocks (`Block`), in the place of latent, posterior and prior.
-    """
-
-    network: Text = "mlp"
-    latent: Count = 10
-    posterior: Text = "diagonal-normal"
-    likelihood: Text | None = None
-    prior: Text = "standard-normal"
-    options: dict[str, Any] = Field(default_factory=dict)
-    posterior_options: dict[str, Any] = Field(default_factory=dict)
-    prior_options: dict[str, Any] = Field(default_factory=dict)
-    code: list[dict[str, Any]] = Field(default_factory=list)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_defaults(cls, table: Any) -> Any:
-        if not isinstance(table, Mapping):
-            return table  # for pydantic to refuse
-        filled = table = _spelled_out(table)
-        for section, part, rows, options in PARTS:
-            if section == "model" and options is not None:
-                name, given = table.get(part, cls.model_fields[part].default), table.get(options, {})
-                if name in rows and isinstance(given, Mapping):
-                    filled[options] = rows[name].with_defaults(given)
-        return filled
-
-
-def _spelled_out(table: Mapping[str, Any]) -> dict[str, Any]:
-    """The table of a model, "name:argument" of posterior and prior as a name and options; as it is what cannot be."""
-    result = dict(table)
-    for part, rows in (("posterior", POSTERIORS), ("prior", PRIORS)):
-        name, colon, argument = str(table.get(part, "")).partition(":")
-        given = table.get(f"{part}_options", {})
-        first = next(iter(list(rows[name].options)[1:]), None) if colon and name in rows else None
-        if first is None or not isinstance(given, Mapping) or first in given:
-            continue
-        with suppress(TermwiseError):  # whoever makes it refuses it
-            options = rows.checked(name, {first: argument}, given=1)
-            result |= {part: name, f"{part}_options": {**options, **given}}
-    return result
-
-
-class AverageSection(_Section):
+class AverageSection(Section):
     """Exponential averaging of the weights, warmed up; the averages are what is evaluated and saved."""
 
     decay: Annotated[Share, Field(gt=0)] = 0.999
 
 
-class TrainingSection(_Section):
+class TrainingSection(Section):
     """How the players are trained.
 
     Attributes:
@@ -151,7 +93,7 @@ class TrainingSection(_Section):
     measure_limit: Annotated[Count, Field(ge=2)] = 50_000
 
 
-class Config(_Section):
+class Config(Section):
     """The configuration of a training: its data, model, objective and settings.
 
     Example:
@@ -166,6 +108,11 @@ class Config(_Section):
     model: ModelSection = Field(default_factory=ModelSection)  # whose parts may be plugged in
     objective: ObjectiveSpec = Field(default_factory=lambda: ObjectiveSpec(recipe="vae"))  # as recipes may
     training: TrainingSection = TrainingSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_the_recipes_model(cls, values: Any) -> Any:
+        return with_recipes_model(values) if isinstance(values, Mapping) else values
 
     def tables(self) -> dict[str, Any]:
         """The same as nested tables, which `config_from` reads back."""
@@ -292,7 +239,7 @@ def with_recipe(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     objective = values.get("objective")
     if isinstance(objective, Mapping) and objective.get("recipe") == name:
         return dict(values)
-    return {**values, "objective": {"recipe": name}}
+    return {**without_recipes_model(values), "objective": {"recipe": name}}
 
 
 @checked
@@ -335,9 +282,13 @@ def changed(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     """
     kept: dict[str, Any] = {**below}
     above = {**above}
+    goals = [tables.get("objective", {}) for tables in (kept, above)]
+    recipes = [goal.get("recipe") if isinstance(goal, Mapping) else None for goal in goals]
+    if recipes[1] is not None and recipes[1] != recipes[0]:
+        kept = without_recipes_model(kept)
     for tables in (kept, above):
         if isinstance(tables.get("model"), Mapping):
-            tables["model"] = _spelled_out(tables["model"])
+            tables["model"] = spelled_out(tables["model"])
     for section, part, rows, options in PARTS:
         table, named = kept.get(section), above.get(section)
         if not (isinstance(table, Mapping) and isinstance(named, Mapping)):

@@ -11,7 +11,8 @@ from termwise.data.dataset import Dataset
 from termwise.errors import Refused
 from termwise.models.vae import VAE
 from termwise.objectives.configured import ObjectiveSpec
-from termwise.training.config import Config, ModelSection, changed, config_from, merged
+from termwise.training.config import Config, changed, config_from, merged
+from termwise.training.model_section import ModelSection, without_recipes_model
 from termwise.training.run_folder import RunFolder
 from termwise.values import checked
 
@@ -55,6 +56,7 @@ def resolve(
     if objective is not None and goal:
         raise Refused("An objective of your own has no recipe and no recipe's options; pass one or the other.")
     if "recipe" in goal:
+        tables = without_recipes_model(tables)
         tables.pop("objective", None)
     asked = changed(tables, above)
     if resumed is None:

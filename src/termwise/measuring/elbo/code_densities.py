@@ -15,6 +15,7 @@ from termwise.models.block_law import BlockLaw, LawOfBlocks, blocks_of
 from termwise.models.categories import Categories
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.codes import Codes, factorises, log_density_at, log_density_by_dimension
+from termwise.models.codewords import Codewords
 from termwise.models.draw import Draw, InDouble
 from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.closed_form import kl
@@ -167,6 +168,8 @@ def _expected_by_dimension(marginals: Distribution, codes: Codes, at_codes: Tens
         return torch.cat(lines, 1)
     if isinstance(marginals, Categories):
         return -marginals.entropy_by_position().double()
+    if isinstance(marginals, Codewords):
+        return at_codes  # 0, as of any point
     return expected_at(marginals.base_dist, at_codes, codes) if factorises(marginals) else at_codes
 
 

@@ -26,6 +26,7 @@ from termwise.models.block_law import BlockLaw, LawOfBlocks
 from termwise.models.categories import Categories
 from termwise.models.chained_law import ChainedLaw, Conditional
 from termwise.models.codes import Codes, factorises
+from termwise.models.codewords import Codewords
 from termwise.models.distributions import centre, innermost, joined_laws, rows
 from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.mixture import log_density, marginal_log_density
@@ -126,6 +127,8 @@ class LawPosteriors:
         """The dimensions of a code: its numbers, or positions; 0 where it does not factorise."""
         if isinstance(self.law, Categories):
             return self.law.log_probs.shape[-2]
+        if isinstance(self.law, Codewords):
+            return self.law.indices.shape[-1]
         return self.components.size if factorises(self.law) else 0
 
     @property

@@ -25,6 +25,7 @@ from termwise.account.bracket import Bracket
 from termwise.account.reading import AnyReading, Reading, reading_of_each
 from termwise.errors import Refused
 from termwise.measuring.elbo.code_densities import CodeDensities, DataAggregate, mean_over_rounds, under_others
+from termwise.measuring.elbo.codeword_use import codeword_readings
 from termwise.measuring.elbo.control_variates import controlled
 from termwise.measuring.elbo.data_posteriors import joined_posteriors, posteriors_of
 from termwise.measuring.elbo.group_account import GroupDensities
@@ -82,6 +83,7 @@ def explicit_terms(
     if aggregate is None or densities is None:
         return TermReadings(readings, values, unmeasured=reason)
     links = _link_values(values, densities)
+    readings |= codeword_readings(aggregate.posteriors)
     if of_groups is not None:
         links |= of_groups.links(links, densities.expected_own, samples)
     readings |= {name: _of_points(name, link) for name, link in links.items()}

@@ -24,6 +24,8 @@ IGNORED = 0.05
 """Of the mutual information: a decoder that gains less from its codes does not use them."""
 SATURATED = math.log(10)
 """Nats below log N: a code's own component is then about a tenth of q(z). Of few points: half of log N."""
+DEAD = 0.1
+"""Of all codewords: so many may be dead before it is worth a sentence."""
 SHORT = 0.1
 """Nats by which N points may fall short of the population before it is worth a sentence."""
 
@@ -199,6 +201,18 @@ def _entanglement(account: Account) -> Iterator[str]:
         )
 
 
+def _dead_codes(account: Account) -> Iterator[str]:
+    used, dead = account["codes_used"].value, account["dead_codes"].value
+    whole = used + dead
+    if dead > DEAD * whole:
+        yield (
+            f"{dead:.0f} of {whole:.0f} codewords are dead: no code has them (95%: "
+            f"{_range(account['dead_codes'].interval)}), and the others are as {account['perplexity'].value:.1f} used "
+            "alike. Let those that hardly come begin anew (posterior_options.restarts, of vector-quantized codes), or "
+            "take fewer codewords or levels."
+        )
+
+
 def _dominated(name: str) -> Question:
     def faults(account: Account) -> Iterator[str]:
         sentence = dominating_examples(name, account.per_example[name]) if name in account.per_example else None
@@ -241,6 +255,7 @@ QUESTIONS = (
         "its dimensions are near independence",
         True,
     ),
+    Question("whether codewords are used", ("codes_used", "perplexity", "dead_codes"), _dead_codes),
     _dominated("distortion"),
     _dominated("rate"),
     Question("whether the distortion is a likelihood's", ("distortion",), _grey),

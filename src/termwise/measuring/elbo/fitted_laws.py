@@ -3,8 +3,8 @@
 A reading of the population asks for a density r(z) in which an example had no part (`population.py`), and a control
 variate for one whose mean under every posterior is known (`control_variates.py`). Any density does; one near q(z) does
 best. Of blocks that are given others it is fitted to what each is given some code of its own. Of numbers it is a normal
-with the moments of q(z); of categories, their average probabilities; of numbers in a simplex or on a circle, the
-uniform density there; and of a code of blocks, the product.
+with the moments of q(z); of categories, their average probabilities, and of codewords how often each comes; of numbers
+in a simplex or on a circle, the uniform density there; and of a code of blocks, the product.
 """
 
 import math
@@ -19,6 +19,7 @@ from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors
 from termwise.models.categories import Categories
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.codes import Codes, log_density_at
+from termwise.models.codewords import Codewords
 from termwise.models.distributions import innermost, samples
 from termwise.terms.aggregate.discrete_components import BernoulliComponents
 
@@ -56,6 +57,8 @@ def fitted_to(posteriors: DataPosteriors) -> FittedLaw:
         law = posteriors.law
         if isinstance(law, ChainedLaw):
             return fitted_to(posteriors_of(law.at(law.sample())))
+        if isinstance(law, Codewords):
+            return FittedCodewords(law)
         if isinstance(law, Categories) or isinstance(posteriors.components, BernoulliComponents):
             return FittedCategories(law)
         if isinstance(law, Dirichlet) or isinstance(innermost(law), VonMises):
@@ -162,6 +165,42 @@ class FittedCategories:
         """E_q(z_j|x)[log r(z_j)] of posteriors, shape (B, P)."""
         assert isinstance(own, LawPosteriors)
         return (_probabilities(own.law) * self.probs.log()).sum(-1)
+
+
+class FittedCodewords:
+    """How often each codeword comes at each position.
+
+    Args:
+        law: Points at codewords.
+    """
+
+    def __init__(self, law: Codewords) -> None:
+        (count, positions), words = law.indices.shape, len(law.codebook)
+        self.codebook, self.positions = law.codebook, positions
+        cell = law.indices + words * torch.arange(positions, device=law.indices.device)
+        share = torch.bincount(cell.flatten(), minlength=positions * words).double().view(positions, words) / count
+        self.log_probs = ((1 - UNSEEN) * share + UNSEEN / words).log()  # (P, K)
+
+    def log_prob(self, codes: Codes) -> Tensor:
+        """log r(z) of codes, shape (B,)."""
+        return self.log_prob_by_dimension(codes).sum(1)
+
+    def log_prob_by_dimension(self, codes: Codes) -> Tensor:
+        """log r(z_j) of codes, shape (B, P)."""
+        words = self.codebook.index_of(codes.z.unflatten(1, (self.positions, -1)))
+        return self._at(words)
+
+    def expected_log_prob(self, own: DataPosteriors) -> Tensor:
+        """log r(z) of the points, shape (B,)."""
+        return self.expected_log_prob_by_dimension(own).sum(1)
+
+    def expected_log_prob_by_dimension(self, own: DataPosteriors) -> Tensor:
+        """log r(z_j) of the points, shape (B, P)."""
+        assert isinstance(own, LawPosteriors) and isinstance(own.law, Codewords)
+        return self._at(own.law.indices)
+
+    def _at(self, words: Tensor) -> Tensor:
+        return self.log_probs.expand(len(words), -1, -1).gather(2, words.unsqueeze(2)).squeeze(2)
 
 
 class FittedUniform:

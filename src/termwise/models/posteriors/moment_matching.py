@@ -42,8 +42,8 @@ def moment_matched_normal(posterior: Distribution, codes: int | None = None, ful
         return posterior if full else _diagonal(posterior.mean, posterior.variance.sqrt())
     if has_categories(posterior):
         raise Refused(
-            "A normal with the posterior's moments is of codes that are numbers; some of these are categories. Use "
-            "another estimator of the rate than one with a reference: closed-form, or monte-carlo."
+            "A normal with the posterior's moments is of codes that are numbers; some of these are categories or "
+            "codewords. Use another estimator of the rate than one with a reference: closed-form, or monte-carlo."
         )
     numbers = isinstance(posterior, Independent) and isinstance(posterior.base_dist, Normal | Laplace | StudentT)
     if numbers or (isinstance(posterior, BlockLaw) and not full):

@@ -40,6 +40,18 @@ POSTERIORS = Makers(
             f"{_HERE}.categorical:CategoricalPosterior",
             "categories, one-hot; latent is positions times categories",
         ),
+        Row(
+            "vector-quantized",
+            f"{_HERE}.vector_quantized:VectorQuantized",
+            "the nearest of so many learned codewords at each position (VQ)",
+            ("vector-quantized:512",),
+        ),
+        Row(
+            "finite-scalar",
+            f"{_HERE}.finite_scalar:FiniteScalar",
+            "every number rounded to one of so many levels (FSQ)",
+            ("finite-scalar:5",),
+        ),
         Row("blocks", "termwise.models.blocks:BlockFamily", "several blocks, each with a posterior of its own"),
         Row("noise-basis", f"{_HERE}.noise_basis:NoiseBasis", "noise through shared functions; moments, no density"),
         Row(

@@ -1,8 +1,9 @@
-from .categories import LearnedCategories as LearnedCategories, UniformCategories as UniformCategories
+from .categories import LearnedCategories as LearnedCategories
 from .flow import FlowPrior as FlowPrior
 from .given import GivenPrior as GivenPrior
 from .mixture import MixturePrior as MixturePrior
-from .prior import Prior as Prior, PriorOfPosteriors as PriorOfPosteriors
+from .prior import Prior as Prior, PriorOfCodes as PriorOfCodes, PriorOfPosteriors as PriorOfPosteriors
 from .standard_normal import StandardNormal as StandardNormal
 from .table import PRIORS as PRIORS, prior_from as prior_from
+from .uniform import UniformPrior as UniformPrior
 from .vamp import VampPrior as VampPrior

@@ -1,38 +1,12 @@
-"""Priors of categories: all alike, or learned."""
+"""The prior of categories whose probabilities are learned."""
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from termwise.errors import Refused
 from termwise.models.categories import Categories
+from termwise.models.priors.uniform import by_position
 from termwise.values import Count
-
-
-class UniformCategories(nn.Module):
-    """Every category as probable as any other, at each of P positions.
-
-    Args:
-        latent: P K, the numbers of the code.
-        positions: P.
-
-    Example:
-        >>> UniformCategories(10)().entropy()  # log 10
-        tensor(2.3026)
-    """
-
-    name = "uniform"
-    logits: Tensor
-
-    def __init__(self, latent: int, positions: Count = 1) -> None:
-        super().__init__()
-        self.options: dict[str, Any] = {"positions": positions}
-        self.register_buffer("logits", _zeros(latent, positions), persistent=False)
-
-    def forward(self) -> Categories:
-        """p(z), batch shape (), event shape (P K,)."""
-        return Categories(self.logits)
 
 
 class LearnedCategories(nn.Module):
@@ -52,14 +26,8 @@ class LearnedCategories(nn.Module):
     def __init__(self, latent: int, positions: Count = 1) -> None:
         super().__init__()
         self.options: dict[str, Any] = {"positions": positions}
-        self.logits = nn.Parameter(_zeros(latent, positions))
+        self.logits = nn.Parameter(by_position(latent, positions))
 
     def forward(self) -> Categories:
         """p(z), batch shape (), event shape (P K,)."""
         return Categories(self.logits)
-
-
-def _zeros(latent: int, positions: int) -> Tensor:
-    if latent % positions:
-        raise Refused(f"{latent} numbers are not {positions} positions of as many categories each.")
-    return torch.zeros(positions, latent // positions)

@@ -47,6 +47,22 @@ class Prior(Protocol):
 
 
 @runtime_checkable
+class PriorOfCodes(Protocol):
+    """A prior that is over such codes as the model's posterior has: it meets the family once, when the model is built.
+
+    Example:
+        >>> from termwise.models.priors import UniformPrior
+        >>> isinstance(UniformPrior(2), PriorOfCodes)
+        True
+    """
+
+    @abstractmethod
+    def meet_posterior(self, family: object) -> None:
+        """Be over the codes of this posterior family, which stays the model's own."""
+        ...
+
+
+@runtime_checkable
 class PriorOfPosteriors(Protocol):
     """A prior that is made of the model's own posteriors, as VampPrior is: it is given the encoder at every draw.
 

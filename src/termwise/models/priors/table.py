@@ -28,7 +28,7 @@ PRIORS = Makers(
             examples=("vamp:500",),
         ),
         Row("flow", f"{_HERE}.flow:FlowPrior", "a normal bent by so many layers of splines, which learn", ("flow:4",)),
-        Row("uniform", f"{_HERE}.categories:UniformCategories", "categories, all alike"),
+        Row("uniform", f"{_HERE}.uniform:UniformPrior", "categories or codewords, all alike"),
         Row("learned-categories", f"{_HERE}.categories:LearnedCategories", "categories whose probabilities learn"),
         Row(
             "conditional",

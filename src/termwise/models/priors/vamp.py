@@ -17,6 +17,7 @@ from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from termwise.errors import Refused
 from termwise.main_memory import check_fits
+from termwise.models.codewords import Codewords
 from termwise.models.posteriors import ImplicitPosterior
 from termwise.values import Count
 
@@ -75,10 +76,10 @@ class VampPrior(nn.Module):
         """
         assert self.inputs is not None
         posteriors = infer(self.inputs)
-        if isinstance(posteriors, ImplicitPosterior):
+        if isinstance(posteriors, ImplicitPosterior | Codewords):
             raise Refused(
                 "A VampPrior is an average of posterior densities, and this posterior has none. Take a posterior with "
-                'a density ("diagonal-normal"), or another prior ("mixture:10").'
+                'a density ("diagonal-normal"), or another prior ("mixture:10"; "uniform" over codewords).'
             )
         alike = Categorical(logits=self.inputs.new_zeros(self.components), validate_args=False)
         return MixtureSameFamily(alike, posteriors, validate_args=False)

@@ -8,12 +8,15 @@ products, phi(z) . a_n + c_n, of statistics of the code with what is kept of eac
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor
 
 from termwise.models.codes import Codes
+
+if TYPE_CHECKING:
+    from termwise.terms.aggregate.gaussians import LogWeights
 
 BITS = 1.4426950408889634
 """The bits in a nat."""
@@ -142,6 +145,10 @@ class Components(ABC):
 
         About `block` numbers may be held at a time.
         """
+
+    def log_density_at_once(self, codes: Codes, weights: "LogWeights") -> Tensor | None:
+        """log q(z) of codes, float64, shape (B,), where it is known without asking every component; else None."""
+        return None
 
     def by_dimension(self) -> "Sequence[tuple[slice, Components]] | None":
         """The components of each dimension alone, and which numbers of the code it has; None where they are unknown.

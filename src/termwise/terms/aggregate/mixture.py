@@ -57,6 +57,9 @@ def log_density(
 ) -> Tensor:
     """log q(z) of codes z, shape (B, D): shape (B,), in nats; at most `block` triples a thread are held at a time."""
     codes = Codes.at(z)
+    at_once = components.log_density_at_once(codes, weights)
+    if at_once is not None:
+        return at_once.to(codes.z.dtype)
     return _LogDensity.apply(codes.z, codes.detached(), components, weights, block, progress)
 
 

@@ -11,6 +11,7 @@ from termwise.errors import Refused
 from termwise.models.block_law import BlockLaw
 from termwise.models.categories import Categories
 from termwise.models.chained_law import ChainedLaw
+from termwise.models.codewords import Codewords
 from termwise.models.distributions import innermost
 from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.terms.aggregate.block_components import BlockComponents
@@ -19,6 +20,7 @@ from termwise.terms.aggregate.discrete_components import BernoulliComponents, Ca
 from termwise.terms.aggregate.exponential_components import FAMILIES, ExponentialComponents
 from termwise.terms.aggregate.gaussians import Gaussians
 from termwise.terms.aggregate.law_components import LawComponents
+from termwise.terms.aggregate.point_components import PointComponents
 from termwise.terms.aggregate.value_components import ValueComponents
 
 
@@ -68,6 +70,8 @@ def components_of(posterior: Distribution) -> Components:
         return Gaussians(posterior.loc, posterior.scale_tril)
     if isinstance(posterior, Categories):
         return CategoryComponents(posterior.log_probs)
+    if isinstance(posterior, Codewords):
+        return PointComponents(posterior.indices, posterior.codebook)
     if isinstance(posterior, OneHotCategorical):
         return CategoryComponents(Categories.of(posterior).log_probs)
     if isinstance(posterior, Independent) and isinstance(one, Normal):

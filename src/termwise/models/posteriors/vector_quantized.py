@@ -1,0 +1,135 @@
+"""The posterior of a learned codebook: at every position the codeword that is nearest to the encoder's output.
+
+van den Oord, Vinyals and Kavukcuoglu (2017). The codebook learns by gradient, of a term of the objective, or it follows
+the encoder's outputs e by moving averages (their appendix A.1), of how many came to codeword k and of their sum:
+
+    N_k <- g N_k + (1 - g) n_k,     m_k <- g m_k + (1 - g) sum_(e near k) e,     v_k = m_k / N_k
+
+It begins at outputs of the first batch; and a codeword that has hardly come for long begins anew at one of the batch at
+hand. All that happens in training alone, and is saved with the model.
+"""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from termwise.errors import Refused
+from termwise.main_memory import check_fits
+from termwise.models.codewords import Codebook, Codewords
+from termwise.values import Count, Share
+
+SMALLEST_USE = 1e-5
+"""Of the moving average of how often a codeword came, the least that a sum is divided by."""
+
+
+class VectorQuantized(nn.Module):
+    """One of K learned codewords at each of P positions; features are points near them.
+
+    Args:
+        latent: P d, the numbers of the code.
+        codewords: K.
+        positions: P.
+        codebook: How it learns: "average", by moving averages of what came to each codeword; or "gradient", of the
+            objective's codebook term.
+        decay: Of the moving averages.
+        restarts: A codeword begins anew that comes less than this share of as often as all do on average; 0 for never.
+
+    Example:
+        >>> law = VectorQuantized(6, codewords=16, positions=3)(torch.randn(5, 6))
+        >>> law.indices.shape, law.rsample().shape
+        (torch.Size([5, 3]), torch.Size([5, 6]))
+    """
+
+    name = "vector-quantized"
+    vectors: Tensor
+    use: Tensor
+    begun: Tensor
+
+    def __init__(
+        self,
+        latent: int,
+        codewords: Count = 64,
+        positions: Count = 1,
+        codebook: Literal["average", "gradient"] = "average",
+        decay: Share = 0.99,
+        restarts: Share = 0.1,
+    ) -> None:
+        super().__init__()
+        if latent % positions:
+            raise Refused(
+                f"{latent} numbers are not {positions} positions of codewords of one size. Give as latent the "
+                "positions times the numbers of a codeword."
+            )
+        width = latent // positions
+        check_fits(4 * codewords * width, "The codebook")
+        self.latent, self.positions, self.decay, self.restarts = latent, positions, decay, restarts
+        self.by_gradient = codebook == "gradient"
+        vectors = torch.randn(codewords, width)
+        if self.by_gradient:
+            self.vectors = nn.Parameter(vectors)
+        else:
+            self.register_buffer("vectors", vectors)
+        self.register_buffer("use", torch.ones(codewords))
+        self.register_buffer("begun", torch.tensor(False))
+        self.options: dict[str, Any] = {
+            "codewords": codewords,
+            "positions": positions,
+            "codebook": codebook,
+            "decay": decay,
+            "restarts": restarts,
+        }
+
+    @property
+    def features(self) -> int:
+        """How many numbers it needs of an example: a point for each codeword."""
+        return self.latent
+
+    def codebook(self) -> Codebook:
+        """The codewords, as they are now."""
+        return Codebook(self.vectors)
+
+    def forward(self, features: Tensor) -> Codewords:
+        """q(z|x) from features of shape (B, P d)."""
+        encoded = features.unflatten(-1, (self.positions, -1))  # (B, P, d)
+        learns = self.training and torch.is_grad_enabled()
+        if learns:
+            self._begin_some(encoded.detach().flatten(0, -2))
+        codebook = self.codebook()
+        indices = codebook.nearest(encoded.detach())
+        if learns:
+            self._follow(encoded.detach().flatten(0, -2), indices.flatten())
+        return Codewords(indices, codebook, encoded)
+
+    @torch.no_grad()
+    def _begin_some(self, points: Tensor) -> None:
+        """Let all codewords begin, or those anew that hardly come, at points, shape (n, d), drawn at random."""
+        everyone = not self.begun
+        begin = torch.ones_like(self.use, dtype=torch.bool) if everyone else self.use < self.restarts * self.use.mean()
+        count = int(begin.sum())
+        if not count:
+            return
+        chosen = torch.randint(len(points), (count,), device=points.device)
+        vectors = self.vectors.detach().clone()
+        vectors[begin] = points[chosen].to(vectors.dtype)
+        self._become(vectors)
+        self.use[begin] = len(points) / len(self.use) if everyone else self.use.mean()
+        self.begun.fill_(True)
+
+    @torch.no_grad()
+    def _follow(self, points: Tensor, indices: Tensor) -> None:
+        """Take in which codewords points, shape (n, d), came to; where they learn by averages, follow the points."""
+        before, points = self.use.unsqueeze(1) * self.vectors, points.to(self.use.dtype)
+        came = torch.bincount(indices, minlength=len(self.use)).to(self.use.dtype)
+        self.use.mul_(self.decay).add_(came, alpha=1 - self.decay)
+        if not self.by_gradient:
+            sums = torch.zeros_like(before).index_add_(0, indices, points)
+            sums = self.decay * before + (1 - self.decay) * sums
+            self._become(torch.where(self.use.unsqueeze(1) > SMALLEST_USE, sums / self.use.unsqueeze(1), self.vectors))
+
+    def _become(self, vectors: Tensor) -> None:
+        """Other codewords: a new tensor where laws may hold the old one, and no gradient asks for it."""
+        if self.by_gradient:
+            self.vectors.data.copy_(vectors)
+        else:
+            self.vectors = vectors

@@ -1,0 +1,122 @@
+"""The model of a configuration: its parts by name, with their options; and what a recipe has for them.
+
+A recipe of codes of one kind, such as codewords, says which posterior it is of. Its model is then filled in wherever
+nothing is said of it, and gives way to that of another recipe.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from termwise.errors import TermwiseError
+from termwise.models.networks.table import NETWORKS
+from termwise.models.posteriors.table import POSTERIORS
+from termwise.models.priors.table import PRIORS
+from termwise.objectives.recipes import RECIPES
+from termwise.registry import Row
+from termwise.values import Count, Text
+
+PARTS: tuple[tuple[str, str, Mapping[str, Row], str | None], ...] = (
+    ("model", "network", NETWORKS, "options"),
+    ("model", "posterior", POSTERIORS, "posterior_options"),
+    ("model", "prior", PRIORS, "prior_options"),
+    ("objective", "recipe", RECIPES, None),
+)
+"""What is named and has options: its table and key, the rows that it is one of, and its options' key; None: beside it.
+"""
+
+
+class Section(BaseModel):
+    """A table of a configuration, of known keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelSection(Section):
+    """The network, the posterior, the likelihood and the prior, by name; `options` are the network builder's own.
+
+    Where no likelihood is said, it is the one that suits the data, which a run's config.toml names. Options that are
+    not given are filled in with their defaults, which may be others in another version; not of a network of your own.
+    `code` is a list of blocks (`Block`), in the place of latent, posterior and prior.
+    """
+
+    network: Text = "mlp"
+    latent: Count = 10
+    posterior: Text = "diagonal-normal"
+    likelihood: Text | None = None
+    prior: Text = "standard-normal"
+    options: dict[str, Any] = Field(default_factory=dict)
+    posterior_options: dict[str, Any] = Field(default_factory=dict)
+    prior_options: dict[str, Any] = Field(default_factory=dict)
+    code: list[dict[str, Any]] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_defaults(cls, table: Any) -> Any:
+        if not isinstance(table, Mapping):
+            return table  # for pydantic to refuse
+        filled = table = spelled_out(table)
+        for section, part, rows, options in PARTS:
+            if section == "model" and options is not None:
+                name, given = table.get(part, cls.model_fields[part].default), table.get(options, {})
+                if name in rows and isinstance(given, Mapping):
+                    filled[options] = rows[name].with_defaults(given)
+        return filled
+
+
+def with_recipes_model(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested tables in which the model is as the recipe has it, wherever they say nothing.
+
+    Options of a part stand with the recipe's own part alone; and a code of blocks has parts of its own.
+
+    Example:
+        >>> with_recipes_model({"objective": {"recipe": "fsq"}, "model": {"latent": 8}})["model"]["posterior"]
+        'finite-scalar'
+    """
+    objective, model = values.get("objective"), values.get("model", {})
+    name = objective.get("recipe") if isinstance(objective, Mapping) else None
+    wanted = RECIPES[name].model if isinstance(name, str) and name in RECIPES else {}
+    if not wanted or not isinstance(model, Mapping) or model.get("code"):
+        return dict(values)
+    model = spelled_out(model)
+    for key, value in wanted.items():
+        part = key.removesuffix("_options")
+        if part == key:
+            model.setdefault(key, value)
+        elif model[part] == wanted[part] and isinstance(model.get(key, {}), Mapping):
+            model[key] = {**value, **model.get(key, {})}
+    return {**values, "model": model}
+
+
+def without_recipes_model(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested tables without what the model has as their recipe has it, or as it is by default: another has its own.
+
+    Example:
+        >>> tables = {"objective": {"recipe": "fsq"}, "model": {"posterior": "finite-scalar", "latent": 8}}
+        >>> without_recipes_model(tables)["model"]
+        {'latent': 8}
+    """
+    objective, model = values.get("objective"), values.get("model")
+    name = objective.get("recipe") if isinstance(objective, Mapping) else None
+    if not isinstance(model, Mapping):
+        return dict(values)
+    usual = ModelSection(**(RECIPES[name].model if isinstance(name, str) and name in RECIPES else {})).model_dump()
+    left = {key: value for key, value in spelled_out(model).items() if key not in usual or value != usual[key]}
+    return {**values, "model": left}
+
+
+def spelled_out(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of a model, "name:argument" of posterior and prior as a name and options; as it is what cannot be."""
+    result = dict(table)
+    for part, rows in (("posterior", POSTERIORS), ("prior", PRIORS)):
+        name, colon, argument = str(table.get(part, "")).partition(":")
+        given = table.get(f"{part}_options", {})
+        first = next(iter(list(rows[name].options)[1:]), None) if colon and name in rows else None
+        if first is None or not isinstance(given, Mapping) or first in given:
+            continue
+        with suppress(TermwiseError):  # whoever makes it refuses it
+            options = rows.checked(name, {first: argument}, given=1)
+            result |= {part: name, f"{part}_options": {**options, **given}}
+    return result

@@ -109,6 +109,7 @@ FORMULAS = [
     ("iwae", {"codes": 3, "gradient": "dreg"}, 0, lambda v: v["bound_of_3"]),
     ("iwae", {"codes": 3, "gradient": "stl"}, 0, lambda v: v["bound_of_3"]),
     ("wae-mmd", {"lambda": 3}, 0, lambda v: v["distortion"] + 3 * v["mmd2_imq"]),
+    ("fsq", {}, 0, lambda v: v["elbo"]),
 ]
 BY_CRITIC = [  # of the critic's T at the draw's codes
     ("factor-vae", {}, lambda v, t: v["distortion"] + v["rate"] + 35 * t),
@@ -194,7 +195,7 @@ def test_a_recipes_total_is_its_formula(sample, name, options, step, formula):
 
 
 def test_every_recipe_of_the_table_has_its_formula_checked():
-    elsewhere = {"vae-gan"}  # test_vae_gan.py
+    elsewhere = {"vae-gan", "vq-vae"}  # test_vae_gan.py, test_codeword_recipes.py
     assert {name for name, *_ in FORMULAS} | {name for name, *_ in BY_CRITIC} | elsewhere == set(RECIPES)
 
 

@@ -31,7 +31,7 @@ class Played:
 
     def __init__(self, name, options):
         torch.manual_seed(2)
-        self.model = VAE.build((6,), LATENT, options={"hidden": [5]})
+        self.model = VAE.build((6,), options={"hidden": [5]}, **{"latent": LATENT, **RECIPES[name].model})
         self.x = torch.rand(8, 6).round()
         self.game = recipe(name, **options)
         self.game.build(self.draw())

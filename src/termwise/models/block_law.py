@@ -8,7 +8,7 @@ codewords, and any other block as a whole.
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -107,11 +107,13 @@ class Dimension:
 
     Attributes:
         name: "z0" of a flat code; of a block its name, with a number where it has several.
-        numbers: Which numbers of z it has: one, or a category's.
+        numbers: Which numbers of z it has: one, or a category's, or a codeword's.
+        words: The codewords that these numbers may be, shape (K, d); None where they are no codeword.
     """
 
     name: str
     numbers: slice
+    words: Tensor | None = field(default=None, compare=False)
 
 
 def dimensions_of_code(law: Distribution) -> list[Dimension]:
@@ -125,11 +127,12 @@ def dimensions_of_code(law: Distribution) -> list[Dimension]:
         ['digit', 'style 0', 'style 1']
     """
     if not isinstance(law, LawOfBlocks):
-        return [Dimension(f"z{j}", part) for j, part in enumerate(_parts(law, 0))]
+        return [Dimension(f"z{j}", part, _words(law)) for j, part in enumerate(_parts(law, 0))]
     found = []
     for block, start, name in zip(law.blocks, law.slices, law.names, strict=True):
         parts = _parts(block, start.start)
-        found += [Dimension(name if len(parts) == 1 else f"{name} {j}", part) for j, part in enumerate(parts)]
+        names = [name] if len(parts) == 1 else [f"{name} {j}" for j in range(len(parts))]
+        found += [Dimension(*of, _words(block)) for of in zip(names, parts, strict=True)]
     return found
 
 
@@ -161,6 +164,11 @@ def _parts(block: Distribution, start: int) -> list[slice]:
     elif isinstance(block, Codewords):
         size = block.width
     return [slice(at, at + size) for at in range(start, start + math.prod(block.event_shape), size)]
+
+
+def _words(block: Distribution) -> Tensor | None:
+    """The codewords that a position of a block may have; None where it has none."""
+    return block.codebook.vectors.detach() if isinstance(block, Codewords) else None
 
 
 def blocks_of(law: Distribution) -> tuple[Distribution, ...]:

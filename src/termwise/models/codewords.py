@@ -23,7 +23,7 @@ MIXED = ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15))
 
 @dataclass(frozen=True, eq=False)
 class Codebook:
-    """K codewords.
+    """A table of K codewords.
 
     Attributes:
         vectors: Shape (K, d).
@@ -81,9 +81,14 @@ def key_of(rows: Tensor) -> Tensor:
     """
     bits = (rows.double() + 0.0).view(torch.int64) if rows.is_floating_point() else rows.long()  # -0 is 0
     for shift, factor in MIXED:
-        bits = (bits ^ (bits >> shift)) * factor
+        bits = (bits ^ _shifted(bits, shift)) * factor
     weights = torch.randint(-(2**62), 2**62, (rows.shape[-1],), generator=torch.Generator().manual_seed(0))
-    return ((bits ^ (bits >> 31)) * (2 * weights + 1).to(rows.device)).sum(-1)
+    return ((bits ^ _shifted(bits, 31)) * (2 * weights + 1).to(rows.device)).sum(-1)
+
+
+def _shifted(bits: Tensor, by: int) -> Tensor:
+    """Bits moved to the right and zeros in their place; with the sign there, as torch has it, x and -x - 1 are one."""
+    return (bits >> by) & (2 ** (64 - by) - 1)
 
 
 @runtime_checkable
@@ -146,7 +151,7 @@ class Codewords(Distribution):
         return torch.zeros_like(self.mode)
 
     def entropy(self) -> Tensor:
-        """Zero, shape (...)."""
+        """The entropy of points, zero, shape (...)."""
         return self.words.new_zeros(self.batch_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -111,7 +111,7 @@ def traversal_gallery(pictures: Pictures, account: AccountJson) -> str:
                 f'<figure class="walk-line" role="img" aria-label="{alt}"><figcaption>{label}</figcaption>'
                 f"{''.join(drawings)}</figure>"
             )
-    how = "from low to high, or through its categories"
+    how = "from low to high, or through its categories or codewords"
     intro = f"<p>One dimension moves {how}, while the others rest; the costliest dimension first.</p>"
     if image:
         return f'{intro}<div class="strips">{"".join(rows)}</div>'

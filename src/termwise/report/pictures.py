@@ -9,7 +9,7 @@ from torch import Tensor
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData
-from termwise.models.block_law import dimensions_of_code
+from termwise.models.block_law import Dimension, dimensions_of_code
 from termwise.models.data_pass import evaluating
 from termwise.models.distributions import centre, expected_example, samples
 from termwise.models.draw import Drawable, generates
@@ -159,18 +159,19 @@ def _traversals(model: Drawable, x: Tensor, rates: list[float] | None, traversed
     rows = []
     for j in order:
         codes = code.repeat(len(TRAVERSED), 1)
-        codes[:, dimensions[j].numbers] = _steps(dimensions[j].numbers).to(codes)
+        codes[:, dimensions[j].numbers] = _steps(dimensions[j]).to(codes)
         rows.append(expected_example(model.generate(codes, None)))
     traversed += order
     return torch.stack(rows)
 
 
-def _steps(numbers: slice) -> Tensor:
-    """What one dimension goes through, shape (steps, its numbers): from low to high, or its categories in order."""
-    count = numbers.stop - numbers.start
-    if count == 1:
+def _steps(dimension: Dimension) -> Tensor:
+    """What one dimension goes through, shape (steps, its numbers): from low to high, or its categories or codewords."""
+    count = dimension.numbers.stop - dimension.numbers.start
+    if count == 1 and dimension.words is None:
         return TRAVERSED.unsqueeze(1)
-    return torch.eye(count)[torch.linspace(0, count - 1, len(TRAVERSED)).round().long()]
+    values = torch.eye(count) if dimension.words is None else dimension.words
+    return values[torch.linspace(0, len(values) - 1, len(TRAVERSED)).round().long()]
 
 
 def _table(model: Drawable, data: Dataset) -> TableOfExamples:

@@ -127,6 +127,13 @@ CHECK_NAMES: dict[str, tuple[str, ...]] = {
         "measured-discrete-marginal-kl",
         "measured-discrete-total-correlation",
         "measured-discrete-dimension-wise-kl",
+        "measured-codewords-distortion",
+        "measured-codewords-rate",
+        "measured-codewords-elbo",
+        "measured-codewords-index-code-mi",
+        "measured-codewords-marginal-kl",
+        "measured-codewords-total-correlation",
+        "measured-codewords-dimension-wise-kl",
     ),
 }
 """The checks of each family, so that one can be asked for before any is run."""

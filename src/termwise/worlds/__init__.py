@@ -5,6 +5,7 @@ from termwise.worlds.four_points import best_four_points, four_points
 from termwise.worlds.grid import Grid
 from termwise.worlds.levels import LinearGaussianLevels
 from termwise.worlds.linear_gaussian import LinearGaussian
+from termwise.worlds.markov import MarkovWorld
 from termwise.worlds.random_worlds import bimodal_world, mixture_world, random_world
 from termwise.worlds.triangular import TriangularMap, implicit_world
 from termwise.worlds.world import World
@@ -14,6 +15,7 @@ __all__ = [
     "Grid",
     "LinearGaussian",
     "LinearGaussianLevels",
+    "MarkovWorld",
     "TriangularMap",
     "World",
     "best_four_points",

@@ -10,14 +10,15 @@ import torch
 
 import termwise as tw
 from termwise.errors import Refused
+from termwise.models.blocks import DISCRETE
 from termwise.models.posteriors import ImplicitPosterior
 from termwise.models.priors import MixturePrior
 
 COUNT, SAMPLES = 12, 20
 GRID = torch.linspace(-20, 20, 4001)
 STEP = float(GRID[1] - GRID[0])
-CATEGORIES = ("categorical", "uniform", "learned-categories")
-"""Posteriors and priors of categories, and not of numbers."""
+CATEGORIES = (*DISCRETE, "uniform", "learned-categories")
+"""Posteriors and priors of categories or codewords, and not of numbers."""
 
 
 def model_of(posterior, prior, size=0.1):
@@ -47,13 +48,18 @@ def data():
 @pytest.mark.parametrize("posterior", list(tw.POSTERIORS))
 def test_the_rate_is_that_of_quadrature_or_is_refused(posterior, prior):
     model, x = model_of(posterior, prior), data()
-    of_posteriors = prior == "vamp" and posterior in CATEGORIES
-    if (posterior in CATEGORIES) != (prior in CATEGORIES or of_posteriors):
-        with pytest.raises(Refused, match="there is no KL between the two"):
+    of_posteriors = prior == "vamp" and posterior == "categorical"
+    of_codewords = posterior in DISCRETE and posterior != "categorical"
+    suited = (posterior in DISCRETE) == (prior in CATEGORIES or of_posteriors)
+    if not suited or (of_codewords and prior == "learned-categories"):
+        no_average = of_codewords and prior == "vamp"
+        said = "average of posterior densities" if no_average else "there is no KL between the two"
+        with pytest.raises(Refused, match=said):
             tw.measure(model, x)
         return
-    if posterior in CATEGORIES:  # of one category here; of more below
-        assert abs(tw.measure(model, x)["rate"].value) < 1e-6
+    if posterior in CATEGORIES:  # of one category here, of more below; of as many codewords as are the default
+        nats = math.log(len(model.family.codebook())) if of_codewords else 0.0
+        assert tw.measure(model, x)["rate"].value == pytest.approx(nats, abs=1e-6)
         return
     with torch.no_grad():
         law = model.encode(x)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import termwise as tw
+from termwise.models.blocks import Block
 from termwise.models.posteriors.table import POSTERIORS
 from termwise.worlds import LinearGaussian, bimodal_world, four_points, implicit_world, mixture_world, random_world
 
@@ -63,7 +64,7 @@ def test_the_optimum_of_a_linear_world_shows_no_fault():
 @pytest.mark.parametrize("likelihood", ["bernoulli", "normal:0.3"])
 def test_models_before_training(posterior, likelihood):
     x = (torch.rand(80, 9, generator=torch.Generator().manual_seed(0)) > 0.5).float()
-    prior = "uniform" if posterior == "categorical" else "standard-normal"
+    prior = Block("code", 3, posterior).prior_name
     model = tw.VAE.build((9,), latent=3, posterior=posterior, likelihood=likelihood, prior=prior)
     checked(tw.measure(model, x, noises=32))
 

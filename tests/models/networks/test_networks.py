@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from termwise.errors import Refused, UnknownName
-from termwise.models.networks import CropTo, PadTo, checked_bodies, convolutional, mlp, network_builder
+from termwise.models.networks import CropTo, PadTo, build_bodies, checked_bodies, convolutional, mlp, network_builder
 from termwise.models.vae import VAE
 
 SIZES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 37, 50)]
@@ -170,3 +170,20 @@ def test_checking_bodies_leaves_their_modes_and_statistics_alone():
     assert [layer.training for layer in encoder] == [False, True, True]
     assert torch.equal(encoder[0].running_mean, statistics)
     assert math.isclose(float(encoder[0].num_batches_tracked), 0)
+
+
+def test_a_network_of_a_grid_keeps_places():
+    """A pixel moves the features of the positions around it alone; and a position, the pixels around its place."""
+    torch.manual_seed(0)
+    shape, sizes = (1, 32, 32), {"features": 64 * 3, "latent": 64 * 2, "decoded": (1, 32, 32)}
+    encoder, decoder = build_bodies("conv", shape, **sizes, options={"grid": 2, "channels": 8})
+    x, z = torch.rand(1, *shape), torch.randn(1, 64 * 2)
+    one, other = x.clone(), z.clone()
+    one[..., 3, 29] += 1  # in the corner at the right, above
+    other.view(8, 8, 2)[0, 7] += 1
+    moved = (encoder(one) - encoder(x)).view(8, 8, 3).abs().sum(-1) > 0
+    assert moved[0, 7] and not moved[4:].any() and not moved[:, :4].any()
+    drawn = (decoder(other) - decoder(z)).abs().squeeze() > 0
+    assert drawn[:4, 28:].any() and not drawn[20:].any() and not drawn[:, :12].any()
+    with pytest.raises(Refused, match="8 x 8 positions, and features are 7, no multiple of 64"):
+        build_bodies("conv", shape, 7, 64, shape, options={"grid": 2})

@@ -10,6 +10,7 @@ from helpers.density_of_samples import check_density, check_probabilities
 from termwise.errors import NoDensity, Refused
 from termwise.models import VAE
 from termwise.models.categories import Categories
+from termwise.models.codewords import Codewords
 from termwise.models.posteriors import POSTERIORS, ImplicitPosterior, moment_matched_normal, posterior_family
 from termwise.models.spline_flow import FlowLaw
 
@@ -48,7 +49,11 @@ def test_a_code_carries_its_gradient_to_every_feature_and_to_all_that_learns(nam
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_density_is_that_of_its_samples_or_it_says_that_it_has_none(name):
-    law, _, _ = law_of(name, 4 if name == "categorical" else 1, 1)
+    law, family, _ = law_of(name, 4 if name == "categorical" else 1, 1)
+    if isinstance(law, Codewords):  # all of its mass is at its own, and it is one of the codebook's
+        words = family.codebook().vectors
+        assert law.log_prob(words.unsqueeze(1)).exp().sum() == 1 and (words == law.sample()).all(1).sum() == 1
+        return
     try:
         law.log_prob(torch.zeros(1, *law.event_shape, dtype=torch.float64))
     except NoDensity:
@@ -61,6 +66,9 @@ def test_its_density_is_that_of_its_samples_or_it_says_that_it_has_none(name):
 def test_examples_have_codes_of_their_own(name):
     law, _, _ = law_of(name, 3, 200)
     z = law.rsample()
+    if isinstance(law, Codewords):  # which are points
+        assert torch.equal(z, law.mode) and len(z.unique(dim=0)) > 20
+        return
     halves = torch.corrcoef(torch.stack([(z - law.mean)[:100].flatten(), (z - law.mean)[100:].flatten()]))
     assert abs(float(halves[0, 1].detach())) < 4.5 / math.sqrt(300)
 
@@ -71,6 +79,11 @@ def test_its_mean_and_variance_are_those_of_many_codes(name):
     count = 20_000
     with torch.no_grad():
         z = law.rsample((count,))
+        if isinstance(law, Codewords):
+            assert (z == law.mean).all() and not law.variance.any()
+            with pytest.raises(Refused, match="categories or codewords"):
+                moment_matched_normal(law)
+            return
         by_noises = isinstance(law, ImplicitPosterior | FlowLaw)  # of which a fixed, small set may stand for the law
         tolerance = 4.5 / math.sqrt(count) + (0.03 if by_noises else 0)
         assert ((z.mean(0) - law.mean).abs() < tolerance * z.std(0)).all()

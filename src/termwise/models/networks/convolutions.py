@@ -21,6 +21,7 @@ def convolutional(
     decoded: tuple[int, ...],
     channels: Count = 32,
     hidden: Count = 256,
+    grid: Count | None = None,
 ) -> Bodies:
     """The body of Burgess et al. (2018, appendix A), for images of any size.
 
@@ -30,6 +31,8 @@ def convolutional(
     Args:
         channels: Of every convolution.
         hidden: The width of the linear layers.
+        grid: For codes of positions: how often the sides are halved, with residual blocks then in the place of linear
+            layers, so that what a position's numbers are made of is its place of the image.
 
     Example:
         >>> encoder, decoder = convolutional((3, 37, 50), features=6, latent=3, decoded=(3, 37, 50), channels=4)
@@ -37,6 +40,8 @@ def convolutional(
         torch.Size([2, 3, 37, 50])
     """
     _need_images(shape)
+    if grid is not None:
+        return on_grid(shape, features, latent, decoded, channels, grid)
     height, width = shape[1:]
     halvings = max(1, math.ceil(math.log2(max(height, width) / 4)))
     padded, small = _halved(shape, channels, halvings)
@@ -99,6 +104,96 @@ def normalised(
     outward += [nn.Conv2d(up[-1], math.prod(planes), 5, 1, 2), CropTo((shape[1], shape[2]))]
     outward += [nn.Unflatten(1, planes), *([nn.Sigmoid()] if bounded else [])]
     return channels_last(nn.Sequential(*inward)), channels_last(nn.Sequential(*outward))
+
+
+def on_grid(
+    shape: tuple[int, ...],
+    features: int,
+    latent: int,
+    decoded: tuple[int, ...],
+    channels: Count = 32,
+    halvings: Count = 2,
+) -> Bodies:
+    """Bodies that keep the places of an image, after van den Oord et al. (2017, section 4.1): for codes of positions.
+
+    4x4 convolutions of stride 2 halve the sides, and two residual blocks follow; the decoder mirrors it. Of an image
+    halved to h x w features and codes are of h w positions, row by row, each with its own numbers one after the other,
+    as those of codewords and of categories are.
+
+    Args:
+        channels: Of every convolution.
+        halvings: How often the sides are halved.
+
+    Example:
+        >>> encoder, decoder = on_grid((1, 28, 28), features=7 * 7 * 4, latent=7 * 7 * 4, decoded=(1, 28, 28))
+        >>> decoder(encoder(torch.zeros(2, 1, 28, 28))).shape
+        torch.Size([2, 1, 28, 28])
+    """
+    _need_images(shape)
+    padded, (_, height, width) = _halved(shape, channels, halvings)
+    positions, planes = height * width, decoded[:-2]
+    for what, count in (("features", features), ("latent", latent)):
+        if count % positions:
+            raise Refused(
+                f"Images of {shape} halved {halvings} times are {height} x {width} positions, and {what} are {count}, "
+                f"no multiple of {positions}. Give as latent {positions} times the numbers of a position."
+            )
+    inward: list[nn.Module] = [PadTo(padded)]
+    for i in range(halvings):
+        inward += [nn.Conv2d(shape[0] if i == 0 else channels, channels, 4, 2, 1), nn.ReLU()]
+    inward += [Residual(channels), Residual(channels), nn.ReLU(), nn.Conv2d(channels, features // positions, 1)]
+    outward: list[nn.Module] = [FromPlaces(height, width), nn.Conv2d(latent // positions, channels, 3, 1, 1)]
+    outward += [Residual(channels), Residual(channels), nn.ReLU()]
+    for i in range(halvings):
+        last = i == halvings - 1
+        outward += [nn.ConvTranspose2d(channels, math.prod(planes) if last else channels, 4, 2, 1)]
+        outward += [] if last else [nn.ReLU()]
+    outward += [CropTo((shape[1], shape[2])), nn.Unflatten(1, planes)]
+    return nn.Sequential(*inward, ToPlaces()), nn.Sequential(*outward)
+
+
+class Residual(nn.Module):
+    """A 3x3 and a 1x1 convolution whose output is added to what they see.
+
+    Example:
+        >>> Residual(4)(torch.zeros(1, 4, 7, 7)).shape
+        torch.Size([1, 4, 7, 7])
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        first, second = nn.Conv2d(channels, channels, 3, 1, 1), nn.Conv2d(channels, channels, 1)
+        self.body = nn.Sequential(nn.ReLU(), first, nn.ReLU(), second)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, h, w), as it came."""
+        return x + self.body(x)
+
+
+class ToPlaces(nn.Module):
+    """Maps (B, C, h, w) as a row of numbers, place by place, (B, h w C)."""
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """The numbers of a place one after the other."""
+        return maps.flatten(2).mT.flatten(1)
+
+
+class FromPlaces(nn.Module):
+    """A row of numbers, place by place, (B, h w C), as maps (B, C, h, w).
+
+    Example:
+        >>> maps = torch.arange(24.0).view(1, 2, 3, 4)
+        >>> torch.equal(FromPlaces(3, 4)(ToPlaces()(maps)), maps)
+        True
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.size = height, width
+
+    def forward(self, row: torch.Tensor) -> torch.Tensor:
+        """The numbers of a place as its channels."""
+        return row.unflatten(1, (self.size[0] * self.size[1], -1)).mT.unflatten(2, self.size)
 
 
 def channels_last(body: nn.Sequential) -> nn.Sequential:

@@ -9,6 +9,7 @@ It begins at outputs of the first batch; and a codeword that has hardly come for
 hand. All that happens in training alone, and is saved with the model.
 """
 
+import math
 from typing import Any, Literal
 
 import torch
@@ -32,7 +33,8 @@ class VectorQuantized(nn.Module):
         positions: P.
         codebook: How it learns: "average", by moving averages of what came to each codeword; or "gradient", of the
             objective's codebook term.
-        decay: Of the moving averages.
+        decay: Of the moving averages. The paper has 0.99, by which short runs leave many codewords behind: of the bundled
+            digits' 32, in 20 epochs, a perplexity of 17, and of 30 with 0.95.
         restarts: A codeword begins anew that comes less than this share of as often as all do on average; 0 for never.
 
     Example:
@@ -52,7 +54,7 @@ class VectorQuantized(nn.Module):
         codewords: Count = 64,
         positions: Count = 1,
         codebook: Literal["average", "gradient"] = "average",
-        decay: Share = 0.99,
+        decay: Share = 0.95,
         restarts: Share = 0.1,
     ) -> None:
         super().__init__()
@@ -103,15 +105,14 @@ class VectorQuantized(nn.Module):
 
     @torch.no_grad()
     def _begin_some(self, points: Tensor) -> None:
-        """Let all codewords begin, or those anew that hardly come, at points, shape (n, d), drawn at random."""
+        """Let all codewords begin, or those anew that hardly come, each at one of the points, shape (n, d)."""
         everyone = not self.begun
-        begin = torch.ones_like(self.use, dtype=torch.bool) if everyone else self.use < self.restarts * self.use.mean()
-        count = int(begin.sum())
-        if not count:
+        begin = (self.use < math.inf if everyone else self.use < self.restarts * self.use.mean()).nonzero().squeeze(1)
+        if not len(begin):
             return
-        chosen = torch.randint(len(points), (count,), device=points.device)
+        order = torch.randperm(len(points), device=points.device)[: len(begin)]
         vectors = self.vectors.detach().clone()
-        vectors[begin] = points[chosen].to(vectors.dtype)
+        vectors[begin[: len(order)]] = points[order].to(vectors.dtype)
         self._become(vectors)
         self.use[begin] = len(points) / len(self.use) if everyone else self.use.mean()
         self.begun.fill_(True)

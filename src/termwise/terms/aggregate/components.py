@@ -8,15 +8,12 @@ products, phi(z) . a_n + c_n, of statistics of the code with what is kept of eac
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor
 
 from termwise.models.codes import Codes
-
-if TYPE_CHECKING:
-    from termwise.terms.aggregate.gaussians import LogWeights
 
 BITS = 1.4426950408889634
 """The bits in a nat."""
@@ -146,8 +143,14 @@ class Components(ABC):
         About `block` numbers may be held at a time.
         """
 
-    def log_density_at_once(self, codes: Codes, weights: "LogWeights") -> Tensor | None:
-        """log q(z) of codes, float64, shape (B,), where it is known without asking every component; else None."""
+    def log_sum_at_once(self, codes: Codes, index: Tensor | None, gain: float) -> Tensor | None:
+        """log sum_n q(z|x_n), float64, shape (B,), where it is known without asking every component; else None.
+
+        Args:
+            codes: Shape (B, D).
+            index: Which component is each code's own, shape (B,), or -1; None where all count alike.
+            gain: The log of how much more the own one counts.
+        """
         return None
 
     def by_dimension(self) -> "Sequence[tuple[slice, Components]] | None":

@@ -57,9 +57,10 @@ def log_density(
 ) -> Tensor:
     """log q(z) of codes z, shape (B, D): shape (B,), in nats; at most `block` triples a thread are held at a time."""
     codes = Codes.at(z)
-    at_once = components.log_density_at_once(codes, weights)
+    own = weights.index if weights.own is not None else None
+    at_once = components.log_sum_at_once(codes, own, 0.0 if weights.own is None else weights.own - weights.other)
     if at_once is not None:
-        return at_once.to(codes.z.dtype)
+        return (at_once + weights.other).to(codes.z.dtype)
     return _LogDensity.apply(codes.z, codes.detached(), components, weights, block, progress)
 
 

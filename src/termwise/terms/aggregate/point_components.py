@@ -5,6 +5,7 @@ points one by one: what its codewords are is one key, which is looked up. Betwee
 no gradient in z.
 """
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -17,7 +18,6 @@ from termwise.models.categories import LEAST
 from termwise.models.codes import Codes
 from termwise.models.codewords import Codebook, key_of
 from termwise.terms.aggregate.components import BITS, Components
-from termwise.terms.aggregate.gaussians import LogWeights
 
 
 class PointComponents(Components):
@@ -61,15 +61,15 @@ class PointComponents(Components):
         """The keys of codes, shape (B,)."""
         return key_of(self.codebook.index_of(codes.z.unflatten(1, (self.indices.shape[1], -1))))
 
-    def log_density_at_once(self, codes: Codes, weights: LogWeights) -> Tensor:
-        """log q(z), float64, shape (B,): how many points are the code, and whether its own is one of them."""
+    def log_sum_at_once(self, codes: Codes, index: Tensor | None, gain: float) -> Tensor:
+        """The log of how many points are the code, float64, shape (B,), its own counting so much more."""
         (keys, counts), asked = self.counts, self.keys_of(codes)
         place = torch.searchsorted(keys, asked).clamp(max=len(keys) - 1)
         here = torch.where(keys[place] == asked, counts[place], 0).double()
-        if weights.index is not None and weights.own is not None:
-            own = (weights.index >= 0) & (self.keys[weights.index.clamp(min=0)] == asked)
-            here = here + torch.where(own, torch.tensor(weights.own - weights.other, dtype=here.dtype).exp() - 1, 0.0)
-        return torch.where(here > 0, here.log(), LEAST) + weights.other
+        if index is not None:
+            own = (index >= 0) & (self.keys[index.clamp(min=0)] == asked)
+            here = here + torch.where(own, math.expm1(gain), 0.0)
+        return torch.where(here > 0, here.log(), LEAST)
 
     def pairs(self, codes: Codes, block: int, slopes: bool) -> "_Matches":
         """Every point at every code, by their keys."""

@@ -15,7 +15,11 @@ ROUNDING = 1e-9
 def checks(seed: int) -> list[Check]:
     """Each term of a linear-Gaussian world, of a discrete one, and of one of codewords."""
     gaussian = LinearGaussian.random(seed, latent=3, dimension=5, mutual_information=1.0)
-    worlds = {"gaussian": gaussian, "discrete": random_world(seed), "codewords": MarkovWorld.random(seed)}
+    worlds: dict[str, World] = {
+        "gaussian": gaussian,
+        "discrete": random_world(seed),
+        "codewords": MarkovWorld.random(seed),
+    }
     return [one for kind, world in worlds.items() for one in readings(kind, world, seed)]
 
 

@@ -33,8 +33,8 @@ class VectorQuantized(nn.Module):
         positions: P.
         codebook: How it learns: "average", by moving averages of what came to each codeword; or "gradient", of the
             objective's codebook term.
-        decay: Of the moving averages. The paper has 0.99, by which short runs leave many codewords behind: of the bundled
-            digits' 32, in 20 epochs, a perplexity of 17, and of 30 with 0.95.
+        decay: Of the moving averages. The paper has 0.99, by which short runs leave codewords behind: of the bundled
+            digits' 32 the perplexity was 17 after 20 epochs, and with 0.95 it was 30.
         restarts: A codeword begins anew that comes less than this share of as often as all do on average; 0 for never.
 
     Example:

@@ -2,7 +2,7 @@
 
 from termwise.objectives.game import Game, solo
 from termwise.objectives.objective import Weighted, distortion, rate
-from termwise.objectives.schedules import Weight
+from termwise.schedules import Weight
 from termwise.terms.closed_or_sampled import ClosedOrSampled
 from termwise.terms.quantization import QuantizationError
 

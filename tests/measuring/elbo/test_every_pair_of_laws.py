@@ -17,6 +17,7 @@ from termwise.models.priors import MixturePrior
 COUNT, SAMPLES = 12, 20
 GRID = torch.linspace(-20, 20, 4001)
 STEP = float(GRID[1] - GRID[0])
+PRIORS = [name for name in tw.PRIORS if name != "conditional"]  # which is of a block that is given others
 CATEGORIES = (*DISCRETE, "uniform", "learned-categories")
 """Posteriors and priors of categories or codewords, and not of numbers."""
 
@@ -43,7 +44,7 @@ def data():
 
 
 @pytest.mark.parametrize(
-    "prior", [pytest.param(name, marks=pytest.mark.slow if name == "flow" else ()) for name in tw.PRIORS]
+    "prior", [pytest.param(name, marks=pytest.mark.slow if name == "flow" else ()) for name in PRIORS]
 )
 @pytest.mark.parametrize("posterior", list(tw.POSTERIORS))
 def test_the_rate_is_that_of_quadrature_or_is_refused(posterior, prior):
@@ -101,7 +102,7 @@ def test_the_rate_of_categories_is_a_sum_over_them(prior):
     assert account["rate"].estimator == "closed form"
 
 
-@pytest.mark.parametrize("prior", [name for name in tw.PRIORS if name not in CATEGORIES])
+@pytest.mark.parametrize("prior", [name for name in PRIORS if name not in CATEGORIES])
 def test_log_p_of_x_is_that_of_quadrature(prior):
     model, x = model_of("diagonal-normal", prior), data()[:8]
     with torch.no_grad():

@@ -204,8 +204,8 @@ def test_below_its_free_bits_a_dimension_has_no_gradient_and_above_it_its_own():
 def test_what_has_no_dimensions_cannot_be_shaped_by_them():
     with pytest.raises(Refused, match=r"given has no values by dimension here.*by = 'total'"):
         Objective((Weighted(Given(2.0)).shaped(free_bits(1.0)),))(draw())
-    with pytest.raises(Refused, match=r"by = 'block' cannot be"):
-        free_bits(1.0, by="block")
+    with pytest.raises(Refused, match=r"by = 'level' cannot be"):
+        free_bits(1.0, by="level")
 
 
 def test_a_file_says_by_what_a_link_is_shaped():
@@ -214,4 +214,4 @@ def test_a_file_says_by_what_a_link_is_shaped():
         {"links": [{**one, "shape": {"name": "free-bits", "target": 0.5, "by": "dimension"}}]}
     )
     part = spec.build().players[0].objective.parts[1]
-    assert part.by_dimension and part.at_end(torch.tensor([0.1, 2.0])) == pytest.approx(2.5)
+    assert part.by == "dimension" and part.at_end({"": torch.tensor([0.1, 2.0])}) == pytest.approx(2.5)

@@ -42,9 +42,9 @@ def test_cycles_without_an_end_count_at_their_height():
 def test_a_part_counts_at_the_end_of_its_weight_and_target(shape, expected):
     """A weight that ends at 2, a term of mean 2."""
     part = Linear(end=2.0, steps=10) * rate(ClosedForm()).shaped(shape)
-    assert part.at_end(2.0) == pytest.approx(expected)
+    assert part.at_end({"": torch.tensor(2.0)}) == pytest.approx(expected)
     moving = part.shaped(gap(WarmUp(value=5.0, steps=70)))
-    assert moving.at_end(2.0) == pytest.approx(6.0)
+    assert moving.at_end({"": torch.tensor(2.0)}) == pytest.approx(6.0)
     assert (distortion() + moving).ends() == 70
 
 

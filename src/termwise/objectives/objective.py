@@ -5,22 +5,27 @@
 Terms keep their unweighted values, so that what is logged is in the term's own unit whatever it weighs.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
-from termwise.objectives.shapes import Opposed, Shape
+from termwise.objectives.shapes import By, Opposed, Shape
 from termwise.schedules import Constant, Schedule, Weight, as_schedule
 from termwise.terms.aggregate.memory import Memory
+from termwise.terms.by_block import ByBlock, blocks_by_name
 from termwise.terms.groups import Grouping, Groups
 from termwise.terms.laws import Law
 from termwise.terms.link import Distortion, Estimator, Link, Term, by_example
 from termwise.terms.score_function import with_score
 from termwise.values import checked
+
+Means = Mapping[str, Tensor]
+"""What of a term is shaped: its mean, shape (), or means by dimension, (D,), under ""; or those of blocks by name."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +62,32 @@ class Weighted:
         return -self.weight(step) if isinstance(self.shape, Opposed) else self.weight(step)
 
     @property
-    def by_dimension(self) -> bool:
-        """Whether each dimension's mean is shaped, and not their sum."""
-        return self.shape is not None and self.shape.by == "dimension"
+    def by(self) -> By:
+        """What is shaped: the mean, each dimension's, or each block's."""
+        return "total" if self.shape is None else self.shape.by
 
-    def at_end(self, mean: float | Tensor) -> float:
-        """What a mean of the term, or its mean by dimension, counts for once weight and target no longer change."""
-        means = torch.as_tensor(mean)
-        value = float((means if self.shape is None else self.shape(means, self.shape.ends())).sum())
-        return self.weight(self.weight.ends()) * value
+    def means(self, values: Tensor, draw: Draw) -> "Means":
+        """What is shaped, of the term's values on a draw."""
+        if self.by == "block":
+            return dict(zip(blocks_by_name(draw), _values(self._by_block, draw).mean(0), strict=True))
+        return {"": mean_by_dimension(self.term, values) if self.by == "dimension" else by_example(values).mean()}
+
+    @cached_property
+    def _by_block(self) -> ByBlock:
+        return ByBlock(self.term)
+
+    def shaped_mean(self, means: "Means", step: int) -> Tensor:
+        """The means, shaped at a training step and summed: shape ()."""
+        if self.shape is None:
+            return means[""]
+        if self.by == "block" and not isinstance(self.shape, Opposed):
+            return self.shape.of_blocks(means, step)
+        return self.shape(means[""], step).sum()
+
+    def at_end(self, means: "Means") -> float:
+        """What the means of the term count for once weight and target no longer change."""
+        step = 0 if self.shape is None else self.shape.ends()
+        return self.weight(self.weight.ends()) * float(self.shaped_mean(means, step))
 
     def ends(self) -> int:
         """The step from which weight and target no longer change."""
@@ -160,12 +182,8 @@ def _mean(term: Term, draw: Draw) -> Tensor:
 
 
 def _shaped(part: Weighted, mean: Tensor, draw: Draw, step: int) -> Tensor:
-    """The batch mean of a part, shape (), shaped; or the sum of its means by dimension, each shaped."""
-    if part.shape is None:
-        return mean
-    if not part.by_dimension:
-        return part.shape(mean, step)
-    return part.shape(mean_by_dimension(part.term, _values(part.term, draw)), step).sum()
+    """The batch mean of a part, shape (), shaped; or the sum of its means by dimension or block, each shaped."""
+    return part.shaped_mean({"": mean} if part.by == "total" else part.means(_values(part.term, draw), draw), step)
 
 
 def mean_by_dimension(term: Term, values: Tensor) -> Tensor:

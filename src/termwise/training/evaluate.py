@@ -5,8 +5,10 @@ Both leave the random state, and the memories, as they were.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from termwise.data.dataset import Dataset
 from termwise.errors import NotFinite, Refused
@@ -14,7 +16,7 @@ from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.draw import Draw
 from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE, at_least_single
-from termwise.objectives.objective import Objective, Weighted, mean_by_dimension
+from termwise.objectives.objective import Objective, Weighted
 from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm, has_closed_form
 from termwise.terms.laws import PriorLaw
@@ -109,23 +111,25 @@ def evaluate_held_out(
     rounds = min(ROUNDS, max(1, CODES // len(data))) if steady else 1
     batches = engine.over(model, data)
     full = full_aggregate(batches)
-    exact = [with_full_aggregate(part, full) for part in objective.parts]
-    terms = {term.name: term for term in (*standard_terms(batches, full), *exact)}
+    exact = [replace(part, term=with_full_aggregate(part, full)) for part in objective.parts]
+    terms = {term.name: term for term in (*standard_terms(batches, full), *(part.term for part in exact))}
     sums = dict.fromkeys(terms, 0.0)
-    by_dimension = {part.term.name: torch.zeros(()) for part in objective.parts if part.by_dimension}
+    apart = {part.term.name: part for part in exact if part.by != "total"}
+    sums_apart: dict[str, dict[str, Tensor]] = {name: {} for name in apart}
     with own_randomness(0), evaluating(model), engine.autocast():
         for _ in range(rounds):
             for draw in batches():
                 for name, term in terms.items():
                     values = term(draw)
                     sums[name] += float(by_example(values).mean()) * len(draw)
-                    if name in by_dimension:
+                    if name in apart:
                         share = len(draw) / (rounds * len(data))
-                        by_dimension[name] = by_dimension[name] + share * mean_by_dimension(term, values).double().cpu()
+                        for of, its in apart[name].means(values, draw).items():
+                            sums_apart[name][of] = sums_apart[name].get(of, 0) + share * its.double().cpu()
     means = {name: total / (rounds * len(data)) for name, total in sums.items()}
     if "rate" in means:
         means["elbo"] = -(means["distortion"] + means["rate"])
-    ends = {name: by_dimension.get(name, mean) for name, mean in means.items()}
+    ends = {name: sums_apart.get(name) or {"": torch.tensor(mean)} for name, mean in means.items()}
     return means, sum(part.at_end(ends[_judged_by(part.term, means)]) for part in objective.parts)
 
 

@@ -48,7 +48,8 @@ def _schedules(game: Game, optimizer: OptimizerSettings) -> Iterator[tuple[str, 
             term = glossary.reading(part.term.name).title
             yield f"The weight of {term}", part.weight
             if part.shape is not None and not isinstance(part.shape, Opposed):
-                yield f"The target of {term}", as_schedule(part.shape.target)
+                for block, target in part.shape.targets().items():
+                    yield f"The target of {term}" + (f" of {block!r}" if block else ""), target
         if player.optimizer is not None:
             yield f"The learning rate of {player.name!r}", as_schedule(player.optimizer.learning_rate)
         usual = usual or player.optimizer is None

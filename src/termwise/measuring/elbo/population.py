@@ -101,7 +101,7 @@ def carried_on(near: Tensor) -> CarriedOn:
 
     Where each step is r times the one before, t_inf = t_N + (t_N - t_N/2) r / (1 - r); where the error falls as 1/N,
     r = 1/2. Half of the steps' own r is trusted, and half of 1/N: that is as good as unbiased from a collapsed code to
-    one whose MI is near log N (`benchmarks/coverage.py`).
+    one whose MI is near log N (`benchmarks/interval_coverage.py`).
     """
     whole, half, quarter = near.mean(0)
     step, before = whole - half, half - quarter

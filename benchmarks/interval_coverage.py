@@ -1,7 +1,7 @@
 """How often the intervals and brackets of an account hold the truth, over random worlds whose answers are known.
 
-    python benchmarks/coverage.py --worlds 1000
-    python benchmarks/coverage.py --worlds 1000 --bent
+    python benchmarks/interval_coverage.py --worlds 1000
+    python benchmarks/interval_coverage.py --worlds 1000 --bent
 
 A world is linear-Gaussian (2 to 64 latents, diagonal or full posteriors) or clustered: x from a mixture of normals, so
 that q(z) is a mixture too, with posteriors of many widths; its truth is by Monte Carlo over 400,000 fresh codes. With

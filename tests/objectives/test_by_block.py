@@ -50,7 +50,7 @@ def test_the_rate_of_every_block_is_shaped_towards_its_own_target(make, target):
     expected = sum(formulas[make](float(v), t) for v, t in zip(costs(draw), wanted.values(), strict=True))
     for estimator in (ClosedForm(), ClosedOrSampled()):
         objective = Objective((rate(estimator).shaped(make(target, by="block")),))
-        got = objective(draw)
+        got = objective(draw_of())
         assert got.total.item() == pytest.approx(expected, abs=1e-5)
         assert got.values.item() == pytest.approx(float(sum(costs(draw))), rel=1e-5)  # what is logged is the rate
 

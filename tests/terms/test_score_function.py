@@ -12,10 +12,12 @@ import termwise as tw
 from termwise.errors import Refused
 from termwise.models.block_law import BlockLaw
 from termwise.models.categories import Categories
+from termwise.models.chained_law import ChainedLaw, Conditional
 from termwise.models.draw import Draw
 from termwise.objectives.objective import Objective, Weighted
 from termwise.terms import ClosedForm, Kernel, Link, MonteCarlo, MultiSampleBound
 from termwise.terms.adversarial.density_ratio import DensityRatio
+from termwise.terms.closed_or_sampled import ClosedOrSampled
 
 STATES, BATCH, ROUNDS = 4, 200, 100
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))]
@@ -168,6 +170,34 @@ def test_a_law_of_another_that_has_no_path_learns_by_its_score():
         model.prior_law = lambda law=law: Independent(Normal(torch.zeros(law.event_shape), 1.0), 1)
         total = objective_of_it(Draw(model, torch.randn(5, 1))).total
         assert torch.autograd.grad(total, logits)[0].abs().sum() > 0.01
+
+
+class Chain(Table):
+    """A category given another: the second's logits are of what the first came to."""
+
+    def infer(self, x):
+        first = Categories(self.logits[x.long().squeeze(1)][:, :1], has_rsample=False)
+        table = self.logits[:3, 1]
+        second = Conditional(
+            lambda given, _: Categories((given @ table).unsqueeze(-2), has_rsample=False), given=[0], size=3
+        )
+        return ChainedLaw([first, second], ["digit", "tag"]), None
+
+    def prior_law(self):
+        return BlockLaw([Categories(torch.zeros(1, 3, dtype=torch.float64)) for _ in range(2)], ["digit", "tag"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_block_given_another_has_its_score_too(seed):
+    model = Chain(seed)
+    mean, error = gradients(model, objective(ClosedOrSampled()))
+    x = torch.arange(STATES, dtype=torch.float64).unsqueeze(1)
+    first, second = model.logits[:, 0].log_softmax(-1), model.logits[:3, 1].log_softmax(-1)
+    log_q = (first.unsqueeze(2) + second).flatten(1)
+    distortion = -model.generate(every_code().expand(STATES, 9, 6), None).log_prob(x[:, None].expand(-1, 9, -1))
+    total = (log_q.exp() * (distortion + 0.7 * (log_q + 2 * math.log(3)))).sum(1).mean()
+    (exact,) = torch.autograd.grad(total, model.logits)
+    assert ((mean - exact.flatten()).abs() < 4.5 * error + 1e-12).all()
 
 
 def test_what_has_one_value_for_a_batch_is_refused():

@@ -175,6 +175,8 @@ def score_of(law: Distribution, codes: Codes) -> Tensor | None:
         >>> score_of(law, Codes.of(law)).shape, score_of(Categories(torch.zeros(5, 1, 3)), Codes.of(law))
         (torch.Size([5]), None)
     """
+    if isinstance(law, ChainedLaw):
+        law = law.at(codes.z)  # through what a block is given, its score has a path
     parts = zip(blocks_of(law), law.slices if isinstance(law, BlockLaw) else [slice(None)], strict=True)
     held = codes.detached()
     scores = [log_density_at(block, held.columns(part)) for block, part in parts if not block.has_rsample]

@@ -6,13 +6,13 @@ index_code_mi   KL(q(z_b|x) || q(z_b)), what block b as a whole tells of the exa
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.models.block_law import BlockLaw
+from termwise.models.block_law import BlockLaw, LawOfBlocks
+from termwise.models.chained_law import ChainedLaw
 from termwise.models.codes import Codes, log_density_at
 from termwise.models.draw import Draw
-from termwise.terms.aggregate.block_components import BlockComponents
-from termwise.terms.aggregate.mixture import log_density
 from termwise.terms.closed_form import kl_by_block
 from termwise.terms.link import Link, Term
 
@@ -41,6 +41,10 @@ class ByBlock:
         """As the link is."""
         return isinstance(self.link, Link) and self.link.of_no_code(draw)
 
+    @property
+    def _at_codes(self) -> bool:
+        return isinstance(self.link, Link) and self.link.estimator.name == "monte-carlo"
+
     def __call__(self, draw: Draw) -> Tensor:
         """Shape (B, blocks), nats.
 
@@ -49,23 +53,23 @@ class ByBlock:
         """
         blocks_by_name(draw)
         posterior, prior = draw.posterior, draw.prior
-        if self.name == "rate" and isinstance(prior, BlockLaw):
-            closed = kl_by_block(posterior, prior) if self.of_no_code(draw) else None
+        if self.name == "rate" and isinstance(prior, LawOfBlocks):
+            closed = None if self._at_codes else kl_by_block(posterior, prior, draw.z)
             return _by_block(posterior, draw.codes) - _by_block(prior, draw.codes) if closed is None else closed
-        if self.name == "index_code_mi" and self.memory is not None:
-            components, weights = self.memory.components(draw)
-            assert isinstance(components, BlockComponents)
-            of_aggregate = [log_density(draw.codes.columns(part), one, weights) for one, part in components.parts()]
+        memory = self.memory
+        if self.name == "index_code_mi" and memory is not None and isinstance(posterior, BlockLaw):
+            groups = [range(part.start, part.stop) for part in posterior.slices]
+            of_aggregate = [memory.group_log_density(draw.z, draw, group) for group in groups]
             return _by_block(posterior, draw.codes) - torch.stack(of_aggregate, 1)
         raise Refused(
             f"{self.name} has no values by block here: by = 'block' is of the rate, under a prior of blocks, and of "
-            "index_code_mi by monte-carlo. Shape the total: by = 'total'."
+            "index_code_mi by monte-carlo where no block is given others. Shape the total: by = 'total'."
         )
 
 
 def blocks_by_name(draw: Draw) -> tuple[str, ...]:
     """What the blocks of a draw's codes are called, in order; Refused where the code has none."""
-    if not isinstance(draw.posterior, BlockLaw):
+    if not isinstance(draw.posterior, LawOfBlocks):
         raise Refused(
             "by = 'block' is of a code of blocks, and this code is one flat vector. Give it blocks ([[model.code]], or "
             "VAE.build(code=...)), or shape by = 'dimension' or 'total'."
@@ -73,8 +77,9 @@ def blocks_by_name(draw: Draw) -> tuple[str, ...]:
     return draw.posterior.names
 
 
-def _by_block(law: object, codes: Codes) -> Tensor:
-    """log p(z_b) of codes, shape (B, D), by block: shape (B, blocks), in their type."""
-    assert isinstance(law, BlockLaw)
-    parts = zip(law.blocks, law.slices, strict=True)
+def _by_block(law: Distribution, codes: Codes) -> Tensor:
+    """log p(z_b | those that b is given) of codes, shape (B, D), by block: shape (B, blocks), in their type."""
+    product = law.at(codes.z) if isinstance(law, ChainedLaw) else law
+    assert isinstance(product, BlockLaw)
+    parts = zip(product.blocks, product.slices, strict=True)
     return torch.stack([log_density_at(block, codes.columns(part)) for block, part in parts], 1).to(codes.z.dtype)

@@ -35,6 +35,10 @@ class ClosedGivenCodes(ClosedForm):
         """No bias: the codes before a block are drawn, and its own are not."""
         return "unbiased"
 
+    def at_no_code(self, left: Law, right: Law, draw: Draw) -> bool:
+        """Never: the codes before a block are the draw's."""
+        return False
+
     def __call__(self, left: Law, right: Law, draw: Draw) -> Tensor:
         """Shape (B, D) where both laws factorise given the codes before, else (B,); nats."""
         return kl_given_codes(cast(Closed, left).distribution(draw), cast(Closed, right).distribution(draw), draw.z)

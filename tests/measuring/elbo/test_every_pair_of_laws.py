@@ -15,7 +15,7 @@ from termwise.models.posteriors import ImplicitPosterior
 from termwise.models.priors import MixturePrior
 
 COUNT, SAMPLES = 12, 20
-GRID = torch.linspace(-20, 20, 4001)
+GRID = torch.linspace(-20, 20, 2001)
 STEP = float(GRID[1] - GRID[0])
 PRIORS = [name for name in tw.PRIORS if name != "conditional"]  # which is of a block that is given others
 CATEGORIES = (*DISCRETE, "uniform", "learned-categories")

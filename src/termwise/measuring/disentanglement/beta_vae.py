@@ -9,7 +9,6 @@ elimination; Kim and Mnih, 2018, section 4).
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from termwise.measuring.disentanglement.factors import Factors, codes_from
 from termwise.measuring.disentanglement.fixing import Fixing, votes_by_factor
@@ -38,6 +37,8 @@ def beta_vae_score(codes: Any, factors: Factors, *, votes: int = VOTES, pairs: i
         >>> beta_vae_score(factors.index, factors, votes=200)
         Score(value=1.0, by_factor=(1.0, 1.0))
     """
+    from sklearn.linear_model import LogisticRegression  # takes a second: only those who ask pay
+
     array = codes_from(codes, factors, least_factors=2)
     spread = array.std(axis=0)
     array = array / np.where(spread > 0, spread, 1)

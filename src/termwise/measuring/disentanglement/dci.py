@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import entropy
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.model_selection import GridSearchCV
 
 from termwise.measuring.disentanglement.factors import Factors, codes_from
 from termwise.measuring.disentanglement.score import Score, mean_over_factors
@@ -45,6 +43,9 @@ def dci(codes: Any, factors: Factors, *, trees: int = TREES, seed: int = 0) -> d
         >>> {name: score.value for name, score in dci(factors.index, factors, trees=2).items()}
         {'disentanglement': 1.0, 'completeness': 1.0, 'informativeness': 1.0}
     """
+    from sklearn.ensemble import RandomForestClassifier  # takes a second: only those who ask pay
+    from sklearn.model_selection import GridSearchCV
+
     array = codes_from(codes, factors)
     rng = np.random.default_rng(seed)
     fit, test = factors.halves(rng)

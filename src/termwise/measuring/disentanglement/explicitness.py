@@ -9,10 +9,6 @@ along a line are not explicit.
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from termwise.measuring.disentanglement.factors import Factors, codes_from
 from termwise.measuring.disentanglement.score import Score, mean_over_factors
@@ -33,6 +29,11 @@ def explicitness(codes: Any, factors: Factors, *, seed: int = 0) -> Score:
         >>> [round(value, 1) for value in score.by_factor]
         [1.0, 0.7]
     """
+    from sklearn.linear_model import LogisticRegression  # takes a second: only those who ask pay
+    from sklearn.metrics import roc_auc_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     array = codes_from(codes, factors)
     fit, test = factors.halves(np.random.default_rng(seed))
     by_factor = []

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import balanced_accuracy_score
-from sklearn.tree import DecisionTreeClassifier
 
 from termwise.measuring.disentanglement.factors import Factors, codes_from
 from termwise.measuring.disentanglement.score import Score, mean_over_factors
@@ -53,6 +51,9 @@ def _squared_correlation(z: np.ndarray, v: np.ndarray) -> float:
 
 
 def _balanced_accuracy(z: np.ndarray, v: np.ndarray, size: int, halves: tuple[np.ndarray, np.ndarray]) -> float:
+    from sklearn.metrics import balanced_accuracy_score  # takes a second: only those who ask pay
+    from sklearn.tree import DecisionTreeClassifier
+
     fit, test = halves
     tree = DecisionTreeClassifier(max_leaf_nodes=size, class_weight="balanced", random_state=0)
     tree.fit(z[fit, None], v[fit])

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from scipy.stats import norm
+from scipy.special import ndtri
 from torch import Tensor
 
 from termwise.account import glossary
@@ -57,4 +57,4 @@ class Bracket:
 
 def allowance(values: Tensor) -> float:
     """What the mean of values, shape (N,), may be off by to one side, but for `OUTSIDE` of the time."""
-    return float(norm.isf(OUTSIDE)) * float(values.std()) / math.sqrt(len(values))
+    return -float(ndtri(OUTSIDE)) * float(values.std()) / math.sqrt(len(values))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
-from scipy.stats import ks_2samp
 
 from termwise.account.rounding import rounded
 from termwise.data.columns import Column
@@ -52,7 +51,7 @@ class TableOfExamples:
     def distances(self) -> np.ndarray:
         """The largest difference of the distribution functions of real and drawn values, from 0 to 1; shape (D,)."""
         pairs = zip(self.real.T, self.drawn.T, strict=True)
-        return np.array([ks_2samp(a, b, method="asymp").statistic for a, b in pairs])
+        return np.array([_kolmogorov_smirnov(a, b) for a, b in pairs])
 
 
 def misses_section(table: TableOfExamples) -> str:
@@ -127,6 +126,15 @@ def histograms(real: np.ndarray, drawn: np.ndarray, *, logarithmic: bool = False
     )
     first, last = (rounded(float(f"{end:.4g}"))[0] for end in (low, high))
     return svg, first, last
+
+
+def _kolmogorov_smirnov(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest difference of the distribution functions of two samples; nan where a value is."""
+    both = np.concatenate([a, b])
+    if np.isnan(both).any():
+        return float("nan")
+    below = [np.searchsorted(np.sort(sample), both, side="right") / len(sample) for sample in (a, b)]
+    return float(np.abs(below[0] - below[1]).max())
 
 
 def _called(column: Column) -> str:

@@ -14,7 +14,7 @@ a forest that is denied dimensions at random, or grown further than the data bea
 from typing import Any
 
 import numpy as np
-from scipy.stats import entropy
+from scipy.special import entr
 
 from termwise.measuring.disentanglement.factors import Factors, codes_from
 from termwise.measuring.disentanglement.score import Score, mean_over_factors
@@ -71,4 +71,5 @@ def dci_of(importance: np.ndarray) -> dict[str, Score]:
 def _sharpness(importance: np.ndarray, outcomes: int) -> np.ndarray:
     """1 - entropy of each row in units of log `outcomes`; 0 for a row of zeros, which prefers none."""
     rows = np.where(importance.sum(axis=1, keepdims=True) > 0, importance, 1.0)
-    return 1 - entropy(rows, axis=1, base=outcomes)
+    shares = rows / rows.sum(axis=1, keepdims=True)
+    return 1 - entr(shares).sum(axis=1) / np.log(outcomes)

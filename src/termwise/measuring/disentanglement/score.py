@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from termwise.account.interval import NORMAL_95
 from termwise.errors import BadData
@@ -90,7 +90,7 @@ def over_parts(
     rng = np.random.default_rng(seed)
     parts = np.array_split(rng.permutation(len(codes)), repeats)
     by_part = [scores(codes[rows], factors.rows(rows), int(rng.integers(2**31))) for rows in parts]
-    reach = float(student.ppf(0.975, repeats - 1))
+    reach = float(stdtrit(repeats - 1, 0.975))
     estimates = {}
     for name in by_part[0]:
         draws = [part[name] for part in by_part]

@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import norm
+from scipy.special import ndtri
 from torch import Tensor
 
 from termwise.account import glossary
@@ -184,7 +184,7 @@ def population_reading(
 
 def _bound(rest: Tensor, parts: list[tuple[int, LogAggregateEstimates]], side: int) -> float:
     """The tightest lower (side -1) or upper (side 1) bound of those that the shares give."""
-    tail = float(norm.isf(OUTSIDE / len(SHARES))) / math.sqrt(len(rest))
+    tail = -float(ndtri(OUTSIDE / len(SHARES))) / math.sqrt(len(rest))
     by_share = torch.stack([rest] * len(SHARES), 1)
     for sign, part in parts:
         by_share = by_share + sign * (part.above.unsqueeze(1) if sign == side else part.below)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from torch import Tensor
 
 from termwise.errors import BadData
@@ -104,4 +104,4 @@ def jackknifed(a: Tensor, b: Tensor, groups: int = GROUPS) -> Frechet:
     without = [between(whole_a - part_a, whole_b - part_b) for part_a, part_b in zip(*parts, strict=True)]
     pseudo = groups * value - (groups - 1) * np.array(without)
     stderr = float(pseudo.std(ddof=1) / groups**0.5)
-    return Frechet(value, float(pseudo.mean()), stderr, float(student.ppf(0.975, groups - 1)))
+    return Frechet(value, float(pseudo.mean()), stderr, float(stdtrit(groups - 1, 0.975)))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from torch import Tensor
 
 from termwise.account.interval import NORMAL_95
@@ -133,7 +133,7 @@ def _overlap(clouds: FeatureClouds) -> list[Reading]:
     by_part = [overlap(*pair, neighbours).means for pair in pairs]
     estimator = f"balls to {neighbours} neighbours among {n} samples and {n} real examples, {clouds.features}"
     bias = "depends on the number of examples: to be compared at about the same only"
-    reach = float(student.ppf(0.975, parts - 1))
+    reach = float(stdtrit(parts - 1, 0.975))
     stderr = {name: float(np.std([part[name] for part in by_part], ddof=1)) / parts**0.5 for name in NAMES}
     return [_reading(name, value[name], stderr[name], reach, estimator, bias, n) for name in NAMES]
 

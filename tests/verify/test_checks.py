@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from termwise.verify import CHECK_FAMILIES, adversarial, information_bound
+from termwise.verify import CHECK_FAMILIES, adversarial, importance_weights, information_bound
 from termwise.verify.adversarial import optimum
 from termwise.verify.check import CLEARLY, QUADRATURE, check
 from termwise.verify.decomposition import gap_in_closed_form
@@ -39,6 +39,7 @@ CORRECTED = {
     "squared-error",
     "gan-sign-discriminator",
     "gan-sign-decoder",
+    "dreg-gradient",
 }
 
 
@@ -136,3 +137,26 @@ def test_the_penalties_on_information_differ_where_the_notes_say_they_do_not():
     world = LinearGaussian.random(0, mutual_information=0.25)
     assert information_bound.floor_penalty(world) == pytest.approx(0.75)
     assert information_bound.printed_penalty(world) == pytest.approx(abs(world.truth()["rate"] - 1))
+
+
+def test_the_order_of_bounds_and_their_gradients_hold_at_other_seeds_and_a_score_in_excess_is_seen(monkeypatch):
+    for seed in (1, 2):
+        assert [one.name for one in importance_weights.checks(seed) if not one.passed] == []
+    plain = importance_weights._gradient
+
+    def of_stl(world, codes, gradient):
+        return plain(world, codes, "stl" if gradient == "dreg" else gradient)
+
+    monkeypatch.setattr(importance_weights, "_gradient", of_stl)
+    assert [one.name for one in importance_weights.checks(0) if not one.passed] == ["dreg-gradient"]
+
+
+def test_the_chi2_of_the_scalar_world_is_that_of_quadrature():
+    world = importance_weights.ScalarWorld(torch.tensor([[0.4]]).double())
+    place, wide = float(world.place), float(world.log_scale.exp())
+    z = torch.linspace(-12, 12, 20_001, dtype=torch.float64)
+    true = torch.distributions.Normal(0.4 / (1 + importance_weights.SIGMA**2), math.sqrt(world.variance)).log_prob(z)
+    q = torch.distributions.Normal(place, wide).log_prob(z)
+    assert world.chi2() == pytest.approx(float((2 * true - q).exp().sum() * (z[1] - z[0])) - 1, abs=1e-9)
+    gap = float((q.exp() * (q - true)).sum() * (z[1] - z[0]))
+    assert float(world.evidence() - world.elbo()) == pytest.approx(gap, abs=1e-9)

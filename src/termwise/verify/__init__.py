@@ -11,9 +11,11 @@ from termwise.values import Seed, checked
 from termwise.verify import (
     adaptive_contrast,
     adversarial,
+    codes_of_blocks,
     decomposition,
     equilibrium,
     generative_adversarial,
+    importance_weights,
     info_vae,
     information_bound,
     kl_appendix,
@@ -36,6 +38,8 @@ CHECK_FAMILIES: dict[str, Callable[[int], list[Check]]] = {
     "trained critics": trained_critic.checks,
     "trained games": trained_game.checks,
     "VAE-GAN": generative_adversarial.checks,
+    "importance weights": importance_weights.checks,
+    "blocks and groups": codes_of_blocks.checks,
     "instrument": measure_on_worlds.checks,
 }
 """Functions of a seed that give checks, by the name of their family, in the order of the notes."""
@@ -111,6 +115,24 @@ CHECK_NAMES: dict[str, tuple[str, ...]] = {
         "squared-error",
         "gan-sign-discriminator",
         "gan-sign-decoder",
+    ),
+    "importance weights": (
+        "iwae-one-code",
+        "iwae-rises",
+        "iwae-order",
+        "stl-gradient-one-code",
+        "dreg-gradient",
+    ),
+    "blocks and groups": (
+        "measured-blocks-index-code-mi",
+        "measured-blocks-marginal-kl",
+        "measured-blocks-total-correlation",
+        "measured-blocks-group-correlation",
+        "measured-groups-group-correlation",
+        "measured-groups-within-group-correlation",
+        "measured-groups-group-wise-kl",
+        "vamp-optimum",
+        "vamp-optimum-rate",
     ),
     "instrument": (
         "measured-gaussian-distortion",

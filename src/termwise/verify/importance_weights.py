@@ -57,7 +57,7 @@ class ScalarWorld:
 
     def evidence(self) -> Tensor:
         """log p(x), shape (N,)."""
-        return Normal(0.0, math.sqrt(1 + SIGMA**2)).log_prob(self.x.squeeze(1))
+        return Normal(torch.zeros(()).double(), math.sqrt(1 + SIGMA**2)).log_prob(self.x.squeeze(1))
 
     def elbo(self) -> Tensor:
         """log p(x) - KL(q(z|x) || p(z|x)), shape (N,)."""

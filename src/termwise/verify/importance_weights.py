@@ -48,11 +48,11 @@ class ScalarWorld:
         return Independent(Normal(self.place, self.log_scale.exp()), 1), None
 
     def generate(self, z: Tensor, context: Any) -> Distribution:
-        """p(x|z)."""
+        """The likelihood p(x|z), a normal about z."""
         return Independent(Normal(z, torch.full_like(z, SIGMA)), 1)
 
     def prior_law(self) -> Distribution:
-        """p(z)."""
+        """The prior p(z), a standard normal."""
         return Independent(Normal(torch.zeros(1).double(), torch.ones(1).double()), 1)
 
     def evidence(self) -> Tensor:

@@ -6,9 +6,9 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 import termwise as tw
 from termwise.errors import Refused, TermwiseError
-from termwise.models.block_law import BlockLaw, dimensions_of_code, has_categories
+from termwise.models.block_law import BlockLaw, Conditional, dimensions_of_code, has_categories
 from termwise.models.categories import Categories
-from termwise.models.chained_law import MOST_VALUES, ChainedLaw, Conditional
+from termwise.models.chained_law import MOST_VALUES, ChainedLaw
 from termwise.models.codes import Codes, log_density_at
 from termwise.models.distributions import joined_laws, rows
 from termwise.terms.closed_form import has_closed_form, kl, kl_by_block, kl_given_codes
@@ -124,6 +124,51 @@ def test_too_many_values_are_not_summed_over():
     assert MOST_VALUES < 17**2 and law.values() is None
     with pytest.raises(NotImplementedError):
         _ = law.mean
+
+
+RUNGS = [{"name": "top", "latent": 2, "posterior": "ladder"}, {**LADDER[1], "posterior": "ladder"}]
+
+
+def test_a_ladders_posterior_is_the_product_of_what_x_says_and_of_the_prior():
+    """N(m, v) N(p, w) is in proportion to N((m w + p v) / (v + w), v w / (v + w))."""
+    vae = model(RUNGS)
+    x = torch.randn(N, 6)
+    posterior, prior = vae.encode(x), vae.prior_law()
+    z = posterior.sample()
+    features = vae.encoder(x).split(vae.family.sizes, -1)
+    for block, its in enumerate(features):
+        m, v = its.chunk(2, -1)[0], its.chunk(2, -1)[1].exp()
+        p, w = prior.at(z).blocks[block].mean, prior.at(z).blocks[block].variance
+        found = posterior.at(z).blocks[block]
+        assert torch.allclose(found.mean, (m * w + p * v) / (v + w), atol=1e-5)
+        assert torch.allclose(found.variance, v * w / (v + w), rtol=1e-4)
+
+
+def test_a_level_of_which_x_says_nothing_is_as_the_prior_has_it_and_costs_nothing():
+    vae = model(RUNGS)
+    with torch.no_grad():
+        x = torch.randn(N, 6)
+        silent = torch.cat(
+            [torch.zeros(N, 2), torch.full((N, 2), 40.0), torch.zeros(N, 3), torch.full((N, 3), 40.0)], 1
+        )
+        posterior = vae.family(silent, vae.prior())
+    assert kl_by_block(posterior, vae.prior_law(), posterior.sample()).abs().max() < 1e-5
+    assert vae.encode(x).log_prob(posterior.sample()).shape == (N,)
+
+
+def test_a_ladder_is_saved_and_made_again_and_its_prior_learns_through_its_posterior(tmp_path):
+    vae = model(RUNGS)
+    again = tw.VAE.from_pretrained(vae.save_pretrained(tmp_path / "model"))
+    x = torch.randn(N, 6)
+    z = vae.encode(x).sample()
+    assert torch.equal(again.encode(x).log_prob(z), vae.encode(x).log_prob(z))
+    vae.encode(x).rsample().sum().backward()
+    assert all(weight.grad is not None for weight in vae.prior.parameters())
+
+
+def test_a_ladder_times_no_normal_is_refused():
+    with pytest.raises(Refused, match="a normal times the prior's normal"):
+        model([{"name": "top", "latent": 2, "posterior": "ladder", "prior": "mixture:3"}]).encode(torch.zeros(2, 6))
 
 
 def test_what_the_decoder_does_not_see_it_does_not_follow(tmp_path):

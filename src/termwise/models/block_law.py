@@ -7,7 +7,7 @@ codewords, and any other block as a whole.
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,41 @@ from torch.distributions import Distribution
 
 from termwise.models.categories import Categories
 from termwise.models.codewords import Codewords
+
+
+class Conditional:
+    """The law of a block for every value of the blocks that it is given.
+
+    Args:
+        law: Makes it from the numbers of the blocks given, shape (..., G), and from features, (..., F), or None.
+        given: Which blocks, by their places.
+        size: How many numbers the block has.
+        features: What is known of each example beside them, shape (B, F); None of a prior.
+
+    Example:
+        >>> from torch.distributions import Independent, Normal
+        >>> shifted = Conditional(lambda given, features: Independent(Normal(given, 1.0), 1), given=[0], size=2)
+        >>> shifted.at(torch.tensor([3.0, 4.0])).mean
+        tensor([3., 4.])
+    """
+
+    def __init__(
+        self,
+        law: Callable[[Tensor, Tensor | None], Distribution],
+        given: Sequence[int],
+        size: int,
+        features: Tensor | None = None,
+    ) -> None:
+        self.law, self.given, self.size, self.features = law, tuple(given), size, features
+
+    def at(self, given: Tensor) -> Distribution:
+        """The law, given numbers of shape (..., G)."""
+        return self.law(given, self.features)
+
+    def expand(self, shape: Size) -> "Conditional":
+        """The same of a batch of as many."""
+        features = None if self.features is None else self.features.expand(*shape, self.features.shape[-1])
+        return Conditional(self.law, self.given, self.size, features)
 
 
 class LawOfBlocks(Distribution):
@@ -40,6 +75,11 @@ class LawOfBlocks(Distribution):
     @abstractmethod
     def blocks(self) -> tuple[Distribution, ...]:
         """A law of every block: its own, or of one that is given others, what it is where these are in their middle."""
+
+    @property
+    @abstractmethod
+    def links(self) -> tuple[Distribution | Conditional, ...]:
+        """What each block's law is: a law, or one for every value of the blocks that it is given."""
 
 
 class BlockLaw(LawOfBlocks):
@@ -66,6 +106,11 @@ class BlockLaw(LawOfBlocks):
     @property
     def blocks(self) -> tuple[Distribution, ...]:
         """The law of every block."""
+        return self._blocks
+
+    @property
+    def links(self) -> tuple[Distribution, ...]:
+        """The same: none is given others."""
         return self._blocks
 
     @property

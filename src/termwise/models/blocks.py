@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.models.block_law import LawOfBlocks
-from termwise.models.chained_law import Conditional, law_of
+from termwise.models.block_law import Conditional, LawOfBlocks
+from termwise.models.chained_law import law_of
 from termwise.models.given_head import GivenHead
+from termwise.models.posteriors.ladder import LadderNormal
 from termwise.models.posteriors.table import posterior_family
 from termwise.models.priors.conditional import ConditionalPrior
 from termwise.models.priors.prior import PriorOfCodes, PriorOfPosteriors
@@ -132,12 +133,13 @@ class BlockFamily(nn.Module):
         self.blocks = nn.ModuleList(families)  # type: ignore[arg-type]
         sizes = numbers_given(self.code)
         heads = [
-            GivenHead(given, block.hidden, family.features) if block.given else nn.Identity()
+            GivenHead(given, block.hidden, family.features) if _has_head(block) else nn.Identity()
             for block, family, given in zip(self.code, families, sizes, strict=True)
         ]
         self.heads = nn.ModuleList(heads)
         self.sizes = [
-            block.hidden if block.given else family.features for block, family in zip(self.code, families, strict=True)
+            block.hidden if _has_head(block) else family.features
+            for block, family in zip(self.code, families, strict=True)
         ]
         self.options: dict[str, Any] = {"code": [block.table() for block in self.code]}
 
@@ -159,14 +161,40 @@ class BlockFamily(nn.Module):
             for j in range(start, start + block.latent)
         ]
 
-    def forward(self, features: Tensor) -> LawOfBlocks:
-        """q(z|x) from features of shape (B, features)."""
-        links = [
-            Conditional(partial(_law_given, family, head), places, block.latent, its) if block.given else family(its)
-            for block, family, head, places, its in zip(
-                self.code, self.blocks, self.heads, places_given(self.code), features.split(self.sizes, -1), strict=True
-            )
-        ]
+    @property
+    def asks_prior(self) -> bool:
+        """Whether some block's posterior is made of its prior."""
+        return any(isinstance(family, LadderNormal) for family in self.blocks)
+
+    def forward(self, features: Tensor, prior: Distribution | None = None) -> LawOfBlocks:
+        """q(z|x) from features of shape (B, features), and the prior, where it `asks_prior`.
+
+        Raises:
+            Refused: That prior is not of the same blocks.
+        """
+        links, of_prior = [], getattr(prior, "links", (None,) * len(self.code))
+        if len(of_prior) < len(self.code):
+            raise Refused("A ladder's posterior is made of the prior's blocks, and this prior has others.")
+        for block, family, head, places, its, its_prior in zip(
+            self.code,
+            self.blocks,
+            self.heads,
+            places_given(self.code),
+            features.split(self.sizes, -1),
+            of_prior,
+            strict=True,
+        ):
+            if isinstance(family, LadderNormal):
+                law: Distribution | Conditional
+                if isinstance(its_prior, Conditional):
+                    law = Conditional(partial(_times_prior, family, its_prior), places, block.latent, its)
+                else:
+                    law = family(its, its_prior)
+            elif block.given:
+                law = Conditional(partial(_law_given, family, head), places, block.latent, its)
+            else:
+                law = family(its)
+            links.append(law)
         return law_of(links, [block.name for block in self.code])
 
 
@@ -226,6 +254,17 @@ def places_given(code: Sequence[Block]) -> list[tuple[int, ...]]:
 def numbers_given(code: Sequence[Block]) -> list[int]:
     """How many numbers the blocks have that each block is given."""
     return [sum(code[place].latent for place in places) for places in places_given(code)]
+
+
+def _has_head(block: Block) -> bool:
+    """Whether a block's posterior takes what it is given through a layer of its own: a ladder's has the prior's."""
+    return bool(block.given) and block.posterior != LadderNormal.name
+
+
+def _times_prior(family: LadderNormal, prior: Conditional, given: Tensor, features: Tensor | None) -> Distribution:
+    """A ladder's posterior from what its prior is given, and from an encoder's features."""
+    assert features is not None
+    return family(features, prior.at(given))
 
 
 def _law_given(family: nn.Module, head: nn.Module, given: Tensor, features: Tensor | None) -> Distribution:

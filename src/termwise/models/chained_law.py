@@ -14,46 +14,11 @@ import torch
 from torch import Size, Tensor
 from torch.distributions import Distribution
 
-from termwise.models.block_law import BlockLaw, LawOfBlocks
+from termwise.models.block_law import BlockLaw, Conditional, LawOfBlocks
 from termwise.models.categories import Categories
 
 MOST_VALUES = 256
 """So many values of categories are summed over, and no more."""
-
-
-class Conditional:
-    """The law of a block for every value of the blocks that it is given.
-
-    Args:
-        law: Makes it from the numbers of the blocks given, shape (..., G), and from features, (..., F), or None.
-        given: Which blocks, by their places.
-        size: How many numbers the block has.
-        features: What is known of each example beside them, shape (B, F); None of a prior.
-
-    Example:
-        >>> from torch.distributions import Independent, Normal
-        >>> shifted = Conditional(lambda given, features: Independent(Normal(given, 1.0), 1), given=[0], size=2)
-        >>> shifted.at(torch.tensor([3.0, 4.0])).mean
-        tensor([3., 4.])
-    """
-
-    def __init__(
-        self,
-        law: Callable[[Tensor, Tensor | None], Distribution],
-        given: Sequence[int],
-        size: int,
-        features: Tensor | None = None,
-    ) -> None:
-        self.law, self.given, self.size, self.features = law, tuple(given), size, features
-
-    def at(self, given: Tensor) -> Distribution:
-        """The law, given numbers of shape (..., G)."""
-        return self.law(given, self.features)
-
-    def expand(self, shape: Size) -> "Conditional":
-        """The same of a batch of as many."""
-        features = None if self.features is None else self.features.expand(*shape, self.features.shape[-1])
-        return Conditional(self.law, self.given, self.size, features)
 
 
 class ChainedLaw(LawOfBlocks):
@@ -73,11 +38,16 @@ class ChainedLaw(LawOfBlocks):
     """
 
     def __init__(self, links: Sequence[Distribution | Conditional], names: Sequence[str] = ()) -> None:
-        self.links = tuple(links)
+        self._links = tuple(links)
         first = links[0]
         assert isinstance(first, Distribution)
         sizes = [one.size if isinstance(one, Conditional) else one.event_shape.numel() for one in links]
         super().__init__(names, sizes, first.batch_shape)
+
+    @property
+    def links(self) -> tuple[Distribution | Conditional, ...]:
+        """The law of every block, or its `Conditional`."""
+        return self._links
 
     @cached_property
     def blocks(self) -> tuple[Distribution, ...]:

@@ -11,9 +11,8 @@ from torch.distributions import Distribution, Transform
 from torch.distributions.transforms import _InverseTransform
 
 from termwise.errors import BadData, Refused
-from termwise.models.block_law import BlockLaw
+from termwise.models.block_law import BlockLaw, Conditional
 from termwise.models.categories import Categories
-from termwise.models.chained_law import Conditional
 from termwise.models.codewords import Codewords, UniformCodewords
 from termwise.values import checked
 

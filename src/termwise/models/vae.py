@@ -17,7 +17,7 @@ from torch.distributions import Distribution
 from termwise.errors import BadData, Refused
 from termwise.files import write_whole
 from termwise.main_memory import check_fits
-from termwise.models.blocks import Block, blocks_from
+from termwise.models.blocks import Block, BlockFamily, blocks_from
 from termwise.models.distributions import centre, check_one_law_an_example, expected_example
 from termwise.models.draw import Draw
 from termwise.models.finite import check_finite_weights
@@ -172,7 +172,10 @@ class VAE(nn.Module):
 
     def _inferred(self, inputs: Tensor) -> Distribution:
         """q(z|x) of what the networks see of x, shape (B, *shape)."""
-        return self.family(at_least_single(self.encoder(inputs)))
+        features = at_least_single(self.encoder(inputs))
+        if isinstance(self.family, BlockFamily) and self.family.asks_prior:
+            return self.family.forward(features, self.prior())
+        return self.family(features)
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""

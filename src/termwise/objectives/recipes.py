@@ -41,6 +41,9 @@ from termwise.values import Count, Finite, PositiveFinite, checked
 RAMP = Linear(start=0.0, end=25.0, share=0.8)
 """C of `capacity` where nothing is said: it rises over four fifths of the run, and so comes to 25 nats in any."""
 
+WARM_UP = Linear(start=0.0, end=1.0, share=0.5)
+"""The weight of the rate in `ladder_vae` where nothing is said: over half of the run levels come to use for nothing."""
+
 
 def vae() -> Game:
     """Auto-Encoding Variational Bayes (Kingma and Welling, 2014, eq. 7)."""
@@ -55,6 +58,14 @@ def beta_vae(beta: Weight = 4.0) -> Game:
 def capacity(gamma: Weight = 1000.0, target: Weight = RAMP) -> Game:
     """Understanding disentangling in beta-VAE (Burgess et al., 2018, eq. 8): gamma |rate - C|, C from 0 to 25 nats."""
     return solo(distortion() + gamma * rate(ClosedOrSampled()).shaped(gap(target)))
+
+
+def ladder_vae(weight: Weight = WARM_UP) -> Game:
+    """Ladder Variational Autoencoders (Sonderby et al., 2016, section 2.3): the rate of every level, warmed up.
+
+    The levels are the model's: blocks of the code, each given those above it, and "ladder" their posterior.
+    """
+    return solo(distortion() + weight * rate(ClosedOrSampled()))
 
 
 def mi_floor(gamma: Weight = 10.0, target: Weight = 3.0, aggregate: AnyAggregate = "bank") -> Game:
@@ -185,6 +196,7 @@ RECIPES: Makers[Recipe] = Makers(
         Recipe("beta-vae", beta_vae, "beta rate"),
         Recipe("capacity", capacity, "gamma |rate - C(t)|, C from 0 to 25 nats"),
         Recipe("free-bits", free_bits_vae, "sum_j max(target, rate of dimension j)"),
+        Recipe("ladder-vae", ladder_vae, "rate of every level, its weight rising from 0 to 1"),
         Recipe("mi-floor", mi_floor, "rate + gamma max(0, C - index_code_mi)"),
         Recipe("beta-tcvae", beta_tcvae, "alpha index_code_mi + beta total_correlation + gamma dimension_wise_kl"),
         Recipe(

@@ -21,9 +21,9 @@ from torch.distributions import (
 )
 
 from termwise.errors import Refused
-from termwise.models.block_law import BlockLaw, LawOfBlocks
+from termwise.models.block_law import BlockLaw, Conditional, LawOfBlocks
 from termwise.models.categories import Categories, kl_by_position
-from termwise.models.chained_law import ChainedLaw, Conditional
+from termwise.models.chained_law import ChainedLaw
 from termwise.models.codes import factorises
 from termwise.models.codewords import Codewords, UniformCodewords
 from termwise.models.distributions import innermost
@@ -142,7 +142,6 @@ def _kl_of_each(left: LawOfBlocks, right: LawOfBlocks) -> list[Tensor]:
     if not chains:
         return [kl(one, other) for one, other in zip(left.blocks, right.blocks, strict=True)]
     given = set().union(*(law.given for law in chains))
-    links = [law.links if isinstance(law, ChainedLaw) else law.blocks for law in (left, right)]
     whole = left if isinstance(left, ChainedLaw) else ChainedLaw(left.blocks, left.names)
     if (values := whole.values(given)) is None:
         raise Refused("No closed form is known where a block is given numbers, or many categories.")
@@ -150,7 +149,7 @@ def _kl_of_each(left: LawOfBlocks, right: LawOfBlocks) -> list[Tensor]:
     every = values.unsqueeze(1)
     under = [law.at(every).blocks if isinstance(law, ChainedLaw) else law.blocks for law in (left, right)]
     found = []
-    for one, other, q, p in zip(*links, *under, strict=True):
+    for one, other, q, p in zip(left.links, right.links, *under, strict=True):
         if not (isinstance(one, Conditional) or isinstance(other, Conditional)):
             found.append(kl(q, p))
             continue

@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
 from termwise.errors import Refused
-from termwise.models.chained_law import ChainedLaw, Conditional
+from termwise.models.block_law import Conditional
+from termwise.models.chained_law import ChainedLaw
 from termwise.notebook import in_a_line
 from termwise.worlds.linear_gaussian import LinearGaussian
 

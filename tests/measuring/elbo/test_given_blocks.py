@@ -8,8 +8,9 @@ from torch.distributions import Independent, Normal
 
 import termwise as tw
 from termwise.errors import Refused
+from termwise.models.block_law import Conditional
 from termwise.models.categories import Categories
-from termwise.models.chained_law import ChainedLaw, Conditional
+from termwise.models.chained_law import ChainedLaw
 from termwise.terms.aggregate.gaussians import LogWeights
 from termwise.terms.aggregate.mixture import log_density
 from termwise.terms.aggregate.posterior_components import components_from_state, components_of

@@ -22,9 +22,9 @@ from torch.distributions import (
 
 from termwise.errors import Refused
 from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors, without
-from termwise.models.block_law import BlockLaw, LawOfBlocks
+from termwise.models.block_law import BlockLaw, Conditional, LawOfBlocks
 from termwise.models.categories import Categories
-from termwise.models.chained_law import ChainedLaw, Conditional
+from termwise.models.chained_law import ChainedLaw
 from termwise.models.codes import Codes, factorises
 from termwise.models.codewords import Codewords
 from termwise.models.distributions import centre, innermost, joined_laws, rows

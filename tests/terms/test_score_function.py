@@ -10,9 +10,9 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 
 import termwise as tw
 from termwise.errors import Refused
-from termwise.models.block_law import BlockLaw
+from termwise.models.block_law import BlockLaw, Conditional
 from termwise.models.categories import Categories
-from termwise.models.chained_law import ChainedLaw, Conditional
+from termwise.models.chained_law import ChainedLaw
 from termwise.models.draw import Draw
 from termwise.objectives.objective import Objective, Weighted
 from termwise.terms import ClosedForm, Kernel, Link, MonteCarlo, MultiSampleBound

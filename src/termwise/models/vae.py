@@ -179,11 +179,14 @@ class VAE(nn.Module):
 
     def decode(self, z: Tensor) -> Distribution:
         """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""
-        decoded = self.decoder(z if self._seen is None else z[..., self._seen])
-        law, gaps = self.likelihood(at_least_single(decoded)), self.filler is not None
+        law, gaps = self.likelihood(self.decoded(z)), self.filler is not None
         check_one_law_an_example(law, z.shape[:-1], self.likelihood, ONE_EXAMPLE)
         law = observed(law) if gaps else law
         return ScaledLaw(law, self.scaler, gaps) if self.scaler is not None and self.is_of_standardised else law
+
+    def decoded(self, z: Tensor) -> Tensor:
+        """What the decoder makes of codes z, shape (B, D), for the likelihood to be made of; of all that it sees."""
+        return at_least_single(self.decoder(z if self._seen is None else z[..., self._seen]))
 
     @property
     def is_of_standardised(self) -> bool:

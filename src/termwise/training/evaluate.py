@@ -15,7 +15,7 @@ from termwise.errors import NotFinite, Refused
 from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.draw import Draw
 from termwise.models.randomness import own_randomness
-from termwise.models.vae import VAE, at_least_single
+from termwise.models.vae import VAE
 from termwise.objectives.objective import Objective, Weighted
 from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm, has_closed_form
@@ -86,7 +86,7 @@ def fit_likelihood(model: VAE, data: Dataset, engine: Engine, limit: int | None 
     """
     passes = engine.over(model, data if limit is None else limited(data, limit))
     with own_randomness(0), evaluating(model), engine.autocast():
-        model.likelihood.fit((at_least_single(model.decoder(draw.z)), model.modelled(draw.x)) for draw in passes())
+        model.likelihood.fit((model.decoded(draw.z), model.modelled(draw.x)) for draw in passes())
 
 
 def limited(data: Dataset, limit: int) -> Dataset:

@@ -41,7 +41,6 @@ POSTERIORS = Makers(
             "categories, one-hot; latent is positions times categories",
         ),
         Row(
-<<<<<<< HEAD
             "vector-quantized",
             f"{_HERE}.vector_quantized:VectorQuantized",
             "the nearest of so many learned codewords at each position (VQ)",
@@ -52,11 +51,11 @@ POSTERIORS = Makers(
             f"{_HERE}.finite_scalar:FiniteScalar",
             "every number rounded to one of so many levels (FSQ)",
             ("finite-scalar:5",),
-=======
+        ),
+        Row(
             "ladder",
             f"{_HERE}.ladder:LadderNormal",
             "of a block: a normal of x times the prior's given the blocks before it (ladder VAE)",
->>>>>>> 1193462 (Ladders: a posterior that is what x says times the prior given the levels above, its recipe, and examples)
         ),
         Row("blocks", "termwise.models.blocks:BlockFamily", "several blocks, each with a posterior of its own"),
         Row("noise-basis", f"{_HERE}.noise_basis:NoiseBasis", "noise through shared functions; moments, no density"),

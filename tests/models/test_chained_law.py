@@ -197,6 +197,6 @@ def test_a_block_that_is_given_what_it_cannot_be_is_refused(code, said):
         tw.VAE.build((6,), code=code)
 
 
-def test_a_conditional_prior_is_of_a_block():
-    with pytest.raises(Refused, match="is of a block"):
-        tw.VAE.build((6,), prior="conditional")
+def test_a_conditional_prior_that_is_given_nothing_is_one_law_that_learns():
+    law = tw.VAE.build((6,), 3, prior="conditional").prior_law()
+    assert law.batch_shape == () and law.base_dist.loc.requires_grad

@@ -32,7 +32,7 @@ def examples_of(spec):
 
 TRIPLES = [
     *((spec, posterior, "standard-normal") for spec in SPECS for posterior in tw.POSTERIORS),
-    *(("bernoulli", posterior, prior) for posterior in tw.POSTERIORS for prior in tw.PRIORS if prior != "conditional"),
+    *(("bernoulli", posterior, prior) for posterior in tw.POSTERIORS for prior in tw.PRIORS),
 ]
 
 

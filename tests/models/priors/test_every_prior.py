@@ -10,7 +10,7 @@ from termwise.models import VAE
 from termwise.models.categories import Categories
 from termwise.models.priors import PRIORS, Prior, prior_from
 
-NAMES = [name for name in PRIORS if name != "conditional"]  # which is of a block that is given others
+NAMES = list(PRIORS)
 
 
 def law_of(name: str, latent: int, dtype: torch.dtype = torch.float32):

@@ -27,11 +27,12 @@ from termwise.errors import Refused
 from termwise.measuring.elbo.code_densities import CodeDensities, DataAggregate, mean_over_rounds, under_others
 from termwise.measuring.elbo.codeword_use import codeword_readings
 from termwise.measuring.elbo.control_variates import controlled
-from termwise.measuring.elbo.data_posteriors import joined_posteriors, posteriors_of
+from termwise.measuring.elbo.data_posteriors import BlockPosteriors, DataPosteriors, joined_posteriors, posteriors_of
 from termwise.measuring.elbo.group_account import GroupDensities
 from termwise.measuring.elbo.marginal_mmd2 import marginal_mmd2
 from termwise.measuring.elbo.population import LEAST, LinkSum, population_reading
 from termwise.measuring.elbo.term_readings import TermReadings
+from termwise.models.chained_law import ChainedLaw
 from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import InDouble, generates
 from termwise.terms.closed_form import ClosedForm, kl_by_block
@@ -78,6 +79,8 @@ def explicit_terms(
         values["rate"], label = _controlled_rate(values["rate"], densities), f"{label}, control variates"
         values |= {"elbo": -(values["distortion"] + values["rate"])} if "elbo" in values else {}
     readings = _without_aggregate(values, rate, label)
+    if densities is not None and aggregate is not None and _mixed_over_categories(aggregate.posteriors):
+        readings, values = _by_own_law(readings, values, densities.to_prior)
     if (to_kernel := marginal_mmd2(codes, next(iter(batches())).prior)) is not None:
         readings["marginal_mmd2"], values["marginal_mmd2"] = to_kernel
     if aggregate is None or densities is None:
@@ -160,6 +163,24 @@ def _values_at_codes(
         values["elbo"] = -(values["distortion"] + values["rate"])
     averaged = CodeDensities.averaged(densities, samples) if densities else None
     return values, averaged, torch.cat(codes).unflatten(0, (samples, -1))
+
+
+def _mixed_over_categories(posteriors: DataPosteriors) -> bool:
+    """Whether a number's own law is a mixture over categories that its block is given."""
+    return isinstance(posteriors, BlockPosteriors) and isinstance(posteriors.law, ChainedLaw)
+
+
+def _by_own_law(
+    readings: dict[str, AnyReading], values: dict[str, Tensor], to_prior: Tensor
+) -> tuple[dict[str, AnyReading], dict[str, Tensor]]:
+    """The same with what each number costs by its own law, and not given the categories; without, where unknown."""
+    name = "rate_by_dimension"
+    readings = {key: reading for key, reading in readings.items() if key != name}
+    values = {key: of_examples for key, of_examples in values.items() if key != name}
+    if to_prior.shape[1]:
+        values[name] = to_prior
+        readings[name] = reading_of_each(to_prior, name, estimator=Distortion.label, bias="unbiased")
+    return readings, values
 
 
 def _controlled_rate(rate: Tensor, at: CodeDensities) -> Tensor:

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from termwise.errors import Refused
 from termwise.models.categories import Categories
 from termwise.models.given_head import GivenHead
-from termwise.values import Count
+from termwise.values import Count, Natural
 
 
 class ConditionalPrior(nn.Module):
@@ -17,12 +16,9 @@ class ConditionalPrior(nn.Module):
 
     Args:
         latent: The numbers of the block.
-        given: The numbers of all blocks that it is given.
+        given: The numbers of all blocks that it is given; of none it is one law, whose parameters learn.
         positions: Of categories, how many; None for a normal.
         hidden: The width of the network.
-
-    Raises:
-        Refused: It is given nothing, as outside a block it is.
 
     Example:
         >>> prior = ConditionalPrior(2, given=10)
@@ -32,26 +28,23 @@ class ConditionalPrior(nn.Module):
 
     name = "conditional"
 
-    def __init__(
-        self, latent: int, given: Count | None = None, positions: Count | None = None, hidden: Count = 64
-    ) -> None:
+    def __init__(self, latent: int, given: Natural = 0, positions: Count | None = None, hidden: Count = 64) -> None:
         super().__init__()
-        if given is None:
-            raise Refused(
-                "The prior 'conditional' is of a block that is given others: [[model.code]] with "
-                'given = ["name of a block before"]. Without blocks take another, such as "mixture".'
-            )
         self.latent, self.positions = latent, positions
         self.options: dict[str, Any] = {"given": given, "positions": positions, "hidden": hidden}
-        self.head = GivenHead(given, hidden, latent if positions else 2 * latent)
+        size = latent if positions else 2 * latent
+        self.head = GivenHead(given, hidden, size) if given else None
+        self.numbers = None if given else nn.Parameter(torch.zeros(size))
 
     def forward(self) -> Distribution:
-        """The law of the block where what it is given is 0, batch shape (), event shape (latent,)."""
-        return self.law(torch.zeros(self.options["given"]).to(self.head.given.weight))
+        """The law where what it is given is 0, batch shape (), event shape (latent,)."""
+        like = next(self.parameters())
+        return self.law(like.new_zeros(self.options["given"]))
 
     def law(self, given: Tensor, features: Tensor | None = None) -> Distribution:
         """p(z_b | z_given), batch shape (...), of numbers of shape (..., given)."""
-        numbers = self.head(given, features)
+        numbers = self.numbers if self.head is None else self.head(given, features)
+        assert isinstance(numbers, Tensor)
         if self.positions:
             return Categories(numbers.unflatten(-1, (self.positions, -1)))
         mean, log_variance = numbers.chunk(2, dim=-1)

@@ -33,7 +33,7 @@ PRIORS = Makers(
         Row(
             "conditional",
             f"{_HERE}.conditional:ConditionalPrior",
-            "of a block: a normal, or categories, made of the blocks that it is given",
+            "a normal that learns; of a block, or categories, made of the blocks that it is given",
         ),
         Row("blocks", "termwise.models.blocks:BlockPrior", "several blocks, each with a prior of its own"),
     ],

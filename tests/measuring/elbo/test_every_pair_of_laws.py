@@ -17,7 +17,7 @@ from termwise.models.priors import MixturePrior
 COUNT, SAMPLES = 12, 20
 GRID = torch.linspace(-20, 20, 2001)
 STEP = float(GRID[1] - GRID[0])
-PRIORS = [name for name in tw.PRIORS if name != "conditional"]  # which is of a block that is given others
+PRIORS = list(tw.PRIORS)
 CATEGORIES = (*DISCRETE, "uniform", "learned-categories")
 """Posteriors and priors of categories or codewords, and not of numbers."""
 

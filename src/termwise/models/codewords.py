@@ -177,6 +177,12 @@ class Codewords(Distribution):
         encoded = None if self.encoded is None else self.encoded.expand(*shape, *self.words.shape[-2:])
         return Codewords(self.indices.expand(*shape, self.indices.shape[-1]), self.codebook, encoded)
 
+    def at_positions(self, positions: Sequence[int]) -> "Codewords":
+        """The same points at some positions alone."""
+        chosen = list(positions)
+        encoded = None if self.encoded is None else self.encoded[..., chosen, :]
+        return Codewords(self.indices[..., chosen], self.codebook, encoded)
+
     def in_double(self) -> "Codewords":
         """The same law in float64."""
         encoded = None if self.encoded is None else self.encoded.double()

@@ -30,6 +30,22 @@ def test_every_link_is_that_of_the_chain(codewords, positions, count, seed):
     assert sum(parts) == pytest.approx(account["rate"].value, abs=1e-9)
 
 
+def test_groups_of_positions_are_those_of_the_chain():
+    """Between pairs of positions it is what the second pair knows of the first: by the chain, I(k_2; k_3)."""
+    world = MarkovWorld.random(0, codewords=3, positions=4)
+    account = tw.measure(world, world.data(4000), groups=2)
+    m = world.marginals
+
+    def entropy(law):
+        return float(-torch.xlogy(law, law).sum())
+
+    between = entropy(m[1]) + entropy(m[2]) - entropy(m[1].unsqueeze(1) * world.transition)
+    reading = account["group_correlation"]
+    assert reading.estimator == "entropies of counts"
+    assert abs(reading.value - between) < 4 * reading.stderr + 81 / 4000
+    assert (reading + account["within_group_correlation"]).value == pytest.approx(account["total_correlation"].value)
+
+
 def test_of_the_points_themselves_the_links_are_entropies_of_counts():
     torch.manual_seed(0)
     indices = torch.randint(3, (200, 4)) * torch.randint(2, (200, 1))

@@ -1,5 +1,7 @@
 """Vector-quantised posteriors: moving averages by hand, restarts, and nothing of either outside of training."""
 
+import math
+
 import pytest
 import torch
 
@@ -87,6 +89,18 @@ def test_a_law_keeps_the_codewords_that_it_was_made_of():
     z = law.sample().clone()
     one(second)
     assert torch.equal(law.sample(), z) and torch.equal(law.log_prob(z), torch.zeros(20, dtype=torch.float64))
+
+
+def test_a_prior_is_asked_of_the_codewords_that_the_codes_were_made_of():
+    """In training as well, where the codebook has moved on: several codes are bounded by the ELBO of their one."""
+    options = {"codewords": 8, "positions": 2}
+    model = tw.VAE.build((4,), 4, posterior="vector-quantized", posterior_options=options, prior="uniform")
+    for _ in range(3):
+        draw = tw.Draw(model, torch.rand(16, 4).round())
+        rate = tw.terms.Link("posterior", "prior", tw.terms.MonteCarlo("full"))(draw)
+        torch.testing.assert_close(rate.sum(-1), torch.full((16,), 2 * math.log(8)))
+    bound = tw.recipe("iwae").players[0].objective(tw.Draw(model, torch.rand(16, 4).round())).total
+    assert bound.isfinite()
 
 
 def test_positions_that_do_not_divide_the_code_are_refused():

@@ -43,6 +43,11 @@ def codeword_readings(posteriors: DataPosteriors) -> dict[str, AnyReading]:
     }
 
 
+def of_points_alone(posteriors: DataPosteriors) -> bool:
+    """Whether posteriors are points at codewords, and nothing else."""
+    return isinstance(posteriors, LawPosteriors) and isinstance(posteriors.law, Codewords)
+
+
 def perplexity(indices: Tensor, count: int) -> Reading:
     """The perplexity of codewords, shape (N, P), of `count` that there are.
 

@@ -25,7 +25,7 @@ from termwise.account.bracket import Bracket
 from termwise.account.reading import AnyReading, Reading, reading_of_each
 from termwise.errors import Refused
 from termwise.measuring.elbo.code_densities import CodeDensities, DataAggregate, mean_over_rounds, under_others
-from termwise.measuring.elbo.codeword_use import codeword_readings
+from termwise.measuring.elbo.codeword_use import codeword_readings, of_points_alone
 from termwise.measuring.elbo.control_variates import controlled
 from termwise.measuring.elbo.data_posteriors import BlockPosteriors, DataPosteriors, joined_posteriors, posteriors_of
 from termwise.measuring.elbo.group_account import GroupDensities
@@ -41,6 +41,8 @@ from termwise.terms.monte_carlo import MonteCarlo
 
 ESTIMATOR = "Monte Carlo, full aggregate, control variates"
 """How readings of the links say that they were estimated."""
+COUNTS = "entropies of counts"
+"""The same where all codes are codewords."""
 FEWEST_LAWS = 1000
 """So many laws stand for all at the least, where there are more than can be asked."""
 
@@ -89,7 +91,8 @@ def explicit_terms(
     readings |= codeword_readings(aggregate.posteriors)
     if of_groups is not None:
         links |= of_groups.links(links, densities.expected_own, samples)
-    readings |= {name: _of_points(name, link) for name, link in links.items()}
+    label = COUNTS if of_points_alone(aggregate.posteriors) else ESTIMATOR
+    readings |= {name: _of_points(name, link, label) for name, link in links.items()}
     if aggregate.laws is not None:
         readings |= _between_bounds(links, values["rate"], densities, aggregate.laws)
     if len(batches) >= LEAST:
@@ -223,10 +226,10 @@ def _near(of_points: Tensor) -> Tensor:
     return of_points[:, of_points.shape[1] // 2]
 
 
-def _of_points(name: str, values: Tensor) -> AnyReading:
+def _of_points(name: str, values: Tensor, label: str) -> AnyReading:
     n = len(values)
     return reading_of_each(
-        values, name, estimator=ESTIMATOR, bias=f"exact aggregate of the {n:,} points{_ceiling(name, n)}"
+        values, name, estimator=label, bias=f"exact aggregate of the {n:,} points{_ceiling(name, n)}"
     )
 
 

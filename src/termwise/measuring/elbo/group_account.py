@@ -22,6 +22,7 @@ from termwise.measuring.elbo.split_aggregate import SplitAggregate
 from termwise.models.block_law import BlockLaw
 from termwise.models.categories import Categories
 from termwise.models.codes import factorises, log_density_at
+from termwise.models.codewords import Codewords
 from termwise.models.distributions import innermost, some_numbers
 from termwise.models.draw import InDouble
 from termwise.terms.aggregate.gaussians import Gaussians
@@ -73,6 +74,8 @@ def law_over(law: Distribution, group: Sequence[int]) -> Distribution:
     if isinstance(law, Categories):
         count = law.log_probs.shape[-1]
         return Categories(law.log_probs[..., [j // count for j in chosen[::count]], :])
+    if isinstance(law, Codewords):
+        return law.at_positions([j // law.width for j in chosen[:: law.width]])
     if factorises(law):
         return Independent(some_numbers(law.base_dist, chosen), 1, validate_args=False)
     raise Refused(

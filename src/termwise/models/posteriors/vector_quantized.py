@@ -74,6 +74,7 @@ class VectorQuantized(nn.Module):
             self.register_buffer("vectors", vectors)
         self.register_buffer("use", torch.ones(codewords))
         self.register_buffer("begun", torch.tensor(False))
+        self._asked: Codebook | None = None
         self.options: dict[str, Any] = {
             "codewords": codewords,
             "positions": positions,
@@ -88,8 +89,8 @@ class VectorQuantized(nn.Module):
         return self.latent
 
     def codebook(self) -> Codebook:
-        """The codewords, as they are now."""
-        return Codebook(self.vectors)
+        """The codewords: in training those that the last codes were made of, as a prior is asked of these."""
+        return self._asked if self.training and self._asked is not None else Codebook(self.vectors)
 
     def forward(self, features: Tensor) -> Codewords:
         """q(z|x) from features of shape (B, P d)."""
@@ -97,7 +98,7 @@ class VectorQuantized(nn.Module):
         learns = self.training and torch.is_grad_enabled()
         if learns:
             self._begin_some(encoded.detach().flatten(0, -2))
-        codebook = self.codebook()
+        codebook = self._asked = Codebook(self.vectors)
         indices = codebook.nearest(encoded.detach())
         if learns:
             self._follow(encoded.detach().flatten(0, -2), indices.flatten())

@@ -73,6 +73,15 @@ def test_a_block_tells_what_its_own_laws_alone_say():
         assert torch.allclose(of_blocks[:, place].double(), expected, atol=1e-4)
 
 
+def test_a_flat_code_is_one_block():
+    draw = Draw(VAE.build((6,), 2), torch.rand(3, 6))
+    parts = [rate(ClosedForm()).shaped(gap(9.0, by=by)) for by in ("block", "total")]
+    of_block, whole = (Objective((part,))(draw).total.item() for part in parts)
+    assert of_block == pytest.approx(whole)
+    with pytest.raises(Refused, match="blocks, code; got digit"):
+        Objective((rate(ClosedForm()).shaped(gap({"digit": 1.0}, by="block")),))(draw)
+
+
 def test_targets_follow_schedules_and_shares_of_the_run():
     target = {"digit": Linear(end=2.0, share=0.5), "style": 1.0, "whole": Linear(end=3.0, steps=7)}
     shape = gap(target, by="block").over(1000)
@@ -120,12 +129,6 @@ def test_a_run_is_judged_by_its_blocks_too(tmp_path):
     [
         (lambda: gap({"digit": 1.0}), "by = 'block'"),
         (lambda: Objective((rate(ClosedForm()).shaped(gap({"digit": 1.0}, by="block")),))(draw_of()), "style, whole"),
-        (
-            lambda: Objective((rate(ClosedForm()).shaped(gap(1.0, by="block")),))(
-                Draw(VAE.build((6,), 2), torch.rand(3, 6))
-            ),
-            "one flat vector",
-        ),
         (
             lambda: (
                 Objective((tw.objectives.total_correlation(MonteCarlo()).shaped(gap(1.0, by="block")),))

@@ -44,6 +44,7 @@ FORMULAS = [
     ("capacity", {}, 2000, lambda v: v["distortion"] + 1000 * abs(v["rate"] - 25)),
     ("capacity", {"gamma": 3, "target": 2.0}, 5, lambda v: v["distortion"] + 3 * abs(v["rate"] - 2)),
     ("mi-floor", {}, 0, lambda v: v["distortion"] + v["rate"] + 10 * max(0, 3 - v["index_code_mi"])),
+    ("joint-vae", {"target": 9.0}, 0, lambda v: v["distortion"] + v["rate"] + 20 * max(0, 9 - v["index_code_mi"])),
     ("mi-floor", {"gamma": 2, "target": -9.0}, 0, lambda v: v["distortion"] + v["rate"]),
     (
         "beta-tcvae",

@@ -25,7 +25,7 @@ from termwise.objectives.objective import (
     total_correlation,
     within_group_correlation,
 )
-from termwise.objectives.shapes import By, floor, free_bits, gap
+from termwise.objectives.shapes import By, Target, floor, free_bits, gap
 from termwise.registry import Makers, Row
 from termwise.schedules import Linear, Weight
 from termwise.terms.aggregate.table import AnyAggregate
@@ -72,6 +72,34 @@ def mi_floor(gamma: Weight = 10.0, target: Weight = 3.0, aggregate: AnyAggregate
     """rate + gamma max(0, C - MI): a lower bound on the mutual information of code and index, C nats."""
     kl = MonteCarlo(aggregate)
     return solo(distortion() + rate(ClosedOrSampled()) + gamma * index_code_mi(kl).shaped(floor(target)))
+
+
+JOINT_MODEL = {
+    "code": [
+        {
+            "name": "category",
+            "latent": 10,
+            "posterior": "categorical",
+            "posterior_options": {
+                "gradient": "relaxed",
+                "temperature": {"schedule": "linear", "start": 1.0, "end": 0.5, "share": 0.8},
+            },
+        },
+        {"name": "style", "latent": 6},
+    ]
+}
+"""Ten categories, relaxed and then less so, beside six numbers."""
+
+
+def joint_vae(gamma: Weight = 20.0, target: Target = 2.0, aggregate: AnyAggregate = "bank") -> Game:
+    """Learning Disentangled Joint Continuous and Discrete Representations (Dupont, 2018), by information.
+
+    The paper pins the rate of each block, gamma |rate of b - C_b(t)|, which a category that is always the same pays as
+    well. Here each block's index-code MI has a floor, C_b nats: one for all, or by name. A category of K tells at most
+    log K.
+    """
+    information = index_code_mi(MonteCarlo(aggregate)).shaped(floor(target, by="block"))
+    return solo(distortion() + rate(ClosedOrSampled()) + gamma * information)
 
 
 def free_bits_vae(target: Weight = 0.25, by: By = "dimension") -> Game:
@@ -198,6 +226,7 @@ RECIPES: Makers[Recipe] = Makers(
         Recipe("free-bits", free_bits_vae, "sum_j max(target, rate of dimension j)"),
         Recipe("ladder-vae", ladder_vae, "rate of every level, its weight rising from 0 to 1"),
         Recipe("mi-floor", mi_floor, "rate + gamma max(0, C - index_code_mi)"),
+        Recipe("joint-vae", joint_vae, "rate + gamma sum_b max(0, C_b - MI of block b)", model=JOINT_MODEL),
         Recipe("beta-tcvae", beta_tcvae, "alpha index_code_mi + beta total_correlation + gamma dimension_wise_kl"),
         Recipe(
             "hfvae",

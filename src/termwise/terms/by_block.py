@@ -14,7 +14,7 @@ from termwise.models.chained_law import ChainedLaw
 from termwise.models.codes import Codes, log_density_at
 from termwise.models.draw import Draw
 from termwise.terms.closed_form import kl_by_block
-from termwise.terms.link import Link, Term
+from termwise.terms.link import Link, Term, by_example
 
 
 class ByBlock:
@@ -49,10 +49,11 @@ class ByBlock:
         """Shape (B, blocks), nats.
 
         Raises:
-            Refused: The code has no blocks, or the link no values by block.
+            Refused: The link has no values by block.
         """
-        blocks_by_name(draw)
         posterior, prior = draw.posterior, draw.prior
+        if not isinstance(posterior, LawOfBlocks):
+            return by_example(self.link(draw)).unsqueeze(1)
         if self.name == "rate" and isinstance(prior, LawOfBlocks):
             closed = None if self._at_codes else kl_by_block(posterior, prior, draw.z)
             return _by_block(posterior, draw.codes) - _by_block(prior, draw.codes) if closed is None else closed
@@ -68,13 +69,8 @@ class ByBlock:
 
 
 def blocks_by_name(draw: Draw) -> tuple[str, ...]:
-    """What the blocks of a draw's codes are called, in order; Refused where the code has none."""
-    if not isinstance(draw.posterior, LawOfBlocks):
-        raise Refused(
-            "by = 'block' is of a code of blocks, and this code is one flat vector. Give it blocks ([[model.code]], or "
-            "VAE.build(code=...)), or shape by = 'dimension' or 'total'."
-        )
-    return draw.posterior.names
+    """What the blocks of a draw's codes are called, in order; a flat code is one, "code"."""
+    return draw.posterior.names if isinstance(draw.posterior, LawOfBlocks) else ("code",)
 
 
 def _by_block(law: Distribution, codes: Codes) -> Tensor:

@@ -83,6 +83,8 @@ def with_recipes_model(values: Mapping[str, Any]) -> dict[str, Any]:
     model = spelled_out(model)
     for key, value in wanted.items():
         part = key.removesuffix("_options")
+        if key == "code" and not model.keys().isdisjoint(("latent", "posterior", "prior")):
+            continue  # a flat code is asked for
         if part == key:
             model.setdefault(key, value)
         elif model[part] == wanted[part] and isinstance(model.get(key, {}), Mapping):

@@ -1,6 +1,6 @@
 """Counts of real cells: does a negative binomial of ours tell held-out cells as well as scvi-tools' SCVI?
 
-    python benchmarks/counts.py [--epochs 100] [--latent 10] [--hidden 128] [--codes 2000] [--seeds 0 1 2]
+    python benchmarks/counts.py [--epochs 100] [--latent 10] [--hidden 128] [--codes 200] [--seeds 0 1 2]
                                 [--out runs/counts]
 
 Needs `pip install scvi-tools scanpy`. The cells are 700 peripheral blood mononuclear cells by 765 genes (Zheng et al.,
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--latent", type=int, default=10)
     parser.add_argument("--hidden", type=int, default=128)
-    parser.add_argument("--codes", type=int, default=2000)
+    parser.add_argument("--codes", type=int, default=200)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/counts"))
     given = parser.parse_args()

@@ -6,7 +6,8 @@
 On the bundled digits (1,438 images to train by, 359 held out). `rate` is as in the paper (Dupont, 2018), gamma 30, each
 block's rate pinned to a C that rises over half of the run, to 2.2 and 6 nats; `floor` is the recipe joint-vae, a floor
 of 2 nats under the index-code MI of each block, of relaxed codes, as the paper's are; the others are the same with
-codes that learn in another way. Agreement is the share of held-out images whose label is their category's most frequent one.
+codes that learn in another way. Agreement is the share of held-out images whose label is their category's most
+frequent one.
 """
 
 import argparse

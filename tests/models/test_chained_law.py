@@ -166,6 +166,18 @@ def test_a_ladder_is_saved_and_made_again_and_its_prior_learns_through_its_poste
     assert all(weight.grad is not None for weight in vae.prior.parameters())
 
 
+def test_a_level_that_has_collapsed_is_named_and_its_rate_is_said_to_be_given_the_codes_before():
+    vae = model(RUNGS)
+    with torch.no_grad():
+        weight = vae.encoder[-1] if isinstance(vae.encoder, torch.nn.Sequential) else list(vae.encoder.modules())[-1]
+        weight.weight[-6:] = 0
+        weight.bias[-3:] = 40.0
+        weight.bias[2:4] = -6.0  # of the top level much is said
+    account = tw.measure(vae, torch.randn(200, 6))
+    assert any("low 0, low 1, low 2" in sentence for sentence in account.diagnosis)
+    assert "given the codes before it" in account.by_dimension["rate_by_block"].estimator
+
+
 def test_a_ladder_times_no_normal_is_refused():
     with pytest.raises(Refused, match="a normal times the prior's normal"):
         model([{"name": "top", "latent": 2, "posterior": "ladder", "prior": "mixture:3"}]).encode(torch.zeros(2, 6))

@@ -36,6 +36,7 @@ from termwise.models.chained_law import ChainedLaw
 from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import InDouble, generates
 from termwise.terms.closed_form import ClosedForm, kl_by_block
+from termwise.terms.closed_or_sampled import ClosedGivenCodes
 from termwise.terms.link import Distortion, Link, by_example
 from termwise.terms.monte_carlo import MonteCarlo
 
@@ -293,11 +294,12 @@ def _of_population(
 
 def _without_aggregate(values: Mapping[str, Tensor], rate: Link, label: str) -> dict[str, AnyReading]:
     """The readings that need no q(z): distortion, rate, of this label, ELBO and the use of the code."""
+    given_codes = isinstance(rate.estimator, ClosedGivenCodes)
     labels = {
         "distortion": (Distortion.label, Distortion.bias),
         "rate": (label, rate.bias),
         "rate_by_dimension": (label, rate.bias),
-        "rate_by_block": (ClosedForm.label, "exact for every x"),
+        "rate_by_block": (label, rate.bias) if given_codes else (ClosedForm.label, "exact for every x"),
         "elbo": (f"{Distortion.label}; rate: {label}", Distortion.bias),
         "code_use": (f"{Distortion.label}, codes of other examples less an example's own", Distortion.bias),
     }

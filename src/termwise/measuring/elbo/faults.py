@@ -94,12 +94,12 @@ def _collapsed_whole(account: Account) -> Iterator[str]:
 def _collapsed_dimensions(account: Account) -> Iterator[str]:
     rate, by_dimension = account["rate"].value, account.by_dimension["rate_by_dimension"].value
     collapsed = [j for j, nats in enumerate(by_dimension) if nats < COLLAPSED]
-    others = len(by_dimension) - len(collapsed)
+    others, names = len(by_dimension) - len(collapsed), account.data.get("dimensions", range(len(by_dimension)))
     if collapsed and others and rate >= COLLAPSED_WHOLE:
         yield (
             f"{len(collapsed)} of {len(by_dimension)} dimensions {'is' if len(collapsed) == 1 else 'are'} collapsed "
-            f"(rate under {COLLAPSED} nats): {', '.join(map(str, collapsed))}. The other {others} carry the rate of "
-            f"{rate:.2f} nats; fewer latent dimensions would do, or a lower weight on the rate would wake them."
+            f"(rate under {COLLAPSED} nats): {', '.join(str(names[j]) for j in collapsed)}. The other {others} carry the "
+            f"rate of {rate:.2f} nats; fewer latent dimensions would do, or a lower weight on the rate would wake them."
         )
 
 

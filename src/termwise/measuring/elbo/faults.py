@@ -98,8 +98,9 @@ def _collapsed_dimensions(account: Account) -> Iterator[str]:
     if collapsed and others and rate >= COLLAPSED_WHOLE:
         yield (
             f"{len(collapsed)} of {len(by_dimension)} dimensions {'is' if len(collapsed) == 1 else 'are'} collapsed "
-            f"(rate under {COLLAPSED} nats): {', '.join(str(names[j]) for j in collapsed)}. The other {others} carry the "
-            f"rate of {rate:.2f} nats; fewer latent dimensions would do, or a lower weight on the rate would wake them."
+            f"(rate under {COLLAPSED} nats): {', '.join(str(names[j]) for j in collapsed)}. The other {others} carry "
+            f"the rate of {rate:.2f} nats; fewer latent dimensions would do, or a lower weight on the rate would wake "
+            "them."
         )
 
 

@@ -89,6 +89,12 @@ def test_the_rate_is_that_of_quadrature_or_is_refused(posterior, prior):
     closed = ("diagonal-normal", "full-normal", "laplace", "student-t", "ladder")
     normal = prior in ("standard-normal", "conditional") and posterior in closed
     assert exact == (normal or posterior == prior == "blocks")
+    log_aggregate = log_q.logsumexp(0) - math.log(COUNT)
+    told = torch.where(q > 0, log_q - log_aggregate, 0.0)
+    mi = (q * told).sum(1) * STEP
+    error = 4.5 * math.sqrt(float((q * (told - mi[:, None]).square()).sum()) * STEP / SAMPLES) / COUNT
+    assert abs(account["index_code_mi"].value - float(mi.mean())) < error + 5e-3
+    assert account["marginal_kl"].value == pytest.approx(reading.value - account["index_code_mi"].value, abs=1e-9)
 
 
 @pytest.mark.parametrize("prior", ["uniform", "learned-categories"])

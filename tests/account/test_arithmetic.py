@@ -51,7 +51,7 @@ def test_of_the_same_examples_the_error_is_that_of_the_pairs(sign):
 def test_the_interval_of_pairs_is_that_of_their_bootstrap():
     both = account()["distortion"] + account()["rate"]
     pairs = (VALUES["distortion"] + VALUES["rate"]).numpy()
-    drawn = bootstrap((pairs,), np.mean, n_resamples=4000, method="BCa", rng=np.random.default_rng(0))
+    drawn = bootstrap((pairs,), np.mean, n_resamples=4000, method="BCa", random_state=np.random.default_rng(0))
     ends = drawn.confidence_interval.low, drawn.confidence_interval.high
     assert both.interval == pytest.approx(
         ends, abs=0.1 * both.stderr

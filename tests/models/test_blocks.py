@@ -166,10 +166,10 @@ def test_every_link_of_a_category_beside_a_normal_is_within_its_error_of_the_tru
 def test_beta_tcvae_trains_blocks_under_every_memory(aggregate, tmp_path):
     model = {"code": CODE[:2], "options": {"hidden": [16]}, "likelihood": "normal:optimal"}
     objective = {"recipe": "beta-tcvae", "aggregate": aggregate}
-    tables = {"data": {"source": "digits"}, "model": model, "objective": objective, "training": {"epochs": 2}}
-    run = tw.train(tables, out=tmp_path / "run")
+    tables, x = {"model": model, "objective": objective, "training": {"epochs": 2}}, torch.rand(300, 6)
+    run = tw.train(tables, data=x, out=tmp_path / "run")
     assert math.isfinite(run.account["total_correlation"].value)
-    resumed = tw.train(tables, out=tmp_path / "run", epochs=3, resume=True)
+    resumed = tw.train(tables, data=x, out=tmp_path / "run", epochs=3, resume=True)
     assert resumed.config.model.code[0]["name"] == "digit"
 
 

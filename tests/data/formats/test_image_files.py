@@ -87,7 +87,12 @@ def test_alpha_is_laid_over_white(tmp_path, mode):
 @pytest.mark.parametrize("options", [{}, {"memory_limit": 1, "num_workers": 0}])
 def test_sixteen_bits_of_grey_are_kept(tmp_path, suffix, options):
     deep = RNG.integers(0, 65536, (4, 6, 8), dtype=np.uint16)
-    data = load_data(save(tmp_path, deep, suffix), test=0.0, **options)
+    if suffix == "pgm":  # which older Pillow reads, and does not write
+        for n, image in enumerate(deep):
+            (tmp_path / f"{n}.pgm").write_bytes(b"P5 8 6 65535\n" + image.astype(">u2").tobytes())
+    else:
+        save(tmp_path, deep, suffix)
+    data = load_data(tmp_path, test=0.0, **options)
     assert torch.allclose(data.tensor()[:, 0], torch.from_numpy(deep / 65535).float(), atol=1e-7)
     assert len(data.tensor().unique()) > 180
     assert data.notes == (f"4 of 4 images, as 0.{suffix}, are of 16 bits: x is kept as k / 65535, and not in 8 bits.",)

@@ -1,6 +1,6 @@
 """The walk of the tokens: what codewords tell of an image, how they depend on each other, and how the codebook is used.
 
-    python benchmarks/quantized.py FOLDER [--models vq-vae vq-vae-gradient fsq] [--images 6000] [--epochs 8] [--seed 0]
+    python benchmarks/quantized.py FOLDER [--models vq-vae vq-vae-gradient fsq] [--images 3000] [--epochs 5] [--seed 0]
                                           [--out runs/quantized]
     python benchmarks/quantized.py sprites-colour ...
 
@@ -23,6 +23,7 @@ from stepping import table
 
 import termwise as tw
 
+QUICK = {"audit": False, "batch_size": 32}
 LEARNED = {"posterior": "vector-quantized", "width": 8, "posterior_options": {"codewords": 128}}
 MODELS: dict[str, dict[str, Any]] = {
     "vq-vae": LEARNED,
@@ -43,7 +44,8 @@ def _model(name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     positions, width = (shape[1] // 4) * (shape[2] // 4), parts.pop("width")
     if name != "fsq":
         parts["posterior_options"] = {**parts["posterior_options"], "positions": positions}
-    return {"network": "conv", "options": {"grid": 2}, "latent": positions * width, "prior": "uniform", **parts}
+    network = {"network": "conv", "options": {"grid": 2, "channels": 16}}
+    return {**network, "latent": positions * width, "prior": "uniform", **parts}
 
 
 def _said(account: tw.Account, name: str) -> str:
@@ -58,8 +60,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source")
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
-    parser.add_argument("--images", type=int, default=6000)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--images", type=int, default=3000)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/quantized"))
     given = parser.parse_args()
@@ -69,7 +71,7 @@ def main() -> None:
         folder = given.out / f"{data.name}-{name}-{given.images}-{given.epochs}-seed{given.seed}"
         config = {
             "model": _model(name, data.shape),
-            "training": {"audit": False, "evaluate_every": given.epochs, "epochs": given.epochs, "seed": given.seed},
+            "training": {**QUICK, "evaluate_every": given.epochs, "epochs": given.epochs, "seed": given.seed},
         }
         began = time.perf_counter()
         if not (folder / "account.json").exists():

@@ -1,4 +1,4 @@
-"""Codes of blocks, groups and a VampPrior: the instrument against sums, quadrature and what is zero.
+"""Codes of blocks, of levels, groups and a VampPrior: the instrument against sums, quadrature and what is zero.
 
 Of a category beside a number, x in four states s of one weight, q(k, z | s) = t_sk N(z; m_s, v_s^2): every term is a
 sum over states and categories of an integral over z.
@@ -20,7 +20,7 @@ from termwise.models.draw import Drawable
 from termwise.models.vae import VAE
 from termwise.terms.groups import Grouping
 from termwise.verify.check import Check, check
-from termwise.worlds import LinearGaussian
+from termwise.worlds import LinearGaussian, LinearGaussianLevels
 from termwise.worlds.random_worlds import SeededRandom
 
 STATES, CATEGORIES, REPEATS = 4, 3, 200
@@ -84,7 +84,7 @@ def _kl(left: Tensor, right: Tensor) -> float:
 
 
 def checks(seed: int) -> list[Check]:
-    """A category beside a number; groups of a normal; and the VampPrior at its optimum."""
+    """A category beside a number; groups of a normal; levels; and the VampPrior at its optimum."""
     table = TableAndNumber(seed)
     states = torch.arange(float(STATES)).repeat(REPEATS).unsqueeze(1).double()
     normal = LinearGaussian.random(seed, latent=4, dimension=6, mutual_information=1.0)
@@ -94,6 +94,7 @@ def checks(seed: int) -> list[Check]:
     return [
         *_measured("blocks", "a category beside a number", table, states, table.truth(), "blocks", seed),
         *_measured("groups", of_groups, normal, normal.data(3000, seed), truth_of_groups, groups, seed),
+        *levels(seed),
         *vamp(seed),
     ]
 
@@ -119,6 +120,30 @@ def _measured(
                 own_terms=True,
             )
         )
+    return found
+
+
+def levels(seed: int) -> list[Check]:
+    """What each of two levels costs and tells, given the one above it, of a linear-Gaussian world."""
+    world, count = LinearGaussianLevels.random(seed, sizes=(1, 2), mutual_information=1.0), 600
+    account = measure(world, Dataset("levels", InMemory(world.data(count, seed))), seed=seed)
+    found = []
+    for name, truth in world.truth_by_level().items():
+        reading = account.by_dimension[name]
+        for level, (value, stderr, known) in enumerate(zip(reading.value, reading.stderr, truth, strict=True), 1):
+            found.append(
+                check(
+                    f"measured-level-{level}-{name.removesuffix('_by_block').replace('_', '-')}",
+                    "the instrument",
+                    f"{name} of level {level} of two, given those above, on {count} examples; and its truth",
+                    value,
+                    known,
+                    allowed=STANDARD_ERRORS * stderr,
+                    note=f"allowed: {STANDARD_ERRORS:g} standard errors",
+                    sampled=True,
+                    own_terms=True,
+                )
+            )
     return found
 
 

@@ -1,6 +1,6 @@
 """What do mixtures, joint codes and ladders learn of MNIST without labels, and what does each block cost and tell?
 
-    python benchmarks/blocks.py FOLDER [--models flat ladder hierarchy mixture m2] [--epochs 15] [--images 12000]
+    python benchmarks/blocks.py FOLDER [--models flat ladder mixture-floor] [--epochs 15] [--images 12000]
                                 [--seeds 0] [--out runs/blocks]
 
 FOLDER holds the IDX files. Of so many training images, black and white, a sixth is held out. All models have the same
@@ -40,21 +40,21 @@ def _levels(posterior: str) -> list[dict[str, object]]:
     ]
 
 
+WARM_UP = {"schedule": "linear", "start": 0.0, "end": 1.0, "share": 0.5}
+MIXTURE = [
+    {**KIND, "decoded": False},
+    {"name": "style", "latent": 10, "given": ["kind"], "prior": "conditional"},
+]
 MODELS: dict[str, dict[str, object]] = {
     "flat": {"model": {"latent": 28}},
-    "flat-warm": {"model": {"latent": 28}, "objective": {"recipe": "ladder-vae"}},
+    "flat-warm": {"model": {"latent": 28}, "objective": {"recipe": "beta-vae", "beta": WARM_UP}},
     "hierarchy": {"model": {"code": _levels("diagonal-normal")}, "objective": {"recipe": "ladder-vae"}},
     "ladder": {"model": {"code": _levels("ladder")}, "objective": {"recipe": "ladder-vae"}},
     "joint": {"model": {"code": [KIND, {"name": "style", "latent": 10}]}},
     "m2": {"model": {"code": [KIND, {"name": "style", "latent": 10, "given": ["kind"]}]}},
-    "mixture": {
-        "model": {
-            "code": [
-                {**KIND, "decoded": False},
-                {"name": "style", "latent": 10, "given": ["kind"], "prior": "conditional"},
-            ]
-        }
-    },
+    "mixture": {"model": {"code": MIXTURE}},
+    "mixture-floor": {"model": {"code": MIXTURE}, "objective": {"recipe": "joint-vae"}},
+    "joint-floor": {"objective": {"recipe": "joint-vae"}},
 }
 """What each model is beside a vae of normals."""
 
@@ -101,7 +101,7 @@ def main() -> None:
             if not (folder / "account.json").exists():
                 part = MODELS[name]
                 config = {**part, "training": {"audit": False}}
-                config["model"] = {"options": {"hidden": [256]}, "likelihood": "bernoulli", **part["model"]}
+                config["model"] = {"options": {"hidden": [256]}, "likelihood": "bernoulli", **part.get("model", {})}
                 tw.train(config, data=data, epochs=given.epochs, seed=seed, out=folder, overwrite=True, progress=False)
             seconds = time.perf_counter() - began
             run = tw.load_run(folder, data=data)

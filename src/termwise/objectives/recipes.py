@@ -60,6 +60,16 @@ def capacity(gamma: Weight = 1000.0, target: Weight = RAMP) -> Game:
     return solo(distortion() + gamma * rate(ClosedOrSampled()).shaped(gap(target)))
 
 
+LADDER_MODEL = {
+    "code": [
+        {"name": "top", "latent": 2, "posterior": "ladder"},
+        {"name": "middle", "latent": 4, "posterior": "ladder", "prior": "conditional", "given": ["top"]},
+        {"name": "low", "latent": 8, "posterior": "ladder", "prior": "conditional", "given": ["middle"]},
+    ]
+}
+"""The levels of `ladder_vae` where no model is said."""
+
+
 def ladder_vae(weight: Weight = WARM_UP) -> Game:
     """Ladder Variational Autoencoders (Sonderby et al., 2016, section 2.3): the rate of every level, warmed up.
 
@@ -224,7 +234,7 @@ RECIPES: Makers[Recipe] = Makers(
         Recipe("beta-vae", beta_vae, "beta rate"),
         Recipe("capacity", capacity, "gamma |rate - C(t)|, C from 0 to 25 nats"),
         Recipe("free-bits", free_bits_vae, "sum_j max(target, rate of dimension j)"),
-        Recipe("ladder-vae", ladder_vae, "rate of every level, its weight rising from 0 to 1"),
+        Recipe("ladder-vae", ladder_vae, "rate of every level, its weight rising from 0 to 1", model=LADDER_MODEL),
         Recipe("mi-floor", mi_floor, "rate + gamma max(0, C - index_code_mi)"),
         Recipe("joint-vae", joint_vae, "rate + gamma sum_b max(0, C_b - MI of block b)", model=JOINT_MODEL),
         Recipe("beta-tcvae", beta_tcvae, "alpha index_code_mi + beta total_correlation + gamma dimension_wise_kl"),

@@ -201,6 +201,7 @@ def test_what_the_decoder_does_not_see_it_does_not_follow(tmp_path):
         ([{"name": "a", "latent": 2, "given": ["b"]}, {"name": "b", "latent": 2}], "stand before it"),
         ([{"name": "a", "latent": 2, "given": ["a"]}], "stand before it"),
         ([{"name": "a", "latent": 2, "prior": "conditional"}], "given nothing"),
+        ([KIND, {"name": "a", "latent": 2, "posterior": "vector-quantized", "given": ["kind"]}], "leave given out"),
         ([{"name": "a", "latent": 2, "decoded": False}], "sees no block"),
     ],
 )

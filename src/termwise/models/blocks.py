@@ -100,6 +100,11 @@ def blocks_from(code: Sequence[Block | Mapping[str, Any]]) -> tuple[Block, ...]:
                 f"A block is given blocks that stand before it; {block.name!r} is given {', '.join(late)}, and before "
                 f"it stand {', '.join(names[:place]) or 'none'}."
             )
+        if block.given and block.posterior.startswith("vector-quantized"):
+            raise Refused(
+                f"The codewords of block {block.name!r} learn from all that is nearest to them, once a step, and are not "
+                "given other blocks: leave given out."
+            )
         if block.prior_name == "conditional" and not block.given:
             raise Refused(f"The prior of block {block.name!r} is conditional, and given nothing: say given = [...].")
     if not any(block.decoded for block in made):

@@ -102,7 +102,7 @@ def blocks_from(code: Sequence[Block | Mapping[str, Any]]) -> tuple[Block, ...]:
             )
         if block.given and block.posterior.startswith("vector-quantized"):
             raise Refused(
-                f"The codewords of block {block.name!r} learn from all that is nearest to them, once a step, and are not "
+                f"The codewords of block {block.name!r} learn from what is nearest to them, once a step, and are not "
                 "given other blocks: leave given out."
             )
         if block.prior_name == "conditional" and not block.given:

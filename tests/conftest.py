@@ -10,8 +10,17 @@ from termwise import cli
 torch.set_num_threads(1)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]):
-    """What needs every check comes first: xdist gives one worker all of it, so that the checks are run once."""
+    """Of a test at several seeds all but the first are slow; and what needs every check comes first.
+
+    xdist gives one worker all that needs them, so that the checks are run once.
+    """
+    first: dict[str, int] = {}
+    for item in items:
+        seed = getattr(item, "callspec", None) and item.callspec.params.get("seed")
+        if isinstance(seed, int) and first.setdefault(item.nodeid.partition("[")[0], seed) != seed:
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: "checks" not in getattr(item, "fixturenames", ()))
 
 

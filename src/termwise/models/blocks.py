@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import Any
 
@@ -153,7 +153,7 @@ class BlockFamily(nn.Module):
         """How many numbers it needs of an example: what all blocks need."""
         return sum(self.sizes)
 
-    @property
+    @cached_property
     def decoded(self) -> list[int] | None:
         """Which numbers of the code the decoder sees; None for all."""
         if all(block.decoded for block in self.code):

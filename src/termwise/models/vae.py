@@ -97,10 +97,9 @@ class VAE(nn.Module):
             self.prior.meet(self.shape)
         if isinstance(self.prior, PriorOfCodes):
             self.prior.meet_posterior(self.family)
-        decoded, seen = self.likelihood.decoded_shape(self.shape), decoder_sees(self.family)
-        self._seen = None if len(seen) == latent else seen
+        decoded = self.likelihood.decoded_shape(self.shape)
         self.encoder, self.decoder = checked_bodies(
-            (encoder, decoder), self.shape, self.family.features, len(seen), decoded
+            (encoder, decoder), self.shape, self.family.features, numbers_seen(self.family), decoded
         )
         self.network: dict[str, Any] | None = None
         self.scaler, self.filler, self.columns = scaler, filler, columns
@@ -144,7 +143,7 @@ class VAE(nn.Module):
             options = NETWORKS[network].with_defaults(options)
         family = posterior_family(posterior, latent, posterior_options)
         decoded = likelihood_from(likelihood).decoded_shape(shape)
-        encoder, decoder = build_bodies(network, shape, family.features, len(decoder_sees(family)), decoded, options)
+        encoder, decoder = build_bodies(network, shape, family.features, numbers_seen(family), decoded, options)
         model = cls(
             encoder,
             decoder,
@@ -186,7 +185,8 @@ class VAE(nn.Module):
 
     def decoded(self, z: Tensor) -> Tensor:
         """What the decoder makes of codes z, shape (B, D), for the likelihood to be made of; of all that it sees."""
-        return at_least_single(self.decoder(z if self._seen is None else z[..., self._seen]))
+        seen = _seen(self.family)
+        return at_least_single(self.decoder(z if seen is None else z[..., seen]))
 
     @property
     def is_of_standardised(self) -> bool:
@@ -344,7 +344,7 @@ class VAE(nn.Module):
             encoder, decoder = given["encoder"], given["decoder"]
         else:
             decoded = likelihood.decoded_shape(saved.shape)
-            sizes = saved.shape, family.features, len(decoder_sees(family)), decoded
+            sizes = saved.shape, family.features, numbers_seen(family), decoded
             encoder, decoder = build_bodies(network["name"], *sizes, network["options"])
         laws: dict[str, Any] = {"posterior": family, "likelihood": likelihood, "prior": prior}
         model = cls(encoder, decoder, shape=saved.shape, latent=latent, **laws)
@@ -352,9 +352,15 @@ class VAE(nn.Module):
         return model
 
 
-def decoder_sees(family: PosteriorFamily) -> list[int]:
-    """Which numbers of the code a decoder sees: all, unless the family says which, as blocks may."""
-    return getattr(family, "decoded", None) or list(range(family.latent))
+def numbers_seen(family: PosteriorFamily) -> int:
+    """How many numbers of a code its decoder sees."""
+    seen = _seen(family)
+    return family.latent if seen is None else len(seen)
+
+
+def _seen(family: PosteriorFamily) -> list[int] | None:
+    """Which numbers of a code its decoder sees; None for all, as of every family but blocks."""
+    return family.decoded if isinstance(family, BlockFamily) else None
 
 
 def at_least_single(values: Tensor) -> Tensor:

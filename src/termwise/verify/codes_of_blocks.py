@@ -130,6 +130,7 @@ def levels(seed: int) -> list[Check]:
     found = []
     for name, truth in world.truth_by_level().items():
         reading = account.by_dimension[name]
+        assert reading.stderr is not None
         for level, (value, stderr, known) in enumerate(zip(reading.value, reading.stderr, truth, strict=True), 1):
             found.append(
                 check(

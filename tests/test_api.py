@@ -168,6 +168,7 @@ def test_measuring_leaves_the_random_state_alone(digits):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 def test_more_samples_average_the_noise_of_the_code(digits):
     """Values by example over 16 codes are the mean of as many noisy ones: their spread over seeds falls fourfold."""
 

@@ -151,8 +151,10 @@ def precious(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["report.html", "metrics.jsonl", "account.json", "account.npz", "config.toml", "checksums.json", "model/README.md",
-     "model/model.safetensors", "model/config.json", "checkpoints/last.pt", "checkpoints/previous.pt"],
+    ["report.html", "metrics.jsonl", "model/config.json", "checkpoints/last.pt", *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("account.json", "account.npz", "config.toml", "checksums.json", "model/README.md",
+                     "model/model.safetensors", "checkpoints/previous.pt"))],
 )  # fmt: skip
 def test_what_a_link_in_a_run_folder_leads_to_is_never_written(tmp_path, precious, name):
     """The training that would write a file that is a link replaces the link, or says that it cannot be read."""

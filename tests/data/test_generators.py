@@ -67,7 +67,13 @@ class Noisy(torch.utils.data.Dataset):
         return torch.rand(4)
 
 
-@pytest.mark.parametrize("measured", MEASURED.values(), ids=MEASURED)
+SLOW = ("disentanglement", "critics", "sample_quality")
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [pytest.param(of, id=name, marks=pytest.mark.slow if name in SLOW else ()) for name, of in MEASURED.items()],
+)
 def test_what_is_measured_in_four_threads_is_what_is_measured_in_one(measured):
     before = state()
     alone = measured()

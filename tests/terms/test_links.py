@@ -135,7 +135,11 @@ def at_own_codes(case):
     return not case.by_critic or case.ends[0] in ("posterior", "aggregate")
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if at_own_codes(case)], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.slow if case.by_critic else ()) for case in CASES if at_own_codes(case)],
+    ids=str,
+)
 def test_the_order_of_a_batch_does_not_matter(case):
     world, data = world_and_data()
     model = Encoder(world)

@@ -60,7 +60,9 @@ SCENES = {
 }
 
 
-@pytest.fixture(scope="module", params=SCENES)
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.slow if name == "anew" else ()) for name in SCENES]
+)
 def scene(request):
     return SCENES[request.param]
 

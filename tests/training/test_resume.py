@@ -98,9 +98,18 @@ CASES = {
 }  # fmt: skip
 
 
+RARER = ("rare evaluations", "a game of two", "momentum")
+"""Cases of which others have every part."""
+ON_A_LATTICE = [case for case in CASES if CASES[case][0] == "beta-tcvae" and case != "bank of all"]
+
+
 @pytest.mark.parametrize(
     ("case", "lattice_from"),
-    [(case, 10**9) for case in CASES] + [(case, 10) for case in CASES if CASES[case][0] == "beta-tcvae"],
+    [
+        *(pytest.param(case, 10**9, marks=pytest.mark.slow if case in RARER else ()) for case in CASES),
+        ("bank of all", 10),
+        *(pytest.param(case, 10, marks=pytest.mark.slow) for case in CASES if case in ON_A_LATTICE),
+    ],
 )
 def test_a_training_stopped_anywhere_goes_on_as_if_it_had_not_been(case, lattice_from, tmp_path, monkeypatch):
     recipe, options, settings = CASES[case]

@@ -18,7 +18,7 @@ REPEATS = 4
 SIGMA = 0.05
 
 
-@pytest.fixture(params=METRICS)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name == "dci" else ()) for name in METRICS])
 def metric(request):
     return METRICS[request.param]
 

@@ -38,7 +38,12 @@ TRIPLES = [
 
 def is_slow(spec, posterior, prior):
     """Whether others are tried that differ from it by less than it takes."""
-    return spec.startswith(ALSO) or (posterior == "flow" and (spec not in WITH_FLOW or prior in ("vamp", "blocks")))
+    of_noise = posterior.startswith("noise") and prior not in ("standard-normal", "mixture")
+    return (
+        of_noise
+        or spec.startswith(ALSO)
+        or (posterior == "flow" and (spec not in WITH_FLOW or prior in ("vamp", "blocks")))
+    )
 
 
 @pytest.mark.parametrize("size", [1.0, *(pytest.param(one, marks=pytest.mark.slow) for one in (6.0, 12.0)), 1e4])

@@ -131,14 +131,14 @@ CODES = {
 @pytest.mark.parametrize("code", CODES)
 def test_such_codes_train_and_resume_and_are_measured(code, tmp_path):
     tables = {
-        "data": {"source": "digits"},
-        "model": {"code": CODES[code], "options": {"hidden": [16]}},
+        "model": {"code": CODES[code], "options": {"hidden": [16]}, "likelihood": "bernoulli"},
         "objective": {"recipe": "mi-floor", "target": 1.0, "aggregate": "minibatch-stratified"},
         "training": {"epochs": 1},
     }
-    run = tw.train(tables, out=tmp_path / "run")
+    data = tw.load_data(torch.rand(300, 6).round())
+    run = tw.train(tables, data=data, out=tmp_path / "run")
     assert math.isfinite(run.account["index_code_mi"].value)
-    again = tw.train(tables, out=tmp_path / "run", epochs=2, resume=True)
+    again = tw.train(tables, data=data, out=tmp_path / "run", epochs=2, resume=True)
     assert again.config.model.code[1]["given"] == CODES[code][1]["given"]
 
 

@@ -42,7 +42,7 @@ def test_the_quadrature_that_others_are_judged_by_has_converged(mirrored):
     assert torch.allclose(coarse.log_evidence(x), fine.log_evidence(x), atol=2e-4)  # a hundredth of what is judged
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("mirrored", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_on_a_grid_ais_agrees_with_quadrature_even_where_the_posterior_has_two_modes(mirrored):
     binary = Binary(mirrored)
     data = dataset(binary.data(64))

@@ -1,6 +1,7 @@
 """Names, paths and Python objects: what load_data makes of each, and what it says of those it cannot use."""
 
 import json
+import os
 import tomllib
 
 import numpy as np
@@ -347,3 +348,11 @@ class Endless(IterableDataset):
 def test_a_torch_dataset_that_cannot_be_used_says_why(dataset, message):
     with pytest.raises(BadData, match=message):
         load_data(dataset)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_pipe_is_not_waited_for(tmp_path, inside):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(BadData, match=f"got a {'folder' if inside else 'file'} of another kind"):
+        load_data(tmp_path if inside else pipe)

@@ -282,4 +282,5 @@ def format_of(path: Path) -> Format:
 
 
 def _known(path: Path) -> bool:
-    return any(row.is_of(path) for row in FORMATS.values())
+    """Whether it is a file or a folder, and not a pipe, and of some format."""
+    return (path.is_file() or path.is_dir()) and any(row.is_of(path) for row in FORMATS.values())

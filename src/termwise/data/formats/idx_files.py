@@ -26,6 +26,8 @@ def is_idx(path: Path) -> bool:
     """Whether a folder has image files with the usual names, or a file begins, unzipped where need be, as IDX does."""
     if path.is_dir():
         return bool(usual_files(path))
+    if not path.is_file():  # a pipe would be waited for
+        return False
     try:
         with path.open("rb") as file:
             head = file.read(4)

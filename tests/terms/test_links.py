@@ -111,7 +111,11 @@ def test_the_mean_is_the_closed_form_within_four_standard_errors(case):
     assert abs(float(values.mean()) - case.truth(world.truth(GROUPS))) < 4 * stderr + finite_n + lattice
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.vanishes], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.slow if case.by_critic else ()) for case in CASES if case.vanishes],
+    ids=str,
+)
 def test_a_collapsed_posterior_reads_zero(case):
     world, data = world_and_data()
     model = Collapsed(world)

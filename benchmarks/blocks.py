@@ -1,6 +1,6 @@
 """What do mixtures, joint codes and ladders learn of MNIST without labels, and what does each block cost and tell?
 
-    python benchmarks/blocks.py FOLDER [--models flat ladder mixture-floor] [--epochs 15] [--images 12000]
+    python benchmarks/blocks.py FOLDER [--models flat ladder mixture] [--epochs 15] [--images 12000]
                                 [--seeds 0] [--out runs/blocks]
 
 FOLDER holds the IDX files. Of so many training images, black and white, a sixth is held out. All models have the same
@@ -53,7 +53,6 @@ MODELS: dict[str, dict[str, object]] = {
     "joint": {"model": {"code": [KIND, {"name": "style", "latent": 10}]}},
     "m2": {"model": {"code": [KIND, {"name": "style", "latent": 10, "given": ["kind"]}]}},
     "mixture": {"model": {"code": MIXTURE}},
-    "mixture-floor": {"model": {"code": MIXTURE}, "objective": {"recipe": "joint-vae"}},
     "joint-floor": {"objective": {"recipe": "joint-vae"}},
 }
 """What each model is beside a vae of normals."""

@@ -116,6 +116,18 @@ def test_components_by_value_are_every_law_asked_and_their_gradient_is_every_cat
         assert torch.allclose(gradient[:, k].double(), brute(other), atol=1e-4)
 
 
+@pytest.mark.filterwarnings("error")
+def test_many_components_are_taken_a_part_at_a_time_whichever_value_a_code_is_given():
+    posterior, _ = Table(4, True).infer(torch.arange(4.0).repeat(550).unsqueeze(1))
+    z = posterior.sample()[:128]  # of one value they are taken 2,048 components at a time, of their own all at once
+    codes = z.clone().requires_grad_()
+    log_density(codes, components_of(posterior), LogWeights.uniform(2200)).sum().backward()
+    for k in range(K):
+        other = torch.cat([torch.eye(K)[k].expand(128, K), z[:, K:]], 1)
+        each = torch.stack([posterior.log_prob(code.expand(2200, -1)) for code in other]).double()
+        assert torch.allclose(codes.grad[:, k].double(), each.logsumexp(1) - math.log(2200), atol=1e-4)
+
+
 CODES = {
     "style given kind": [
         {"name": "kind", "latent": 4, "posterior": "categorical"},

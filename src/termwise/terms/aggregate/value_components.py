@@ -143,9 +143,9 @@ class _Replaced:
 
     def add(self, bits: Tensor, part: slice) -> None:
         """Take in the components in `part`, whose weighted log2 densities at the codes are `bits`, shape (B, n)."""
-        weight = bits - self.own.bits(part).clamp(min=NOWHERE)
+        weight = bits - _bits(self.own, part, bits.shape[1]).clamp(min=NOWHERE)
         for k, pairs in enumerate(self.others):
-            its = pairs.bits(part).add_(weight)
+            its = _bits(pairs, part, bits.shape[1]).add_(weight)
             higher = torch.maximum(self.peak[:, k], its.amax(1)).clamp(min=NOWHERE)
             shrink = (self.peak[:, k] - higher).exp2()
             self.total[:, k] = self.total[:, k] * shrink + its.sub_(higher.unsqueeze(1)).exp2_().sum(1)
@@ -157,3 +157,10 @@ class _Replaced:
         found = self.peak / BITS + log_weight + self.total.clamp(min=tiny).log()
         one_number = self.columns.stop - self.columns.start == 1
         gradient[:, self.columns] = (found.diff(dim=1) if one_number else found).to(gradient.dtype)
+
+
+def _bits(pairs: LogDensities, part: slice, count: int) -> Tensor:
+    """The log densities under the components in a part, which has `count` of them, no more than its step at a time."""
+    starts = range(part.start, part.start + count, pairs.step)
+    ends = [*starts[1:], part.start + count]
+    return torch.cat([pairs.bits(slice(*of)).clone() for of in zip(starts, ends, strict=True)], 1)

@@ -8,7 +8,7 @@ from torch.distributions import Independent, Normal
 
 import termwise as tw
 from termwise.errors import Refused
-from termwise.models.block_law import Conditional
+from termwise.models.block_law import BlockLaw, Conditional
 from termwise.models.categories import Categories
 from termwise.models.chained_law import ChainedLaw
 from termwise.terms.aggregate.gaussians import LogWeights
@@ -114,6 +114,25 @@ def test_components_by_value_are_every_law_asked_and_their_gradient_is_every_cat
         other = z.clone()
         other[:, :K] = torch.eye(K)[k]
         assert torch.allclose(gradient[:, k].double(), brute(other), atol=1e-4)
+
+
+class Apart(Table):
+    """The same, but that the posterior's number is given no category: it is told by the state alone, as the prior's."""
+
+    def infer(self, x):
+        state = x.long().squeeze(1)
+        sure = 4.5 * torch.eye(STATES)[state][:, :K].unsqueeze(1)
+        place = (sure.squeeze(1).softmax(1) * self.prior_mean).sum(1, keepdim=True)
+        return BlockLaw([Categories(sure), Independent(Normal(place, 1.0), 1)], ["kind", "style"]), None
+
+
+def test_a_number_may_tell_more_by_itself_than_it_costs_given_a_category():
+    """Under p(style | kind) near q(style | x) the style costs nearly nothing, and tells nearly what the kind does."""
+    account = tw.measure(Apart(0, True), torch.arange(float(K)).repeat(500).unsqueeze(1))
+    assert account.by_dimension["rate_by_block"].value[1] < 0.1
+    told = account.by_dimension["index_code_mi_by_dimension"]
+    assert told.value[1] > 0.3 and "rate_by_dimension" not in account.by_dimension
+    assert account["total_correlation"].value > 0.3
 
 
 @pytest.mark.filterwarnings("error")

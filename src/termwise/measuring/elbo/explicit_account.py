@@ -19,6 +19,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from termwise.account import glossary
 from termwise.account.bracket import Bracket
@@ -81,10 +82,10 @@ def explicit_terms(
     if densities is not None and isinstance(rate.estimator, MonteCarlo) and "rate_by_dimension" not in values:
         values["rate"], label = _controlled_rate(values["rate"], densities), f"{label}, control variates"
         values |= {"elbo": -(values["distortion"] + values["rate"])} if "elbo" in values else {}
-    readings = _without_aggregate(values, rate, label)
-    if densities is not None and aggregate is not None and _mixed_over_categories(aggregate.posteriors):
+    readings, prior = _without_aggregate(values, rate, label), next(iter(batches())).prior
+    if densities is not None and aggregate is not None and _given_categories(aggregate.posteriors, prior):
         readings, values = _by_own_law(readings, values, densities.to_prior)
-    if (to_kernel := marginal_mmd2(codes, next(iter(batches())).prior)) is not None:
+    if (to_kernel := marginal_mmd2(codes, prior)) is not None:
         readings["marginal_mmd2"], values["marginal_mmd2"] = to_kernel
     if aggregate is None or densities is None:
         return TermReadings(readings, values, unmeasured=reason)
@@ -169,9 +170,9 @@ def _values_at_codes(
     return values, averaged, torch.cat(codes).unflatten(0, (samples, -1))
 
 
-def _mixed_over_categories(posteriors: DataPosteriors) -> bool:
-    """Whether a number's own law is a mixture over categories that its block is given."""
-    return isinstance(posteriors, BlockPosteriors) and isinstance(posteriors.law, ChainedLaw)
+def _given_categories(posteriors: DataPosteriors, prior: Distribution) -> bool:
+    """Whether a number's rate is given categories, where its own law is known: its MI is then no part of that rate."""
+    return isinstance(posteriors, BlockPosteriors) and any(isinstance(of, ChainedLaw) for of in (posteriors.law, prior))
 
 
 def _by_own_law(

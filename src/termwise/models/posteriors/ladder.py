@@ -1,15 +1,14 @@
 """The posterior of a ladder: what x says of a block, times what the prior says of it given the blocks before."""
 
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from termwise.errors import Refused
+from termwise.models.posteriors.diagonal_normal import DiagonalNormal
 
 
-class LadderNormal(nn.Module):
+class LadderNormal(DiagonalNormal):
     """N(m, s^2) of x times the prior's normal, weighed by their precisions (Sonderby et al., 2016, eqs. 15-17).
 
     Features are [m, log s^2]. In a block the prior is the block's, given the blocks before it where it is conditional;
@@ -21,16 +20,6 @@ class LadderNormal(nn.Module):
     """
 
     name = "ladder"
-
-    def __init__(self, latent: int) -> None:
-        super().__init__()
-        self.latent = latent
-        self.options: dict[str, Any] = {}
-
-    @property
-    def features(self) -> int:
-        """How many numbers it needs of an example: 2 D."""
-        return 2 * self.latent
 
     def forward(self, features: Tensor, prior: Distribution | None = None) -> Distribution:
         """q(z|x) from features of shape (..., 2 D), and a prior of normals, batch shape (...).

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from termwise.data import Dataset, load_data
-from termwise.data.dataset import ValueRange
+from termwise.data.value_range import ValueRange
 from termwise.errors import BadData, UnknownName
 
 

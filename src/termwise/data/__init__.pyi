@@ -3,10 +3,10 @@ from .columns import Column as Column, TableColumn as TableColumn
 from .dataset import (
     Batch as Batch,
     Dataset as Dataset,
-    ValueRange as ValueRange,
 )
 from .examples import Examples as Examples, InMemory as InMemory
 from .load import load_data as load_data
+from .side import Side as Side, SideVariable as SideVariable
 from .sources import (
     FORMATS as FORMATS,
     OBJECTS as OBJECTS,
@@ -14,3 +14,4 @@ from .sources import (
     Format as Format,
     Source as Source,
 )
+from .value_range import ValueRange as ValueRange

@@ -62,7 +62,7 @@ class Annotations:
 
 def label_codes(values: Any, where: str) -> tuple[Tensor, tuple[str, ...]]:
     """Whole numbers (N,) as they are; anything else as codes of its sorted values, and their names."""
-    array = _array(values)
+    array = as_array(values)
     if array.ndim != 1:
         raise BadData(f"{where}: expected labels of shape (N,), got {array.shape}.")
     if array.dtype.kind in "biuf":
@@ -125,14 +125,15 @@ def _all_labels(annotations: Annotations, where: str) -> Tensor:
     return annotations.labels[torch.arange(len(annotations.labels))]
 
 
-def _array(values: Any) -> np.ndarray:
+def as_array(values: Any) -> np.ndarray:
+    """What is handed in beside x, a tensor, an array or a list, as an array; BadData where some is masked."""
     if np.ma.is_masked(values):
-        raise BadData("Expected labels, factors or attributes of all examples, got some that are masked. Fill them.")
+        raise BadData("Expected labels, factors and the like of all examples, got some that are masked. Fill them.")
     return np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
 
 
 def _matrix(values: Any, where: str) -> np.ndarray:
-    array = _array(values)
+    array = as_array(values)
     if array.ndim != 2 or array.dtype.kind not in "biuf":
         raise BadData(f"{where}: expected numbers of shape (N, columns), got {array.dtype} of {array.shape}.")
     return array

@@ -4,6 +4,7 @@ A split or subset is a view: it holds the positions of its examples in the sourc
 """
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,6 +18,8 @@ from termwise.data.columns import Column, TableColumn
 from termwise.data.description import Description
 from termwise.data.examples import Examples, chunks, spread
 from termwise.data.generators import generators_as_they_were
+from termwise.data.side import Side, SideLike, side_of
+from termwise.data.value_range import ValueRange
 from termwise.errors import BadData, UnknownName
 from termwise.notebook import html_sentences, html_table, in_a_line
 
@@ -35,6 +38,7 @@ class Batch:
     Attributes:
         x: The examples, shape (B, *shape), float32.
         index: Their positions in the Dataset, from 0, shape (B,), int64.
+        side: What stands beside x, shape (B, V), float64, as `Dataset.side` has it; None where nothing does.
 
     Example:
         >>> import termwise as tw
@@ -45,40 +49,10 @@ class Batch:
 
     x: Tensor
     index: Tensor
+    side: Tensor | None = None
 
     def __repr__(self) -> str:
         return in_a_line(self)
-
-
-@dataclass(frozen=True, slots=True)
-class ValueRange:
-    """The range of the numbers in the x of a data set.
-
-    Attributes:
-        minimum: The least number of any example.
-        maximum: The largest number of any example.
-        integer: Whether all numbers are whole.
-
-    Example:
-        >>> ValueRange.of(torch.tensor([[0.0, 1.0], [3.0, 1.0]]))
-        ValueRange(minimum=0.0, maximum=3.0, integer=True)
-    """
-
-    minimum: float
-    maximum: float
-    integer: bool
-
-    @classmethod
-    def of(cls, x: Tensor) -> "ValueRange":
-        """The range of the numbers in one tensor."""
-        if x.isnan().any():  # cells that are missing
-            x = x[~x.isnan()] if not x.isnan().all() else torch.zeros(1)
-        return cls(float(x.min()), float(x.max()), bool((x == x.round()).all()))
-
-    @property
-    def binary(self) -> bool:
-        """Whether all numbers are 0 or 1."""
-        return self.integer and self.minimum >= 0 and self.maximum <= 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -105,6 +79,7 @@ class Dataset:
         table: The columns of that table, of which some may be labels, or left out; else none.
         notes: What its reader took it for, where it could be taken for something else: a sentence each.
         standardize: Whether a model that is trained on it is to standardise x; where it suits, if None.
+        beside: What stands beside x of all `examples`, for models and readings, as `with_side` chooses it.
     """
 
     name: str
@@ -117,9 +92,12 @@ class Dataset:
     table: tuple[TableColumn, ...] = ()
     notes: tuple[str, ...] = ()
     standardize: bool | None = None
+    beside: Side | None = None
 
     def __post_init__(self) -> None:
         self.annotations.check(len(self.examples), self.name)
+        if self.beside is not None and len(self.beside) != len(self.examples):
+            raise BadData(f"{self.name}: expected {len(self.examples)} rows beside x, got {len(self.beside)}.")
         if self.columns and self.shape != (len(self.columns),):
             raise BadData(f"{self.name}: expected a column for each entry of x, {self.shape}, got {len(self.columns)}.")
 
@@ -133,12 +111,14 @@ class Dataset:
     def _repr_html_(self) -> str:
         parts = ", ".join(f"{name} {len(positions):,}" for name, positions in self.splits.items())
         beside = [name for name in ("labels", "factors", "attributes") if getattr(self.annotations, name) is not None]
+        side = () if self.beside is None else self.beside.names
         columns = ", ".join(f"{column.name} ({column.kind})" for column in self.columns[:MOST_COLUMNS])
         more = f" and {len(self.columns) - MOST_COLUMNS} more" if len(self.columns) > MOST_COLUMNS else ""
         rows = [
             ["examples", f"{len(self):,} of shape {self.shape}"],
             ["parts", parts],
-            ["known beside x", ", ".join(beside)],
+            ["known of x", ", ".join(beside)],
+            ["beside x", ", ".join(side)],
             ["columns", columns + more],
         ]
         return html_table([self.name, ""], [row for row in rows if row[1]]) + html_sentences(self.notes)
@@ -188,6 +168,38 @@ class Dataset:
     def attribute_names(self) -> tuple[str, ...]:
         """The names of the A attributes."""
         return self.annotations.attribute_names
+
+    @cached_property
+    def side(self) -> Side | None:
+        """What stands beside x of each example, for models and readings; None where nothing was chosen."""
+        if self.beside is None or self.positions is None:
+            return self.beside
+        return self.beside.at(self.positions)
+
+    def with_side(self, side: SideLike) -> "Dataset":
+        """The same data with something beside x, for models and readings: by name, or values by name.
+
+        Args:
+            side: "labels", "factors" or "attributes", names of factors or attributes, several in a list; or columns
+                of one value an example, by name, in which fractions are numbers and all else are categories.
+
+        Example:
+            >>> import termwise as tw
+            >>> digits = tw.load_data("digits").with_side("labels")
+            >>> digits.side.variables[0].categories[:3], next(digits.batches(2)).side.tolist()
+            (('0', '1', '2'), [[0.0], [1.0]])
+
+        Raises:
+            UnknownName: Nothing of the kind is known of these data.
+            BadData: Values are missing, or not one an example.
+        """
+        everything = torch.arange(len(self.examples))
+        if self.positions is None or not isinstance(side, Side | Mapping):
+            return replace(self, beside=side_of(self.annotations, side, everything, self.name))
+        mine = side_of(self.annotations, side, self.positions, self.name)
+        values = mine.values.new_full((len(everything), len(mine.variables)), math.nan)  # of examples not in this view
+        values[self.positions] = mine.values
+        return replace(self, beside=Side(mine.variables, values))
 
     @cached_property
     def train(self) -> "Dataset":
@@ -288,7 +300,11 @@ class Dataset:
         order = torch.arange(len(self)) if order is None else self._checked(torch.as_tensor(order).cpu())
         where = order if self.positions is None else self.positions[order]
         examples = self.examples.batches(where, batch_size, drop_last)
-        return (Batch(x, index) for x, index in zip(examples, chunks(order, batch_size, drop_last), strict=True))
+        side = None if self.side is None else self.side.values
+        return (
+            Batch(x, index, None if side is None else side[index])
+            for x, index in zip(examples, chunks(order, batch_size, drop_last), strict=True)
+        )
 
     def tensor(self, limit: int | None = None) -> Tensor:
         """The first `limit` examples, or all, as one tensor (M, *shape), float32.

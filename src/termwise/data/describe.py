@@ -8,12 +8,13 @@ from typing import Any
 import torch
 
 from termwise.content import exists
-from termwise.data.dataset import Dataset, ValueRange
+from termwise.data.dataset import Dataset
 from termwise.data.description import DescribedColumn, Description
 from termwise.data.examples import InMemory
 from termwise.data.scales import Scales, scaled_entries, scales_of
 from termwise.data.sources import SOURCES, format_of
 from termwise.data.suits import COUNTS, is_standardised, suited_likelihood
+from termwise.data.value_range import ValueRange
 from termwise.errors import BadData
 
 LARGE, APART = 100.0, 1e4

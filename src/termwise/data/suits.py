@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from termwise.data.dataset import Dataset, ValueRange
+from termwise.data.dataset import Dataset
+from termwise.data.value_range import ValueRange
 
 COUNTS = "negative-binomial"
 """The likelihood of counts: Poisson's variance is too small for most."""

@@ -112,3 +112,44 @@ def test_a_value_is_asked_for_by_its_name_or_number():
         digit.value(7)
     with pytest.raises(BadData, match="finite number"):
         SideVariable("age").value("old")
+
+
+def test_groups_are_the_rows_that_there_are_in_the_order_of_their_categories():
+    side = Side.of({"batch": ["b", "a", "b", "a"], "digit": [10, 9, 9, 9]})
+    assert side.groups("digit")[1] == ("9", "10") and side.groups("digit")[0].tolist() == [1, 0, 0, 0]
+    ids, names = side.groups(["batch", "digit"])
+    assert names == ("batch a, digit 9", "batch b, digit 9", "batch b, digit 10")
+    assert ids.tolist() == [2, 0, 1, 0]
+    assert side.groups(["digit", "batch"])[1] == ("digit 9, batch a", "digit 9, batch b", "digit 10, batch b")
+    only = side.at(torch.tensor([0, 2])).groups("batch")
+    assert (only[0].tolist(), only[1]) == ([0, 0], ("b",))
+
+
+def test_groups_of_many_variables_are_the_unique_rows():
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randint(0, 50, (300, 14), generator=generator)  # 50^14 combinations are more than an int64 holds
+    side = Side.of({f"v{column}": values[:, column] for column in range(14)})
+    side = side.at(torch.arange(300).repeat(2))
+    rows, expected = np.unique(side.values.numpy(), axis=0, return_inverse=True)
+    ids, names = side.groups()
+    assert np.array_equal(ids, expected.ravel()) and len(names) == len(rows)
+
+
+def test_the_entropy_is_that_of_the_counts():
+    side = Side.of({"s": ["a"] * 5 + ["b"] * 3, "t": list("uvuvuvuv")})
+    p = np.array([5, 3]) / 8
+    assert side.entropy("s") == pytest.approx(-(p * np.log(p)).sum(), rel=1e-12)
+    joint = np.array([3, 2, 1, 2]) / 8
+    assert side.entropy() == pytest.approx(-(joint * np.log(joint)).sum(), rel=1e-12)
+    assert Side.of({"s": ["a", "a"]}).entropy() == 0.0
+
+
+def test_groups_of_numbers_are_refused_until_they_are_binned():
+    side = Side.of({"batch": ["a", "b", "a", "b"], "age": [1.5, 30.0, 2.7, 41.5]})
+    with pytest.raises(BadData, match=r"got numbers, age\..*side\.binned\(5\)"):
+        side.groups()
+    binned = side.binned(2)
+    assert binned.groups()[1] == ("batch a, age 1.5 to 2.7", "batch b, age 30 to 41.5")
+    assert side.variables[1].is_number and side.values[1, 1] == 30.0  # what was there is left as it was
+    with pytest.raises(BadData, match="two bins or more, got 1"):
+        side.binned(1)

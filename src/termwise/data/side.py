@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from termwise.data.annotations import Annotations, as_array
+from termwise.data.bins import quantile_bins
 from termwise.errors import BadData, UnknownName, in_short
 from termwise.notebook import in_a_line
 
@@ -134,6 +135,79 @@ class Side:
         if other is None:
             return self
         return Side(self.variables + other.variables, torch.cat([self.values, other.values], 1))
+
+    def groups(self, names: str | Sequence[str] | None = None) -> tuple[Tensor, tuple[str, ...]]:
+        """The group of each example, shape (N,), int64, and what the groups are called: those that there are, in order.
+
+        Args:
+            names: Variables whose values make a group, each of its categories or all that come together; all, where
+                left out.
+
+        Example:
+            >>> side = Side.of({"batch": ["b", "a", "b"], "sex": ["f", "f", "m"]})
+            >>> side.groups("batch"), side.groups()[1]
+            ((tensor([1, 0, 1]), ('a', 'b')), ('batch a, sex f', 'batch b, sex f', 'batch b, sex m'))
+
+        Raises:
+            UnknownName: There is no such variable.
+            BadData: One is a number.
+        """
+        mine = self if names is None else self.chosen([names] if isinstance(names, str) else names)
+        if numbers := [variable.name for variable in mine.variables if variable.is_number]:
+            raise BadData(
+                f"Expected categories to make groups of, got numbers, {', '.join(numbers)}. Make categories of them "
+                "first: side.binned(5) makes five bins, by quantiles."
+            )
+        codes = mine.values.long()  # (N, V)
+        ids = torch.zeros(len(self), dtype=torch.int64)
+        for variable, column in zip(mine.variables, codes.T, strict=True):
+            ids = (ids * len(variable.categories) + column).unique(return_inverse=True)[1]
+        member = torch.empty(int(ids.max()) + 1, dtype=torch.int64)
+        member[ids] = torch.arange(len(ids))
+        return ids, tuple(mine._in_words(row) for row in codes[member].tolist())
+
+    def entropy(self, names: str | Sequence[str] | None = None) -> float:
+        """H(s) in nats, of how often each group comes: of one variable, of several jointly, or of all.
+
+        Example:
+            >>> side = Side.of({"batch": ["b", "a", "b", "a"], "sex": ["f", "f", "m", "m"]})
+            >>> round(side.entropy("batch"), 4), round(side.entropy(), 4)
+            (0.6931, 1.3863)
+
+        Raises:
+            UnknownName: There is no such variable.
+            BadData: One is a number.
+        """
+        share = self.groups(names)[0].bincount().double() / len(self)
+        return float(torch.special.entr(share).sum())
+
+    def binned(self, count: int) -> "Side":
+        """The same with categories in place of numbers: bins of as many examples each as equal numbers allow.
+
+        A bin is called after the least and the largest number in it.
+
+        Example:
+            >>> Side.of({"age": [1.5, 2.7, 30.0, 41.5]}).binned(2).variables[0].categories
+            ('1.5 to 2.7', '30 to 41.5')
+
+        Raises:
+            BadData: There would be fewer than two bins.
+        """
+        if count < 2:
+            raise BadData(f"Expected two bins or more, got {count}.")
+        variables, values = list(self.variables), self.values.clone()
+        for place, variable in enumerate(variables):
+            if variable.is_number:
+                bins, names = quantile_bins(values[:, place], count)
+                variables[place], values[:, place] = SideVariable(variable.name, names), bins.to(values.dtype)
+        return Side(tuple(variables), values)
+
+    def _in_words(self, row: Sequence[int]) -> str:
+        """What a group is called: its category, or the categories of all variables beside their names."""
+        words = [variable.categories[code] for variable, code in zip(self.variables, row, strict=True)]
+        if len(words) == 1:
+            return words[0]
+        return ", ".join(f"{name} {word}" for name, word in zip(self.names, words, strict=True))
 
     def as_known(self, variables: Sequence[SideVariable]) -> "Side":
         """The same values as another data set's variables have them: by name, categories in their order.

@@ -73,6 +73,36 @@ def test_a_block_tells_what_its_own_laws_alone_say():
         assert torch.allclose(of_blocks[:, place].double(), expected, atol=1e-4)
 
 
+GIVEN = {
+    "a category": [CODE[0], {"name": "style", "latent": 2, "given": ["digit"]}, CODE[1] | {"name": "alone"}],
+    "numbers": [{"name": "top", "latent": 2}, {"name": "low", "latent": 3, "given": ["top"], "prior": "conditional"}],
+    "a ladder": [
+        {"name": "top", "latent": 2},
+        {"name": "low", "latent": 3, "given": ["top"], "prior": "conditional", "posterior": "ladder"},
+    ],
+}
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_a_block_given_others_tells_what_it_tells_beside_them_and_all_blocks_sum_to_the_whole(given):
+    """Against a sum over all examples' laws of the first blocks, in float64."""
+    torch.manual_seed(4)
+    model = VAE.build((6,), code=GIVEN[given], options={"hidden": [8]})
+    draw = Draw(model, 3 * torch.rand(30, 6), torch.arange(30), 30)
+    link = index_code_mi(MonteCarlo("minibatch-stratified")).term
+    of_blocks, told = ByBlock(link)(draw), [torch.zeros(30).double()]
+    for law in draw.posterior.firsts():
+        z = draw.z[:, : law.event_shape[0]]
+        pairs = torch.stack([law.log_prob(one.expand_as(z)) for one in z]).double()  # of code i, law n
+        told.append(pairs.diagonal() - pairs.logsumexp(1) + torch.tensor(30.0).log())
+    assert torch.allclose(of_blocks.double(), torch.stack(told, 1).diff(dim=1), atol=1e-4)
+    assert torch.allclose(of_blocks.sum(1), by_example(link(draw)), atol=1e-4)
+    targets = dict.fromkeys([one["name"] for one in GIVEN[given]], 9.0)
+    shaped = index_code_mi(MonteCarlo("minibatch-stratified")).shaped(floor(targets, by="block"))
+    Objective((shaped,))(draw).total.backward()
+    assert all(parameter.grad is not None for parameter in model.encoder.parameters())
+
+
 def test_a_flat_code_is_one_block():
     draw = Draw(VAE.build((6,), 2), torch.rand(3, 6))
     parts = [rate(ClosedForm()).shaped(gap(9.0, by=by)) for by in ("block", "total")]

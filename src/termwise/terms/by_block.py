@@ -1,7 +1,8 @@
 """A link by the blocks of a code, whose sum over blocks is the rate's own, and of the index-code MI one for each alone.
 
 rate            sum_b KL(q(z_b|x) || p(z_b))
-index_code_mi   KL(q(z_b|x) || q(z_b)), what block b as a whole tells of the example
+index_code_mi   KL(q(z_b|x) || q(z_b)), what block b as a whole tells of the example; where blocks are given others,
+                what it tells beside all before it, and these sum to the whole
 """
 
 import torch
@@ -58,13 +59,16 @@ class ByBlock:
             closed = None if self._at_codes else kl_by_block(posterior, prior, draw.z)
             return _by_block(posterior, draw.codes) - _by_block(prior, draw.codes) if closed is None else closed
         memory = self.memory
-        if self.name == "index_code_mi" and memory is not None and isinstance(posterior, BlockLaw):
-            groups = [range(part.start, part.stop) for part in posterior.slices]
-            of_aggregate = [memory.group_log_density(draw.z, draw, group) for group in groups]
-            return _by_block(posterior, draw.codes) - torch.stack(of_aggregate, 1)
+        if self.name == "index_code_mi" and memory is not None:
+            chained = isinstance(posterior, ChainedLaw)
+            groups = [range(0 if chained else part.start, part.stop) for part in posterior.slices]
+            of_aggregate = torch.stack([memory.group_log_density(draw.z, draw, group) for group in groups], 1)
+            if chained:
+                of_aggregate = of_aggregate.diff(dim=1, prepend=torch.zeros_like(of_aggregate[:, :1]))
+            return _by_block(posterior, draw.codes) - of_aggregate
         raise Refused(
             f"{self.name} has no values by block here: by = 'block' is of the rate, under a prior of blocks, and of "
-            "index_code_mi by monte-carlo where no block is given others. Shape the total: by = 'total'."
+            "index_code_mi by monte-carlo. Shape the total: by = 'total'."
         )
 
 

@@ -77,12 +77,9 @@ class DataAggregate:
         """The densities at the codes of one draw."""
         codes, posterior, index = draw.codes, draw.posterior, draw.index
         assert index is not None
-        posteriors = posteriors_of(posterior)
-        marginals = posteriors.marginals()
+        marginals, posteriors = posteriors_of(posterior).marginals(), posteriors_given(posterior, codes)
         own, own_by_dimension = log_density_at(posterior, codes), log_density_by_dimension(marginals, codes)
         expected = expected_at(posterior, own, codes)
-        if isinstance(marginals, ChainedLaw):  # what is expected of a block is so given the codes before it
-            posteriors = posteriors_of(marginals.at(codes.z))
         if own_by_dimension is None:
             own_by_dimension = own.new_empty(len(own), 0)
         expected_by_dimension = _expected_by_dimension(marginals, codes, own_by_dimension)
@@ -141,6 +138,13 @@ def under_others(draw: Draw) -> Tensor:
 def mean_over_rounds(batches: list[Tensor], rounds: int) -> Tensor:
     """Values of the batches of several rounds over the same examples, averaged over rounds; float64, on the CPU."""
     return torch.cat([batch.double().cpu() for batch in batches]).unflatten(0, (rounds, -1)).mean(0)
+
+
+def posteriors_given(law: Distribution, codes: Codes) -> DataPosteriors:
+    """The posteriors of codes, from which expectations are taken: of blocks given numbers, given the codes before."""
+    posteriors = posteriors_of(law)
+    marginals = posteriors.marginals()
+    return posteriors_of(marginals.at(codes.z)) if isinstance(marginals, ChainedLaw) else posteriors
 
 
 def expected_at(law: Distribution, at_codes: Tensor, codes: Codes) -> Tensor:

@@ -267,7 +267,7 @@ def posteriors_of(law: Distribution) -> DataPosteriors:
     """
     if isinstance(law, BlockLaw):
         return BlockPosteriors(law, tuple(posteriors_of(block) for block in law.blocks), components_of(law))
-    if isinstance(law, ChainedLaw) and (marginals := _marginals_of(law)) is not None:
+    if isinstance(law, ChainedLaw) and (marginals := marginals_given_categories(law)) is not None:
         return BlockPosteriors(law, tuple(posteriors_of(block) for block in marginals), components_of(law))
     if NormalPosteriors.takes(law):
         return NormalPosteriors.of(law)
@@ -280,7 +280,7 @@ def posteriors_of(law: Distribution) -> DataPosteriors:
     return LawPosteriors(law, components)
 
 
-def _marginals_of(law: ChainedLaw) -> list[Distribution] | None:
+def marginals_given_categories(law: ChainedLaw) -> list[Distribution] | None:
     """q(z_b|x) of every block, batch shape (N,): of normals given categories their mixtures; None where unknown."""
     if (values := law.values()) is None:
         return None

@@ -13,14 +13,15 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
 from termwise.errors import Refused
-from termwise.measuring.elbo.code_densities import expected_at, mean_over_rounds
+from termwise.measuring.elbo.code_densities import expected_at, mean_over_rounds, posteriors_given
 from termwise.measuring.elbo.control_variates import controlled
-from termwise.measuring.elbo.data_posteriors import joined_posteriors, posteriors_of
+from termwise.measuring.elbo.data_posteriors import joined_posteriors, marginals_given_categories, posteriors_of
 from termwise.measuring.elbo.fitted_laws import fitted_to
 from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors
 from termwise.measuring.elbo.split_aggregate import SplitAggregate
-from termwise.models.block_law import BlockLaw
+from termwise.models.block_law import BlockLaw, Conditional
 from termwise.models.categories import Categories
+from termwise.models.chained_law import ChainedLaw, law_of as law_of_links
 from termwise.models.codes import factorises, log_density_at
 from termwise.models.codewords import Codewords
 from termwise.models.distributions import innermost, some_numbers
@@ -69,6 +70,8 @@ def law_over(law: Distribution, group: Sequence[int]) -> Distribution:
         within = [[j - part.start for j in chosen if part.start <= j < part.stop] for part in law.slices]
         parts = [law_over(block, its) for block, its in zip(law.blocks, within, strict=True) if its]
         return parts[0] if len(parts) == 1 else BlockLaw(parts)
+    if isinstance(law, ChainedLaw):
+        return _over_blocks(law, chosen)
     if NormalPosteriors.takes(law):
         return law_of(components_over(NormalPosteriors.of(law), chosen))
     if isinstance(law, Categories):
@@ -82,6 +85,30 @@ def law_over(law: Distribution, group: Sequence[int]) -> Distribution:
         f"A group has all numbers of a law that does not fall apart by them, such as this "
         f"{type(innermost(law)).__name__}; got {chosen} of {law.event_shape.numel()}. Put the others beside them, or "
         "leave groups out."
+    )
+
+
+def _over_blocks(law: ChainedLaw, chosen: list[int]) -> Distribution:
+    """The same of blocks of which some are given others: whole blocks with all that they are given, or one alone."""
+    within = [[j - part.start for j in chosen if part.start <= j < part.stop] for part in law.slices]
+    places = [place for place, its in enumerate(within) if its]
+    given = {place: link.given for place in places if isinstance(link := law.links[place], Conditional)}
+    whole = all(len(within[place]) == law.slices[place].stop - law.slices[place].start for place in places)
+    if whole and all(set(its) <= set(places) for its in given.values()):
+        links = [
+            Conditional(link.law, [places.index(at) for at in link.given], link.size, link.features)
+            if isinstance(link := law.links[place], Conditional)
+            else link
+            for place in places
+        ]
+        return law_of_links(links, [law.names[place] for place in places])
+    marginals = marginals_given_categories(law)
+    if len(places) == 1 and marginals is not None:
+        return law_over(marginals[places[0]], within[places[0]])
+    raise Refused(
+        "Of blocks that are given others a group has all numbers of some, with all blocks that these are given; or "
+        f"numbers of one that is given categories. Got {chosen} of {law.event_shape.numel()}. Put what they are given "
+        "beside them, or leave groups out."
     )
 
 
@@ -115,7 +142,7 @@ class GroupDensities:
             mean = expected_at(law, own, codes).double()
             values.append(split.joint(codes, draw.index, own).of_points())
             expected.append(mean)
-            foretold = fitted.log_prob(codes) - fitted.expected_log_prob(posteriors_of(law))
+            foretold = fitted.log_prob(codes) - fitted.expected_log_prob(posteriors_given(law, codes))
             controls.append(torch.stack([own - mean, foretold], -1))
         self._values.append(torch.stack(values, 1))
         self._expected.append(torch.stack(expected, 1))

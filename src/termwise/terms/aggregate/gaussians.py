@@ -174,11 +174,13 @@ class LogWeights:
         other: The log weight of a component.
         own: The log weight of the component that a code was drawn from.
         index: Which component that is, shape (B,); None where all weigh the same.
+        each: What every component weighs beside, its log, shape (N,); None for nothing.
     """
 
     other: float
     own: float | None = None
     index: Tensor | None = None
+    each: Tensor | None = None
 
     @classmethod
     def uniform(cls, count: int) -> "LogWeights":
@@ -197,7 +199,9 @@ class LogWeights:
         return cls(other, -math.log(dataset_size), index)
 
     def lift(self, logits: Tensor, start: int) -> None:
-        """Add own - other, in bits, to the logits, shape (..., B, n), of components from `start` on, in place."""
+        """Add all but `other`, in bits, to the logits, shape (..., B, n), of components from `start` on, in place."""
+        if self.each is not None:
+            logits.add_(self.each[start : start + logits.shape[-1]] * BITS)
         if self.index is None or self.own is None:
             return
         place, count = self.index - start, logits.shape[-1]

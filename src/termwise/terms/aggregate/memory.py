@@ -15,7 +15,7 @@ from torch import Tensor
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.components import Components
-from termwise.terms.aggregate.margin import margin
+from termwise.terms.aggregate.margin import group_log_density
 from termwise.terms.aggregate.mixture import LogWeights, log_density, marginal_log_density
 from termwise.terms.aggregate.posterior_components import components_of
 
@@ -119,8 +119,8 @@ class Memory:
 
     def group_log_density(self, z: Tensor, draw: Draw, group: Sequence[int]) -> Tensor:
         """log q(z_g) of codes z, shape (B, D), g some of their dimensions: shape (B,), nats."""
-        (components, weights), chosen = self.components(draw), sorted(group)
-        return log_density(draw.codes_at(z).columns(chosen), margin(components, chosen), weights)
+        components, weights = self.components(draw)
+        return group_log_density(draw.codes_at(z), components, group, weights)
 
 
 def dataset_size(draw: Draw) -> int:

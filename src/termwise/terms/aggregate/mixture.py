@@ -15,6 +15,7 @@ the components' own, and comes from the same pass.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,6 +28,7 @@ from termwise.terms.aggregate.block_components import BlockComponents
 from termwise.terms.aggregate.components import BITS, FLOOR, NOWHERE, Components
 from termwise.terms.aggregate.gaussians import LOG_2PI, Gaussians, LogWeights, gaussians
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
+from termwise.terms.aggregate.value_components import Margin, ValueComponents
 
 __all__ = ["CodesDone", "Gaussians", "LogWeights", "gaussians", "log_density", "marginal_log_density"]
 
@@ -58,7 +60,10 @@ def log_density(
     """log q(z) of codes z, shape (B, D): shape (B,), in nats; at most `block` triples a thread are held at a time."""
     codes = Codes.at(z)
     own = weights.index if weights.own is not None else None
-    at_once = components.log_sum_at_once(codes, own, 0.0 if weights.own is None else weights.own - weights.other)
+    at_once = None
+    if weights.each is None:
+        gain = 0.0 if weights.own is None else weights.own - weights.other
+        at_once = components.log_sum_at_once(codes, own, gain)
     if at_once is not None:
         return (at_once + weights.other).to(codes.z.dtype)
     return _LogDensity.apply(codes.z, codes.detached(), components, weights, block, progress)
@@ -82,17 +87,35 @@ def marginal_log_density(
     """
     codes = Codes.at(z)
     if isinstance(components, BlockComponents):
-        of_blocks = [
-            marginal_log_density(codes.columns(part), one, weights, block=block)
-            if one.knows_marginals
-            else log_density(codes.columns(part), one, weights, block=block).unsqueeze(1)
-            for one, part in components.parts()
-        ]
+        of_blocks = [_of_block(codes.columns(part), one, weights, block) for one, part in components.parts()]
         return torch.cat(of_blocks, 1)
+    if isinstance(components, ValueComponents):
+        over_values = [
+            log_density_over_values(partial(_of_block, block=block), codes.columns(part), its, weights)
+            for its, part in components.margins()
+        ]
+        return torch.cat(over_values, 1)
     if not isinstance(components, Gaussians):
         lines = [log_density(codes.columns(part), one, weights, block=block) for part, one in _dimensions(components)]
         return torch.stack(lines, 1)
     return _MarginalLogDensity.apply(codes.z, codes.detached(), components, weights, block, progress)
+
+
+def log_density_over_values(
+    density: Callable[[Codes, Components, LogWeights], Tensor], codes: Codes, margin: Margin, weights: LogWeights
+) -> Tensor:
+    """`density` of codes under a margin of components that are of several values, summed over these."""
+    if len(margin.by_value) == 1:
+        return density(codes, margin.by_value[0], weights)
+    pairs = zip(margin.by_value, margin.log_shares, strict=True)
+    return torch.stack([density(codes, one, replace(weights, each=share)) for one, share in pairs]).logsumexp(0)
+
+
+def _of_block(codes: Codes, components: Components, weights: LogWeights, block: int | None) -> Tensor:
+    """log q(z_j) of a block among others, shape (B, D); one whose marginals are unknown is one dimension."""
+    if components.knows_marginals:
+        return marginal_log_density(codes, components, weights, block=block)
+    return log_density(codes, components, weights, block=block).unsqueeze(1)
 
 
 def _dimensions(components: Components) -> Sequence[tuple[slice, Components]]:
@@ -172,7 +195,7 @@ def _in_blocks(
     for start in range(0, len(codes), rows):
         own = None if weights.index is None else weights.index[start : start + rows]
         part = codes[start : start + rows]
-        theirs = LogWeights(weights.other, weights.own, own)
+        theirs = replace(weights, index=own)
         tasks.append(partial(density, part, components, theirs, ctx.needs_input_grad[0], block))
     values, gradients, done = [], [], 0
     for value, gradient in one_by_one(tasks, threads):

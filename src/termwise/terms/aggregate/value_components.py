@@ -4,6 +4,7 @@ A code is held against the components of its own value of the categories, so tha
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from termwise.models.codes import Codes
 from termwise.terms.aggregate.block_components import BlockComponents
 from termwise.terms.aggregate.components import BITS, NOWHERE, Alternative, Components, LogDensities
+from termwise.terms.aggregate.discrete_components import BernoulliComponents, CategoryComponents
 
 
 class ValueComponents(Components):
@@ -45,9 +47,15 @@ class ValueComponents(Components):
         return min(one.most for one in self.by_value)
 
     @property
-    def knows_marginals(self) -> bool:
-        """Whether log q(z_j) can be had: of a mixture over values an account has it, and a training has not."""
-        return False
+    def log_shares(self) -> Tensor:
+        """The log probability of every value under every component, float64, shape (V, N)."""
+        parts = [(one, self.values[:, part].double()) for one, part in self.by_value[0].parts()]
+        return torch.stack([its @ one.slope.T for one, its in parts if isinstance(one, CategoryComponents)]).sum(0)
+
+    def margins(self) -> "list[tuple[Margin, slice]]":
+        """What each block is by itself, and which numbers of the code it has."""
+        by_block, shares = zip(*(one.blocks for one in self.by_value), strict=True), self.log_shares
+        return [(Margin.of(under, shares), part) for under, part in zip(by_block, self.by_value[0].slices, strict=True)]
 
     def value_of(self, z: Tensor) -> Tensor:
         """Which value each code has, shape (B,): the one that is nearest, of codes between the categories."""
@@ -84,6 +92,35 @@ class ValueComponents(Components):
         """For every position of categories, the density that a code has with each in the place of its own."""
         positions = [position.columns for position in self.by_value[0].alternatives(codes)]
         return [_Replaced(self, codes, columns, start) for columns in positions]
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Some numbers of components that are of several values, these summed out: q(z_g|x_n) = sum_v w_vn q_v(z_g|x_n).
+
+    Attributes:
+        by_value: The components of these numbers under every value; where they are categories one alone, the average,
+            as a sum over values would not have the gradient of `Alternatives`.
+        log_shares: log w, shape (V, N).
+    """
+
+    by_value: Sequence[Components]
+    log_shares: Tensor
+
+    @classmethod
+    def of(cls, by_value: Sequence[Components], log_shares: Tensor) -> "Margin":
+        """The margin from the components under every value; of several categories by each position alone."""
+        first = by_value[0]
+        if isinstance(first, CategoryComponents):
+            logs = torch.stack([one.log_probs.double() for one in by_value if isinstance(one, CategoryComponents)])
+            averaged = (logs + log_shares[..., None, None]).logsumexp(0)
+            return cls([CategoryComponents(averaged.to(first.log_probs.dtype))], log_shares)
+        if isinstance(first, BernoulliComponents):
+            logits = torch.stack([one.slope for one in by_value if isinstance(one, BernoulliComponents)])
+            shares, both = log_shares.unsqueeze(2), torch.nn.functional.logsigmoid
+            odds = (both(logits) + shares).logsumexp(0) - (both(-logits) + shares).logsumexp(0)
+            return cls([BernoulliComponents(odds.to(first.logits.dtype))], log_shares)
+        return cls(by_value, log_shares)
 
 
 class _ByValue:

@@ -8,8 +8,8 @@ from torch import nn
 
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.models import VAE
+from termwise.models.distributions import at_least_single
 from termwise.models.likelihoods import Bernoulli
-from termwise.models.vae import at_least_single
 from termwise.objectives import recipe
 
 IMAGE = (1, 8, 8)

@@ -24,10 +24,11 @@ from termwise.training.resolve import OWN
 def configured_data(config: Config) -> Dataset:
     """The data that a configuration names."""
     arguments = config.data.arguments()
-    source = arguments.pop("source", None)
+    source, side = arguments.pop("source", None), arguments.pop("side", None)
     if source is None:
         raise Refused("No data: give a source's name, a path, or, from Python, a tensor (`termwise data` lists names).")
-    return load_data(source, **arguments)
+    data = load_data(source, **arguments)
+    return data if side is None else data.with_side(side)
 
 
 def data_of_run(folder: RunFolder, trust: Trust = (), given: Any = None) -> Dataset:
@@ -74,6 +75,8 @@ def configured_model(config: Config, data: Dataset) -> VAE:
         section.prior,
         section.prior_options,
         code=section.code,
+        side=None if section.side_to is None else data.train.side,
+        side_to=section.side_to,
     )
 
 

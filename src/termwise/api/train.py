@@ -1,7 +1,7 @@
 """Train: from a configuration to a run."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from os import PathLike
@@ -21,10 +21,11 @@ from termwise.data.pixel_cache import caches_as_they_are
 from termwise.errors import BadData, Refused
 from termwise.files import remove, write_whole
 from termwise.models import VAE
-from termwise.models.data_pass import Progress
+from termwise.models.data_pass import Progress, with_side_of
 from termwise.models.missing import Filler
 from termwise.models.networks.table import check_network
 from termwise.models.scaler import Scaler
+from termwise.models.side_input import begin_side
 from termwise.models.user_function import Trust
 from termwise.objectives import RECIPES, Game, Objective, Weighted, solo
 from termwise.report.game_diagnosis import diagnose_claims
@@ -52,6 +53,8 @@ def train(
     posterior: Name | None = None,
     likelihood: Name | None = None,
     prior: Name | None = None,
+    side: str | Sequence[str] | None = None,
+    side_to: Sequence[str] | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
@@ -81,6 +84,8 @@ def train(
             model.posterior_options. (`termwise train --help` lists all networks, posteriors, likelihoods and priors.)
         likelihood: p(x|z) by name, such as "bernoulli" or "normal:0.1".
         prior: p(z) by name, such as "standard-normal"; its options stand in model.prior_options.
+        side: What stands beside x, by name: "labels", "factors", "attributes", or names of them or of columns.
+        side_to: The parts of the model that take it, of "encoder" and "decoder"; none, but by recipes such as "cvae".
         epochs, batch_size, learning_rate, seed, device: Of the training.
         measure_limit: At most so many test examples, drawn at random, are measured at the end; 50,000 where left out.
         out: The run folder; runs/DATA-RECIPE-seedS where left out.
@@ -111,13 +116,17 @@ def train(
     training = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device, "optimizer": optimizer}
     training["measure_limit"] = measure_limit
     keywords = {
-        "data": {"source": str(data) if isinstance(data, str | PathLike) else None},
+        "data": {
+            "source": str(data) if isinstance(data, str | PathLike) else None,
+            "side": [side] if isinstance(side, str) else None if side is None else list(side),
+        },
         "model": {
             "network": network,
             "latent": latent,
             "posterior": posterior,
             "likelihood": likelihood,
             "prior": prior,
+            "side_to": None if side_to is None else list(side_to),
         },
         "objective": {"recipe": recipe, **options},
         "training": training,
@@ -137,7 +146,7 @@ def train(
                 check_network(settings.model.network, trust, folder.current.config_file)
         named = trust is True or not resume or asked.data == settings.data
         with nullcontext() if named else caches_as_they_are():
-            dataset = own_data or configured_data(settings)
+            dataset = configured_data(settings) if own_data is None else _with_side(own_data, settings)
         chosen = settings.model.likelihood
         settings = settled(settings, dataset, model, resume)
         seed_all(settings.training.seed)
@@ -161,6 +170,12 @@ def train(
         return replace(run, folder=folder)
 
 
+def _with_side(data: Dataset, settings: Config) -> Dataset:
+    """Data made in Python, with what the configuration says stands beside x."""
+    names = settings.data.side
+    return data if not names else data.with_side(names)
+
+
 def _run_name(settings: Config, own_data: Dataset | None) -> str:
     """DATA-RECIPE-seedS, where no folder is named."""
     name = own_data.name if own_data is not None else Path(settings.data.source or "data").stem
@@ -178,13 +193,18 @@ def _check_folder(folder: RunFolder, resume: bool, overwrite: bool) -> None:
 
 
 def _prepare(model: VAE, dataset: Dataset, settings: Config) -> None:
-    """Give the model a scaler and a filler, where it is to have them, and the names of the columns of x.
+    """Give the model a scaler and a filler, where it is to have them, the names of the columns of x, and the
+    frequencies of what stands beside it.
 
     Raises:
         BadData: The model cannot be trained, or not be measured, on these examples.
     """
     if settings.data.standardize and model.scaler is None:
         model.scaler = Scaler.of(dataset)
+    if model.side is not None and not len(model.side.rows):
+        taken = with_side_of(model, dataset.train).side
+        assert taken is not None
+        begin_side(model, taken)
     if dataset.has_missing and model.filler is None:
         model.filler = Filler.of(dataset)
     model.likelihood.begin(dataset)

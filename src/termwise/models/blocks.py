@@ -13,6 +13,7 @@ from termwise.errors import Refused
 from termwise.models.block_law import Conditional, LawOfBlocks
 from termwise.models.chained_law import law_of
 from termwise.models.given_head import GivenHead
+from termwise.models.posteriors.family import PosteriorFamily
 from termwise.models.posteriors.ladder import LadderNormal
 from termwise.models.posteriors.table import posterior_family
 from termwise.models.priors.conditional import ConditionalPrior
@@ -301,3 +302,14 @@ def _blocks_of(code: Sequence[Any] | None, latent: int) -> tuple[Block, ...]:
         asked = " + ".join(map(str, sizes))
         raise Refused(f"Blocks of {asked} numbers make {sum(sizes)}; the model's latent is {latent}.")
     return blocks
+
+
+def numbers_decoded(family: PosteriorFamily) -> list[int] | None:
+    """Which numbers of a code its decoder sees; None for all, as of every family but blocks."""
+    return family.decoded if isinstance(family, BlockFamily) else None
+
+
+def count_decoded(family: PosteriorFamily) -> int:
+    """How many numbers of a code its decoder sees."""
+    seen = numbers_decoded(family)
+    return family.latent if seen is None else len(seen)

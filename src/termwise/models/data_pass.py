@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from termwise.data.dataset import Batch, Dataset
-from termwise.models.draw import Draw, Drawable, networks_of
+from termwise.errors import Refused, UnknownName
+from termwise.models.draw import Draw, Drawable, networks_of, side_variables
 from termwise.models.finite import broken_examples, joined_masks, not_finite
 
 Progress = Callable[[str, float], None]
@@ -42,6 +43,55 @@ def evaluating(model: Drawable | nn.Module) -> Iterator[None]:
             part.training = training
 
 
+def with_side_of(model: object, data: Dataset) -> Dataset:
+    """The same data, and beside x what a model takes, as it knows it: by name, categories in its own order.
+
+    Variables that it does not take stand after those that it does. What is not beside x yet is looked for by name in
+    all that is known of the examples.
+
+    Raises:
+        Refused: A variable is lacking.
+        BadData: It is a category where the model knows a number, or one that was not there in training.
+
+    Example:
+        >>> import termwise as tw
+        >>> digits = tw.load_data("digits")
+        >>> model = tw.VAE.build((1, 8, 8), latent=2, side=digits.with_side("labels").side)
+        >>> with_side_of(model, digits).side.names
+        ('labels',)
+    """
+    taken = side_variables(model)
+    side = data.side
+    if not taken or (side is not None and side.variables[: len(taken)] == taken):
+        return data
+    names = [variable.name for variable in taken]
+    if lacking := [name for name in names if side is None or name not in side.names]:
+        try:
+            found = data.with_side(lacking).side
+        except UnknownName:
+            raise Refused(
+                f"The model takes {', '.join(names)} beside x, and nothing of {data.name} is called "
+                f"{' or '.join(lacking)}. Read the data with it, load_data(..., side={names}); or give values by name, "
+                f"data.with_side({{{lacking[0]!r}: [...]}})."
+            ) from None
+        assert found is not None
+        side = found.beside(side)
+    assert side is not None
+    others = [name for name in side.names if name not in names]
+    known = side.as_known(taken)
+    return data.with_side(known.beside(side.chosen(others)) if others else known)
+
+
+def values_beside(model: object, data: Dataset) -> Tensor | None:
+    """What stands beside every example, shape (N, V), for a model that takes it; None for one that does not.
+
+    Raises:
+        Refused, BadData: As `with_side_of`.
+    """
+    side = with_side_of(model, data).side
+    return side.values if side is not None and side_variables(model) else None
+
+
 class DataPass:
     """A data set through a model, in evaluation mode, as often as it is called.
 
@@ -68,7 +118,8 @@ class DataPass:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.model, self.data, self.batch_size, self.device, self.dtype = model, data, batch_size, device, dtype
+        self.model, self.data = model, with_side_of(model, data)
+        self.batch_size, self.device, self.dtype = batch_size, device, dtype
 
     def __len__(self) -> int:
         return len(self.data)
@@ -94,7 +145,14 @@ class DataPass:
             together: Whether codes of posterior and prior are decoded in one pass (`Draw`).
         """
         x, index = batch.x.to(self.device, self.dtype, non_blocking=True), batch.index.to(self.device)
-        return Draw(self.model, x, index, len(self), lambda: self._another(len(x)), together)
+        return Draw(self.model, x, index, len(self), lambda: self._another(len(x)), together, self._beside(batch))
+
+    def _beside(self, batch: Batch) -> Tensor | None:
+        """What stands beside x of a batch; in float64, wherever that can be."""
+        if batch.side is None:
+            return None
+        dtype = torch.float32 if torch.device(self.device).type == "mps" else torch.float64
+        return batch.side.to(self.device, dtype, non_blocking=True)
 
     def _inferred(self, batch: Batch) -> Draw:
         draw = self.draw(batch)

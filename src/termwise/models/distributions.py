@@ -311,3 +311,8 @@ def check_one_law_an_example(law: object, batch: torch.Size, maker: object, reme
         f"{type(maker).__name__} gives {got}, where one law an example is asked for: a torch Distribution of batch "
         f"shape {tuple(batch)}. {remedy}"
     )
+
+
+def at_least_single(values: Tensor) -> Tensor:
+    """The same values, in float32 where a network under mixed precision gave less: densities need it."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from termwise.data.side import SideVariable
 from termwise.models.codes import Codes, score_of
 from termwise.models.distributions import in_double, rows, samples
 
@@ -23,9 +24,10 @@ T = TypeVar("T")
 class Drawable(Protocol):
     """What a model must do to be trained or measured: infer a code's law, and generate from a code.
 
-    Two more things are asked of a model, and answered for one that does not say: `generates(model)`, whether it has a
-    decoder, by its attribute `generates`; and `networks_of(model)`, the modules that are to be in evaluation mode and
-    on the device, by its attribute `networks`.
+    Three more things are asked of a model, and answered for one that does not say: `generates(model)`, whether it has a
+    decoder, by its attribute `generates`; `networks_of(model)`, the modules that are to be in evaluation mode and on
+    the device, by its attribute `networks`; and `side_variables(model)`, what it takes beside x, by that attribute.
+    One that takes something has `infer(x, side)`, with values of shape (B, V), and hands them on as the context.
 
     Example:
         >>> from torch.distributions import Independent, Normal
@@ -67,6 +69,24 @@ def inputs_of(model: Drawable, x: Tensor) -> Tensor:
     return x if standardised is None else standardised(x)
 
 
+def side_variables(model: object) -> tuple[SideVariable, ...]:
+    """What a model takes beside x, by its attribute `side_variables`; it is then asked `infer(x, side)`.
+
+    Example:
+        >>> import termwise as tw
+        >>> side_variables(tw.VAE.build((4,), latent=2))
+        ()
+    """
+    return tuple(getattr(model, "side_variables", ()))
+
+
+def inferred(model: Drawable, x: Tensor, side: Tensor | None) -> tuple[Distribution, Any]:
+    """What a model infers of examples, and of values beside them, shape (B, V), where it takes such."""
+    if side_variables(model):
+        return model.infer(x, side)  # type: ignore[call-arg]
+    return model.infer(x)
+
+
 def networks_of(model: Drawable | nn.Module) -> list[nn.Module]:
     """A model's modules: itself where it is one, else those that its attribute `networks` lists."""
     return [model] if isinstance(model, nn.Module) else getattr(model, "networks", [])
@@ -82,7 +102,9 @@ class Draw:
         dataset_size: N, the number of examples of which q(z) is the average; None likewise.
         independent: Makes the draw of a second batch, independent of this one; None where there is none.
         together: Whether codes of the posterior and of the prior are decoded in one pass, so that batch normalisation
-            treats them alike, as it will once the model is trained. The model has no contexts.
+            treats them alike, as it will once the model is trained. The model has no contexts, but for what stands
+            beside x.
+        side: What stands beside x, shape (B, V), for a model that takes it: its variables first.
 
     Example:
         >>> import termwise as tw
@@ -102,16 +124,18 @@ class Draw:
         dataset_size: int | None = None,
         independent: "Callable[[], Draw] | None" = None,
         together: bool = False,
+        side: Tensor | None = None,
     ) -> None:
         self.model = model
         self.x = x
         self.index = index
         self.dataset_size = dataset_size
         self.together = together
+        self.side = side
         self._independent = independent
         self._memory: dict[Hashable, Any] = {}
         self._standing: dict[Hashable, Any] = {}
-        self._infer = lambda: model.infer(x)
+        self._infer = lambda: inferred(model, x, side)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -186,12 +210,18 @@ class Draw:
 
     @cached_property
     def _generated(self) -> Distribution:
-        return self.model.generate(self.prior_codes, None)
+        return self.model.generate(self.prior_codes, self._beside_code)
 
     @cached_property
     def _both(self) -> tuple[Distribution, Distribution]:
-        both = self.model.generate(torch.cat([self.z, self.prior_codes]), None)
+        beside = None if self._beside_code is None else self._beside_code.repeat(2, 1)
+        both = self.model.generate(torch.cat([self.z, self.prior_codes]), beside)
         return rows(both, slice(len(self))), rows(both, slice(len(self), None))
+
+    @property
+    def _beside_code(self) -> Tensor | None:
+        """What a code of the prior is decoded with: the batch's own values beside x, of a model that takes them."""
+        return self.side if side_variables(self.model) else None
 
     @cached_property
     def independent(self) -> "Draw":
@@ -215,7 +245,7 @@ class Draw:
             inferred: Whether it shares the posterior, too: as this one has it, with or without its gradient.
         """
         second = lambda: self.independent.again(inferred)  # noqa: E731
-        other = Draw(self.model, self.x, self.index, self.dataset_size, second, self.together)
+        other = Draw(self.model, self.x, self.index, self.dataset_size, second, self.together, self.side)
         other._standing = self._standing
         if inferred:
             other._infer = lambda: self._inferred
@@ -236,7 +266,7 @@ class InDouble(Draw):
     """
 
     def __init__(self, draw: Draw) -> None:
-        super().__init__(draw.model, draw.x, draw.index, draw.dataset_size)
+        super().__init__(draw.model, draw.x, draw.index, draw.dataset_size, side=draw.side)
         posterior, prior = in_double(draw.posterior), in_double(draw.prior)
         self._infer = lambda: draw._inferred
         self.prior, self.codes = draw.prior, draw.codes

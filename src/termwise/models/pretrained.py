@@ -25,7 +25,7 @@ from termwise.models.networks.table import check_network
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.priors import prior_from
 from termwise.models.user_function import Trust
-from termwise.values import Count, Text
+from termwise.values import Count, Natural, Text
 
 GIVEN = "given"
 """What a configuration calls a posterior, a likelihood or a prior that was made in Python."""
@@ -112,6 +112,23 @@ class NetworkConfig(BaseModel):
     options: dict[str, Any]
 
 
+class SideVariableConfig(BaseModel):
+    """A variable beside x in a model's config.json; of a number there are no categories."""
+
+    model_config = ConfigDict(strict=True)
+    name: str
+    categories: list[str]
+
+
+class SideConfig(BaseModel):
+    """What a model takes beside x, in its config.json: which parts do, and how many rows of values it knows."""
+
+    model_config = ConfigDict(strict=True)
+    to: list[Text]
+    variables: list[SideVariableConfig]
+    rows: Natural
+
+
 class ModelConfig(BaseModel):
     """What a model's config.json says."""
 
@@ -127,6 +144,7 @@ class ModelConfig(BaseModel):
     standardize: bool = False
     gaps: bool = False
     columns: list[str] = []
+    side: SideConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +160,7 @@ class SavedModel:
         standardize: Whether it has a scaler.
         gaps: Whether it takes x of which entries are missing.
         columns: What the entries of x are called, where x is a row of a table.
+        side: What it takes beside x, as `SideInput.config` says it.
         unchanged: Whether config.json is the one that was saved with the weights, as far as these tell.
     """
 
@@ -153,6 +172,7 @@ class SavedModel:
     standardize: bool = False
     gaps: bool = False
     columns: tuple[str, ...] = ()
+    side: dict[str, Any] | None = None
     unchanged: bool = True
 
     @classmethod
@@ -177,6 +197,7 @@ class SavedModel:
             config.standardize,
             config.gaps,
             tuple(config.columns),
+            None if config.side is None else config.side.model_dump(),
             checksums.get("config") in (None, hashlib.sha256(text).hexdigest()),
         )
 

@@ -14,23 +14,26 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from termwise.data.side import Side, SideVariable
 from termwise.errors import BadData, Refused
 from termwise.files import write_whole
 from termwise.main_memory import check_fits
-from termwise.models.blocks import Block, BlockFamily, blocks_from
-from termwise.models.distributions import centre, check_one_law_an_example, expected_example
+from termwise.models.blocks import Block, BlockFamily, blocks_from, count_decoded, numbers_decoded
+from termwise.models.distributions import at_least_single, centre, check_one_law_an_example, expected_example
 from termwise.models.draw import Draw
 from termwise.models.finite import check_finite_weights
+from termwise.models.given_side import build_given_side, called, taking_side
 from termwise.models.likelihoods import Likelihood, likelihood_from
 from termwise.models.missing import Filler, observed
-from termwise.models.networks import NETWORKS, build_bodies, checked_bodies
+from termwise.models.networks import NETWORKS, checked_bodies
+from termwise.models.parts_again import check_side, parts_again
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import SavedModel, parts_of, write_model
 from termwise.models.priors import PriorOfCodes, PriorOfPosteriors, prior_from
 from termwise.models.scaler import ScaledLaw, Scaler
+from termwise.models.side_input import SideInput, SideValues, values_for
 from termwise.models.supports import takes_real_numbers
 from termwise.models.user_function import Trust
-from termwise.registry import UnknownRow
 from termwise.values import Count, Name, checked
 
 ONE_CODE = "Independent(law, 1) counts all dimensions of a code as one event."
@@ -56,6 +59,9 @@ class VAE(nn.Module):
         filler: What the networks see where an entry of x is missing, nan, and left out of the likelihood; `train` makes
             one where x has such.
         columns: What the entries of x are called, where x is a row of a table.
+        side: What it takes beside x: the `Dataset.side` of what is to train it, or its variables. Bodies of your own
+            then have forward(x, side) and forward(z, side), with side as numbers, shape (B, S).
+        side_to: The parts that take it, of "encoder" and "decoder"; both where left out.
 
     A part that is no row of a table is the user's to make again, and to give to `from_pretrained`.
 
@@ -84,6 +90,8 @@ class VAE(nn.Module):
         scaler: Scaler | None = None,
         filler: Filler | None = None,
         columns: tuple[str, ...] = (),
+        side: Side | SideInput | Sequence[SideVariable] | None = None,
+        side_to: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         self.shape, self.latent = tuple(shape), latent
@@ -91,16 +99,23 @@ class VAE(nn.Module):
         if self.family.latent != latent:
             raise Refused(f"The posterior is over codes of {self.family.latent} dimensions, and latent is {latent}.")
         self.likelihood = likelihood_from(likelihood) if isinstance(likelihood, str) else likelihood
-        self.prior = prior_from(prior, latent)
+        self.prior, self.side = prior_from(prior, latent), SideInput.of(side, side_to)
         self.likelihood.for_examples(self.shape)
         if isinstance(self.prior, PriorOfPosteriors):
             self.prior.meet(self.shape)
+            if self.side is not None and "encoder" in self.side.parts:
+                raise Refused(
+                    "This prior is made of posteriors at examples that it learns, beside which nothing stands: take "
+                    "another prior, such as mixture or flow, or side_to = ['decoder']."
+                )
         if isinstance(self.prior, PriorOfCodes):
             self.prior.meet_posterior(self.family)
         decoded = self.likelihood.decoded_shape(self.shape)
-        self.encoder, self.decoder = checked_bodies(
-            (encoder, decoder), self.shape, self.family.features, numbers_seen(self.family), decoded
-        )
+        if self.side is not None:
+            encoder, decoder = taking_side(encoder, decoder, self.side)
+        sizes = self.shape, self.family.features, count_decoded(self.family), decoded
+        trial = {} if self.side is None else self.side.trial(2)
+        self.encoder, self.decoder = checked_bodies((encoder, decoder), *sizes, beside=trial)
         self.network: dict[str, Any] | None = None
         self.scaler, self.filler, self.columns = scaler, filler, columns
 
@@ -119,6 +134,8 @@ class VAE(nn.Module):
         prior_options: Mapping[str, Any] | None = None,
         scaler: Scaler | None = None,
         code: Sequence[Block | Mapping[str, Any]] = (),
+        side: Side | SideInput | Sequence[SideVariable] | None = None,
+        side_to: Sequence[str] | None = None,
     ) -> "VAE":
         """A VAE of parts by name: each a row of a table, or for the network a builder of yours, "module:function".
 
@@ -128,11 +145,15 @@ class VAE(nn.Module):
             prior_options: What the prior takes, such as {"components": 20}.
             scaler: What standardises x.
             code: Blocks, in the place of latent, posterior and prior: each has its own.
+            side, side_to: What it takes beside x, and which parts do, as `VAE` has it; by any network.
 
         Example:
             >>> model = VAE.build((1, 8, 8), latent=3, likelihood="normal:0.1", options={"hidden": [16]})
             >>> model.sample(5).shape
             torch.Size([5, 1, 8, 8])
+            >>> model = VAE.build((1, 8, 8), latent=3, side=Side.of({"digit": [3, 5, 5]}))
+            >>> model.encode(torch.zeros(2, 1, 8, 8), side={"digit": [5, 3]}).mean.shape, model.sample(4).shape
+            (torch.Size([2, 3]), torch.Size([4, 1, 8, 8]))
         """
         options, shape = dict(options or {}), tuple(shape)
         if code:
@@ -143,7 +164,9 @@ class VAE(nn.Module):
             options = NETWORKS[network].with_defaults(options)
         family = posterior_family(posterior, latent, posterior_options)
         decoded = likelihood_from(likelihood).decoded_shape(shape)
-        encoder, decoder = build_bodies(network, shape, family.features, numbers_seen(family), decoded, options)
+        sizes = shape, family.features, count_decoded(family), decoded
+        taken = SideInput.of(side, side_to)
+        encoder, decoder = build_given_side(network, *sizes, options, taken)
         model = cls(
             encoder,
             decoder,
@@ -153,6 +176,7 @@ class VAE(nn.Module):
             likelihood=likelihood,
             prior=prior_from(prior, latent, prior_options),
             scaler=scaler,
+            side=taken,
         )
         model.network = {"name": network, "options": options}
         return model
@@ -163,30 +187,51 @@ class VAE(nn.Module):
         weights = sum(one.numel() for one in self.parameters())
         return f"VAE(x {self.shape}, z ({self.latent},): {network}; {laws}; {weights:,} weights)"
 
-    def encode(self, x: Tensor) -> Distribution:
-        """q(z|x) of examples x, shape (B, *shape): batch shape (B,), event shape (D,)."""
-        law = self._inferred(self.standardised(x))
+    def encode(self, x: Tensor, side: SideValues | None = None) -> Distribution:
+        """q(z|x) of examples x, shape (B, *shape): batch shape (B,), event shape (D,).
+
+        Args:
+            x: The examples.
+            side: What stands beside them, where the encoder takes it: {"digit": 3}, or one value an example.
+        """
+        return self._posterior(x, values_for(self.side, side, len(x), "encoder"))
+
+    def _posterior(self, x: Tensor, side: Tensor | None) -> Distribution:
+        law = self._inferred(self.standardised(x), side)
         check_one_law_an_example(law, x.shape[: -len(self.shape)], self.family, ONE_CODE)
         return law
 
-    def _inferred(self, inputs: Tensor) -> Distribution:
-        """q(z|x) of what the networks see of x, shape (B, *shape)."""
-        features = at_least_single(self.encoder(inputs))
+    def _inferred(self, inputs: Tensor, side: Tensor | None = None) -> Distribution:
+        """q(z|x) of what the networks see of x, shape (B, *shape), and of values beside it."""
+        features = at_least_single(called(self.encoder, inputs, side))
         if isinstance(self.family, BlockFamily) and self.family.asks_prior:
             return self.family.forward(features, self.prior())
         return self.family(features)
 
-    def decode(self, z: Tensor) -> Distribution:
-        """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example."""
-        law, gaps = self.likelihood(self.decoded(z)), self.filler is not None
+    def decode(self, z: Tensor, side: SideValues | None = None) -> Distribution:
+        """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example.
+
+        Args:
+            z: The codes.
+            side: What stands beside x, where the decoder takes it, as `encode` has it.
+        """
+        return self._law_of(z, values_for(self.side, side, len(z), "decoder"))
+
+    def _law_of(self, z: Tensor, side: Tensor | None) -> Distribution:
+        law, gaps = self.likelihood(self.decoded(z, side)), self.filler is not None
         check_one_law_an_example(law, z.shape[:-1], self.likelihood, ONE_EXAMPLE)
         law = observed(law) if gaps else law
         return ScaledLaw(law, self.scaler, gaps) if self.scaler is not None and self.is_of_standardised else law
 
-    def decoded(self, z: Tensor) -> Tensor:
-        """What the decoder makes of codes z, shape (B, D), for the likelihood to be made of; of all that it sees."""
-        seen = _seen(self.family)
-        return at_least_single(self.decoder(z if seen is None else z[..., seen]))
+    def decoded(self, z: Tensor, side: Tensor | None = None) -> Tensor:
+        """What the decoder makes of codes z, shape (B, D), for the likelihood to be made of; of all that it sees.
+
+        Args:
+            z: The codes.
+            side: The values beside x, shape (B, V), where it takes them.
+        """
+        seen = numbers_decoded(self.family)
+        return at_least_single(called(self.decoder, z if seen is None else z[..., seen], side))
 
     @property
     def is_of_standardised(self) -> bool:
@@ -209,38 +254,59 @@ class VAE(nn.Module):
         """Examples x, shape (..., *shape), as the likelihood is of them: scaled, or as they are."""
         return self.scaler(x) if self.scaler is not None and self.is_of_standardised else x
 
-    def infer(self, x: Tensor) -> tuple[Distribution, None]:
-        """The posterior q(z|x) of examples x, shape (B, *shape); and no context."""
-        return self.encode(x), None
+    @property
+    def side_variables(self) -> tuple[SideVariable, ...]:
+        """What it takes beside x; nothing, of most models."""
+        return () if self.side is None else self.side.variables
 
-    def generate(self, z: Tensor, context: None = None) -> Distribution:
-        """The likelihood p(x|z) of codes z, shape (B, D); there is no context."""
-        return self.decode(z)
+    def infer(self, x: Tensor, side: Tensor | None = None) -> tuple[Distribution, Tensor | None]:
+        """The posterior q(z|x) of examples x, shape (B, *shape), and of values beside them, shape (B, V).
+
+        The context for `generate` is the values, where the decoder takes them; else None.
+        """
+        law = self.encode(x) if side is None else self._posterior(x, side)
+        return law, side if self.side is not None and "decoder" in self.side.parts else None
+
+    def generate(self, z: Tensor, context: Tensor | None = None) -> Distribution:
+        """The likelihood p(x|z) of codes z, shape (B, D), and of values beside x, shape (B, V)."""
+        return self.decode(z) if context is None else self._law_of(z, context)
 
     def prior_law(self) -> Distribution:
         """The prior p(z): batch shape (), event shape (D,)."""
         return self.prior(self._inferred) if isinstance(self.prior, PriorOfPosteriors) else self.prior()
 
-    def draw(self, x: Tensor, index: Tensor | None = None, dataset_size: int | None = None) -> Draw:
+    def draw(
+        self, x: Tensor, index: Tensor | None = None, dataset_size: int | None = None, side: Tensor | None = None
+    ) -> Draw:
         """The draw of a batch of examples x, shape (B, *shape): what it becomes through this model."""
-        return Draw(self, x, index, dataset_size)
+        return Draw(self, x, index, dataset_size, side=side)
 
     @torch.no_grad()
-    def generate_examples(self, z: Tensor) -> Tensor:
-        """Expected examples at codes z, shape (B, D): shape (B, *shape)."""
-        return expected_example(self.decode(z))
+    def generate_examples(self, z: Tensor, side: SideValues | None = None) -> Tensor:
+        """Expected examples at codes z, shape (B, D), and at what stands beside x: shape (B, *shape)."""
+        return expected_example(self.decode(z, side))
 
     @torch.no_grad()
-    def reconstruct(self, x: Tensor) -> Tensor:
+    def reconstruct(self, x: Tensor, side: SideValues | None = None) -> Tensor:
         """The expected example at the posterior's centre, its mean where it can say it, shape (B, *shape)."""
-        return self.generate_examples(centre(self.encode(x)))
+        values = values_for(self.side, side, len(x), "encoder", "decoder")
+        posterior, context = self.infer(x, values)
+        return expected_example(self.generate(centre(posterior), context))
 
     @torch.no_grad()
     @checked
-    def sample(self, count: Count) -> Tensor:
-        """Expected examples at codes from the prior, shape (count, *shape)."""
+    def sample(self, count: Count, side: SideValues | None = None) -> Tensor:
+        """Expected examples at codes from the prior, shape (count, *shape).
+
+        Args:
+            count: How many.
+            side: What stands beside x, where the decoder takes it: {"digit": 3} for all, or {"digit": [3, 5, ...]}, one
+                each. What is left out is drawn as often as training had it, beside what is given.
+        """
         check_fits(4 * count * math.prod(self.shape), f"{count} samples")
-        return self.generate_examples(self.prior_law().sample(torch.Size([count])))
+        z = self.prior_law().sample(torch.Size([count]))
+        values = side if self.side is None or "decoder" not in self.side.parts else self.side.drawn(side, count)
+        return self.generate_examples(z, values)
 
     def config(self) -> dict[str, Any]:
         """What `from_pretrained` needs to build this model again, as JSON; what is "given" must be given again."""
@@ -249,7 +315,8 @@ class VAE(nn.Module):
             {} if self.filler is None else {"gaps": True}
         )
         table = {"columns": list(self.columns)} if self.columns else {}
-        parts = {**self.parts(), "network": self.network, **scaled, **table}
+        beside = {} if self.side is None else {"side": self.side.config()}
+        parts = {**self.parts(), "network": self.network, **scaled, **table, **beside}
         return {"termwise": "VAE", "shape": shape, "latent": self.latent, **parts}
 
     def parts(self) -> dict[str, Any]:
@@ -312,7 +379,8 @@ class VAE(nn.Module):
             raise Refused(f"Expected a whole model, or parts of one; got both, model and {', '.join(given)}.")
         if model is None:
             saved.check(given, trust)
-            model = cls._made(saved, given)
+            model = cls(**parts_again(saved, given))
+            model.network = None if "encoder" in given else saved.network
         elif (model.shape, model.latent) != (saved.shape, saved.latent):
             raise BadData(
                 f"{folder} holds a model of examples of shape {saved.shape} and {saved.latent} latent dimensions; the "
@@ -323,46 +391,7 @@ class VAE(nn.Module):
         if saved.gaps and model.filler is None:
             model.filler = Filler.blank(model.shape)
         model.columns = saved.columns
+        check_side(saved, model.side, saved.folder)
         saved.load_into(model)
         check_finite_weights(model, str(folder))
         return model.eval()
-
-    @classmethod
-    def _made(cls, saved: SavedModel, given: Mapping[str, Any]) -> "VAE":
-        """A fresh model of the parts that a folder names, and of those that were given."""
-        parts, latent, network = saved.parts, saved.latent, None if "encoder" in given else saved.network
-        try:
-            family = given.get("posterior") or posterior_family(parts["posterior"], latent, parts["posterior_options"])
-            likelihood = given.get("likelihood") or likelihood_from(parts["likelihood"])
-            prior = given.get("prior") or prior_from(parts["prior"], latent, parts["prior_options"])
-        except UnknownRow as error:
-            raise Refused(
-                f"{error} The model was made with it. Where it is yours, first run what adds its row, such as "
-                "tw.LIKELIHOODS.add(...); commands know it by an entry point of your package (CONTRIBUTING.md)."
-            ) from None
-        if network is None:
-            encoder, decoder = given["encoder"], given["decoder"]
-        else:
-            decoded = likelihood.decoded_shape(saved.shape)
-            sizes = saved.shape, family.features, numbers_seen(family), decoded
-            encoder, decoder = build_bodies(network["name"], *sizes, network["options"])
-        laws: dict[str, Any] = {"posterior": family, "likelihood": likelihood, "prior": prior}
-        model = cls(encoder, decoder, shape=saved.shape, latent=latent, **laws)
-        model.network = network
-        return model
-
-
-def numbers_seen(family: PosteriorFamily) -> int:
-    """How many numbers of a code its decoder sees."""
-    seen = _seen(family)
-    return family.latent if seen is None else len(seen)
-
-
-def _seen(family: PosteriorFamily) -> list[int] | None:
-    """Which numbers of a code its decoder sees; None for all, as of every family but blocks."""
-    return family.decoded if isinstance(family, BlockFamily) else None
-
-
-def at_least_single(values: Tensor) -> Tensor:
-    """The same values, in float32 where a network under mixed precision gave less: densities need it."""
-    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values

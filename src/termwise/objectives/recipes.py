@@ -50,6 +50,19 @@ def vae() -> Game:
     return solo(distortion() + rate(ClosedOrSampled()))
 
 
+CVAE_MODEL = {"side_to": ["encoder", "decoder"]}
+"""Both networks of `cvae` take what stands beside x."""
+
+
+def cvae() -> Game:
+    """Learning Structured Output Representation using Deep Conditional Generative Models (Sohn et al., 2015, eq. 4).
+
+    The ELBO of log p(x|s), s what stands beside x, which encoder and decoder both take. The prior is of z alone, which
+    section 4.1 allows. (In the paper s is an image, and x the labels of its pixels.)
+    """
+    return solo(distortion() + rate(ClosedOrSampled()))
+
+
 def beta_vae(beta: Weight = 4.0) -> Game:
     """beta-VAE (Higgins et al., 2017, eq. 4)."""
     return solo(distortion() + beta * rate(ClosedOrSampled()))
@@ -230,6 +243,7 @@ RECIPES: Makers[Recipe] = Makers(
     "termwise.recipes",
     [
         Recipe("vae", vae, "rate"),
+        Recipe("cvae", cvae, "rate, of x given what stands beside it", model=CVAE_MODEL),
         Recipe("iwae", iwae, "-log of the mean importance weight of K codes, in the place of distortion and rate"),
         Recipe("beta-vae", beta_vae, "beta rate"),
         Recipe("capacity", capacity, "gamma |rate - C(t)|, C from 0 to 25 nats"),

@@ -1,18 +1,19 @@
 """The pictures of a report: what went in, what came back, what the prior dreams, what each dimension does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData
 from termwise.models.block_law import Dimension, dimensions_of_code
-from termwise.models.data_pass import evaluating
+from termwise.models.data_pass import evaluating, values_beside
 from termwise.models.distributions import centre, expected_example, samples
-from termwise.models.draw import Drawable, generates
+from termwise.models.draw import Drawable, generates, inferred
 from termwise.models.randomness import own_randomness
 from termwise.report.table_pictures import TableOfExamples
 
@@ -122,10 +123,11 @@ def pictures_of(model: Drawable, data: Dataset, rate_by_dimension: list[float] |
     made: dict[str, np.ndarray] = {}
     traversed: list[int] = []
     with evaluating(model), own_randomness(seed=0):
+        beside = values_beside(model, data)
         makers = {
-            "reconstructions": lambda: _reconstructed(model, x),
-            "samples": lambda: expected_example(model.generate(samples(model.prior_law(), 2 * count), None)),
-            "traversals": lambda: _traversals(model, x, rate_by_dimension, traversed),
+            "reconstructions": lambda: _reconstructed(model, x, _first(beside, len(x))),
+            "samples": lambda: expected_example(_sampled(model, 2 * count, beside)),
+            "traversals": lambda: _traversals(model, x, beside, rate_by_dimension, traversed),
         }
         for name, make in makers.items():
             try:
@@ -134,7 +136,7 @@ def pictures_of(model: Drawable, data: Dataset, rate_by_dimension: list[float] |
                 missing[name] = f"{type(error).__name__}: {error}"
         table = None
         if data.columns and not missing:
-            table = _table(model, data)
+            table = _table(model, data, beside)
     if table is not None:  # columns of one unit can be drawn over one another
         centre_of, spread = table.real.mean(0), table.spread()
         made = {name: (rows - centre_of) / spread for name, rows in made.items()}
@@ -144,15 +146,29 @@ def pictures_of(model: Drawable, data: Dataset, rate_by_dimension: list[float] |
     return Pictures(originals=shown, traversal_dimensions=dimensions, table=table, missing=missing, **made)
 
 
-def _reconstructed(model: Drawable, x: Tensor) -> Tensor:
+def _first(beside: Tensor | None, count: int) -> Tensor | None:
+    """The values beside the first examples, and again from the first where there are too few, shape (count, V)."""
+    return None if beside is None else beside[torch.arange(count) % len(beside)]
+
+
+def _sampled(model: Drawable, count: int, beside: Tensor | None) -> Distribution:
+    """The likelihood of so many codes from the prior, at what stands beside the first examples."""
+    return model.generate(samples(model.prior_law(), count), _first(beside, count))
+
+
+def _reconstructed(model: Drawable, x: Tensor, beside: Tensor | None) -> Tensor:
     """The expected examples at the centres of the posteriors, shape (B, *shape)."""
-    posterior, context = model.infer(x)
+    posterior, context = inferred(model, x, beside)
     return expected_example(model.generate(centre(posterior), context))
 
 
-def _traversals(model: Drawable, x: Tensor, rates: list[float] | None, traversed: list[int]) -> Tensor:
+def _traversals(
+    model: Drawable, x: Tensor, beside: Tensor | None, rates: list[float] | None, traversed: list[int]
+) -> Tensor:
     """What is decoded along each dimension, shape (K, steps, *shape), the costliest first; tells which they are."""
-    posterior, _ = model.infer(x[:1])
+    beside = _first(beside, 1)
+    posterior, _ = inferred(model, x[:1], beside)
+    fixed = None if beside is None else beside.repeat(len(TRAVERSED), 1)
     code = centre(posterior)
     dimensions = dimensions_of_code(posterior)
     order = sorted(range(len(dimensions)), key=lambda j: -rates[j] if rates else j)[:MOST_TRAVERSED]
@@ -160,7 +176,7 @@ def _traversals(model: Drawable, x: Tensor, rates: list[float] | None, traversed
     for j in order:
         codes = code.repeat(len(TRAVERSED), 1)
         codes[:, dimensions[j].numbers] = _steps(dimensions[j]).to(codes)
-        rows.append(expected_example(model.generate(codes, None)))
+        rows.append(expected_example(model.generate(codes, fixed)))
     traversed += order
     return torch.stack(rows)
 
@@ -174,15 +190,23 @@ def _steps(dimension: Dimension) -> Tensor:
     return values[torch.linspace(0, len(values) - 1, len(TRAVERSED)).round().long()]
 
 
-def _table(model: Drawable, data: Dataset) -> TableOfExamples:
+def _table(model: Drawable, data: Dataset, beside: Tensor | None) -> TableOfExamples:
     """Held-out rows, the same decoded from their codes, and as many that the model draws with their noise."""
     count = min(len(data), MOST_ROWS, max(FEWEST_ROWS, MOST_NUMBERS // len(data.columns)))
     parts = data.tensor(limit=count).split(FEWEST_ROWS)
-    copies = torch.cat([_reconstructed(model, part) for part in parts])
-    codes = samples(model.prior_law(), max(count, FEWEST_DRAWN)).split(FEWEST_ROWS)
-    drawn = [model.generate(part, None).sample() for part in codes]
+    of_parts = _split(_first(beside, count), len(parts))
+    copies = torch.cat([_reconstructed(model, *part) for part in zip(parts, of_parts, strict=True)])
+    many = max(count, FEWEST_DRAWN)
+    codes = samples(model.prior_law(), many).split(FEWEST_ROWS)
+    of_codes = _split(_first(beside, many), len(codes))
+    drawn = [model.generate(*part).sample() for part in zip(codes, of_codes, strict=True)]
     rows = (torch.cat(one).double().numpy() for one in (parts, [copies], drawn))
     return TableOfExamples(data.columns, *rows)
+
+
+def _split(beside: Tensor | None, parts: int) -> Sequence[Tensor | None]:
+    """Values beside examples, in as many parts as these are in."""
+    return [None] * parts if beside is None else beside.split(FEWEST_ROWS)
 
 
 def _check(name: str, shape: tuple[int, ...]) -> None:

@@ -33,7 +33,8 @@ class DataSection(BaseModel):
     """Where the examples come from; options of the source stand beside.
 
     `source` is a name or a path, or left out where the data came from Python and cannot be named. Where `standardize`
-    is left out, tables of real numbers are standardised within the model, and a run's config.toml says so.
+    is left out, tables of real numbers are standardised within the model, and a run's config.toml says so. `side` is
+    what stands beside x, by name, for models that take it and for readings.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -43,6 +44,7 @@ class DataSection(BaseModel):
     seed: Annotated[Whole, Field(ge=0)] = 0
     binarize: Literal["threshold", "fixed", "dynamic"] | None = None
     standardize: bool | None = None
+    side: Text | list[Text] | None = None
 
     def arguments(self) -> dict[str, Any]:
         """What `load_data` is called with."""

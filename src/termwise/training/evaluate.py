@@ -86,7 +86,7 @@ def fit_likelihood(model: VAE, data: Dataset, engine: Engine, limit: int | None 
     """
     passes = engine.over(model, data if limit is None else limited(data, limit))
     with own_randomness(0), evaluating(model), engine.autocast():
-        model.likelihood.fit((model.decoded(draw.z), model.modelled(draw.x)) for draw in passes())
+        model.likelihood.fit((model.decoded(draw.z, draw.context), model.modelled(draw.x)) for draw in passes())
 
 
 def limited(data: Dataset, limit: int) -> Dataset:

@@ -158,7 +158,7 @@ def check_batches(passes: DataPass, batch_size: int) -> None:
         with own_randomness(0), torch.no_grad():
             draw = passes.at(torch.arange(batch_size))
             model.train()
-            model.generate(model.infer(draw.x)[0].sample())
+            assert draw.again(inferred=False).likelihood
     except ValueError as error:
         raise Refused(
             f"The networks cannot be trained on batches of {batch_size}: they normalise over a batch, and {error}. Set "

@@ -4,6 +4,7 @@ It does not know which game it plays. Everything that a round depends on is in t
 follows from the seed alone, so a run that is killed and resumed ends as if it had never been.
 """
 
+import hashlib
 import math
 import warnings
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from torch import nn
 from termwise.data.dataset import Batch, Dataset
 from termwise.errors import BadData, NonFiniteLoss, NotFinite, Refused
 from termwise.models.check_model import check_model
-from termwise.models.data_pass import evaluating
+from termwise.models.data_pass import evaluating, with_side_of
 from termwise.models.scheduled import ScheduledParts
 from termwise.models.vae import VAE
 from termwise.objectives.game import Game
@@ -80,6 +81,7 @@ class Trainer:
         folder: RunFolder,
         watcher: Watcher | None = None,
     ) -> None:
+        data = with_side_of(model, data)
         self.train = data.train
         self.batch_size = min(settings.batch_size, len(self.train))
         self.steps_per_epoch = len(self.train) // self.batch_size
@@ -89,7 +91,7 @@ class Trainer:
         self.model, self.game, self.settings, self.folder = model, game, settings, folder
         self.held_out_name = "test" if data.validation is None else "validation"
         self.held_out = data.test if data.validation is None else data.validation
-        self._data = f"{self.train.fingerprint()} {self.held_out.fingerprint()}"
+        self._data = " ".join(_fingerprint(part, model) for part in (self.train, self.held_out))
         self.watcher = watcher or Silent()
         if settings.patience is not None and data.validation is None:
             raise Refused(
@@ -340,6 +342,14 @@ class Trainer:
     def _position(self, split: str) -> dict[str, Any]:
         """What a line of metrics.jsonl begins with."""
         return {"epoch": self.epoch, "step": self.step, "split": split}
+
+
+def _fingerprint(data: Dataset, model: VAE) -> str:
+    """Of examples, and of what stands beside them for a model that takes it."""
+    if data.side is None or not model.side_variables:
+        return data.fingerprint()
+    values = data.side.values[:, : len(model.side_variables)].contiguous()
+    return f"{data.fingerprint()}-{hashlib.blake2b(values.numpy().tobytes(), digest_size=4).hexdigest()}"
 
 
 def _of_another(why: object) -> BadData:

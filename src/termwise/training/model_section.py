@@ -39,7 +39,8 @@ class ModelSection(Section):
 
     Where no likelihood is said, it is the one that suits the data, which a run's config.toml names. Options that are
     not given are filled in with their defaults, which may be others in another version; not of a network of your own.
-    `code` is a list of blocks (`Block`), in the place of latent, posterior and prior.
+    `code` is a list of blocks (`Block`), in the place of latent, posterior and prior. `side_to` are the parts that take
+    what stands beside x (the data's `side`), of "encoder" and "decoder"; none, where nothing is said.
     """
 
     network: Text = "mlp"
@@ -51,6 +52,7 @@ class ModelSection(Section):
     posterior_options: dict[str, Any] = Field(default_factory=dict)
     prior_options: dict[str, Any] = Field(default_factory=dict)
     code: list[dict[str, Any]] = Field(default_factory=list)
+    side_to: list[Text] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -69,7 +71,8 @@ class ModelSection(Section):
 def with_recipes_model(values: Mapping[str, Any]) -> dict[str, Any]:
     """Nested tables in which the model is as the recipe has it, wherever they say nothing.
 
-    Options of a part stand with the recipe's own part alone; and a code of blocks has parts of its own.
+    Options of a part stand with the recipe's own part alone; and a code of blocks has parts of its own, whose encoder
+    and decoder take the same beside x.
 
     Example:
         >>> with_recipes_model({"objective": {"recipe": "fsq"}, "model": {"latent": 8}})["model"]["posterior"]
@@ -78,8 +81,10 @@ def with_recipes_model(values: Mapping[str, Any]) -> dict[str, Any]:
     objective, model = values.get("objective"), values.get("model", {})
     name = objective.get("recipe") if isinstance(objective, Mapping) else None
     wanted = RECIPES[name].model if isinstance(name, str) and name in RECIPES else {}
-    if not wanted or not isinstance(model, Mapping) or model.get("code"):
+    if not wanted or not isinstance(model, Mapping):
         return dict(values)
+    if model.get("code"):
+        wanted = {key: value for key, value in wanted.items() if key == "side_to"}
     model = spelled_out(model)
     for key, value in wanted.items():
         part = key.removesuffix("_options")

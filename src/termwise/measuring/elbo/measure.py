@@ -31,7 +31,7 @@ from termwise.models.chained_law import ChainedLaw
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
-from termwise.models.draw import Draw, Drawable, generates, networks_of
+from termwise.models.draw import Draw, Drawable, generates, networks_of, side_variables
 from termwise.models.finite import count_in_words
 from termwise.models.likelihoods import NormalLikelihood
 from termwise.models.posteriors.family import LearnsByAGradient
@@ -133,6 +133,8 @@ def measure(
         _note(readings, "grey values make it a cross-entropy, not a normalised likelihood")
     if beside:
         _note(readings, f"of x given {beside}, which x tells: no probability over all x")
+    if taken := side_variables(model):
+        _note(readings, f"of x given {', '.join(one.name for one in taken)}")
     for learnt in gradient_biases(model):
         _note(readings, learnt)
     about = {

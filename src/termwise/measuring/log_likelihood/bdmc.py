@@ -21,7 +21,7 @@ from termwise.measuring.log_likelihood.densities import Joint, sampled
 from termwise.measuring.log_likelihood.importance import log_mean_exp
 from termwise.measuring.log_likelihood.path import Path
 from termwise.measuring.log_likelihood.tuning import Kernels
-from termwise.models.draw import Draw, Drawable
+from termwise.models.draw import Draw, Drawable, inferred
 
 FEWEST = 8
 """Temperatures at which doubling begins."""
@@ -95,7 +95,7 @@ def simulate(model: Drawable, draw: Draw, annealer: Annealer) -> Simulated:
             "BDMC simulates data from the model, and its p(x|z) cannot be sampled. Give the law a sample(), or say "
             "temperatures=1000, simulated=0 to anneal without a certificate."
         ) from None
-    posterior, _ = model.infer(x)
+    posterior, _ = inferred(model, x, draw.side)
     path, kernels = annealer.prepare(Joint(model, x, draw.context), posterior)
     return Simulated(path, kernels, z if annealer.every is None else z[:, annealer.every.numbers])
 

@@ -26,7 +26,7 @@ from termwise.models.block_law import blocks_of
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
-from termwise.models.draw import Draw, Drawable, generates
+from termwise.models.draw import Draw, Drawable, generates, side_variables
 from termwise.models.randomness import own_randomness
 from termwise.models.scaler import sum_log_scale
 from termwise.models.supports import NUMBERS, support_of
@@ -170,7 +170,7 @@ def log_likelihood(
         certificate=certificate,
         tolerance=tolerance,
         grey=grey,
-        given=first.context is not None,
+        given=_given(model, first),
         beside=beside,
         categories=None if every is None else len(every),
     )
@@ -185,6 +185,13 @@ def log_likelihood(
     }
     sentences = tuple(diagnose(values, procedure))
     return LogLikelihood(readings, sentences, per_example, about, certificate=certificate, index=index)
+
+
+def _given(model: Drawable, draw: Draw) -> str:
+    """What log p(x) is given; nothing, of most models."""
+    if taken := side_variables(model):
+        return ", ".join(variable.name for variable in taken)
+    return "" if draw.context is None else "the context that the encoder hands to the decoder"
 
 
 def _certificate(

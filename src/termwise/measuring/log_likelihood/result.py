@@ -42,7 +42,7 @@ class Procedure:
         certificate: BDMC's, or None.
         tolerance: What was asked of it, nats.
         grey: Whether a Bernoulli was asked for values between 0 and 1.
-        given: Whether the decoder reads a context beside the code.
+        given: What the model is given beside the code, in words; empty where nothing is.
         beside: What else x is given beside the code, in words.
         categories: Over how many values of categories was summed; None where nothing was.
     """
@@ -55,7 +55,7 @@ class Procedure:
     certificate: Certificate | None
     tolerance: float
     grey: bool
-    given: bool
+    given: str
     beside: str = ""
     categories: int | None = None
 
@@ -76,7 +76,7 @@ def readings_of(values: Values, procedure: Procedure) -> dict[str, Reading]:
         "" if procedure.proposal == "posterior" else f" of {BASES[procedure.proposal]}"
     )
     note = "; of an unnormalised density, as grey values have under a Bernoulli" if procedure.grey else ""
-    note += "; given the context that the encoder hands to the decoder" if procedure.given else ""
+    note += f"; given {procedure.given}" if procedure.given else ""
     note += f"; of x given {procedure.beside}, which x tells" if procedure.beside else ""
     summed = "" if procedure.categories is None else f"sum over {procedure.categories} categories"
     if procedure.by_sum:

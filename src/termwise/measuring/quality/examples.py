@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData
-from termwise.models.data_pass import DataPass
+from termwise.models.data_pass import DataPass, values_beside
 from termwise.models.distributions import expected_example
 from termwise.models.draw import Drawable
 
@@ -29,12 +29,15 @@ def checked_batches(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Iterat
 
 
 def sample_batches(
-    model: Drawable, count: int, noise: bool, batch_size: int, device: torch.device | str
+    model: Drawable, data: Dataset, count: int, noise: bool, batch_size: int, device: torch.device | str
 ) -> Iterator[Tensor]:
-    """Samples, `count` in all, at codes from the prior."""
+    """Samples, `count` in all, at codes from the prior, and at what stands beside the data where a model takes it."""
+    beside = values_beside(model, data)
     for start in range(0, count, batch_size):
-        z = model.prior_law().sample(torch.Size([min(batch_size, count - start)])).to(device)
-        yield _example(model.generate(z, None), noise)
+        size = min(batch_size, count - start)
+        z = model.prior_law().sample(torch.Size([size])).to(device)
+        rows = None if beside is None else beside[torch.arange(start, start + size) % len(beside)].to(device)
+        yield _example(model.generate(z, rows), noise)
 
 
 def reconstruction_batches(

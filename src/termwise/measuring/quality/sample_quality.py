@@ -111,7 +111,7 @@ def sample_quality(
             if reconstructions:
                 batches = reconstruction_batches(samples, halves[0], noise, batch_size, device)
             else:
-                batches = sample_batches(samples, count or len(data), noise, batch_size, device)
+                batches = sample_batches(samples, data, count or len(data), noise, batch_size, device)
             with evaluating(samples):
                 judged = extract_features(features, checked_batches(batches, data.shape), device)
     real = second if reconstructions else first.and_also(second)

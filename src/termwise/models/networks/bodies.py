@@ -7,6 +7,8 @@ Every builder has one signature, so that any of them, or a user's own, may stand
 with encoder: (B, *shape) -> (B, features) and decoder: (B, latent) -> (B, *decoded).
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -18,9 +20,19 @@ Bodies = tuple[nn.Module, nn.Module]
 
 
 def checked_bodies(
-    bodies: Bodies, shape: tuple[int, ...], features: int, latent: int, decoded: tuple[int, ...]
+    bodies: Bodies,
+    shape: tuple[int, ...],
+    features: int,
+    latent: int,
+    decoded: tuple[int, ...],
+    beside: Mapping[str, Tensor] | None = None,
 ) -> Bodies:
     """The same bodies, once both have shown on a batch of two that their shapes fit.
+
+    Args:
+        bodies: The encoder and the decoder.
+        shape, features, latent, decoded: As a builder takes them.
+        beside: What "encoder" or "decoder" is called with beside its batch, shape (2, V).
 
     Raises:
         Refused: A body fails, or gives another shape than it should.
@@ -38,7 +50,7 @@ def checked_bodies(
     for name, body, given, wanted in trials:
         try:
             with evaluating(body):
-                output = body(torch.zeros(2, *given))
+                output = body(torch.zeros(2, *given), *([beside[name]] if beside and name in beside else []))
         except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
             raise Refused(f"The {name} failed on a batch of shape {(2, *given)}: {error}") from None
         got = tuple(output.shape) if isinstance(output, Tensor) else f"a {type(output).__name__}"

@@ -61,6 +61,7 @@ FORMULAS = [
         0,
         lambda v: v["distortion"] + 2 * v["index_code_mi"] + 3 * v["total_correlation"] + 5 * v["dimension_wise_kl"],
     ),
+    ("cvae", {}, 0, lambda v: v["distortion"] + v["rate"]),
     ("beta-tcvae", {"beta": 1}, 0, lambda v: v["distortion"] + v["sampled_rate"]),
     ("info-vae", {}, 0, lambda v: v["distortion"] + v["rate"] + 99 * v["mmd2_rbf"]),
     ("info-vae", {"alpha": 0.25, "lambda": 10}, 0, lambda v: v["distortion"] + 0.75 * v["rate"] + 9.25 * v["mmd2_rbf"]),

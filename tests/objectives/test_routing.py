@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from termwise.data import Side
 from termwise.models import VAE
 from termwise.models.draw import Draw
 from termwise.objectives import RECIPES, recipe
@@ -31,7 +32,9 @@ class Played:
 
     def __init__(self, name, options):
         torch.manual_seed(2)
-        self.model = VAE.build((6,), options={"hidden": [5]}, **{"latent": LATENT, **RECIPES[name].model})
+        self.side = Side.of({"kind": list("abcabcab")}) if "side_to" in RECIPES[name].model else None
+        model = {"latent": LATENT, **RECIPES[name].model, "side": self.side}
+        self.model = VAE.build((6,), options={"hidden": [5]}, **model)
         self.x = torch.rand(8, 6).round()
         self.game = recipe(name, **options)
         self.game.build(self.draw())
@@ -45,11 +48,13 @@ class Played:
         yield self.at(torch.arange(len(self.x)))
 
     def at(self, index):
-        return Draw(self.model, self.x[index], index, len(self.x))
+        side = None if self.side is None else self.side.values[index]
+        return Draw(self.model, self.x[index], index, len(self.x), side=side)
 
     def draw(self):
         index = torch.arange(4)
-        return Draw(self.model, self.x[index], index, len(self.x), lambda: self.at(torch.arange(4, 8)))
+        side = None if self.side is None else self.side.values[index]
+        return Draw(self.model, self.x[index], index, len(self.x), lambda: self.at(torch.arange(4, 8)), side=side)
 
 
 @pytest.mark.parametrize(("name", "options"), GAMES, ids=str)

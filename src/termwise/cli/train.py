@@ -22,6 +22,12 @@ def train(
     likelihood: Annotated[str | None, typer.Option(help=f"p(x|z): {choices(LIKELIHOODS)}")] = None,
     posterior: Annotated[str | None, typer.Option(help=f"q(z|x): {choices(POSTERIORS)}")] = None,
     prior: Annotated[str | None, typer.Option(help=f"p(z): {choices(PRIORS)}")] = None,
+    side: Annotated[
+        list[str] | None, typer.Option(help="What stands beside x: labels, factors, attributes, or a name of one.")
+    ] = None,
+    side_to: Annotated[
+        list[str] | None, typer.Option(help="A part that takes it, encoder or decoder; the recipe cvae's both do.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the weights, the order and the noise.")] = None,
@@ -58,6 +64,8 @@ def train(
             likelihood=likelihood,
             posterior=posterior,
             prior=prior,
+            side=side or None,
+            side_to=side_to or None,
             epochs=epochs,
             batch_size=batch_size,
             seed=seed,

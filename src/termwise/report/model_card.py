@@ -48,7 +48,7 @@ def model_card(config: Mapping[str, Any], account: AccountJson) -> str:
         _readings(account) or "No readings were taken.",
         *_dimensions(account),
         "## Loading it",
-        *_loading(config.get("model", {})),
+        *_loading(config.get("model", {}), config.get("data", {})),
         "## Limits",
         "- The numbers hold for the held-out examples that they were measured on, and for data like them.\n"
         "- An index-code mutual information on N examples cannot exceed log N; near that ceiling it, the marginal KL "
@@ -59,7 +59,7 @@ def model_card(config: Mapping[str, Any], account: AccountJson) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _loading(model: Mapping[str, Any]) -> list[str]:
+def _loading(model: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
     """How the model is read back: what names make is made again, and what Python made is given again."""
     network = str(model.get("network", ""))
     own = ["encoder", "decoder"] if network == OWN else []
@@ -70,7 +70,10 @@ def _loading(model: Mapping[str, Any]) -> list[str]:
     words = (
         [f"Made in Python, and not saved: {', '.join(own)}. Make these again as they were, and then:"] if own else []
     )
-    code = f"import termwise as tw\n\nmodel = tw.VAE.from_pretrained({call})\ncodes = model.encode(x)"
+    names = data.get("side") or []
+    values = ", ".join(f"{name!r}: ..." for name in ([names] if isinstance(names, str) else names))
+    beside = f", side={{{values}}}" if "encoder" in (model.get("side_to") or []) else ""
+    code = f"import termwise as tw\n\nmodel = tw.VAE.from_pretrained({call})\ncodes = model.encode(x{beside})"
     return [*words, f"```python\n{code}\nsamples = model.sample(64)\n```"]
 
 

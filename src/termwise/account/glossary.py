@@ -93,6 +93,7 @@ class Stop:
 STOP_SYMBOLS = {
     "posterior": Stop("posterior", "q(z|x)"),
     "reference": Stop("reference", "r(z|x)"),
+    "conditional": Stop("conditional", "q(z|s)"),
     "aggregate": Stop("aggregate", "q(z)"),
     "groups": Stop("groups", "∏_g q(z_g)"),
     "marginals": Stop("marginals", "∏_j q(z_j)"),

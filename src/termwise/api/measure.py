@@ -10,6 +10,7 @@ from termwise import measuring
 from termwise.account import Account
 from termwise.api.model_and_data import Data, Measurable, model_and_data
 from termwise.api.on_device import on_device
+from termwise.data.side import SideLike
 from termwise.errors import NoDensity, Refused
 from termwise.measuring.critic_bounds.critic_bounds import critic_readings
 from termwise.models.data_pass import Progress
@@ -27,6 +28,7 @@ def measure(
     samples: Samples = 1,
     noises: Samples = 256,
     groups: Grouping | None = None,
+    side: SideLike | None = None,
     critic: bool | str | Sequence[str] = False,
     critic_steps: Count = 3000,
     limit: Count | None = 50_000,
@@ -49,6 +51,9 @@ def measure(
         groups: Groups of dimensions, such as [[0, 1], [2, 3]], or how many stand in one, in order; of blocks by name,
             such as [["digit"], ["style"]], or "blocks": how much they depend on each other is read, too, and how much
             their dimensions do within.
+        side: What stands beside x, and how much the code knows of it: a name or names of what is known of the data,
+            such as "labels", or columns of one value an example, by name; of the examples measured, where these are a
+            part. What the data have beside them already, where left out.
         critic: Whether to read the rate with a critic trained anew, too, for a bound over the ELBO that asks for
             samples alone; or the names of links to read so: "rate", "index_code_mi", "marginal_kl",
             "total_correlation". The critic learns on the data's training part where another is measured, and else on
@@ -75,6 +80,7 @@ def measure(
     vae, dataset, train = measured.model, measured.data, measured.train
     if limit is not None and limit < 2:
         raise Refused(f"A standard error needs two examples or more; got limit={limit}.")
+    dataset = dataset if side is None else dataset.with_side(side)
     whole, dataset = len(dataset), dataset.random_subset(limit, seed)
     where: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "device": device, "progress": progress}
     with on_device(vae, device):

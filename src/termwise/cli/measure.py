@@ -39,6 +39,10 @@ def measure(
             help="Also how groups of dimensions depend on each other: [[0,1],[2,3,4]], 2 for pairs, or blocks."
         ),
     ] = None,
+    side: Annotated[
+        str | None,
+        typer.Option(help="Also how much the code knows of what stands beside x: labels, or names of what is known."),
+    ] = None,
     critic: Annotated[
         bool, typer.Option("--critic", help="Also bounds on rate and ELBO by a critic trained anew on other examples.")
     ] = False,
@@ -83,6 +87,7 @@ def measure(
             samples=samples,
             noises=noises,
             groups=grouping,
+            side=None if side is None else [name.strip() for name in side.split(",")],
             critic=critic,
             limit=most,
             progress=progress,

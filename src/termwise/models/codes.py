@@ -30,6 +30,7 @@ from termwise.models.categories import Categories
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.codewords import Codewords, UniformCodewords
 from termwise.models.distributions import in_double, innermost, samples
+from termwise.models.tensor_dataclasses import map_fields
 
 LOCATED = (Normal, MultivariateNormal, LowRankMultivariateNormal, Laplace, StudentT, Cauchy)
 """Laws of a location `loc` and a noise that knows nothing of it."""
@@ -93,6 +94,11 @@ class Codes:
     def at(cls, z: "Tensor | Codes") -> "Codes":
         """Codes of which no more is known than z, shape (B, D); codes are given back as they are."""
         return z if isinstance(z, Codes) else cls(z, torch.zeros_like(z))
+
+    @classmethod
+    def joined(cls, several: "Sequence[Codes]") -> "Codes":
+        """The codes of several batches, in order."""
+        return map_fields(torch.cat, several)
 
     def __len__(self) -> int:
         return len(self.centre)

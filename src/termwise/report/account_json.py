@@ -1,14 +1,15 @@
 """The JSON of an account: its readings, apart by kind, one number for the model or one for each latent dimension."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from termwise.account import glossary
 from termwise.account.rounding import MISSING, rounded
 
-BY_BLOCK = "_by_block"
-"""How readings of a number for each block of the code end."""
+BY_PARTS = {"block": "blocks", "variable": "side"}
+"""By what, beside dimensions, readings have a number each, as their names end; and where an account names these."""
 
 AccountJson = Mapping[str, Any]
 """What `Account.to_json` gives and account.json holds: "readings" by name, "diagnosis", "data" and "withheld"."""
@@ -98,21 +99,25 @@ def _error(reading: ReadingJson) -> float | None:
 
 def by_dimension(account: AccountJson) -> dict[str, ReadingJson]:
     """The readings whose value is one number for each latent dimension."""
-    return {name: r for name, r in _lists(account).items() if not name.endswith(BY_BLOCK)}
+    endings = tuple(f"_by_{part}" for part in BY_PARTS)
+    return {name: r for name, r in _lists(account).items() if not name.endswith(endings)}
 
 
-def by_block(account: AccountJson) -> dict[str, ReadingJson]:
-    """The readings whose value is one number for each block of the code."""
-    return {name: r for name, r in _lists(account).items() if name.endswith(BY_BLOCK)}
+def by_parts(account: AccountJson) -> dict[str, dict[str, ReadingJson]]:
+    """The readings of a number for each "block" of the code, and for each "variable" beside x, where there are any."""
+    lists = {
+        part: {name: r for name, r in _lists(account).items() if name.endswith(f"_by_{part}")} for part in BY_PARTS
+    }
+    return {part: readings for part, readings in lists.items() if readings}
 
 
 def _lists(account: AccountJson) -> dict[str, ReadingJson]:
     return {name: r for name, r in account.get("readings", {}).items() if isinstance(r.get("value"), list)}
 
 
-def dimension_name(account: AccountJson, j: int, of: str = "dimensions") -> str:
-    """What dimension j of the code is called, or `of` "blocks" its block j: "z" and its place, where it has no name."""
-    names = account.get("data", {}).get(of)
+def dimension_name(account: AccountJson, j: int, of: str = "dimension") -> str:
+    """What dimension j of the code is called, or one of `BY_PARTS`: "z" and its place, where it has no name."""
+    names = account.get("data", {}).get(BY_PARTS.get(of, "dimensions"))
     return str(names[j]) if isinstance(names, list) and j < len(names) else f"z{j}"
 
 
@@ -126,8 +131,8 @@ def measured_part(account: AccountJson) -> str:
 
 
 def dimension_title(name: str) -> str:
-    """The title of a reading by dimension or by block, where a table says already that it is."""
-    return glossary.reading(name).title.removesuffix(" by dimension").removesuffix(" by block")
+    """The title of a reading by dimension or by another part, where a table says already that it is."""
+    return re.sub(rf" by (dimension|{'|'.join(BY_PARTS)})$", "", glossary.reading(name).title)
 
 
 def dimensions_by_cost(account: AccountJson) -> list[int]:

@@ -17,8 +17,8 @@ from termwise.report.account_json import (
     at,
     bound,
     bounds_in_words,
-    by_block,
     by_dimension,
+    by_parts,
     dimension_name,
     dimension_title,
     dimensions_by_cost,
@@ -43,13 +43,13 @@ def account_table(account: AccountJson) -> RenderableType:
     population = {name: whole.pop(name) for name in list(whole) if glossary.reading(name).population_of}
     parts: list[RenderableType] = [*listed_diagnosis(account.get("diagnosis") or [])]
     parts.append(_readings(whole, withheld(account)))
-    if part := measured_part(account):
-        parts += ["", Text(f" {part}")]
+    if sentence := measured_part(account):
+        parts += ["", Text(f" {sentence}")]
     if population:
         parts += ["", *_population(population)]
-    if blocks := by_block(account):
-        order = range(len(next(iter(blocks.values()))["value"]))
-        parts += ["", *_dimensions(blocks, order, partial(dimension_name, account, of="blocks"))]
+    for part, readings in by_parts(account).items():
+        order = range(len(next(iter(readings.values()))["value"]))
+        parts += ["", *_dimensions(readings, order, partial(dimension_name, account, of=part))]
     lists = by_dimension(account)
     if lists:
         parts += ["", *_dimensions(lists, dimensions_by_cost(account), partial(dimension_name, account))]

@@ -9,8 +9,8 @@ from termwise.report.account_json import (
     AccountJson,
     ReadingJson,
     at,
-    by_block,
     by_dimension,
+    by_parts,
     dimension_name,
     dimension_title,
     dimensions_by_cost,
@@ -22,15 +22,16 @@ MOST_DIMENSIONS = 32
 
 
 def dimensions_section(account: AccountJson) -> str:
-    """A row of bars for each block and each latent dimension, the costliest first; bars of one unit share one scale."""
+    """A row of bars for each block, variable beside x and latent dimension; bars of one unit share one scale."""
     lists = by_dimension(account)
     if not lists:
         return quiet("No reading was taken by dimension.")
-    blocks = by_block(account)
-    of_blocks = range(max((len(r["value"]) for r in blocks.values()), default=0))
-    above = _bars_of(account, blocks, of_blocks, "blocks") if blocks else ""
+    above = "".join(
+        _bars_of(account, readings, range(max(len(r["value"]) for r in readings.values())), part)
+        for part, readings in by_parts(account).items()
+    )
     intro = "<p>The costliest first; bars of one unit share one scale, and whiskers are one standard error.</p>"
-    return intro + above + _bars_of(account, lists, dimensions_by_cost(account), "dimensions")
+    return intro + above + _bars_of(account, lists, dimensions_by_cost(account), "dimension")
 
 
 def _bars_of(account: AccountJson, lists: Mapping[str, ReadingJson], order: Sequence[int], of: str) -> str:
@@ -47,7 +48,7 @@ def _bars_of(account: AccountJson, lists: Mapping[str, ReadingJson], order: Sequ
     for j in order:
         cells = "".join(_bar(name, reading, j, longest[reading.get("unit")]) for name, reading in lists.items())
         rows.append(f'<tr><th scope="row">{name_in_html(account, j, of)}</th>{cells}</tr>')
-    named = bool(account.get("data", {}).get(of))
+    named = name_in_html(account, 0, of) != "z<sub>0</sub>"
     shown, rest = _bars(heads, rows[:MOST_DIMENSIONS], named), rows[MOST_DIMENSIONS:]
     if not rest:
         return shown
@@ -55,8 +56,8 @@ def _bars_of(account: AccountJson, lists: Mapping[str, ReadingJson], order: Sequ
     return shown + more
 
 
-def name_in_html(account: AccountJson, j: int, of: str = "dimensions") -> str:
-    """What a dimension or a block of the code is called, in HTML."""
+def name_in_html(account: AccountJson, j: int, of: str = "dimension") -> str:
+    """What a dimension is called, or a block of the code or a variable beside x, in HTML."""
     name = dimension_name(account, j, of)
     return f"z<sub>{j}</sub>" if name == f"z{j}" else escape(name)
 

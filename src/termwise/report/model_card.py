@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from termwise.account import glossary
@@ -13,8 +14,8 @@ from termwise.report.account_json import (
     AccountJson,
     ReadingJson,
     at,
-    by_block,
     by_dimension,
+    by_parts,
     dimension_name,
     dimension_title,
     measured_part,
@@ -96,7 +97,10 @@ def _readings(account: AccountJson) -> str:
 
 def _dimensions(account: AccountJson) -> list[str]:
     return [
-        *_listed(by_block(account), "block", partial(dimension_name, account, of="blocks")),
+        *chain.from_iterable(
+            _listed(readings, part, partial(dimension_name, account, of=part))
+            for part, readings in by_parts(account).items()
+        ),
         *_listed(by_dimension(account), "dimension", partial(dimension_name, account)),
     ]
 

@@ -1,5 +1,6 @@
 """Worlds: models whose answers are known, with data for them and the exact value of every term."""
 
+from termwise.worlds.conditional import ConditionalLinearGaussian
 from termwise.worlds.discrete import DiscreteWorld
 from termwise.worlds.four_points import best_four_points, four_points
 from termwise.worlds.grid import Grid
@@ -11,6 +12,7 @@ from termwise.worlds.triangular import TriangularMap, implicit_world
 from termwise.worlds.world import World
 
 __all__ = [
+    "ConditionalLinearGaussian",
     "DiscreteWorld",
     "Grid",
     "LinearGaussian",

@@ -34,7 +34,7 @@ def test_steps_that_hardly_shrink_have_no_end_in_sight_unless_they_are_too_small
         assert not carried_on(near).shrinking
         known = LogAggregateEstimates(near[:, 0] + 1, (near[:, :1] - 1).expand(n, 5), near)
         assert (
-            population_reading(LinkSum(torch.zeros(n), joint=1), known, known, points)[0].stderr is not None
+            population_reading(LinkSum(torch.zeros(n), ((1, known),)), points)[0].stderr is not None
         ) == seen
 
 
@@ -56,11 +56,11 @@ def test_a_bracket_takes_each_side_from_the_bound_that_holds_there():
     known = LogAggregateEstimates(torch.full((n,), 3.0), torch.full((n, 5), 1.0), torch.full((n, 3), 2.0))
     known.below[:, 1] = 1.5  # the tightest from below
     points = Reading("index_code_mi", 7.0, 0.1, None, None, None, "nats", "", "", n)
-    reading, _ = population_reading(LinkSum(torch.full((n,), 10.0), joint=-1), known, known, points)
+    reading, _ = population_reading(LinkSum(torch.full((n,), 10.0), ((-1, known),)), points)
     assert (reading.lower, reading.value, reading.upper) == pytest.approx((7.0, 8.0, 8.5), abs=1e-4)
     assert reading.name == "population_mi"
-    difference = LinkSum(torch.zeros(n), joint=1, marginal=-1)
-    reading, _ = population_reading(difference, known, known, points)
+    difference = LinkSum(torch.zeros(n), ((1, known), (-1, known)))
+    reading, _ = population_reading(difference, points)
     assert (reading.lower, reading.upper) == pytest.approx((1.5 - 3.0, 3.0 - 1.5), abs=1e-4)
 
 

@@ -99,7 +99,7 @@ class DataAggregate:
             expected_own=expected,
             expected_own_by_dimension=expected_by_dimension,
             to_prior=_to_prior(marginals, draw.prior, codes, own_by_dimension),
-            joint=LogAggregateEstimates.of(joint, _of_part([r.log_prob(codes) for r in self.fitted_elsewhere], part)),
+            joint=LogAggregateEstimates.of(joint, self.fitted_elsewhere_at(codes, index)),
             marginal=LogAggregateEstimates.of(by_dimension, _of_part(fitted_by_dimension, part)),
             of_points=joint.between(),
             marginal_of_points=by_dimension.between().sum(1),
@@ -110,6 +110,10 @@ class DataAggregate:
             controls_by_dimension=torch.stack([own_by_dimension - expected_by_dimension, at_codes - mean], -1),
             by_block=self._by_block(posterior, codes, index),
         )
+
+    def fitted_elsewhere_at(self, codes: Codes, index: Tensor) -> Tensor:
+        """log r(z) of codes of the examples at `index`, shape (B,), r fitted to parts that the example is not in."""
+        return _of_part([r.log_prob(codes) for r in self.fitted_elsewhere], self.split.part[index])
 
     def _by_block(self, posterior: Distribution, codes: Codes, index: Tensor) -> Tensor:
         """log q(z_b), log q(z_b|x) and its expectation, of every block as a whole: shape (B, blocks, 3).

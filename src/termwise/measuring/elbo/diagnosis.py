@@ -4,11 +4,17 @@ from collections.abc import Iterator, Sequence
 
 from termwise.account.account import Account
 from termwise.account.judging import listed, unjudged
+from termwise.account.rounding import with_error
 from termwise.measuring.elbo.faults import NO_DIMENSION, NOT_COLLAPSED, find_faults
 from termwise.measuring.elbo.term_readings import Bounding, Smoothing
 
 WIDE = 0.5
 """Nats between the rate's bounds from which they are worth a sentence."""
+
+CARRIED = 0.02
+"""Nats of what stands beside x: a dimension that tells less carries none of it."""
+MOST_CARRIERS = 4
+"""So many dimensions are named for carrying it."""
 
 BLANK = (
     "All examples are the same, so there is one posterior, and q(z) is it: the ELBO is under log p(x), and no term "
@@ -49,7 +55,40 @@ def diagnose(
     if unmeasured is not None:
         more.append(f"The terms of q(z) were not measured. {unmeasured}")
     faults = (BLANK,) if blank else _faults_or_none(account, possible, more)
-    return (*(() if bounding is None else _bounded(bounding)), *faults)
+    return (*(() if bounding is None else _bounded(bounding)), *faults, *_beside(account))
+
+
+def _beside(account: Account) -> Iterator[str]:
+    """What the code knows of what stands beside x, where anything does."""
+    if "side_information" not in account or "side_entropy" not in account:
+        return
+    names = account.data.get("side", [])
+    known = [account["side_information"].value]
+    errors, entropies = [account["side_information"].stderr or 0.0], [account["side_entropy"].value]
+    if several := account.by_dimension.get("side_information_by_variable"):
+        known, errors = several.value, several.stderr or [0.0] * len(names)
+        entropies = account.by_dimension["side_entropy_by_variable"].value
+    parts = [
+        f"{with_error(*pair)} of the {entropy:.2f} nats of {name}"
+        for *pair, entropy, name in zip(known, errors, entropies, names, strict=True)
+    ]
+    yield f"The code knows {listed(parts, 'and')}.{_carriers(account)}"
+
+
+def _carriers(account: Account) -> str:
+    """Which dimensions tell most of what stands beside x, of several of which some do; else nothing."""
+    by_dimension = account.by_dimension.get("side_information_by_dimension")
+    if by_dimension is None or len(by_dimension.value) < 2:
+        return ""
+    values, names = (
+        by_dimension.value,
+        account.data.get("dimensions", [f"z{j}" for j in range(len(by_dimension.value))]),
+    )
+    most = sorted(range(len(values)), key=lambda j: -values[j])
+    carriers = [j for j in most if values[j] >= 0.5 * values[most[0]]]
+    if values[most[0]] < CARRIED or len(carriers) > MOST_CARRIERS:
+        return ""
+    return f" Most of it is in {listed([str(names[j]) for j in carriers], 'and')}."
 
 
 def _bounded(bounding: Bounding) -> Iterator[str]:

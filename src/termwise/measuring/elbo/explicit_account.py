@@ -14,7 +14,7 @@ what needs q(z) is read between bounds (`split_aggregate.py`).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -24,6 +24,7 @@ from torch.distributions import Distribution
 from termwise.account import glossary
 from termwise.account.bracket import Bracket
 from termwise.account.reading import AnyReading, Reading, reading_of_each
+from termwise.data.side import Side
 from termwise.errors import Refused
 from termwise.measuring.elbo.code_densities import CodeDensities, DataAggregate, mean_over_rounds, under_others
 from termwise.measuring.elbo.codeword_use import codeword_readings, of_points_alone
@@ -32,6 +33,7 @@ from termwise.measuring.elbo.data_posteriors import BlockPosteriors, DataPosteri
 from termwise.measuring.elbo.group_account import GroupDensities
 from termwise.measuring.elbo.marginal_mmd2 import marginal_mmd2
 from termwise.measuring.elbo.population import LEAST, LinkSum, population_reading
+from termwise.measuring.elbo.side_account import BINS, SideDensities, side_readings, unreadable
 from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.data_pass import DataPass, Progress
@@ -77,7 +79,9 @@ def explicit_terms(
     of_groups = None
     if aggregate and groups:
         of_groups = GroupDensities([draw.posterior for draw in batches()], groups, aggregate.laws)
-    values, densities, codes = _values_at_codes(batches, rate, aggregate, samples, progress, of_groups)
+    side, withheld = _side_densities(batches.data.side, aggregate, reason)
+    looking = [one for one in (of_groups, side) if one is not None]
+    values, densities, codes = _values_at_codes(batches, rate, aggregate, samples, progress, looking)
     label = rate.label
     if densities is not None and isinstance(rate.estimator, MonteCarlo) and "rate_by_dimension" not in values:
         values["rate"], label = _controlled_rate(values["rate"], densities), f"{label}, control variates"
@@ -88,7 +92,7 @@ def explicit_terms(
     if (to_kernel := marginal_mmd2(codes, prior)) is not None:
         readings["marginal_mmd2"], values["marginal_mmd2"] = to_kernel
     if aggregate is None or densities is None:
-        return TermReadings(readings, values, unmeasured=reason)
+        return TermReadings(readings, values, unmeasured=reason, withheld=withheld)
     links = _link_values(values, densities)
     readings |= codeword_readings(aggregate.posteriors)
     if of_groups is not None:
@@ -97,11 +101,29 @@ def explicit_terms(
     readings |= {name: _of_points(name, link, label) for name, link in links.items()}
     if aggregate.laws is not None:
         readings |= _between_bounds(links, values["rate"], densities, aggregate.laws)
+    if side is not None:
+        of_side, values_of_side = side_readings(side, links, densities, samples, label)
+        readings, values = readings | of_side, values | values_of_side
     if len(batches) >= LEAST:
         of_population = _of_population(values["rate"], densities, readings)
         readings |= {name: reading for name, (reading, _) in of_population.items()}
         links |= {name: influence for name, (_, influence) in of_population.items()}
-    return TermReadings(readings, values | links, (aggregate.means, aggregate.means))
+    return TermReadings(readings, values | links, (aggregate.means, aggregate.means), withheld=withheld)
+
+
+def _side_densities(
+    side: Side | None, aggregate: DataAggregate | None, reason: str | None
+) -> tuple[SideDensities | None, dict[str, str]]:
+    """What looks at q(z|s), where something stands beside x; or why it cannot be had, by reading."""
+    if side is None:
+        return None, {}
+    if aggregate is not None and aggregate.laws is not None:
+        reason = "so many posteriors of no exponential family are not asked group by group: measure fewer examples"
+    elif aggregate is not None:
+        reason = unreadable(side)
+    if aggregate is None or reason is not None:
+        return None, dict.fromkeys(("index_code_mi_given_side", "side_information"), str(reason).rstrip("."))
+    return SideDensities(aggregate, side.binned(BINS)), {}
 
 
 def _aggregate(batches: DataPass, laws: int | None) -> tuple[DataAggregate | None, str | None]:
@@ -133,7 +155,7 @@ def _values_at_codes(
     aggregate: DataAggregate | None,
     samples: int,
     progress: Progress | None,
-    of_groups: GroupDensities | None,
+    looking: Sequence[GroupDensities | SideDensities],
 ) -> tuple[dict[str, Tensor], CodeDensities | None, Tensor]:
     """Distortion, rate and ELBO by example, and the densities of q(z) at the codes, averaged over codes; and these."""
     distortion = Distortion() if generates(batches.model) else None
@@ -156,8 +178,8 @@ def _values_at_codes(
                 batch_values["code_use"].append(under_others(draw).double().cpu() - own)
             if aggregate is not None:
                 densities.append(aggregate.at(exact))
-            if of_groups is not None:
-                of_groups.look(exact)
+            for one in looking:
+                one.look(exact)
             done += len(draw)
             if progress is not None:
                 progress("measuring", done / total)
@@ -281,13 +303,13 @@ def _of_population(
     marginal = at.marginal.controlled(at.controls_by_dimension.sum(1), at.expected_own_by_dimension.sum(1))
     rest = rate - at.expected_own
     sums = {
-        "index_code_mi": LinkSum(at.expected_own, joint=-1),
-        "marginal_kl": LinkSum(rest, joint=1),
-        "total_correlation": LinkSum(torch.zeros_like(rate), joint=1, marginal=-1),
-        "dimension_wise_kl": LinkSum(rest, marginal=1),
+        "index_code_mi": LinkSum(at.expected_own, ((-1, joint),)),
+        "marginal_kl": LinkSum(rest, ((1, joint),)),
+        "total_correlation": LinkSum(torch.zeros_like(rate), ((1, joint), (-1, marginal))),
+        "dimension_wise_kl": LinkSum(rest, ((1, marginal),)),
     }
     return {
-        glossary.of_population(name): population_reading(link, joint, marginal, points)
+        glossary.of_population(name): population_reading(link, points)
         for name, link in sums.items()
         if isinstance(points := of_points.get(name), Reading)
     }

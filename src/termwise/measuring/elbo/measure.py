@@ -147,9 +147,11 @@ def measure(
         **({"groups": named} if named is not None else {}),
         **({"columns": [column.name for column in data.columns]} if data.columns else {}),
         **(_blocks(first.posterior, dimensions)),
+        **({"side": list(data.side.names)} if data.side is not None else {}),
     }
     ordered = {name: readings[name] for name in glossary.in_order(readings)}
-    account = Account(ordered, (), {name: v for name, v in terms.values.items() if v.dim() == 1}, about)
+    by_example = {name: v for name, v in terms.values.items() if v.dim() == 1}
+    account = Account(ordered, (), by_example, about, terms.withheld)
     sure, possible = (at_bounds(account, "lower"), at_bounds(account, "upper")) if rate is None else (account, None)
     blank = data.value_range().minimum == data.value_range().maximum
     sentences = diagnose(sure, possible, blank=blank, bounding=terms.bounding, unmeasured=terms.unmeasured, entry=entry)

@@ -15,6 +15,7 @@ values' skewness.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -119,17 +120,15 @@ def carried_on(near: Tensor) -> CarriedOn:
 
 @dataclass(frozen=True)
 class LinkSum:
-    """A link by example, as a sum: rest_n + joint * log q(z_n) + marginal * sum_j log q(z_nj).
+    """A link by example, as a sum: rest_n + sum_k sign_k log q_k(z_n), q_k an aggregate.
 
     Attributes:
-        rest: What needs no q(z), shape (N,).
-        joint: How often log q(z) counts: 1, 0 or -1.
-        marginal: How often sum_j log q(z_j) counts.
+        rest: What needs no aggregate, shape (N,).
+        parts: The aggregates, such as q(z), each with its sign, 1 or -1.
     """
 
     rest: Tensor
-    joint: int = 0
-    marginal: int = 0
+    parts: tuple[tuple[int, LogAggregateEstimates], ...]
 
 
 def in_sight(reading: Reading) -> bool:
@@ -137,9 +136,7 @@ def in_sight(reading: Reading) -> bool:
     return reading.stderr is not None
 
 
-def population_reading(
-    link: LinkSum, joint: LogAggregateEstimates, marginal: LogAggregateEstimates, of_points: Reading
-) -> tuple[Reading, Tensor]:
+def population_reading(link: LinkSum, of_points: Reading) -> tuple[Reading, Tensor]:
     """A link for the population: a calibrated interval, and bounds that are rigorous in expectation; and by example.
 
     By example it is the influence, shape (N,), whose mean the value is (but for being kept within the bounds), so that
@@ -147,12 +144,9 @@ def population_reading(
 
     Args:
         link: The link, as a sum.
-        joint: log q(z) by example.
-        marginal: sum_j log q(z_j) by example.
         of_points: The same link's reading for the N points themselves.
     """
-    parts = ((link.joint, joint), (link.marginal, marginal))
-    used = [(sign, estimates) for sign, estimates in parts if sign]
+    used = link.parts
     ends = [carried_on(estimates.near) for _, estimates in used]
     values = link.rest + sum(sign * end.influence for (sign, _), end in zip(used, ends, strict=True))
     lower, upper = _bound(link.rest, used, side=-1), _bound(link.rest, used, side=1)
@@ -182,7 +176,7 @@ def population_reading(
     return reading, values
 
 
-def _bound(rest: Tensor, parts: list[tuple[int, LogAggregateEstimates]], side: int) -> float:
+def _bound(rest: Tensor, parts: Sequence[tuple[int, LogAggregateEstimates]], side: int) -> float:
     """The tightest lower (side -1) or upper (side 1) bound of those that the shares give."""
     tail = -float(ndtri(OUTSIDE / len(SHARES))) / math.sqrt(len(rest))
     by_share = torch.stack([rest] * len(SHARES), 1)

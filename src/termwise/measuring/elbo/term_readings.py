@@ -1,7 +1,7 @@
 """What measuring a posterior gives: readings of the ELBO's terms, and what a diagnosis needs beside them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -47,6 +47,7 @@ class TermReadings:
         values: The values that each is the mean of, by example, shape (N,) or (N, D).
         means: E[z|x], shape (N, D), twice; where estimated, independently, so that their covariance is not biased.
         bounding: Of a posterior without a density, how well it is bounded; None of one with a density.
+        withheld: Why a reading is not among them, by its name, where that is known from the start.
         unmeasured: Why the terms of q(z) are not among the readings, where they are not.
     """
 
@@ -54,4 +55,5 @@ class TermReadings:
     values: Mapping[str, Tensor]
     means: tuple[Tensor, Tensor] | None = None
     bounding: Bounding | None = None
+    withheld: Mapping[str, str] = field(default_factory=dict)
     unmeasured: str | None = None

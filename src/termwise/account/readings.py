@@ -10,6 +10,7 @@ from functools import partial
 
 from termwise.account.player_readings import OF_PLAYERS
 from termwise.account.reading_row import LOG_N, ReadingRow
+from termwise.account.side_readings import OF_SIDE, OF_SIDE_BY_PART, OF_SIDE_ON_ENDLESS_DATA
 from termwise.registry import Registry
 
 _at_least_0 = partial(ReadingRow, least=0.0)
@@ -111,26 +112,7 @@ _ROWS = (
         short="GW",
         sum_of={"marginal_kl": 1, "group_correlation": -1},
     ),
-    _at_least_0(
-        "index_code_mi_given_side",
-        "MI given what stands beside",
-        "I(x; z|s)",
-        "how much a code tells of its example, beyond s",
-        "mi",
-        short="MI|s",
-        sum_of={"index_code_mi": 1, "side_information": -1},
-    ),
-    _at_least_0(
-        "side_information",
-        "side information",
-        "I(z; s)",
-        "how much a code tells of what stands beside x",
-        "mi",
-        short="side",
-        at_most="side_entropy",
-        rests_on=("index_code_mi",),
-    ),
-    _at_least_0("side_entropy", "entropy of what stands beside", "H(s)", "the most that a code can tell of it"),
+    *OF_SIDE,
     _at_least_0(
         "population_mi",
         "population MI",
@@ -164,22 +146,7 @@ _ROWS = (
         "dw",
         population_of="dimension_wise_kl",
     ),
-    _at_least_0(
-        "population_mi_given_side",
-        "population MI given side",
-        "I(x; z|s)",
-        "MI given what stands beside, on endless data",
-        "mi",
-        population_of="index_code_mi_given_side",
-    ),
-    _at_least_0(
-        "population_side_information",
-        "population side information",
-        "I(z; s)",
-        "side information, on endless data",
-        "mi",
-        population_of="side_information",
-    ),
+    *OF_SIDE_ON_ENDLESS_DATA,
     _at_least_0("rate_by_dimension", "rate by dimension", "KL(q(z_j|x) ‖ p(z_j))", "what each dimension costs", "rate"),
     _at_least_0("rate_by_block", "rate by block", "KL(q(z_b|x) ‖ p(z_b))", "what each block of the code costs", "rate"),
     _at_least_0("index_code_mi_by_block", "index-code MI by block", "KL(q(z_b|x) ‖ q(z_b))", "what each tells", "mi"),
@@ -201,24 +168,7 @@ _ROWS = (
         "dw",
         rests_on=("rate_by_dimension", "index_code_mi_by_dimension"),
     ),
-    _at_least_0(
-        "side_information_by_dimension",
-        "side information by dimension",
-        "I(z_j; s)",
-        "how much each dimension tells of what stands beside x",
-        "mi",
-        rests_on=("index_code_mi_by_dimension",),
-    ),
-    _at_least_0(
-        "side_information_by_variable",
-        "side information by variable",
-        "I(z; s_v)",
-        "how much a code tells of each variable",
-        "mi",
-        at_most="side_entropy_by_variable",
-        rests_on=("index_code_mi",),
-    ),
-    _at_least_0("side_entropy_by_variable", "entropy by variable", "H(s_v)", "the most that it can tell of each"),
+    *OF_SIDE_BY_PART,
     ReadingRow(
         "code_use",
         "use of the code",

@@ -33,9 +33,7 @@ def test_steps_that_hardly_shrink_have_no_end_in_sight_unless_they_are_too_small
     for near, seen in ((levels(1.0, 1.5, 2.05), False), (levels(1.0, 1.001, 1.0021, spread=1.0), True)):
         assert not carried_on(near).shrinking
         known = LogAggregateEstimates(near[:, 0] + 1, (near[:, :1] - 1).expand(n, 5), near)
-        assert (
-            population_reading(LinkSum(torch.zeros(n), ((1, known),)), points)[0].stderr is not None
-        ) == seen
+        assert (population_reading(LinkSum(torch.zeros(n), ((1, known),)), points)[0].stderr is not None) == seen
 
 
 def test_the_influence_tells_the_error_of_the_end_by_the_delta_method():

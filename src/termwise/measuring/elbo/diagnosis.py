@@ -69,8 +69,8 @@ def _beside(account: Account) -> Iterator[str]:
         known, errors = several.value, several.stderr or [0.0] * len(names)
         entropies = account.by_dimension["side_entropy_by_variable"].value
     parts = [
-        f"{with_error(*pair)} of the {entropy:.2f} nats of {name}"
-        for *pair, entropy, name in zip(known, errors, entropies, names, strict=True)
+        f"{with_error(value, error)} of the {entropy:.2f} nats of {name}"
+        for value, error, entropy, name in zip(known, errors, entropies, names, strict=True)
     ]
     yield f"The code knows {listed(parts, 'and')}.{_carriers(account)}"
 
@@ -80,10 +80,8 @@ def _carriers(account: Account) -> str:
     by_dimension = account.by_dimension.get("side_information_by_dimension")
     if by_dimension is None or len(by_dimension.value) < 2:
         return ""
-    values, names = (
-        by_dimension.value,
-        account.data.get("dimensions", [f"z{j}" for j in range(len(by_dimension.value))]),
-    )
+    values = by_dimension.value
+    names = account.data.get("dimensions", [f"z{j}" for j in range(len(values))])
     most = sorted(range(len(values)), key=lambda j: -values[j])
     carriers = [j for j in most if values[j] >= 0.5 * values[most[0]]]
     if values[most[0]] < CARRIED or len(carriers) > MOST_CARRIERS:

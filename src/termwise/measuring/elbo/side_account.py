@@ -60,7 +60,7 @@ def unreadable(side: Side) -> str | None:
 
 
 @dataclass(frozen=True)
-class Conditional:
+class ConditionalDensities:
     """log q(z|s) and log q(z_j|s) at codes by example, of the points themselves; in nats, float64, on the CPU.
 
     Attributes:
@@ -110,12 +110,12 @@ class SideDensities:
         self._own_by_dimension.append(own.new_empty(len(own), 0) if by_dimension is None else by_dimension)
         self._fitted.append(self.aggregate.fitted_elsewhere_at(codes, draw.index))
 
-    def conditionals(self, samples: int) -> list[Conditional]:
+    def conditionals(self, samples: int) -> list[ConditionalDensities]:
         """q(z|s) of all variables together, and then, of several, of each; averaged over the rounds."""
         seen = [Codes.joined(self._codes), *map(torch.cat, (self._own, self._own_by_dimension, self._fitted))]
         return [self._conditional(groups, seen, samples) for groups in self.groupings]
 
-    def _conditional(self, groups: Tensor, seen: Sequence[Any], samples: int) -> Conditional:
+    def _conditional(self, groups: Tensor, seen: Sequence[Any], samples: int) -> ConditionalDensities:
         """q(z|s) of one grouping of the examples, shape (N,), at all codes that were seen."""
         order, parts = [], []
         for rows in groups.argsort(stable=True).split(groups.bincount().tolist()):
@@ -141,14 +141,16 @@ class _Group:
         self.posteriors, self.split = posteriors, SplitAggregate(posteriors)
         self.fitted = None if isinstance(posteriors.marginals(), ChainedLaw) else fitted_to(posteriors)
 
-    def at(self, place: Tensor, codes: Codes, own: Tensor, own_by_dimension: Tensor, fitted: Tensor) -> Conditional:
+    def at(
+        self, place: Tensor, codes: Codes, own: Tensor, own_by_dimension: Tensor, fitted: Tensor
+    ) -> ConditionalDensities:
         """Its densities at codes of the examples at `place` in it, shape (B,), of which `own` and the rest are."""
         joint = self.split.joint(codes, place, own)
         foretold = torch.zeros_like(fitted)
         if self.fitted is not None:
             foretold = self.fitted.log_prob(codes) - self.fitted.expected_log_prob(self.posteriors.at(place))
         by_dimension = self.split.by_dimension(codes, place, own_by_dimension).of_points()
-        return Conditional(joint.of_points(), by_dimension, foretold, LogAggregateEstimates.of(joint, fitted))
+        return ConditionalDensities(joint.of_points(), by_dimension, foretold, LogAggregateEstimates.of(joint, fitted))
 
 
 def side_readings(
@@ -208,16 +210,16 @@ def side_readings(
     return readings, values
 
 
-def _controls(one: Conditional, at: CodeDensities) -> Tensor:
+def _controls(one: ConditionalDensities, at: CodeDensities) -> Tensor:
     return torch.cat([at.controls, one.foretold.unsqueeze(1)], 1)
 
 
-def _controlled(one: Conditional, at: CodeDensities) -> Tensor:
+def _controlled(one: ConditionalDensities, at: CodeDensities) -> Tensor:
     """log q(z|s) by example, shape (N,), less what controls foretell of it."""
     return controlled(one.of_points, _controls(one, at), at.expected_own)
 
 
-def _controlled_by_dimension(one: Conditional, at: CodeDensities) -> Tensor:
+def _controlled_by_dimension(one: ConditionalDensities, at: CodeDensities) -> Tensor:
     """log q(z_j|s) by example, shape (N, D), less what controls foretell of it."""
     columns = zip(one.by_dimension.T, at.controls_by_dimension.unbind(1), at.expected_own_by_dimension.T, strict=True)
     return torch.stack([controlled(*of_dimension) for of_dimension in columns], 1)

@@ -1,0 +1,73 @@
+"""The rows of readings of what stands beside x: what the code knows of it, and beyond it."""
+
+from functools import partial
+
+from termwise.account.reading_row import ReadingRow
+
+_at_least_0 = partial(ReadingRow, least=0.0)
+
+OF_SIDE = (
+    _at_least_0(
+        "index_code_mi_given_side",
+        "MI given what stands beside",
+        "I(x; z|s)",
+        "how much a code tells of its example, beyond s",
+        "mi",
+        short="MI|s",
+        sum_of={"index_code_mi": 1, "side_information": -1},
+    ),
+    _at_least_0(
+        "side_information",
+        "side information",
+        "I(z; s)",
+        "how much a code tells of what stands beside x",
+        "mi",
+        short="side",
+        at_most="side_entropy",
+        rests_on=("index_code_mi",),
+    ),
+    _at_least_0("side_entropy", "entropy of what stands beside", "H(s)", "the most that a code can tell of it"),
+)
+"""Of the examples measured."""
+
+OF_SIDE_ON_ENDLESS_DATA = (
+    _at_least_0(
+        "population_mi_given_side",
+        "population MI given side",
+        "I(x; z|s)",
+        "MI given what stands beside, on endless data",
+        "mi",
+        population_of="index_code_mi_given_side",
+    ),
+    _at_least_0(
+        "population_side_information",
+        "population side information",
+        "I(z; s)",
+        "side information, on endless data",
+        "mi",
+        population_of="side_information",
+    ),
+)
+"""The same for the population."""
+
+OF_SIDE_BY_PART = (
+    _at_least_0(
+        "side_information_by_dimension",
+        "side information by dimension",
+        "I(z_j; s)",
+        "how much each dimension tells of what stands beside x",
+        "mi",
+        rests_on=("index_code_mi_by_dimension",),
+    ),
+    _at_least_0(
+        "side_information_by_variable",
+        "side information by variable",
+        "I(z; s_v)",
+        "how much a code tells of each variable",
+        "mi",
+        at_most="side_entropy_by_variable",
+        rests_on=("index_code_mi",),
+    ),
+    _at_least_0("side_entropy_by_variable", "entropy by variable", "H(s_v)", "the most that it can tell of each"),
+)
+"""By dimension of the code, and by variable."""

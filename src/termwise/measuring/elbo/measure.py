@@ -147,7 +147,7 @@ def measure(
         **({"groups": named} if named is not None else {}),
         **({"columns": [column.name for column in data.columns]} if data.columns else {}),
         **(_blocks(first.posterior, dimensions)),
-        **({"side": list(data.side.names)} if data.side is not None else {}),
+        **({"side": list(batches.data.side.names)} if batches.data.side is not None else {}),
     }
     ordered = {name: readings[name] for name in glossary.in_order(readings)}
     by_example = {name: v for name, v in terms.values.items() if v.dim() == 1}

@@ -80,9 +80,9 @@ def test_a_category_that_does_not_come_is_no_matter():
     ("columns", "message"),
     [
         ({"a": [1, 2], "b": [1, 2, 3]}, "as many values"),
-        ({"a": [1.0, float("nan")]}, "1 of 2 that are not"),
-        ({"a": ["x", None]}, "1 of 2 that are missing"),
-        ({"a": [[1, 2], [3, 4]]}, "one value an example"),
+        ({"a": [1.0, float("nan")]}, "of 2, got some that are missing: a 1"),
+        ({"a": ["x", None]}, "of 2, got some that are missing: a 1"),
+        ({"a": [[1, 2], [3, 4]]}, "one an example, got lists"),
         ({"a": [object(), object()]}, "categories or numbers"),
         ({}, "each with a name"),
     ],

@@ -1,14 +1,15 @@
-"""What is known of every example beside x: labels, generative factors, attributes."""
+"""What is known of every example beside x: labels, generative factors, attributes, and any other columns."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from termwise.data.tables.raw import RawColumn
 from termwise.errors import BadData
 from termwise.notebook import in_a_line
 
@@ -34,6 +35,30 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class ColumnsWhenAsked(Mapping[str, RawColumn]):
+    """Columns by name, each read when it is asked for.
+
+    Args:
+        names: What there is.
+        read: The column of a name.
+    """
+
+    names: Sequence[str]
+    read: Callable[[str], RawColumn]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __getitem__(self, name: str) -> RawColumn:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.read(name)
+
+
+@dataclass(frozen=True, eq=False)
 class Annotations:
     """What is known of the N examples of a source beside x, each a row an example; None where it is not known.
 
@@ -48,6 +73,7 @@ class Annotations:
     factor_names: tuple[str, ...] = ()
     attributes: Rows | None = None  # (N, A) int64 of 0 and 1, or float32
     attribute_names: tuple[str, ...] = ()
+    others: Mapping[str, RawColumn] = field(default_factory=dict, repr=False)  # what else is known, by name: (N,) each
 
     def __repr__(self) -> str:
         return in_a_line(self)

@@ -4,8 +4,7 @@ A split or subset is a view: it holds the positions of its examples in the sourc
 """
 
 import hashlib
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -18,16 +17,13 @@ from termwise.data.columns import Column, TableColumn
 from termwise.data.description import Description
 from termwise.data.examples import Examples, chunks, spread
 from termwise.data.generators import generators_as_they_were
-from termwise.data.side import Side, SideLike, side_of
+from termwise.data.side import Side, SideLike, SideVariable
 from termwise.data.value_range import ValueRange
 from termwise.errors import BadData, UnknownName
-from termwise.notebook import html_sentences, html_table, in_a_line
+from termwise.notebook import in_a_line
 
 SPLITS = ("train", "validation", "test")
 _READ, _READ_NUMBERS = 256, 2**26  # examples, and numbers, a read, where all of them might not fit in memory
-MOST_COLUMNS = 12
-"""How many columns of a table are named where it is shown."""
-
 _HASHED = 2**24  # numbers up to which a fingerprint covers every one
 
 
@@ -105,23 +101,14 @@ class Dataset:
         return len(self.examples) if self.positions is None else len(self.positions)
 
     def __repr__(self) -> str:
-        parts = "".join(f", {name} {len(positions)}" for name, positions in self.splits.items())
-        return f"Dataset({self.name!r}: {len(self)} examples of shape {self.shape}{parts})"
+        from termwise.data.shown import line_of
+
+        return line_of(self)
 
     def _repr_html_(self) -> str:
-        parts = ", ".join(f"{name} {len(positions):,}" for name, positions in self.splits.items())
-        beside = [name for name in ("labels", "factors", "attributes") if getattr(self.annotations, name) is not None]
-        side = () if self.beside is None else self.beside.names
-        columns = ", ".join(f"{column.name} ({column.kind})" for column in self.columns[:MOST_COLUMNS])
-        more = f" and {len(self.columns) - MOST_COLUMNS} more" if len(self.columns) > MOST_COLUMNS else ""
-        rows = [
-            ["examples", f"{len(self):,} of shape {self.shape}"],
-            ["parts", parts],
-            ["known of x", ", ".join(beside)],
-            ["beside x", ", ".join(side)],
-            ["columns", columns + more],
-        ]
-        return html_table([self.name, ""], [row for row in rows if row[1]]) + html_sentences(self.notes)
+        from termwise.data.shown import html_of
+
+        return html_of(self)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -180,8 +167,9 @@ class Dataset:
         """The same data with something beside x, for models and readings: by name, or values by name.
 
         Args:
-            side: "labels", "factors" or "attributes", names of factors or attributes, several in a list; or columns
-                of one value an example, by name, in which fractions are numbers and all else are categories.
+            side: "labels", "factors", "attributes", or the name of a factor, an attribute or a column that is known of
+                the data; several in a list; or columns of one value an example, by name, in which fractions are
+                numbers and all else are categories; or a `Side`.
 
         Example:
             >>> import termwise as tw
@@ -193,13 +181,26 @@ class Dataset:
             UnknownName: Nothing of the kind is known of these data.
             BadData: Values are missing, or not one an example.
         """
-        everything = torch.arange(len(self.examples))
-        if self.positions is None or not isinstance(side, Side | Mapping):
-            return replace(self, beside=side_of(self.annotations, side, everything, self.name))
-        mine = side_of(self.annotations, side, self.positions, self.name)
-        values = mine.values.new_full((len(everything), len(mine.variables)), math.nan)  # of examples not in this view
-        values[self.positions] = mine.values
-        return replace(self, beside=Side(mine.variables, values))
+        from termwise.data.beside import with_side
+
+        return with_side(self, side)
+
+    def with_known_side(self, variables: Sequence[SideVariable]) -> "Dataset":
+        """The same data with what stood beside x in training: by name, each category in its place of then.
+
+        Example:
+            >>> import termwise as tw
+            >>> digits, few = tw.load_data("digits", side="labels"), tw.load_data(torch.rand(2, 1, 8, 8), labels=[5, 3])
+            >>> few.with_known_side(digits.side.variables).side.values.tolist()
+            [[5.0], [3.0]]
+
+        Raises:
+            UnknownName: A variable is not known of these data.
+            BadData: A category was not there in training, or values are missing.
+        """
+        from termwise.data.beside import as_trained
+
+        return as_trained(self, variables)
 
     @cached_property
     def train(self) -> "Dataset":

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import torch
 
 from termwise.content import exists
 from termwise.data.dataset import Dataset
-from termwise.data.description import DescribedColumn, Description
+from termwise.data.description import DescribedColumn, DescribedSide, Description
 from termwise.data.examples import InMemory
 from termwise.data.scales import Scales, scaled_entries, scales_of
+from termwise.data.side import Side
 from termwise.data.sources import SOURCES, format_of
 from termwise.data.suits import COUNTS, is_standardised, suited_likelihood
 from termwise.data.value_range import ValueRange
@@ -63,7 +65,26 @@ def describe(data: Dataset) -> Description:
         advice="" if is_standardised(data) or suited.name == COUNTS else _advice(data, scales),
         constant=tuple(constant) if len(data.shape) == 1 else (),
         notes=data.notes,
+        side=described_side(data.side),
     )
+
+
+def described_side(side: Side | None) -> tuple[DescribedSide, ...]:
+    """What there is to say of each variable beside x."""
+    return () if side is None else tuple(_described(side.chosen([name])) for name in side.names)
+
+
+def _described(side: Side) -> DescribedSide:
+    """What there is to say of one variable."""
+    (variable,), values = side.variables, side.values[:, 0]
+    distinct, counts = values.unique(return_counts=True)
+    smallest = int(counts.argmin())
+    about = DescribedSide(
+        variable.name, "category", len(side), len(counts), int(counts[smallest]), alone=int((counts == 1).sum())
+    )
+    if variable.is_number:
+        return replace(about, kind="number", minimum=float(distinct[0]), maximum=float(distinct[-1]))
+    return replace(about, smallest_name=variable.categories[int(distinct[smallest])])
 
 
 def _columns(data: Dataset, scales: Scales) -> Iterator[DescribedColumn]:

@@ -43,6 +43,55 @@ class DescribedColumn:
     offered: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class DescribedSide:
+    """A variable beside x: what it is, and how many examples its groups have.
+
+    Attributes:
+        name: What it is called.
+        kind: "category" or "number".
+        examples: How many there are.
+        groups: How many categories there are examples of, or different numbers.
+        smallest: The least examples of one category or number.
+        smallest_name: The category that has them; "" of a number.
+        alone: How many categories or numbers have one example.
+        minimum, maximum: Of numbers; None of categories.
+    """
+
+    name: str
+    kind: str
+    examples: int
+    groups: int
+    smallest: int
+    smallest_name: str = ""
+    alone: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def __str__(self) -> str:
+        if self.kind == "number":
+            return f"{self.name}, a number from {self.minimum:,.6g} to {self.maximum:,.6g}"
+        several = f"{self.groups:,} categories, the smallest {self.smallest_name!r} of {self.smallest:,}"
+        return f"{self.name}, {several if self.groups > 1 else 'one category'}"
+
+    @property
+    def oddity(self) -> str:
+        """A sentence where nothing can be learned of it, or not what it seems; else ""."""
+        if self.groups == 1:
+            return f"{self.name} is the same for all examples: nothing can be known of it, and nothing learned from it."
+        if self.kind == "number":
+            return ""
+        if self.groups == self.examples:
+            return (
+                f"{self.name} is another category for every example: what is known of it is which example it is. "
+                f"Leave it out, or say {self.name}:number where it is one."
+            )
+        if self.alone:
+            who = "category has" if self.alone == 1 else "categories have"
+            return f"{self.alone:,} {who} one example alone, in {self.name}: of such a group little can be said."
+        return ""
+
+
 @dataclass(frozen=True)
 class Description:
     """What a data set is taken for; its text is for a reader, `to_dict` for JSON. `Dataset.describe` makes one.
@@ -70,6 +119,7 @@ class Description:
         in_memory: Which of the two.
         looked_at: Of how many examples the numbers are.
         notes: What its reader took it for, where it could be taken for something else.
+        side: What stands beside x, for models and readings.
     """
 
     name: str
@@ -96,6 +146,7 @@ class Description:
     advice: str = ""
     constant: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    side: tuple[DescribedSide, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON has it."""
@@ -123,6 +174,7 @@ class Description:
         yield self.about_x()
         if beside := self.about_annotations():
             yield beside
+        yield from self.about_side()
         yield from self.notes
         if self.advice:
             yield self.advice
@@ -134,7 +186,8 @@ class Description:
         Args:
             likelihood: The one that was chosen, where it was not left to the data.
         """
-        known = " ".join(part for part in (self.about_x(), self.about_annotations(), *self.notes, self.advice) if part)
+        said = (self.about_x(), self.about_annotations(), *self.about_side(), *self.notes, self.advice)
+        known = " ".join(part for part in said if part)
         chosen = f"{self.likelihood}: {self.why}" if likelihood in (None, self.likelihood) else f"{likelihood}, as said"
         return [self.headline, known, f"Likelihood {chosen}."]
 
@@ -166,6 +219,12 @@ class Description:
         would = f"labels={offered[0]!r} would take that column off x, for labels." if offered else ""
         more = f" So would {_few(offered[1:])}." if len(offered) > 1 else ""
         return " ".join(part for part in (known, f"{would}{more}") if part)
+
+    def about_side(self) -> Iterator[str]:
+        """What stands beside x for models and readings, and what is odd about it."""
+        if self.side:
+            yield f"Side information: {'; '.join(map(str, self.side))}."
+        yield from filter(None, (variable.oddity for variable in self.side))
 
     def _table(self) -> Iterator[str]:
         """The columns, one below another."""

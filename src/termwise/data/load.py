@@ -1,7 +1,7 @@
 """load_data: from a name, a path or an object of Python's to a Dataset with its splits."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -17,9 +17,10 @@ from termwise.data.examples import undivided
 from termwise.data.missing import with_training_means
 from termwise.data.options import check_options
 from termwise.data.pad import PaddedExamples
-from termwise.data.sources import FORMATS, OBJECTS, SOURCES, format_of
+from termwise.data.side import Side
+from termwise.data.sources import FORMATS, OBJECTS, SOURCES, Format, format_of
 from termwise.data.splits import divide
-from termwise.data.tables.options import as_names
+from termwise.data.tables.options import Names, as_names
 from termwise.errors import BadData, TermwiseError, UnknownName, in_short
 from termwise.registry import meanings
 from termwise.values import check_keywords
@@ -34,6 +35,7 @@ def load_data(
     labels: Any = None,
     label_names: Sequence[object] | None = None,
     attributes: Any = None,
+    side: Any = None,
     pad: int | None = None,
     binarize: str | None = None,
     levels: bool = False,
@@ -54,6 +56,9 @@ def load_data(
         label_names: A list of names for the labels 0, 1, ...
         attributes: "labels", to make a binary attribute of every label, named after it; or attributes (N, A) of an
             array; or names of a table's columns.
+        side: What stands beside x, for models and readings: "labels", "factors", "attributes", or the names of some, of
+            columns, or of what else is known of the examples; or values by name. "age:number" and "donor:category" say
+            how one is read; "donor:known" leaves out examples without it, "donor:missing" makes a category of them.
         pad: The side in pixels to which pictures are padded with zeros on all sides: 32 makes 32 x 32 of 28 x 28.
         binarize: How to make x binary: "threshold" at 1/2; or read as probabilities and drawn, once ("fixed"), or what
             trains at every visit anew ("dynamic").
@@ -84,16 +89,17 @@ def load_data(
     given |= {"standardize": standardize, "levels": levels or None}
     always = {"validation": validation, "seed": seed} | {k: v for k, v in given.items() if v is not None}
     if isinstance(source, Dataset):
-        if options or always != {"validation": 0.0, "seed": 0} or labels is not None or split is not None:
+        if options or always != {"validation": 0.0, "seed": 0} or any(one is not None for one in (labels, side, split)):
             raise BadData(f"{source.name}: expected a Dataset alone, for it has its splits already. Load it anew.")
         return source
     check_options("load_data", load_data, always, always)
+    side = as_names(side)
     if not 0 <= seed < 2**63:
         raise BadData(f"Expected a seed from 0 to 2^63 - 1, got {seed}.")
     if isinstance(labels, str | bool):
         options["labels"] = labels
     try:
-        data = _read(source, seed, options)
+        data = _read(source, seed, options, None if isinstance(side, Mapping | Side) else side)
     except TermwiseError:  # which may be of an option that no source has, and load_data nearly
         rows = (*SOURCES.values(), *FORMATS.values(), *OBJECTS.values())
         check_keywords("load_data", load_data, options, (name for row in rows for name in row.meanings))
@@ -109,10 +115,13 @@ def load_data(
         data = replace(data, annotations=with_label_names(data.annotations, label_names, data.name))
     if attributes is not None:
         data = replace(data, annotations=with_labels_as_attributes(data.annotations, data.name))
+    if side is not None:
+        data = data.with_side(side)
     splits = divide(len(data), data.splits, validation=validation, test=test, seed=seed, where=data.name)
     if options.get("missing") == "mean" and data.has_missing:
         data = with_training_means(data, splits["train"])
-    record = _record(source, {**always, **({} if labels is None else {"labels": labels}), **options})
+    beside = {} if side is None else {"side": side}
+    record = _record(source, {**always, **({} if labels is None else {"labels": labels}), **beside, **options})
     wanted = data.standardize if standardize is None else standardize
     data = replace(data, splits=splits, source=record, standardize=wanted)
     if levels:
@@ -140,14 +149,18 @@ COMMON_OPTIONS = {
 """What any source can be given, by name, and what it means: the keywords of `load_data`."""
 
 
-def _read(source: Any, seed: int, options: dict[str, Any]) -> Dataset:
-    """All data of a source, with the splits that it has itself."""
+def _read(source: Any, seed: int, options: dict[str, Any], side: Names = None) -> Dataset:
+    """All data of a source, with the splits that it has itself.
+
+    Args:
+        side: Names of what stands beside x, for what must know them as it reads, such as a table.
+    """
     if isinstance(source, str) and source in SOURCES:
         return SOURCES[source].load(seed, options)
     if not isinstance(source, str | PathLike):
         for row in OBJECTS.values():
             if row.is_of(source):
-                return row.load(source, options)
+                return row.load(source, _with_side(row, options, side))
         raise BadData(
             f"Expected the name of a source, a path, a Dataset, {', '.join(row.summary for row in OBJECTS.values())}; "
             f"got {type(source).__name__}."
@@ -164,7 +177,13 @@ def _read(source: Any, seed: int, options: dict[str, Any]) -> Dataset:
         error = UnknownName("data source", source, SOURCES)
         error.args = (f"{error} The path of a file or folder would do too.",)
         raise error
-    return format_of(path).load(path, options)
+    row = format_of(path)
+    return row.load(path, _with_side(row, options, side))
+
+
+def _with_side(row: Format, options: dict[str, Any], side: Names) -> dict[str, Any]:
+    """The options, with the names of what stands beside x where the format asks for them."""
+    return options if side is None or "side" not in row.options else {**options, "side": side}
 
 
 def _binarized(data: Dataset, how: str, seed: int) -> Dataset:

@@ -4,16 +4,17 @@ Side information stays one tensor, a column a variable: of a category its place 
 number. Models and the walk read it; `Dataset.with_side` says which of all that is known is meant.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from termwise.data.annotations import Annotations, as_array
 from termwise.data.bins import quantile_bins
+from termwise.data.side_columns import category_word, column_of_values, kind_by_type, variable_of
 from termwise.errors import BadData, UnknownName, in_short
 from termwise.notebook import in_a_line
 
@@ -50,14 +51,14 @@ class SideVariable:
             UnknownName: There is no such category.
             BadData: It is no number.
         """
+        one = one.item() if isinstance(one, Tensor) and one.numel() == 1 else one
         if self.is_number:
-            if isinstance(one, bool | str) or not np.isfinite(number := float(one)):
+            if isinstance(one, bool) or not isinstance(one, Real) or not math.isfinite(one):
                 raise BadData(f"{self.name}: expected a finite number, got {in_short(one)}.")
-            return number
-        words = category_words(np.asarray([one]), self.name)
-        if words[0] not in self.categories:
-            raise UnknownName(f"category of {self.name}", words[0], self.categories)
-        return float(self.categories.index(words[0]))
+            return float(one)
+        if (word := category_word(one)) not in self.categories:
+            raise UnknownName(f"category of {self.name}", word, self.categories)
+        return float(self.categories.index(word))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -102,12 +103,18 @@ class Side:
         Raises:
             BadData: A column has another length, misses values, or is no column.
         """
-        read = [_read(name, values) for name, values in columns.items()]
-        if len({len(values) for _, values in read}) > 1:
-            got = ", ".join(f"{variable.name} {len(values)}" for variable, values in read)
+        read = [column_of_values(str(name), values) for name, values in columns.items()]
+        if len({len(column.values) for column in read}) > 1:
+            got = ", ".join(f"{column.name} {len(column.values)}" for column in read)
             raise BadData(f"Expected as many values of every variable beside x; got {got}.")
-        values = torch.stack([values for _, values in read], 1) if read else torch.empty(0, 0)
-        return cls(tuple(variable for variable, _ in read), values)
+        if gaps := [f"{column.name} {int(column.missing.sum()):,}" for column in read if column.missing.any()]:
+            raise BadData(
+                f"Expected a value of every example, of {len(read[0].values):,}, got some that are missing: "
+                f"{', '.join(gaps)}. Fill them with a word of their own, or leave these examples out."
+            )
+        found = [variable_of(column, kind_by_type(column)) for column in read]
+        variables = (SideVariable(column.name, words) for column, (words, _) in zip(read, found, strict=True))
+        return cls(tuple(variables), torch.stack([values for _, values in found], 1) if found else torch.empty(0, 0))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -232,8 +239,10 @@ def _as_known(known: SideVariable, mine: SideVariable, values: Tensor) -> Tensor
         raise BadData(f"{known.name}: expected {kinds[0]}, as it was in training, got {kinds[1]}.")
     if known.is_number or known.categories == mine.categories:
         return values
-    places = torch.tensor([known.categories.index(one) if one in known.categories else -1 for one in mine.categories])
-    found = places[values.long()]
+    place = {word: float(code) for code, word in enumerate(known.categories)}
+    places = values.new_tensor([place.get(word, -1.0) for word in mine.categories])
+    found, told = values.clone(), ~values.isnan()  # of examples that are not in a view nothing may be known
+    found[told] = places[values[told].long()]
     if (found < 0).any():
         unseen = [mine.categories[code] for code in values[found < 0].long().unique().tolist()]
         raise BadData(
@@ -241,100 +250,8 @@ def _as_known(known: SideVariable, mine: SideVariable, values: Tensor) -> Tensor
             f"got {in_short(unseen)} too, for {int((found < 0).sum()):,} of {len(values):,} examples. Leave these out, "
             "or train again with them."
         )
-    return found.to(values.dtype)
-
-
-def category_words(array: np.ndarray, where: str) -> list[str]:
-    """Categories as words: a whole number's digits, yes or no, words as they are.
-
-    Raises:
-        BadData: They are fractions, or missing.
-    """
-    if array.dtype.kind == "f" and np.isfinite(array).all() and (array == array.round()).all():
-        array = array.astype(np.int64)
-    if array.dtype.kind == "b":
-        return ["yes" if one else "no" for one in array]
-    if array.dtype.kind == "O" and all(isinstance(one, int | np.integer) for one in array):
-        array = array.astype(np.int64)
-    if array.dtype.kind in "iuUS":
-        return [str(one) for one in array.astype(str)]
-    missing = sum(one is None or one != one for one in array)
-    if missing:
-        raise BadData(
-            f"{where}: expected a value of every example, got {missing:,} of {len(array):,} that are missing."
-        )
-    if array.dtype.kind == "O" and all(isinstance(one, str) for one in array):
-        return list(array)
-    raise BadData(f"{where}: expected categories or numbers, got values of type {type(array[0]).__name__}.")
-
-
-def _read(name: str, values: Any) -> tuple[SideVariable, Tensor]:
-    """A variable and its column, shape (N,), float64."""
-    array = as_array(values)
-    if array.ndim != 1 or not len(array):
-        raise BadData(f"{name}: expected one value an example, shape (N,), got {array.shape}.")
-    if array.dtype.kind == "f":
-        if not np.isfinite(array).all():
-            broken = int((~np.isfinite(array)).sum())
-            raise BadData(f"{name}: expected finite numbers, got {broken:,} of {len(array):,} that are not.")
-        return SideVariable(name), torch.from_numpy(array.astype(np.float64))
-    words = category_words(array, name)
-    categories = sorted(set(words), key=_in_order)
-    place = {word: float(code) for code, word in enumerate(categories)}
-    return SideVariable(name, tuple(categories)), torch.tensor([place[word] for word in words], dtype=torch.float64)
-
-
-def _in_order(word: str) -> tuple[int, float, str]:
-    """Whole numbers in their order, before words in theirs."""
-    return (0, int(word), "") if word.lstrip("-").isascii() and word.lstrip("-").isdigit() else (1, 0.0, word)
+    return found
 
 
 SideLike = str | Sequence[str] | Mapping[str, Any] | Side
 """What stands beside x: a name or names of what is known of the data, columns of values by name, or a `Side`."""
-
-
-def side_of(annotations: Annotations, side: SideLike, rows: Tensor, where: str) -> Side:
-    """What is meant to stand beside x, of the examples at `rows`, shape (N,).
-
-    Raises:
-        UnknownName: Nothing of the kind is known.
-        BadData: It is not one value an example.
-    """
-    if isinstance(side, Mapping):
-        side = Side.of(side)
-    if isinstance(side, Side):
-        if len(side) != len(rows):
-            raise BadData(f"{where}: expected {len(rows):,} values beside x, one an example, got {len(side):,}.")
-        return side
-    found: Side | None = None
-    for name in [side] if isinstance(side, str) else side:
-        columns = Side.of(_columns(annotations, name, rows, where))
-        found = columns if found is None else found.beside(columns)
-    if found is None:
-        raise BadData(f"{where}: expected what stands beside x, got no name. Known are: {_known(annotations)}.")
-    return found
-
-
-def _columns(annotations: Annotations, name: str, rows: Tensor, where: str) -> dict[str, Any]:
-    """The columns that a name stands for, each of the examples at `rows`."""
-    if name == "labels" and annotations.labels is not None:
-        labels, words = annotations.labels[rows], annotations.label_names
-        return {name: [words[label] for label in labels.tolist()] if words else labels}
-    for kind in ("factors", "attributes"):
-        names: tuple[str, ...] = getattr(annotations, f"{kind[:-1]}_names")
-        chosen = names if name == kind else (name,) if name in names else ()
-        if chosen:
-            values = getattr(annotations, kind)[rows]
-            if kind == "attributes" and not values.is_floating_point():
-                values = values.bool()
-            return {one: values[:, names.index(one)] for one in chosen}
-    raise UnknownName(f"variable beside x of {where}", name, _known(annotations))
-
-
-def _known(annotations: Annotations) -> list[str]:
-    """The names of all that is known of the examples."""
-    names = ["labels"] if annotations.labels is not None else []
-    for kind in ("factors", "attributes"):
-        if getattr(annotations, kind) is not None:
-            names += [kind, *getattr(annotations, f"{kind[:-1]}_names")]
-    return names

@@ -30,6 +30,7 @@ def load_arff(
     columns: Names = None,
     drop: Names = None,
     missing: Missing = "refuse",
+    side: Names = None,
 ) -> Dataset:
     """A table in an .arff file; or in NAME_TRAIN.arff and NAME_TEST.arff in one folder, which keep their split.
 
@@ -42,6 +43,7 @@ def load_arff(
         drop: Names of those that are left out.
         missing: What to do where a cell is "?": "refuse" the table, "drop" the row, fill in the "mean" of what
             trains (and of words a value of their own), or "mask" it: left out of the likelihood.
+        side: Names of columns that stand beside x, off which they are taken unless they are named in `columns` too.
     """
     parts = parts_of(path, ".arff")
     tables = [_columns(one) for one in parts.values()]
@@ -54,7 +56,7 @@ def load_arff(
     lengths = [len(table[0].values) for table in tables]
     notes = list(twin_note(path)) if path.is_file() else []
     table = RawTable(path.stem if path.is_file() else path.name, str(path), joined, notes=notes)
-    data = dataset_of_table(table, TableOptions(labels, attributes, columns, drop, False, missing))
+    data = dataset_of_table(table, TableOptions(labels, attributes, columns, drop, False, missing, side))
     return replace(data, splits=splits_of(parts, lengths))
 
 

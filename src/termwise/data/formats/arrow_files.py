@@ -26,6 +26,7 @@ def load_arrow(
     drop: Names = None,
     index: str | bool = "auto",
     missing: Missing = "refuse",
+    side: Names = None,
 ) -> Dataset:
     """A table in a Parquet or Feather file: columns of numbers and dates as they are, of words one-hot, as x, (N, D).
 
@@ -39,6 +40,7 @@ def load_arrow(
         index: The name of the column that numbers or names the rows, which is left out; false where there is none.
         missing: What to do where a cell is missing: "refuse" the table, "drop" the row, fill in the "mean" of what
             trains (and of words a value of their own), or "mask" it: left out of the likelihood.
+        side: Names of columns that stand beside x, off which they are taken unless they are named in `columns` too.
     """
     try:
         from pyarrow import ArrowException, feather, parquet
@@ -50,6 +52,6 @@ def load_arrow(
         raise BadData(f"{path}: cannot be read as a table: {' '.join(str(error).split())[:300]}") from None
     made: Dataset = load_table(
         table.combine_chunks(), name=path.stem, labels=labels, attributes=attributes, columns=columns, drop=drop,
-        index=index, missing=missing,
+        index=index, missing=missing, side=side,
     )  # fmt: skip
     return made

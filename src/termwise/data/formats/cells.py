@@ -4,8 +4,8 @@ A row is a cell, and an example. Genes give the columns their names; what is kno
 attributes. Whole numbers that do not end at 1 are counts.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from termwise.data.columns import Column, Kind
 from termwise.data.dataset import Dataset
 from termwise.data.examples import in_memory_examples
 from termwise.data.formats.columns_beside import annotations_beside
+from termwise.data.side_columns import column_of_values
 from termwise.data.sparse_rows import log_of_one_more, sparse_examples
 from termwise.data.tables.options import Names, in_words
 from termwise.data.tables.raw import RawColumn, column_of
@@ -68,14 +69,14 @@ def dataset_of_cells(cells: Cells, labels: str | None, attributes: Names, log1p:
             "x holds counts. Where cells differ in depth alone, likelihood negative-binomial:observed leaves their "
             "totals out, as scvi-tools does; log1p=true (--set data.log1p=true) takes logarithms, for a normal one."
         )
-    about = _about(cells)
+    about = _about(cells, column_of)
     annotations, table = annotations_beside(about, labels, attributes, where)
     if offered := [column.name for column in table if column.offered]:
         notes.append(f"Of each cell {in_words(offered)} are known, too: labels=NAME makes labels of one.")
     return Dataset(
         cells.name,
         examples,
-        annotations,
+        replace(annotations, others=_about(cells, column_of_values)),  # whose words stay words: "10" is no number
         columns=tuple(Column(name, kind) for name in _distinct(cells.genes)),
         table=table,
         notes=tuple(notes),
@@ -96,12 +97,10 @@ def _kind(x: Any) -> Kind:
     return "count" if values.max() > 1 else "binary"
 
 
-def _about(cells: Cells) -> dict[str, RawColumn]:
+def _about(cells: Cells, read: Callable[[str, Any], RawColumn]) -> dict[str, RawColumn]:
     """What is known of the cells, as columns; without what is no value a cell."""
-    made = {name: column_of(name, values) for name, values in (cells.about or {}).items()}
-    return {
-        name: column for name, column in made.items() if column is not None and len(column.values) == cells.x.shape[0]
-    }
+    count = cells.x.shape[0]
+    return {name: read(name, values) for name, values in (cells.about or {}).items() if np.shape(values) == (count,)}
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

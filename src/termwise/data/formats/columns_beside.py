@@ -26,7 +26,7 @@ def annotations_beside(
         where: What to call them in errors.
     """
     names = chosen(attributes, list(about), "attributes", where)
-    annotations = Annotations()
+    annotations = Annotations(others=about)
     if labels is not None:
         (label,) = chosen([labels], list(about), "labels", where)
         codes, words = label_codes(_label_values(about[label], where), where)

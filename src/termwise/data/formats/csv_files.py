@@ -27,6 +27,7 @@ def load_csv(
     drop: Names = None,
     index: str | bool = "auto",
     missing: Missing = "refuse",
+    side: Names = None,
     header: bool | Natural | str = "auto",
     separator: str = "auto",
     encoding: str = "utf-8",
@@ -44,6 +45,7 @@ def load_csv(
         index: The name of the column that numbers or names the rows, which is left out; false where there is none.
         missing: What to do where a cell is empty, NA, nan, null or "?": "refuse" the table, "drop" the row, fill in
             the "mean" of what trains (and of words a value of their own), or "mask" it: left out of the likelihood.
+        side: Names of columns that stand beside x, off which they are taken unless they are named in `columns` too.
         header: Whether the first row names the columns; or the number of the line that does, from 1.
         separator: What parts the cells: comma, semicolon, tab, bar, space, or any other character.
         encoding: What the text is written in, such as latin-1 or utf-16.
@@ -55,7 +57,7 @@ def load_csv(
     raw = [column_of_text(name, cells, text.separator, named=bool(given)) for name, given, cells in cells]
     stem = path.name.removesuffix(path.suffix) if path.suffix.lower() != ".gz" else path.name.split(".")[0]
     table = RawTable(stem, str(path), raw, text.lines, list(text.notes), text.classes, text.headed)
-    return dataset_of_table(table, TableOptions(labels, attributes, columns, drop, index, missing))
+    return dataset_of_table(table, TableOptions(labels, attributes, columns, drop, index, missing, side))
 
 
 def _free(position: int, names: list[str]) -> str:

@@ -39,6 +39,7 @@ def load_table(
     drop: Names = None,
     index: str | bool = "auto",
     missing: Missing = "refuse",
+    side: Names = None,
 ) -> Dataset:
     """A table that is an object: columns of numbers and dates as they are, of words one-hot, as x, (N, D).
 
@@ -54,6 +55,7 @@ def load_table(
         index: The name of the column that numbers or names the rows, which is left out; False where there is none.
         missing: What to do where a cell is missing: "refuse" the table, "drop" the row, fill in the "mean" of what
             trains (and of words a value of their own), or "mask" it: left out of the likelihood.
+        side: Names of columns that stand beside x, off which they are taken unless they are named in `columns` too.
     """
     headed = not isinstance(table, list) or isinstance(table[0], Mapping)
     read = _of_columns if isinstance(table, Mapping) else _of_rows if isinstance(table, list) else _of_frame
@@ -61,7 +63,7 @@ def load_table(
     if not raw or not len(raw[0].values):
         raise BadData(f"{name}: expected rows of cells, got none.")
     index = False if index == "auto" and not headed else index
-    options = TableOptions(labels, attributes, columns, drop, index, missing)
+    options = TableOptions(labels, attributes, columns, drop, index, missing, side)
     return dataset_of_table(RawTable(name, name, raw, headed=headed), options)
 
 

@@ -15,6 +15,7 @@ import scipy.sparse
 
 from termwise.data.dataset import Dataset
 from termwise.data.formats.cells import Cells, dataset_of_cells
+from termwise.data.side_columns import category_word
 from termwise.data.tables.options import Names
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.main_memory import check_fits
@@ -116,10 +117,10 @@ def _of_pandas(column: Any, where: str) -> Any:
 
 
 def _words(codes: np.ndarray, categories: np.ndarray, where: str) -> np.ndarray:
-    """The categories that codes stand for; None where the code is below 0."""
+    """The categories that codes stand for, as words, also where they are numbers; None where the code is below 0."""
     if codes.size and (codes.max() >= len(categories) or codes.dtype.kind not in "iu"):
         raise BadData(f"{where}: expected codes of {len(categories)} categories, got {codes.max()}.")
-    values = np.append(_decoded(categories).astype(object), [None])
+    values = np.array([*map(category_word, _decoded(categories)), None], dtype=object)
     return values[np.where(codes < 0, len(categories), codes)]
 
 

@@ -11,12 +11,15 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset, TensorDataset
 
-from termwise.data.annotations import Annotations, label_codes
+from termwise.data.annotations import Annotations, ColumnsWhenAsked, label_codes
 from termwise.data.dataset import Dataset
 from termwise.data.examples import in_memory_examples, layout, numbers
 from termwise.data.formats.frames import load_table
 from termwise.data.generators import turn
+from termwise.data.side_columns import column_of_values
 from termwise.data.stream import stream
+from termwise.data.tables.options import Names
+from termwise.data.tables.raw import RawColumn
 from termwise.errors import BadData
 from termwise.values import Natural
 
@@ -61,10 +64,17 @@ class ItemReader:
 
 @dataclass(frozen=True, eq=False)
 class ItemLabels:
-    """The labels of items that have one, found by a pass over the dataset when they are asked for."""
+    """The labels of items that have one, or what else they have, by a pass over the dataset when it is asked for.
+
+    Args:
+        dataset: Of the items.
+        where: What to call it in errors.
+        key: Which part of an item it is: a name, or a place, where it is not the label.
+    """
 
     dataset: Any
     where: str
+    key: Any = None
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -75,7 +85,8 @@ class ItemLabels:
     def read(self, positions: list[int]) -> list[Any]:
         """The labels at some positions, as they are."""
         with _seeded_by(positions):
-            return [_parts(self.dataset[position], self.where)[1] for position in positions]
+            items = (self.dataset[position] for position in positions)
+            return [_parts(item, self.where)[1] if self.key is None else item[self.key] for item in items]
 
 
 def is_torch_dataset(thing: object) -> bool:
@@ -97,8 +108,10 @@ def load_torch(dataset: TorchDataset, *, name: str | None = None, num_workers: N
     if isinstance(dataset, TensorDataset):
         examples = in_memory_examples(dataset.tensors[0], where)
         second = dataset.tensors[1] if len(dataset.tensors) > 1 else None
-        labelled = second is not None and _are_labels(second)
-        return Dataset(where, examples, Annotations(*label_codes(second, where)) if labelled else Annotations())
+        labels, names = label_codes(second, where) if second is not None and _are_labels(second) else (None, ())
+        beside = {str(place): tensor for place, tensor in enumerate(dataset.tensors) if place and tensor.ndim == 1}
+        others = {place: column_of_values(place, tensor) for place, tensor in beside.items()}
+        return Dataset(where, examples, Annotations(labels, names, others=others))
     try:
         n = len(dataset)  # type: ignore[arg-type]
     except TypeError:
@@ -107,7 +120,8 @@ def load_torch(dataset: TorchDataset, *, name: str | None = None, num_workers: N
         ) from None
     if n == 0:
         raise BadData(f"{where}: expected examples, got an empty dataset.")
-    return Dataset(where, stream(ItemReader(dataset, where), where, num_workers), _annotations(dataset, where))
+    annotations = replace(_annotations(dataset, where), others=_others(dataset, where))
+    return Dataset(where, stream(ItemReader(dataset, where), where, num_workers), annotations)
 
 
 def is_hugging_face(thing: object) -> bool:
@@ -115,13 +129,16 @@ def is_hugging_face(thing: object) -> bool:
     return type(thing).__module__.partition(".")[0] == "datasets" and hasattr(thing, "with_format")
 
 
-def load_hugging_face(dataset: Any, *, name: str | None = None, num_workers: Natural = 0) -> Dataset:
+def load_hugging_face(
+    dataset: Any, *, name: str | None = None, num_workers: Natural = 0, side: Names = None
+) -> Dataset:
     """A Dataset of Hugging Face's: of numbers, dates and words as a table; of images, x and labels by their names.
 
     Args:
         dataset: With a length, and rows by position.
         name: What to call the data; its class's name where left out.
         num_workers: The number of processes that read ahead while streaming.
+        side: Names of columns that stand beside x, off which they are taken.
     """
     where = name or type(dataset).__name__
     if isinstance(dataset, Mapping):
@@ -135,14 +152,52 @@ def load_hugging_face(dataset: Any, *, name: str | None = None, num_workers: Nat
         key: tuple(map(str, feature.names)) for key, feature in dataset.features.items() if hasattr(feature, "names")
     }
     if all(hasattr(feature, "dtype") and feature.dtype != "PIL.Image.Image" for feature in dataset.features.values()):
-        data = load_table(dataset.with_format("arrow")[:], name=where)
+        data = load_table(dataset.with_format("arrow")[:], name=where, side=side)
         label = next((column.name for column in data.table if column.use == "labels"), None)
     else:
         data = load_torch(dataset.with_format(None), name=where, num_workers=num_workers)
         label = next(iter(_named(dataset.features, LABEL_NAMES)), None)
+        names = [name for name, feature in dataset.features.items() if hasattr(feature, "dtype")]
+        plain = dataset.with_format(None)
+        others = ColumnsWhenAsked(names, lambda name: column_of_values(name, list(plain[name])))
+        data = replace(data, annotations=replace(data.annotations, others=others))
+    data = replace(data, annotations=_with_class_names(data.annotations, classes))
     if label in classes and data.annotations.labels is not None:
         data = replace(data, annotations=replace(data.annotations, label_names=classes[label]))
     return data
+
+
+def _with_class_names(annotations: Annotations, classes: Mapping[str, tuple[str, ...]]) -> Annotations:
+    """The same, with the names of classes in place of their numbers, in columns that hold some."""
+
+    def named(name: str) -> RawColumn:
+        column = others[name]
+        if name not in classes or column.kind != "number":
+            return column
+        words = np.array([*classes[name], ""], dtype=object)
+        unknown = column.missing | (column.values < 0)  # -1 is of no class
+        codes = np.where(unknown, len(words) - 1, column.values).astype(np.int64)
+        return RawColumn(name, words[codes], unknown)
+
+    others = annotations.others
+    return replace(annotations, others=ColumnsWhenAsked(list(others), named))
+
+
+def _others(dataset: Any, where: str) -> Mapping[str, RawColumn]:
+    """What else than x the items have, by name, or by their place where they have none."""
+    with _seeded_by([0]):
+        first = dataset[0]
+    if isinstance(first, Mapping):
+        own = _named(first, X_NAMES)[:1]
+        parts = {str(name): name for name in first if name not in own}
+    else:
+        parts = {str(at): at for at in range(1, len(first))} if isinstance(first, tuple | list) else {}
+
+    def read(name: str) -> RawColumn:
+        values = ItemLabels(dataset, where, parts[name]).read(list(range(len(dataset))))
+        return column_of_values(name, values)
+
+    return ColumnsWhenAsked(list(parts), read)
 
 
 def _annotations(dataset: Any, where: str) -> Annotations:

@@ -9,17 +9,26 @@ Names are told apart by their letters and digits alone, whatever their case.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from termwise.data.annotations import Annotations, attribute_values, column_names, factor_indices, label_codes
+from termwise.data.annotations import (
+    Annotations,
+    ColumnsWhenAsked,
+    attribute_values,
+    column_names,
+    factor_indices,
+    label_codes,
+)
 from termwise.data.dataset import SPLITS, Dataset
 from termwise.data.examples import Channels, MissingEntries, in_memory_examples, notes_on, notes_on_missing
 from termwise.data.formats.folder_structure import PARTS
+from termwise.data.side_columns import column_of_values
+from termwise.data.tables.raw import RawColumn
 from termwise.errors import BadData, UnknownName
 from termwise.main_memory import check_fits
 
@@ -115,7 +124,7 @@ def dataset_of(
     if labels is not None:
         known = label_codes(_column(arrays[labels]), where)
     whole = _examples_first(whole, None if known is None else len(known[0]), last, arrays)
-    annotations = _annotations(arrays, known or (None, ()))
+    annotations = replace(_annotations(arrays, known or (None, ())), others=_others(arrays, len(whole), chosen))
     examples = in_memory_examples(whole, where, channels, missing)
     notes = (*arrays.notes, *notes_on(whole, channels), *notes_on_missing(examples, missing))
     return Dataset(name, examples, annotations, splits=splits, notes=notes)
@@ -268,6 +277,16 @@ def _annotations(arrays: NamedArrays, labels: tuple[Tensor | None, tuple[str, ..
         attributes,
         column_names(attributes, beside.get("attributenames"), "attribute", where),
     )
+
+
+def _others(arrays: NamedArrays, n: int, x: str | None) -> Mapping[str, RawColumn]:
+    """What else lies in the file with one value an example, by name."""
+    names = [
+        name
+        for name, (shape, dtype) in arrays.kinds.items()
+        if name != x and dtype is not None and dtype.kind in "biufSUM" and (n,) == (*(s for s in shape if s != 1),)
+    ]
+    return ColumnsWhenAsked(names, lambda name: column_of_values(name, arrays[name].reshape(-1)))
 
 
 def _dsprites(classes: np.ndarray) -> dict[str, np.ndarray]:

@@ -33,9 +33,10 @@ def dataset_of_table(table: RawTable, options: TableOptions) -> Dataset:
     by_name = {column.name: column for column in table.columns}
     used = [by_name[name] for name in roles.of("x")]
     beside = {name: by_name[name] for name, use in roles.use.items() if use in ("labels", "attributes")}
+    others = [by_name[name] for name, use in roles.use.items() if use != "x" or name in roles.beside]
     notes = [*table.notes, *roles.notes]
     if options.missing == "drop":
-        kept = ~np.any([column.missing for column in (*used, *beside.values())], axis=0)
+        kept = ~np.any([column.missing for column in (*used, *beside.values(), *(by_name[name] for name in roles.beside))], axis=0)
         if not kept.any():
             raise BadData(f'{table.where}: every row has a missing cell, so that missing="drop" leaves none.')
         if not kept.all():
@@ -43,6 +44,7 @@ def dataset_of_table(table: RawTable, options: TableOptions) -> Dataset:
             table = replace(table, lines=[line for line, keep in zip(table.lines, kept, strict=False) if keep])
             used = [column.rows(kept) for column in used]
             beside = {name: column.rows(kept) for name, column in beside.items()}
+            others = [column.rows(kept) for column in others]
     entries = entries_of(used, table, options.missing)
     _check(entries, used, list(beside.values()), table, options)
     notes += entries.notes
@@ -57,7 +59,7 @@ def dataset_of_table(table: RawTable, options: TableOptions) -> Dataset:
     return Dataset(
         table.name,
         InMemory(torch.from_numpy(entries.x)),
-        _annotations(beside, roles, table, options),
+        replace(_annotations(beside, roles, table, options), others={column.name: column for column in others}),
         columns=tuple(entries.columns),
         table=tuple(_about(by_name[name], use, name in roles.offered) for name, use in roles.use.items()),
         notes=tuple(notes),

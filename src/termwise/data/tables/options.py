@@ -24,6 +24,7 @@ class TableOptions:
         drop: Columns that are left out.
         index: The column that numbers or names the rows; True or "auto" for what plainly does, False for none.
         missing: What becomes of cells that are missing.
+        side: What stands beside x; of it, columns are taken off x.
     """
 
     labels: str | bool | None = None
@@ -32,6 +33,7 @@ class TableOptions:
     drop: Names = None
     index: str | bool = "auto"
     missing: Missing = "refuse"
+    side: Names = None
 
 
 def as_names(names: Any) -> Any:

@@ -127,7 +127,7 @@ def column_of(name: str, values: Any) -> RawColumn:
             missing |= np.isnan(plain)
         return RawColumn(name, plain, missing)
     cells: list[Any] = [None if cell is np.ma.masked else cell for cell in values]
-    missing = np.array([_is_none(cell) for cell in cells], dtype=bool)
+    missing = np.array([is_none(cell) for cell in cells], dtype=bool)
     present = [cell for cell, none in zip(cells, missing, strict=True) if not none]
     if all(isinstance(cell, bool | np.bool_) for cell in present) and present:
         return RawColumn(name, np.array([bool(cell) for cell in cells]), missing)
@@ -251,7 +251,7 @@ def _month_first(word: str) -> np.datetime64 | None:
         return None
 
 
-def _is_none(cell: Any) -> bool:
+def is_none(cell: Any) -> bool:
     """Whether a cell is none, not a number or not a time, as Python, numpy or pandas have them."""
     if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
         return True

@@ -1,10 +1,11 @@
 """What each column of a table is for: x, labels, attributes, the rows' numbers or names, or nothing."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from termwise.data.columns import Use
+from termwise.data.side_names import side_names
 from termwise.data.tables.options import TableOptions, chosen, in_words
 from termwise.data.tables.raw import RawColumn, RawTable
 from termwise.errors import BadData, UnknownName
@@ -27,11 +28,13 @@ class Roles:
         use: By name, in the table's order.
         offered: Those that would do as labels, and are not.
         notes: What was decided that could be meant otherwise: a sentence each.
+        beside: Those that are asked for beside x, whatever else they are for.
     """
 
     use: dict[str, Use]
     offered: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
 
     def of(self, use: Use) -> list[str]:
         """The columns of one use."""
@@ -51,7 +54,8 @@ def roles_of(table: RawTable, options: TableOptions) -> Roles:
         option: chosen(getattr(options, option), known, option, table.where)
         for option in ("attributes", "columns", "drop")
     }
-    roles = Roles(dict.fromkeys(known, "x"))
+    side = [] if options.side is None else [one.name for one in side_names(options.side, known)]
+    roles = Roles(dict.fromkeys(known, "x"), beside=[name for name in side if name in known])
     for name in asked["drop"]:
         roles.use[name] = "left out"
     labels = options.labels if isinstance(options.labels, str) else None
@@ -69,11 +73,14 @@ def roles_of(table: RawTable, options: TableOptions) -> Roles:
             roles.notes.append(f"Column {name!r} has no value in any row, and is left out.")
     if options.labels in (None, False):
         _labels(table, options, roles, asked["columns"])
+    for name in roles.beside:
+        if roles.use[name] == "x" and name not in asked["columns"]:
+            roles.use[name] = "beside"
     if asked["columns"]:
         for name in roles.of("x"):
             roles.use[name] = "x" if name in asked["columns"] else "left out"
         ordered = {name: roles.use[name] for name in asked["columns"]} | roles.use
-        roles = Roles(ordered, roles.offered, roles.notes)
+        roles = replace(roles, use=ordered)
     if not roles.of("x"):
         raise BadData(
             f"{table.where}: expected a column for x, or more, got none: {in_words(known)} "
@@ -126,6 +133,7 @@ def _labels(table: RawTable, options: TableOptions, roles: Roles, columns: list[
     alone = len(found) == 1 and names[0] not in columns
     sure = alone and (found[0].kind in ("text", "bool") or names[0].lower() in LABEL_NAMES or bool(table.classes))
     if not sure or options.labels is False:
+        names = [name for name in names if name not in roles.beside]
         roles.offered.extend(names)
         if names and options.labels is None and names[0] not in columns:
             roles.notes.append(

@@ -1,0 +1,149 @@
+"""A data set with something beside x: found by name in what is known of it, or handed in, and read as variables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from termwise.data.annotations import Annotations, Rows
+from termwise.data.dataset import Dataset
+from termwise.data.side import Side, SideLike, SideVariable
+from termwise.data.side_columns import MISSING, kind_by_values, variable_of
+from termwise.data.side_names import SideKind, SideName, side_names
+from termwise.data.tables.options import in_words
+from termwise.data.tables.raw import RawColumn
+from termwise.errors import BadData, UnknownName
+
+
+def with_side(data: Dataset, side: SideLike) -> Dataset:
+    """The same data with something beside x, as `Dataset.with_side` has it.
+
+    Raises:
+        UnknownName: Nothing of the kind is known.
+        BadData: Values are missing, or are not one an example.
+    """
+    if isinstance(side, Mapping | Side):
+        return _with_values(data, side if isinstance(side, Side) else Side.of(side))
+    if not isinstance(side, str | Sequence):
+        raise BadData(
+            f"{data.name}: expected side as names, as columns of values by name, or as a Side, got "
+            f"{type(side).__name__}."
+        )
+    known = _known(data.annotations)
+    names = side_names(side, known)
+    columns = [pair for name in names for pair in _columns(data, name, known)]
+    _check_gaps(columns, side, data.name)
+    variables, values = [], []
+    for name, column, usual in columns:
+        categories, numbers = variable_of(column, name.kind or usual, name.missing == "missing")
+        variables.append(SideVariable(column.name, categories))
+        values.append(numbers)
+    beside = Side(tuple(variables), torch.stack(values, 1))
+    source = None if data.source is None else {**data.source, "side": side if isinstance(side, str) else list(side)}
+    return _where_known(replace(data, beside=beside, source=source))
+
+
+def as_trained(data: Dataset, variables: Sequence[SideVariable]) -> Dataset:
+    """The same data with what stood beside x in training, as it was then, as `Dataset.with_known_side` has it.
+
+    Raises:
+        UnknownName: A variable is not known of these data.
+        BadData: A category was not there in training, or values are missing.
+    """
+    stands = {} if data.beside is None else {one.name: one.is_number for one in data.beside.variables}
+    if any(stands.get(one.name) != one.is_number for one in variables):
+        kinds = ("number" if one.is_number else "category" for one in variables)
+        ends = (f":{MISSING}" if MISSING in one.categories else "" for one in variables)
+        names = [f"{one.name}:{kind}{end}" for one, kind, end in zip(variables, kinds, ends, strict=True)]
+        data = with_side(data, names)
+    assert data.beside is not None
+    return replace(data, beside=data.beside.as_known(variables))
+
+
+def _with_values(data: Dataset, side: Side) -> Dataset:
+    """The data with values that were handed in, one an example of it."""
+    if len(side) != len(data):
+        raise BadData(f"{data.name}: expected {len(data):,} values beside x, one an example, got {len(side):,}.")
+    if data.positions is not None:  # of examples that are not in this view nothing is known
+        values = side.values.new_full((len(data.examples), len(side.variables)), torch.nan)
+        values[data.positions] = side.values
+        side = Side(side.variables, values)
+    return replace(data, beside=side, source=None)
+
+
+def _known(annotations: Annotations) -> list[str]:
+    """The names of all that is known of the examples."""
+    names = list(annotations.others) + (["labels"] if annotations.labels is not None else [])
+    for kind in ("factors", "attributes"):
+        if getattr(annotations, kind) is not None:
+            names += [kind, *getattr(annotations, f"{kind[:-1]}_names")]
+    return names
+
+
+def _columns(data: Dataset, asked: SideName, known: Sequence[str]) -> list[tuple[SideName, RawColumn, SideKind]]:
+    """The columns that a name stands for, of all examples, and what each is where nobody says otherwise."""
+    annotations, name = data.annotations, asked.name
+    if name in annotations.others:
+        column = annotations.others[name]
+        labels = any(one.name == name and one.use == "labels" for one in data.table)
+        return [(asked, column, "category" if labels else kind_by_values(column))]
+    if name == "labels" and annotations.labels is not None:
+        codes, words = _whole(annotations.labels), np.array(annotations.label_names, dtype=object)
+        return [(asked, _column(name, words[codes] if len(words) else codes), "category")]
+    for kind in ("factors", "attributes"):
+        names: tuple[str, ...] = getattr(annotations, f"{kind[:-1]}_names")
+        if chosen := names if name == kind else (name,) if name in names else ():
+            rows = _whole(getattr(annotations, kind))
+            usual: SideKind = "number" if rows.dtype.kind == "f" else "category"
+            rows = rows.astype(bool) if kind == "attributes" and usual == "category" else rows
+            return [(asked, _column(one, rows[:, names.index(one)]), usual) for one in chosen]
+    if any(column.name == name for column in data.table):
+        raise BadData(
+            f"{data.name}: {name!r} is a column of x. load_data(..., side={name!r}) takes it off, to stand beside x "
+            f"(--set data.side={name}); where it is named in columns= too, it is in both."
+        )
+    raise UnknownName(f"variable beside x of {data.name}", name, known)
+
+
+def _whole(rows: Rows) -> np.ndarray:
+    """All rows, as an array."""
+    return rows[torch.arange(len(rows))].numpy()
+
+
+def _column(name: str, values: np.ndarray) -> RawColumn:
+    """A column in which no value is missing."""
+    return RawColumn(name, values, np.zeros(len(values), dtype=bool))
+
+
+def _check_gaps(columns: list[tuple[SideName, RawColumn, SideKind]], side: str | Sequence[str], where: str) -> None:
+    """Raise BadData where values are missing, and nobody said what to do, with the line that does it."""
+    gaps = {name.name: int(column.missing.sum()) for name, column, _ in columns if name.missing is None}
+    gaps = {name: count for name, count in gaps.items() if count}
+    if not gaps:
+        return
+    listed = [one.strip() for one in side.split(",")] if isinstance(side, str) else list(side)
+    asked = [f"{one}:known" if one in gaps or one.rpartition(":")[0] in gaps else one for one in listed]
+    told = in_words(f"{name!r} of {count:,}" for name, count in gaps.items())
+    raise BadData(
+        f"{where}: expected a value of every example beside x, of {len(columns[0][1].values):,}; missing are {told}. "
+        f'side="{",".join(asked)}" (--set data.side={",".join(asked)}) leaves these examples out, and ":{MISSING}" in '
+        'place of ":known" makes a category of them.'
+    )
+
+
+def _where_known(data: Dataset) -> Dataset:
+    """The data without the examples of which something beside x is not known, and is to be."""
+    assert data.beside is not None
+    known = ~data.beside.values.isnan().any(1)
+    positions = torch.arange(len(data.examples)) if data.positions is None else data.positions
+    kept = known[positions]
+    if kept.all():
+        return data
+    if not kept.any():
+        raise BadData(f"{data.name}: of no example all of {in_words(data.beside.names)} is known, so that none is left.")
+    place = kept.cumsum(0) - 1
+    splits: dict[str, Tensor] = {name: place[part[kept[part]]] for name, part in data.splits.items()}
+    note = f"{int((~kept).sum()):,} of {len(kept):,} examples, of which it is not known what stands beside x, are left out."
+    return replace(data, positions=positions[kept], splits=splits, notes=(*data.notes, note))

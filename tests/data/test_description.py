@@ -126,3 +126,34 @@ def test_a_file_is_of_its_format(tmp_path):
     file = tmp_path / "mine.csv"
     file.write_text("a,b\n1,2.5\n3,4.5\n5,6\n")
     assert tw.load_data(file, test=0.0).describe().format == "csv"
+
+
+def test_what_stands_beside_x_is_said_with_its_smallest_group_and_what_is_odd_about_it():
+    side = {
+        "batch": ["b"] + ["a"] * 6 + ["c"] * 5,
+        "still": ["x"] * 12,
+        "name": [f"n{n}" for n in range(12)],
+        "age": [20.5 + n for n in range(12)],
+        "level": [2.5] * 12,
+    }
+    about = replace(table(), splits={"train": torch.arange(1, 12), "test": torch.arange(1)}).with_side(side).describe()
+    text = repr(about)
+    assert "batch, 3 categories, the smallest 'b' of 1; still, one category; name, 12 categories" in text
+    assert "age, a number from 20.5 to 31.5" in text
+    assert "still is the same for all examples" in text and "level is the same for all examples" in text
+    assert "name is another category for every example" in text and "age is" not in text
+    assert "Of batch, 1 category has one example alone" in text
+    assert "Of batch, no example trains that is b" in text
+    said = json.loads(json.dumps(about.to_dict()))["side"]
+    assert [(one["name"], one["kind"], one["groups"], one["smallest"]) for one in said[:2]] == [
+        ("batch", "category", 3, 1), ("still", "category", 1, 12)
+    ]  # fmt: skip
+    assert said[3]["minimum"] == 20.5 and said[0]["untrained"] == ["b"]
+    assert "Side information" not in repr(table().describe()) and len(about.in_three_lines()) == 3
+
+
+def test_a_data_set_shows_what_stands_beside_x():
+    data = table().with_side("labels")
+    assert repr(data).endswith("train 9, test 3, beside x labels)")
+    assert "beside x" in data._repr_html_() and "labels, 2 categories, the smallest" in data._repr_html_()
+    assert "beside x" not in table()._repr_html_()

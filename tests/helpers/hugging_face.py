@@ -29,4 +29,6 @@ class RowsOfFaces:
     def __getitem__(self, at):
         if self.form == "arrow":
             return pyarrow.table(self.columns)
+        if isinstance(at, str):
+            return self.columns[at]
         return {key: column[at] for key, column in self.columns.items()}

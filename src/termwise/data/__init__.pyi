@@ -1,9 +1,7 @@
 from .annotations import Annotations as Annotations, Rows as Rows
+from .batch import Batch as Batch
 from .columns import Column as Column, TableColumn as TableColumn
-from .dataset import (
-    Batch as Batch,
-    Dataset as Dataset,
-)
+from .dataset import Dataset as Dataset
 from .examples import Examples as Examples, InMemory as InMemory
 from .load import load_data as load_data
 from .side import Side as Side, SideVariable as SideVariable

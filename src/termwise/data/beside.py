@@ -104,7 +104,7 @@ def _columns(data: Dataset, asked: SideName, known: Sequence[str]) -> list[tuple
             f"{data.name}: {name!r} is a column of x. load_data(..., side={name!r}) takes it off, to stand beside x "
             f"(--set data.side={name}); where it is named in columns= too, it is in both."
         )
-    raise UnknownName(f"variable beside x of {data.name}", name, known)
+    raise UnknownName(f"variable beside x of {data.name}", name, {*known, *(column.name for column in data.table)})
 
 
 def _whole(rows: Rows) -> np.ndarray:
@@ -142,8 +142,11 @@ def _where_known(data: Dataset) -> Dataset:
     if kept.all():
         return data
     if not kept.any():
-        raise BadData(f"{data.name}: of no example all of {in_words(data.beside.names)} is known, so that none is left.")
+        raise BadData(
+            f"{data.name}: of no example all of {in_words(data.beside.names)} is known, so that none is left."
+        )
     place = kept.cumsum(0) - 1
     splits: dict[str, Tensor] = {name: place[part[kept[part]]] for name, part in data.splits.items()}
-    note = f"{int((~kept).sum()):,} of {len(kept):,} examples, of which it is not known what stands beside x, are left out."
+    left = f"{int((~kept).sum()):,} of {len(kept):,} examples"
+    note = f"{left}, of which it is not known what stands beside x, are left out."
     return replace(data, positions=positions[kept], splits=splits, notes=(*data.notes, note))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from termwise.data.annotations import Annotations, Rows
+from termwise.data.batch import Batch
 from termwise.data.columns import Column, TableColumn
 from termwise.data.description import Description
 from termwise.data.examples import Examples, chunks, spread
@@ -20,35 +21,10 @@ from termwise.data.generators import generators_as_they_were
 from termwise.data.side import Side, SideLike, SideVariable
 from termwise.data.value_range import ValueRange
 from termwise.errors import BadData, UnknownName
-from termwise.notebook import in_a_line
 
 SPLITS = ("train", "validation", "test")
 _READ, _READ_NUMBERS = 256, 2**26  # examples, and numbers, a read, where all of them might not fit in memory
 _HASHED = 2**24  # numbers up to which a fingerprint covers every one
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Some examples of a Dataset, and where they lie in it.
-
-    Attributes:
-        x: The examples, shape (B, *shape), float32.
-        index: Their positions in the Dataset, from 0, shape (B,), int64.
-        side: What stands beside x, shape (B, V), float64, as `Dataset.side` has it; None where nothing does.
-
-    Example:
-        >>> import termwise as tw
-        >>> batch = next(tw.load_data("four-points").train.batches(2))
-        >>> batch.x.tolist(), batch.index.tolist()
-        ([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]], [0, 1])
-    """
-
-    x: Tensor
-    index: Tensor
-    side: Tensor | None = None
-
-    def __repr__(self) -> str:
-        return in_a_line(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from termwise.content import exists
 from termwise.data.dataset import Dataset
 from termwise.data.description import DescribedColumn, DescribedSide, Description
 from termwise.data.examples import InMemory
 from termwise.data.scales import Scales, scaled_entries, scales_of
-from termwise.data.side import Side
+from termwise.data.side import SideVariable
 from termwise.data.sources import SOURCES, format_of
 from termwise.data.suits import COUNTS, is_standardised, suited_likelihood
 from termwise.data.value_range import ValueRange
@@ -65,26 +66,31 @@ def describe(data: Dataset) -> Description:
         advice="" if is_standardised(data) or suited.name == COUNTS else _advice(data, scales),
         constant=tuple(constant) if len(data.shape) == 1 else (),
         notes=data.notes,
-        side=described_side(data.side),
+        side=described_side(data),
     )
 
 
-def described_side(side: Side | None) -> tuple[DescribedSide, ...]:
+def described_side(data: Dataset) -> tuple[DescribedSide, ...]:
     """What there is to say of each variable beside x."""
-    return () if side is None else tuple(_described(side.chosen([name])) for name in side.names)
+    side, train = data.side, data.train.side
+    if side is None or train is None:
+        return ()
+    columns = zip(side.variables, side.values.T, train.values.T, strict=True)
+    return tuple(_described(*column) for column in columns)
 
 
-def _described(side: Side) -> DescribedSide:
-    """What there is to say of one variable."""
-    (variable,), values = side.variables, side.values[:, 0]
+def _described(variable: SideVariable, values: Tensor, train: Tensor) -> DescribedSide:
+    """What there is to say of one variable, of its values of all examples, and of those that train."""
     distinct, counts = values.unique(return_counts=True)
     smallest = int(counts.argmin())
     about = DescribedSide(
-        variable.name, "category", len(side), len(counts), int(counts[smallest]), alone=int((counts == 1).sum())
+        variable.name, "category", len(values), len(counts), int(counts[smallest]), alone=int((counts == 1).sum())
     )
     if variable.is_number:
         return replace(about, kind="number", minimum=float(distinct[0]), maximum=float(distinct[-1]))
-    return replace(about, smallest_name=variable.categories[int(distinct[smallest])])
+    untrained = distinct[~torch.isin(distinct, train)]
+    names = [variable.categories[int(one)] for one in (distinct[smallest], *untrained)]
+    return replace(about, smallest_name=names[0], untrained=tuple(names[1:]))
 
 
 def _columns(data: Dataset, scales: Scales) -> Iterator[DescribedColumn]:

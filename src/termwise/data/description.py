@@ -55,6 +55,7 @@ class DescribedSide:
         smallest: The least examples of one category or number.
         smallest_name: The category that has them; "" of a number.
         alone: How many categories or numbers have one example.
+        untrained: Categories of which no example trains.
         minimum, maximum: Of numbers; None of categories.
     """
 
@@ -65,6 +66,7 @@ class DescribedSide:
     smallest: int
     smallest_name: str = ""
     alone: int = 0
+    untrained: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
 
@@ -74,22 +76,20 @@ class DescribedSide:
         several = f"{self.groups:,} categories, the smallest {self.smallest_name!r} of {self.smallest:,}"
         return f"{self.name}, {several if self.groups > 1 else 'one category'}"
 
-    @property
-    def oddity(self) -> str:
-        """A sentence where nothing can be learned of it, or not what it seems; else ""."""
+    def oddities(self) -> Iterator[str]:
+        """A sentence on each thing for which little can be learned of it, or from it."""
         if self.groups == 1:
-            return f"{self.name} is the same for all examples: nothing can be known of it, and nothing learned from it."
-        if self.kind == "number":
-            return ""
-        if self.groups == self.examples:
-            return (
-                f"{self.name} is another category for every example: what is known of it is which example it is. "
-                f"Leave it out, or say {self.name}:number where it is one."
+            yield f"{self.name} is the same for all examples: a code can know nothing of it."
+        elif self.kind == "category" and self.groups == self.examples:
+            yield (
+                f"{self.name} is another category for every example, so that to know it is to know which example it "
+                f"is. Leave it out; or, where it is a number, say {self.name}:number."
             )
-        if self.alone:
-            who = "category has" if self.alone == 1 else "categories have"
-            return f"{self.alone:,} {who} one example alone, in {self.name}: of such a group little can be said."
-        return ""
+        elif self.alone and self.kind == "category":
+            who = "1 category has" if self.alone == 1 else f"{self.alone:,} categories have"
+            yield f"Of {self.name}, {who} one example alone: of so small a group little can be said."
+        if self.untrained:
+            yield f"Of {self.name}, no example trains that is {_few(self.untrained)}: a model cannot learn what it is."
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,8 @@ class Description:
         """What stands beside x for models and readings, and what is odd about it."""
         if self.side:
             yield f"Side information: {'; '.join(map(str, self.side))}."
-        yield from filter(None, (variable.oddity for variable in self.side))
+        for variable in self.side:
+            yield from variable.oddities()
 
     def _table(self) -> Iterator[str]:
         """The columns, one below another."""

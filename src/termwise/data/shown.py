@@ -25,7 +25,7 @@ def html_of(data: Dataset) -> str:
         ["examples", f"{len(data):,} of shape {data.shape}"],
         ["parts", parts],
         ["known of x", ", ".join(known)],
-        ["beside x", "; ".join(map(str, described_side(data.side)))],
+        ["beside x", "; ".join(map(str, described_side(data)))],
         ["columns", columns + more],
     ]
     return html_table([data.name, ""], [row for row in rows if row[1]]) + html_sentences(data.notes)

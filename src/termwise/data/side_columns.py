@@ -73,7 +73,9 @@ def variable_of(column: RawColumn, kind: SideKind, missing: bool = False) -> tup
         BadData: There is no value, or one that cannot be.
     """
     if column.holds or not column.present.size:
-        raise BadData(f"{column.name}: expected categories or numbers, one an example, got {column.holds or 'no value'}.")
+        raise BadData(
+            f"{column.name}: expected categories or numbers, one an example, got {column.holds or 'no value'}."
+        )
     values = torch.full((len(column.values),), torch.nan, dtype=torch.float64)
     known = torch.from_numpy(~column.missing)
     if kind == "number":

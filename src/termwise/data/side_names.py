@@ -1,10 +1,10 @@
 """Names of what stands beside x: of what is known of the data, each perhaps with a word of how it is to be read.
 
-    batch             as its values are (`termwise.data.side_columns`)
-    donor:category    whole numbers, or any others, as categories
-    age:number        whole numbers as numbers
-    donor:missing     examples of which it is not known have a category of their own
-    donor:known       they are left out
+batch             as its values are (`termwise.data.side_columns`)
+donor:category    whole numbers, or any others, as categories
+age:number        whole numbers as numbers
+donor:missing     examples of which it is not known have a category of their own
+donor:known       they are left out
 """
 
 from collections.abc import Collection, Sequence

@@ -10,7 +10,8 @@ from typing import NoReturn
 import torch
 from torch import Tensor, nn
 
-from termwise.data.dataset import Batch, Dataset
+from termwise.data.batch import Batch
+from termwise.data.dataset import Dataset
 from termwise.errors import Refused, UnknownName
 from termwise.models.draw import Draw, Drawable, networks_of, side_variables
 from termwise.models.finite import broken_examples, joined_masks, not_finite

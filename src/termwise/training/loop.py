@@ -13,7 +13,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from termwise.data.dataset import Batch, Dataset
+from termwise.data.batch import Batch
+from termwise.data.dataset import Dataset
 from termwise.errors import BadData, NonFiniteLoss, NotFinite, Refused
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import evaluating, with_side_of

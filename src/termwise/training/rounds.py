@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from termwise.data.dataset import Batch
+from termwise.data.batch import Batch
 from termwise.errors import NonFiniteLoss, NotFinite
 from termwise.models.data_pass import DataPass
 from termwise.models.draw import Draw

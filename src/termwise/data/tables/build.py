@@ -36,7 +36,9 @@ def dataset_of_table(table: RawTable, options: TableOptions) -> Dataset:
     others = [by_name[name] for name, use in roles.use.items() if use != "x" or name in roles.beside]
     notes = [*table.notes, *roles.notes]
     if options.missing == "drop":
-        kept = ~np.any([column.missing for column in (*used, *beside.values(), *(by_name[name] for name in roles.beside))], axis=0)
+        kept = ~np.any(
+            [column.missing for column in (*used, *beside.values(), *(by_name[name] for name in roles.beside))], axis=0
+        )
         if not kept.any():
             raise BadData(f'{table.where}: every row has a missing cell, so that missing="drop" leaves none.')
         if not kept.all():

@@ -24,11 +24,10 @@ from termwise.training.resolve import OWN
 def configured_data(config: Config) -> Dataset:
     """The data that a configuration names."""
     arguments = config.data.arguments()
-    source, side = arguments.pop("source", None), arguments.pop("side", None)
+    source = arguments.pop("source", None)
     if source is None:
         raise Refused("No data: give a source's name, a path, or, from Python, a tensor (`termwise data` lists names).")
-    data = load_data(source, **arguments)
-    return data if side is None else data.with_side(side)
+    return load_data(source, **arguments)
 
 
 def data_of_run(folder: RunFolder, trust: Trust = (), given: Any = None) -> Dataset:

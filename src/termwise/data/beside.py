@@ -52,14 +52,31 @@ def as_trained(data: Dataset, variables: Sequence[SideVariable]) -> Dataset:
         UnknownName: A variable is not known of these data.
         BadData: A category was not there in training, or values are missing.
     """
-    stands = {} if data.beside is None else {one.name: one.is_number for one in data.beside.variables}
-    if any(stands.get(one.name) != one.is_number for one in variables):
-        kinds = ("number" if one.is_number else "category" for one in variables)
-        ends = (f":{MISSING}" if MISSING in one.categories else "" for one in variables)
-        names = [f"{one.name}:{kind}{end}" for one, kind, end in zip(variables, kinds, ends, strict=True)]
-        data = with_side(data, names)
-    assert data.beside is not None
-    return replace(data, beside=data.beside.as_known(variables))
+    stands = () if data.beside is None else data.beside.variables
+    kinds = {one.name: one.is_number for one in stands}
+    known = _known(data.annotations)
+    sought = [
+        one
+        for one in variables
+        if one.name not in kinds
+        or (kinds[one.name] != one.is_number and one.name in known)  # as these few would have it
+    ]
+    side = data.beside
+    if sought:
+        found = with_side(data, [_as_asked(one) for one in sought]).beside
+        rest = [one.name for one in stands if one.name not in {one.name for one in sought}]
+        assert found is not None
+        side = found if side is None or not rest else found.beside(side.chosen(rest))
+    assert side is not None
+    others = [name for name in side.names if name not in {one.name for one in variables}]
+    trained = side.as_known(variables)
+    return replace(data, beside=trained.beside(side.chosen(others)) if others else trained)
+
+
+def _as_asked(variable: SideVariable) -> str:
+    """The name that asks for a variable as it is."""
+    kind = "number" if variable.is_number else "category"
+    return f"{variable.name}:{kind}{f':{MISSING}' if MISSING in variable.categories else ''}"
 
 
 def _with_values(data: Dataset, side: Side) -> Dataset:

@@ -164,6 +164,8 @@ class Dataset:
     def with_known_side(self, variables: Sequence[SideVariable]) -> "Dataset":
         """The same data with what stood beside x in training: by name, each category in its place of then.
 
+        What stands beside x of these data, and did not then, comes after.
+
         Example:
             >>> import termwise as tw
             >>> digits, few = tw.load_data("digits", side="labels"), tw.load_data(torch.rand(2, 1, 8, 8), labels=[5, 3])

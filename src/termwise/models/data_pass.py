@@ -65,22 +65,16 @@ def with_side_of(model: object, data: Dataset) -> Dataset:
     side = data.side
     if not taken or (side is not None and side.variables[: len(taken)] == taken):
         return data
-    names = [variable.name for variable in taken]
-    if lacking := [name for name in names if side is None or name not in side.names]:
-        try:
-            found = data.with_side(lacking).side
-        except UnknownName:
-            raise Refused(
-                f"The model takes {', '.join(names)} beside x, and nothing of {data.name} is called "
-                f"{' or '.join(lacking)}. Read the data with it, load_data(..., side={names}); or give values by name, "
-                f"data.with_side({{{lacking[0]!r}: [...]}})."
-            ) from None
-        assert found is not None
-        side = found.beside(side)
-    assert side is not None
-    others = [name for name in side.names if name not in names]
-    known = side.as_known(taken)
-    return data.with_side(known.beside(side.chosen(others)) if others else known)
+    try:
+        return data.with_known_side(taken)
+    except UnknownName:
+        names = [variable.name for variable in taken]
+        lacking = [name for name in names if side is None or name not in side.names]
+        raise Refused(
+            f"The model takes {', '.join(names)} beside x, and nothing of {data.name} is called "
+            f"{' or '.join(lacking)}. Read the data with it, load_data(..., side={names}); or give values by name, "
+            f"data.with_side({{{lacking[0]!r}: [...]}})."
+        ) from None
 
 
 def values_beside(model: object, data: Dataset) -> Tensor | None:

@@ -50,6 +50,23 @@ def test_the_decoder_alone_may_take_it(tmp_path):
     assert run.model.encode(x[:2]).mean.shape == (2, 2)
 
 
+def test_a_column_that_stands_beside_leaves_a_table_that_is_trained_on(tmp_path):
+    x, s = shifted()
+    table = {"a": x[:, 0].numpy(), "b": x[:, 1].numpy(), "batch": [f"batch {int(one)}" for one in s]}
+    run = train(tmp_path / "python", data=table, side="batch", epochs=1)
+    assert run.model.columns == ("a", "b") and run.model.side.variables[0].categories == ("batch 0", "batch 1")
+    rows = "\n".join(f"{a},{b},{batch}" for a, b, batch in zip(*table.values(), strict=True))
+    (tmp_path / "x.csv").write_text(f"a,b,batch\n{rows}\n")
+    run = train(tmp_path / "file", data=str(tmp_path / "x.csv"), side="batch", epochs=1)
+    loaded = tw.load_run(run.folder.path)
+    assert loaded.data.side.variables == run.model.side.variables and loaded.data.shape == (2,)
+    few = tw.load_data({name: values[:3] for name, values in table.items()}, side="batch", test=0.0)
+    assert tw.measure(loaded, few)["elbo"].n == 3
+    new = tw.load_data({**table, "batch": ["batch 7", *table["batch"][1:]]}, side="batch", test=0.0)
+    with pytest.raises(BadData, match=r"batch: expected one of the categories .*\['batch 7'\] too, for 1 of"):
+        tw.measure(loaded, new)
+
+
 def test_a_run_keeps_what_it_takes(run):
     tables = run.config.to_json()
     assert tables["data"]["side"] == ["labels"] and tables["model"]["side_to"] == ["encoder", "decoder"]

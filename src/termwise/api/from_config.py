@@ -89,7 +89,8 @@ def check_fit(model: VAE, data: Dataset) -> None:
     if model.columns and names and names != model.columns:
         raise BadData(
             f"The model takes columns {', '.join(model.columns):.300}, in this order; {data.name} has "
-            f"{', '.join(names):.300}. Read the table as the run's config.toml has it (columns=, drop=, labels=)."
+            f"{', '.join(names):.300}. Read the table as the run's config.toml has it (columns=, drop=, labels= and "
+            "side=)."
         )
     if data.has_missing and model.filler is None:
         raise BadData(

@@ -131,7 +131,7 @@ def train(
         "objective": {"recipe": recipe, **options},
         "training": training,
     }
-    own_data = None if data is None or isinstance(data, str | PathLike) else load_data(data)
+    own_data = None if data is None or isinstance(data, str | PathLike) else _own_data(data, side)
     own: dict[str, Any] = {"data": own_data, "objective": objective, "model": model}
     settings = resolve(config, keywords, **own)
     folder = RunFolder(out or Path("runs") / _run_name(settings, own_data))
@@ -168,6 +168,11 @@ def train(
             return run
         folder.adopt()
         return replace(run, folder=folder)
+
+
+def _own_data(data: Any, side: str | Sequence[str] | None) -> Dataset:
+    """Data made in Python, of which a table is read with what stands beside its x."""
+    return data if isinstance(data, Dataset) else load_data(data, side=side)
 
 
 def _with_side(data: Dataset, settings: Config) -> Dataset:

@@ -140,7 +140,7 @@ def _check_gaps(columns: list[tuple[SideName, RawColumn, SideKind]], side: str |
     gaps = {name: count for name, count in gaps.items() if count}
     if not gaps:
         return
-    listed = [one.strip() for one in side.split(",")] if isinstance(side, str) else list(side)
+    listed = [one.strip() for text in ([side] if isinstance(side, str) else side) for one in text.split(",")]
     asked = [f"{one}:known" if one in gaps or one.rpartition(":")[0] in gaps else one for one in listed]
     told = in_words(f"{name!r} of {count:,}" for name, count in gaps.items())
     raise BadData(

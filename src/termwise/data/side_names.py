@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from termwise.errors import BadData
+from termwise.errors import BadData, in_short
 
 SideKind = Literal["category", "number"]
 """What a variable beside x is."""
@@ -51,14 +51,19 @@ def side_names(side: str | Sequence[str], known: Collection[str]) -> list[SideNa
         BadData: There is none, or one comes twice.
     """
     listed = [side] if isinstance(side, str) else list(side)
-    if isinstance(side, str) and side not in known:
-        listed = [name.strip() for name in side.split(",")]
-    if not all(isinstance(name, str) for name in listed):
-        raise BadData(f"Expected side as names, or values by name; got {listed!r:.200}.")
-    names = [_side_name(name, known) for name in listed if name]
+    if not all(isinstance(text, str) for text in listed):
+        raise BadData(f"Expected side as names, or values by name; got {in_short(listed)}.")
+    names = [name for text in listed for name in _names_in(text, known)]
     if not names or len({name.name for name in names}) < len(names):
         raise BadData(f"Expected names of what stands beside x, each once; got {', '.join(listed) or 'none'}.")
     return names
+
+
+def _names_in(text: str, known: Collection[str]) -> list[SideName]:
+    """The one name that a text is, or those that commas part in it."""
+    if (one := _side_name(text, known)).name in known:
+        return [one]
+    return [_side_name(part.strip(), known) for part in text.split(",") if part.strip()]
 
 
 def _side_name(text: str, known: Collection[str]) -> SideName:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from termwise.errors import Refused
+from termwise.models.posteriors.diagonal_normal import DiagonalNormal
 from termwise.models.spline_flow import BOUND, SplineFlow, spline
 
 
@@ -76,6 +77,13 @@ def test_its_samples_are_those_of_its_base_in_its_coordinates(latent):
     base = torch.randn(5, 4, latent, dtype=torch.float64)
     assert z.shape == (5, 4, latent)
     torch.testing.assert_close(flow.base(z)[0], base, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_it_starts_as_the_normal_posterior_of_the_same_features(layers):
+    flow = SplineFlow(3, layers)
+    features, z = torch.randn(7, flow.features), torch.randn(5, 7, 3)
+    torch.testing.assert_close(flow(features).log_prob(z), DiagonalNormal(3)(features[:, :6]).log_prob(z))
 
 
 @pytest.mark.parametrize("options", [{"layers": 0}, {"bins": 1}, {"bins": 101}, {"hidden": 0}])

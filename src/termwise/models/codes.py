@@ -164,6 +164,35 @@ def log_density_at(law: Distribution, codes: Codes) -> Tensor:
     return double.log_prob(codes.z)
 
 
+def log_density_without_score(law: Distribution, codes: Codes) -> Tensor:
+    """log q(z|x) of a law's own codes, with the gradient that it has through the codes alone, shape (B,), nats.
+
+    What is left out, the gradient in the law's parameters at codes that stand still, is the score, whose mean is zero
+    (Roeder, Wu and Duvenaud, 2017).
+
+    Args:
+        law: Batch shape (B,), event shape (D,).
+        codes: Of it, shape (B, D), with their pathwise gradient.
+
+    Example:
+        >>> mean = torch.zeros(1, 2, requires_grad=True)
+        >>> law = Independent(Normal(mean, 1.0), 1)
+        >>> codes = Codes.of(law)
+        >>> log_density_without_score(law, codes).sum().backward()
+        >>> bool(torch.allclose(mean.grad, -codes.offset))  # with the score it would be 0
+        True
+    """
+    held = codes.detached()
+    held.centre.requires_grad_()
+    with torch.enable_grad():
+        values = log_density_at(law, held)
+    if not values.requires_grad:
+        return values
+    (slope,) = torch.autograd.grad(values.sum(), held.centre, materialize_grads=True)
+    path = (slope * (codes.z - codes.z.detach())).sum(-1)
+    return values.detach() + path.to(values.dtype)
+
+
 def score_of(law: Distribution, codes: Codes) -> Tensor | None:
     """log q(z|x) of those blocks of codes that have no pathwise gradient, in parameters alone; None where all have one.
 

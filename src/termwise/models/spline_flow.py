@@ -119,7 +119,9 @@ class Bends(nn.Module):
 
 
 class SplineFlow(nn.Module):
-    """The family; features are [location, log scale, what else there is to tell of x].
+    """The family; features are [location, log variance, what else there is to tell of x].
+
+    At first nothing is bent: it is the normal of the same location and variance.
 
     Args:
         latent: D.
@@ -154,8 +156,8 @@ class SplineFlow(nn.Module):
 
     def forward(self, features: Tensor) -> "FlowLaw":
         """r(z|x) from features of shape (B, 2 D + hidden); one law, batch shape (), from features of no batch."""
-        loc, log_scale, context = features.split([self.latent, self.latent, self.context], dim=-1)
-        return FlowLaw(self.layers, loc, log_scale, context.relu())
+        loc, log_variance, context = features.split([self.latent, self.latent, self.context], dim=-1)
+        return FlowLaw(self.layers, loc, 0.5 * log_variance, context.relu())
 
 
 class FlowLaw(Distribution):

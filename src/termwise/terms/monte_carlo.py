@@ -8,7 +8,7 @@ from termwise.errors import Refused
 from termwise.models.codewords import Codewords
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.table import AnyAggregate, aggregate_from
-from termwise.terms.laws import Factorised, Law
+from termwise.terms.laws import Factorised, Law, PosteriorLaw
 
 
 def log_ratio(left: Law, right: Law, draw: Draw) -> Tensor:
@@ -16,7 +16,8 @@ def log_ratio(left: Law, right: Law, draw: Draw) -> Tensor:
     if left.factorises(draw) and right.factorises(draw):
         one, other = (cast(Factorised, law).log_prob_by_dimension(draw.z, draw) for law in (left, right))
         return one - other if one.shape == other.shape else one.sum(1) - other.sum(1)
-    return left.log_prob(draw.z, draw) - right.log_prob(draw.z, draw)
+    first = left.log_prob_of_own(draw) if isinstance(left, PosteriorLaw) else left.log_prob(draw.z, draw)
+    return first - right.log_prob(draw.z, draw)
 
 
 class MonteCarlo:

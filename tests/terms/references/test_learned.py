@@ -87,7 +87,7 @@ def test_its_player_gets_the_gradient_of_the_written_formula_and_no_other_gets_a
     torch.testing.assert_close(move.total.detach(), written.detach())
     wanted = torch.autograd.grad(written, list(seated.network.parameters()))
     for one, other in zip(found["reference"], wanted, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-11)
+        torch.testing.assert_close(one, other, rtol=1e-7, atol=1e-10)
     assert max(float(one.abs().max()) for one in wanted) > 1e-3
     assert found["model"] == [None] * len(found["model"]) and found["critic"] == [None] * len(found["critic"])
 

@@ -111,7 +111,7 @@ def test_a_module_within_the_run_folder_is_nothing_of_the_libraries(folder, monk
     monkeypatch.chdir(folder)
     monkeypatch.delitem(sys.modules, "numpy")
     held = dict(sys.modules)
-    tw.models.vae.build_bodies("nets_of_a_run:build", (4,), 4, 2, (4,))
+    tw.models.networks.build_bodies("nets_of_a_run:build", (4,), 4, 2, (4,))
     sys.modules.update(held)
     assert not (folder / "shadowed").exists()
 

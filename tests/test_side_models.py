@@ -50,7 +50,7 @@ def test_the_decoder_alone_may_take_it(tmp_path):
     assert run.model.encode(x[:2]).mean.shape == (2, 2)
 
 
-def test_a_column_that_stands_beside_leaves_a_table_that_is_trained_on(tmp_path):
+def test_a_column_that_stands_beside_leaves_a_table_that_is_trained_on(call, tmp_path):
     x, s = shifted()
     table = {"a": x[:, 0].numpy(), "b": x[:, 1].numpy(), "batch": [f"batch {int(one)}" for one in s]}
     run = train(tmp_path / "python", data=table, side="batch", epochs=1)
@@ -62,6 +62,12 @@ def test_a_column_that_stands_beside_leaves_a_table_that_is_trained_on(tmp_path)
     assert loaded.data.side.variables == run.model.side.variables and loaded.data.shape == (2,)
     few = tw.load_data({name: values[:3] for name, values in table.items()}, side="batch", test=0.0)
     assert tw.measure(loaded, few)["elbo"].n == 3
+    assert tw.measure(loaded, {name: values[:30] for name, values in table.items()})["elbo"].n == 30
+    status, out, _ = call("measure", str(run.folder.path), "--data", str(tmp_path / "x.csv"), "--json")
+    assert status == 0 and json.loads(out)["readings"]["elbo"]["n"] == len(x)
+    plain = train(tmp_path / "plain", data={"a": table["a"], "b": table["b"]}, recipe="vae", epochs=1)
+    told = tw.measure(plain, str(tmp_path / "x.csv"), side="batch")
+    assert told["side_information"].n == len(x)
     new = tw.load_data({**table, "batch": ["batch 7", *table["batch"][1:]]}, side="batch", test=0.0)
     with pytest.raises(BadData, match=r"batch: expected one of the categories .*\['batch 7'\] too, for 1 of"):
         tw.measure(loaded, new)

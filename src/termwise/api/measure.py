@@ -76,7 +76,7 @@ def measure(
         >>> abs(left + right) < 1e-3
         True
     """
-    measured = model_and_data(model, data, split, seed, trust)
+    measured = model_and_data(model, data, split, seed, trust, side)
     vae, dataset, train = measured.model, measured.data, measured.train
     if limit is not None and limit < 2:
         raise Refused(f"A standard error needs two examples or more; got limit={limit}.")

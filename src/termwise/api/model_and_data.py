@@ -1,6 +1,7 @@
 """What is measured, of all that a user may name it by: the model itself, and the examples."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, NamedTuple, TypeAlias
@@ -12,10 +13,14 @@ from termwise.api.from_config import check_fit, data_of_run
 from termwise.api.run import Run, load_model
 from termwise.content import exists
 from termwise.data import Dataset, load_data
+from termwise.data.beside import name_of
 from termwise.data.load import load_undivided
+from termwise.data.side import Side, SideLike
+from termwise.data.side_names import side_names
 from termwise.data.sources import SOURCES
-from termwise.errors import Refused, TermwiseError
+from termwise.errors import Refused, TermwiseError, UnknownName
 from termwise.models import VAE, Drawable, adapt
+from termwise.models.draw import side_variables
 from termwise.models.user_function import Trust, user_function
 from termwise.training import RunFolder
 from termwise.values import LARGEST_SEED
@@ -54,8 +59,18 @@ def with_part(account: Account, part: str, of: int) -> Account:
     return replace(account, data={**account.data, "part": part, "of": of})
 
 
-def model_and_data(model: Measurable, data: Data | None, split: str | None, seed: int, trust: Trust = ()) -> Measured:
-    """The model itself, the examples to measure it on, and others to train critics on, where there are any."""
+def model_and_data(
+    model: Measurable,
+    data: Data | None,
+    split: str | None,
+    seed: int,
+    trust: Trust = (),
+    side: SideLike | None = None,
+) -> Measured:
+    """The model itself, the examples to measure it on, and others to train critics on, where there are any.
+
+    A table is read with what the model takes beside x, and with what `side` names, which are then no part of x.
+    """
     vae: Drawable
     if isinstance(model, str | PathLike) and names_function(model):
         vae = model_named(str(model))
@@ -70,7 +85,7 @@ def model_and_data(model: Measurable, data: Data | None, split: str | None, seed
         raise Refused("Nothing to measure on: pass the data, as a Dataset, a tensor, or a source's name or path.")
     if not 0 <= seed <= LARGEST_SEED:
         raise Refused(f"A seed is a whole number from 0 to {LARGEST_SEED}; got {seed}.")
-    measured = Measured(vae, *examples_of(data, split))
+    measured = Measured(vae, *examples_of(data, split, names_beside(vae, side)))
     if isinstance(vae, VAE):
         check_fit(vae, measured.data)
     return measured
@@ -92,25 +107,51 @@ def model_named(name: str) -> Drawable:
     return model if isinstance(model, Drawable) else adapt(model)
 
 
-def whole_of(data: Data, split: str | None) -> Dataset:
-    """All examples that the user has, in parts where they have their own, or where one part is asked for."""
+def names_beside(model: Measurable, side: SideLike | None) -> list[str]:
+    """The names of what a model takes beside x, and of what is asked for."""
+    if isinstance(model, str | PathLike):
+        own = [] if names_function(model) else RunFolder(model).config().data.side or []
+    else:
+        taken = side_variables(model.model if isinstance(model, Run) else model)
+        own = [str(name_of(variable)) for variable in taken]
+    asked = [] if side is None or isinstance(side, Mapping | Side) else side
+    names = [one for some in (own, asked) if some for one in side_names(some, ())]
+    return [str(one) for one in {one.name: one for one in names}.values()]
+
+
+def whole_of(data: Data, split: str | None, beside: Sequence[str] = ()) -> Dataset:
+    """All examples that the user has, in parts where they have their own, or where one part is asked for.
+
+    Args:
+        data: What the user has.
+        split: The part.
+        beside: Names of what stands beside x, which are no part of x where it is a table; those that are not known
+            of the data are left to what takes them.
+    """
     if isinstance(data, Dataset):
         return data
-    if split is not None or (isinstance(data, str) and data in SOURCES):
-        return load_data(data)
-    whole = load_undivided(data)
-    return load_data(data) if whole.splits else whole
+    side = list(beside) or None
+    try:
+        if split is not None or (isinstance(data, str) and data in SOURCES):
+            return load_data(data, side=side)
+        whole = load_undivided(data, side)
+        return load_data(data, side=side) if whole.splits else whole
+    except UnknownName:
+        if side is None:
+            raise
+        return whole_of(data, split)
 
 
-def examples_of(data: Data, split: str | None) -> tuple[Dataset, Dataset | None, str, int]:
+def examples_of(data: Data, split: str | None, beside: Sequence[str] = ()) -> tuple[Dataset, Dataset | None, str, int]:
     """The examples to measure, the training part where that is another, what part they are, and of how many.
 
     Args:
         data: What the user has. A source by name has the parts that it has for everyone. What has none of its own (a
             tensor, an array, a torch Dataset, a file) is measured whole, unless a part is asked for.
         split: The part; where left out, the test part, or all of what has no parts.
+        beside: Names of what stands beside x, as `whole_of` has them.
     """
-    whole = whole_of(data, split)
+    whole = whole_of(data, split, beside)
     if split is None and set(whole.splits) <= {"train"} and len(whole.train) == len(whole):
         return whole.subset(torch.arange(len(whole))), None, "all", len(whole)
     part = split or "test"

@@ -66,7 +66,7 @@ def measure(
 ) -> None:
     """Measure every term of a trained model's ELBO, with its error."""
     from termwise import api
-    from termwise.api.model_and_data import examples_of, whole_of
+    from termwise.api.model_and_data import examples_of, names_beside, whole_of
 
     if limit is not None and likelihood is None:
         raise Refused("--limit is of --log-likelihood, which was not asked for. Say --log-likelihood ais, or iwae.")
@@ -79,7 +79,10 @@ def measure(
     if latents is not None or model is not None:
         whole_run = api.load_run(run, model=model, trust=trusted(trust))
     measured = whole_run or run
-    whole = None if data is None else whole_of(data, split)  # which is read once, whatever is asked of it
+    beside = None if side is None else [name.strip() for name in side.split(",")]
+    whole = None  # where data are named, they are read once, whatever is asked of them
+    if data is not None:
+        whole = whole_of(data, split, names_beside(measured, beside))
     with progress_bar() as progress:
         account = api.measure(
             measured,
@@ -87,7 +90,7 @@ def measure(
             samples=samples,
             noises=noises,
             groups=grouping,
-            side=None if side is None else [name.strip() for name in side.split(",")],
+            side=beside,
             critic=critic,
             limit=most,
             progress=progress,

@@ -63,7 +63,7 @@ def as_trained(data: Dataset, variables: Sequence[SideVariable]) -> Dataset:
     ]
     side = data.beside
     if sought:
-        found = with_side(data, [_as_asked(one) for one in sought]).beside
+        found = with_side(data, [str(name_of(one)) for one in sought]).beside
         rest = [one.name for one in stands if one.name not in {one.name for one in sought}]
         assert found is not None
         side = found if side is None or not rest else found.beside(side.chosen(rest))
@@ -73,10 +73,10 @@ def as_trained(data: Dataset, variables: Sequence[SideVariable]) -> Dataset:
     return replace(data, beside=trained.beside(side.chosen(others)) if others else trained)
 
 
-def _as_asked(variable: SideVariable) -> str:
+def name_of(variable: SideVariable) -> SideName:
     """The name that asks for a variable as it is."""
-    kind = "number" if variable.is_number else "category"
-    return f"{variable.name}:{kind}{f':{MISSING}' if MISSING in variable.categories else ''}"
+    kind: SideKind = "number" if variable.is_number else "category"
+    return SideName(variable.name, kind, "missing" if MISSING in variable.categories else None)
 
 
 def _with_values(data: Dataset, side: Side) -> Dataset:

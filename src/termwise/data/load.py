@@ -133,14 +133,19 @@ def load_data(
     return data if split is None else data.split(split)
 
 
-def load_undivided(source: Any) -> Dataset:
+def load_undivided(source: Any, side: Names = None) -> Dataset:
     """All that a source has, with the parts that it has itself, and none that is drawn at random.
+
+    Args:
+        source: As `load_data` has it.
+        side: Names of what stands beside x.
 
     Example:
         >>> load_undivided(torch.zeros(10, 3))
         Dataset('tensor': 10 examples of shape (3,))
     """
-    return _read(source, 0, {})
+    data = _read(source, 0, {}, side)
+    return data if side is None else data.with_side(side)
 
 
 COMMON_OPTIONS = {

@@ -35,6 +35,9 @@ class SideName:
     kind: SideKind | None = None
     missing: Literal["missing", "known"] | None = None
 
+    def __str__(self) -> str:
+        return ":".join(filter(None, (self.name, self.kind, self.missing)))
+
 
 def side_names(side: str | Sequence[str], known: Collection[str]) -> list[SideName]:
     """The names that are meant: one, several parted by commas, or a list.

@@ -286,6 +286,19 @@ def test_words_of_cells_stay_words_where_they_look_like_numbers(tmp_path):
     assert data.side.variables[1].categories[:2] == ("00", "01") and data.side.variables[0].categories[9] == "9"
 
 
+def test_what_a_frame_or_a_file_calls_categories_are_categories_however_many(tmp_path):
+    codes = [str(n % 40) for n in range(80)]
+    x = np.random.default_rng(0).normal(size=(80, 2))
+    frame = pyarrow.table({"a": x[:, 0], "b": x[:, 1], "plate": pyarrow.array(codes).dictionary_encode()})
+    nominal = ",".join(map(str, range(40)))
+    rows = "".join(f"{a},{b},{code}\n" for (a, b), code in zip(x, codes, strict=True))
+    head = f"@relation r\n@attribute a numeric\n@attribute b numeric\n@attribute plate {{{nominal}}}\n@data\n"
+    (tmp_path / "x.arff").write_text(head + rows)
+    for source in (frame, tmp_path / "x.arff"):
+        (variable,) = load_data(source, side="plate", labels=False).side.variables
+        assert variable.categories == tuple(map(str, range(40)))
+
+
 def gaps():
     return {"a": X[:, 0], "b": X[:, 1], "donor": ["x", None, "y", "x"] * 3, "age": [None, 2.5, 3.5, 4.5] * 3}
 

@@ -37,6 +37,19 @@ def test_names_and_numbers_are_whole_at_any_width(width):
     assert "Likelihoodnormal:optimal" in squeezed
 
 
+def test_the_command_shows_what_stands_beside_x(call, tmp_path):
+    rows = "\n".join(f"{n / 8},{n * n / 8},{'uv'[n % 2]},{n % 3}" for n in range(12))
+    (tmp_path / "x.csv").write_text(f"a,b,batch,donor\n{rows}\n")
+    options = [["--side", "batch", "--side", "donor"], ["--side", "batch,donor"], ["--set", "data.side=batch,donor"]]
+    for asked in options:
+        status, out, _ = call("data", str(tmp_path / "x.csv"), *asked)
+        assert status == 0
+        text = " ".join(out.split())
+        assert "batch, 2 categories, the smallest 'u' of 6; donor, 3 categories, the smallest '0' of 4" in text
+    status, _, err = call("data", str(tmp_path / "x.csv"), "--side", "bacth")
+    assert status == 2 and "Did you mean 'batch'" in err
+
+
 def test_of_very_many_columns_the_first_are_shown_and_the_rest_counted():
     text = printed(table([f"gene{i}" for i in range(500)]), 100)
     assert "gene39" in text and "gene40 " not in text and "and 460 more columns" in text

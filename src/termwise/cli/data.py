@@ -14,6 +14,10 @@ def data(
         list[str] | None,
         typer.Option("--set", help="data.NAME=VALUE, as train takes it: data.labels=species.", metavar="PATH=VALUE"),
     ] = None,
+    side: Annotated[
+        list[str] | None,
+        typer.Option(help="What stands beside x: labels, factors, attributes, or the name of a column and the like."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the sources of data, or look into one: what it is taken for, before anything trains on it."""
@@ -37,7 +41,7 @@ def data(
         return
     from termwise.data.tables.build import MissingCells
 
-    options, gaps = _options(setting or []), None
+    options, gaps = _options(setting or []) | ({"side": side} if side else {}), None
     try:
         about = load_data(source, **options).describe()
     except MissingCells as error:  # it can be shown, though nothing can train on it as it is

@@ -29,7 +29,7 @@ def with_side(data: Dataset, side: SideLike) -> Dataset:
     if not isinstance(side, str | Sequence):
         raise BadData(
             f"{data.name}: expected side as names, as columns of values by name, or as a Side, got "
-            f"{type(side).__name__}."
+            f"{type(side).__name__}. The columns of a data frame are side=dict(frame)."
         )
     known = _known(data.annotations)
     names = side_names(side, known)

@@ -1,6 +1,6 @@
 """A column of what stands beside x as one variable: what is a category, and what a number.
 
-    words, yes and no    categories
+    words, yes and no    categories, and what a file or a frame calls categories
     whole numbers        categories where few are different and each comes twice or more on average, else numbers;
                          handed in from Python, categories
     fractions, dates     numbers; of dates the days since the first
@@ -54,7 +54,7 @@ def kind_by_type(column: RawColumn) -> SideKind:
 
 def kind_by_values(column: RawColumn) -> SideKind:
     """What the values of a column that was read are: few whole numbers, each of several examples, are categories."""
-    if column.kind in ("text", "bool"):
+    if column.categorical or column.kind in ("text", "bool"):
         return "category"
     few = len(column.distinct) <= MOST_CATEGORIES and 2 * len(column.distinct) <= len(column.present)
     whole = column.kind == "number" and bool((column.present == np.round(column.present)).all())

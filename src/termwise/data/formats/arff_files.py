@@ -82,7 +82,7 @@ def _columns(path: Path) -> list[RawColumn]:
         column = None if kind == "relational" else column_of(name, values)
         if column is None:
             raise _unread(path, kind)
-        made.append(column)
+        made.append(replace(column, categorical=kind == "nominal"))
     return made
 
 

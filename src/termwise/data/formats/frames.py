@@ -4,6 +4,7 @@ Frames are opened by narwhals, which knows pandas, polars, Arrow, Modin, cuDF, D
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -107,7 +108,8 @@ def _of_series(series: Any, name: str) -> RawColumn:
     """A column of a frame."""
     kind, missing = series.dtype, series.is_null().to_numpy()
     if kind in (nw.Categorical, nw.Enum, nw.String):
-        return _made(name, series.cast(nw.String).to_list())
+        words = _made(name, series.cast(nw.String).to_list())
+        return replace(words, categorical=kind != nw.String)
     if kind == nw.Boolean:
         return RawColumn(name, series.fill_null(False).to_numpy().astype(bool), missing)
     if kind == nw.Decimal:

@@ -41,6 +41,7 @@ class RawColumn:
         written: How its numbers were written, where that was not plain: "with commas".
         named: Whether the table itself names it, rather than its place.
         holds: What its cells are, in the plural, where they can be no cells of a table, such as lists.
+        categorical: Whether what it was read from says that they are categories, though they may be numbers.
     """
 
     name: str
@@ -49,6 +50,7 @@ class RawColumn:
     written: str = ""
     named: bool = True
     holds: str = ""
+    categorical: bool = False
 
     @property
     def kind(self) -> str:

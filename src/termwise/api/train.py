@@ -36,7 +36,7 @@ from termwise.training.outweighed import diagnose_prior, diagnose_weight
 from termwise.training.overfitting import diagnose_overfitting
 from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher
-from termwise.values import Name, check_keywords, checked
+from termwise.values import Count, Name, check_keywords, checked
 
 
 @generators_as_they_were()
@@ -55,6 +55,7 @@ def train(
     prior: Name | None = None,
     side: str | Sequence[str] | None = None,
     side_to: Sequence[str] | None = None,
+    shape: Sequence[Count] | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
@@ -77,7 +78,7 @@ def train(
         data: A source's name, a path, or an object that `load_data` takes: an array, a data frame, a Dataset.
         recipe: A named objective; its options, such as `beta=6`, are given beside it.
         objective: An objective or game of your own, in place of a recipe.
-        model: A VAE of your own, in place of `network`, `latent`, `posterior`, `likelihood` and `prior`.
+        model: A VAE of your own, in place of `network`, `latent`, `posterior`, `likelihood`, `prior` and `shape`.
         network: A network by name, such as "mlp", or a builder of your own as "module:function".
         latent: The number of the code's dimensions.
         posterior: q(z|x) by name, such as "full-normal"; its options stand in the configuration, as
@@ -86,6 +87,7 @@ def train(
         prior: p(z) by name, such as "standard-normal"; its options stand in model.prior_options.
         side: What stands beside x, by name: "labels", "factors", "attributes", or names of them or of columns.
         side_to: The parts of the model that take it, of "encoder" and "decoder"; none, but by recipes such as "cvae".
+        shape: How the positions of a code of categories or codewords are laid out, such as (7, 7).
         epochs, batch_size, learning_rate, seed, device: Of the training.
         measure_limit: At most so many test examples, drawn at random, are measured at the end; 50,000 where left out.
         out: The run folder; runs/DATA-RECIPE-seedS where left out.
@@ -127,6 +129,7 @@ def train(
             "likelihood": likelihood,
             "prior": prior,
             "side_to": None if side_to is None else list(side_to),
+            "shape": None if shape is None else list(shape),
         },
         "objective": {"recipe": recipe, **options},
         "training": training,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from termwise.cli.app import Trust, app, choices, show_account, trusted
+from termwise.errors import Refused, in_short
 from termwise.models.likelihoods.table import LIKELIHOODS
 from termwise.models.networks.table import NETWORKS
 from termwise.models.posteriors.table import POSTERIORS
@@ -27,6 +28,10 @@ def train(
     ] = None,
     side_to: Annotated[
         list[str] | None, typer.Option(help="A part that takes it, encoder or decoder; the recipe cvae's both do.")
+    ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(help="How positions of categories or codewords are laid out: 7x7.", metavar="ROWSxCOLUMNS"),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
@@ -66,6 +71,7 @@ def train(
             prior=prior,
             side=side or None,
             side_to=side_to or None,
+            shape=None if shape is None else sides(shape),
             epochs=epochs,
             batch_size=batch_size,
             seed=seed,
@@ -81,3 +87,16 @@ def train(
         raise typer.Exit(130) from None
     show_account(run.account)
     print(f"\nThe run is in {run.folder}; its report: {run.folder.report_file}")
+
+
+def sides(text: str) -> list[int]:
+    """The sides of a shape as it is written.
+
+    Example:
+        >>> sides("7x7"), sides("8")
+        ([7, 7], [8])
+    """
+    try:
+        return [int(side) for side in text.lower().split("x")]
+    except ValueError:
+        raise Refused(f"A shape is written as its sides, such as 7x7; got {in_short(text)}.") from None

@@ -17,6 +17,7 @@ from torch.distributions import Distribution
 
 from termwise.models.categories import Categories
 from termwise.models.codewords import Codewords
+from termwise.models.places import place_names
 
 
 class Conditional:
@@ -151,7 +152,8 @@ class Dimension:
     """A dimension of a code, by which there are readings.
 
     Attributes:
-        name: "z0" of a flat code; of a block its name, with a number where it has several.
+        name: "z0" of a flat code; of a block its name, with a number where it has several. A position that stands in
+            a row and a column is called by both: "z2,5", "tokens 2,5".
         numbers: Which numbers of z it has: one, or a category's, or a codeword's.
         words: The codewords that these numbers may be, shape (K, d); None where they are no codeword.
     """
@@ -172,11 +174,12 @@ def dimensions_of_code(law: Distribution) -> list[Dimension]:
         ['digit', 'style 0', 'style 1']
     """
     if not isinstance(law, LawOfBlocks):
-        return [Dimension(f"z{j}", part, _words(law)) for j, part in enumerate(_parts(law, 0))]
+        parts = _parts(law, 0)
+        return [Dimension(f"z{at}", part, _words(law)) for at, part in zip(_places(law, parts), parts, strict=True)]
     found = []
     for block, start, name in zip(law.blocks, law.slices, law.names, strict=True):
         parts = _parts(block, start.start)
-        names = [name] if len(parts) == 1 else [f"{name} {j}" for j in range(len(parts))]
+        names = [name] if len(parts) == 1 else [f"{name} {at}" for at in _places(block, parts)]
         found += [Dimension(*of, _words(block)) for of in zip(names, parts, strict=True)]
     return found
 
@@ -209,6 +212,11 @@ def _parts(block: Distribution, start: int) -> list[slice]:
     elif isinstance(block, Codewords):
         size = block.width
     return [slice(at, at + size) for at in range(start, start + math.prod(block.event_shape), size)]
+
+
+def _places(block: Distribution, parts: Sequence[slice]) -> list[str]:
+    """What the dimensions of a block are called within it."""
+    return place_names(block.shape if isinstance(block, Categories | Codewords) else (len(parts),))
 
 
 def _words(block: Distribution) -> Tensor | None:

@@ -13,6 +13,8 @@ from termwise.errors import Refused
 from termwise.models.block_law import Conditional, LawOfBlocks
 from termwise.models.chained_law import law_of
 from termwise.models.given_head import GivenHead
+from termwise.models.places import HasPositions, with_shape
+from termwise.models.posteriors.categorical import CategoricalPosterior
 from termwise.models.posteriors.family import PosteriorFamily
 from termwise.models.posteriors.ladder import LadderNormal
 from termwise.models.posteriors.table import posterior_family
@@ -31,7 +33,7 @@ class Block:
 
     Attributes:
         name: What readings call it.
-        latent: Its numbers; of categories, those of all positions together.
+        latent: Its numbers; of categories or codewords, those of all positions together.
         posterior: A row of `POSTERIORS`.
         prior: A row of `PRIORS`; the one that goes with the posterior where left out.
         posterior_options: What the posterior family takes.
@@ -40,6 +42,7 @@ class Block:
             prior p(z_b | z_given).
         hidden: The width of the layer through which it is given them.
         decoded: Whether the decoder sees it.
+        shape: How the positions of categories or codewords are laid out, such as (7, 7); it says how many there are.
 
     Example:
         >>> Block("digit", 10, posterior="categorical").prior_name
@@ -55,6 +58,7 @@ class Block:
     given: tuple[str, ...] = ()
     hidden: Count = 64
     decoded: bool = True
+    shape: tuple[Count, ...] = ()
 
     @property
     def prior_name(self) -> str:
@@ -66,7 +70,14 @@ class Block:
     def table(self) -> dict[str, Any]:
         """The block as a configuration has it, its prior by name."""
         options = {name: dict(getattr(self, name)) for name in ("posterior_options", "prior_options")}
-        return {**asdict(self), "prior": self.prior_name, "given": list(self.given), **options}
+        lists = {"given": list(self.given), "shape": list(self.shape)}
+        return {**asdict(self), "prior": self.prior_name, **lists, **options}
+
+    def family(self) -> PosteriorFamily:
+        """Its posterior."""
+        return posterior_family(
+            self.posterior, self.latent, with_shape(self.posterior, self.posterior_options, self.shape)
+        )
 
 
 @checked
@@ -91,7 +102,8 @@ def blocks_from(code: Sequence[Block | Mapping[str, Any]]) -> tuple[Block, ...]:
             wrong = f"it does not take {', '.join(unknown)}" if unknown else f"it lacks {', '.join(lacking)}"
             fields = ", ".join(Block.__dataclass_fields__)
             raise Refused(f"A block of the code has {fields}; of {dict(one)}, {wrong}.")
-        made.append(checked(Block)(**{**one, "given": tuple(one.get("given", ()))}))
+        lists = {key: tuple(one[key]) for key in ("given", "shape") if isinstance(one.get(key), list)}
+        made.append(checked(Block)(**{**one, **lists}))
     names = [block.name for block in made]
     if not names or len(set(names)) < len(names):
         raise Refused(f"A code has one block or more, each of another name; got {names or 'none'}.")
@@ -135,7 +147,7 @@ class BlockFamily(nn.Module):
     def __init__(self, latent: int, code: list[Any] | None = None) -> None:
         super().__init__()
         self.code, self.latent = _blocks_of(code, latent), latent
-        families = [posterior_family(block.posterior, block.latent, block.posterior_options) for block in self.code]
+        families = [block.family() for block in self.code]
         self.blocks = nn.ModuleList(families)  # type: ignore[arg-type]
         sizes = numbers_given(self.code)
         heads = [
@@ -153,6 +165,12 @@ class BlockFamily(nn.Module):
     def features(self) -> int:
         """How many numbers it needs of an example: what all blocks need."""
         return sum(self.sizes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How the positions of a code of one block are laid out; () of more blocks, and of numbers."""
+        family = self.blocks[0]
+        return family.shape if len(self.blocks) == 1 and isinstance(family, HasPositions) else ()
 
     @cached_property
     def decoded(self) -> list[int] | None:
@@ -282,16 +300,10 @@ def _law_given(family: nn.Module, head: nn.Module, given: Tensor, features: Tens
 def _prior_of(block: Block, given: int) -> nn.Module:
     """A block's prior; one that is conditional is of the posterior's kind, and given so many numbers."""
     if block.prior_name != "conditional":
-        return prior_from(block.prior_name, block.latent, prior_options(block))
-    positions = block.posterior_options.get("positions", 1) if block.posterior == "categorical" else None
+        return prior_from(block.prior_name, block.latent, block.prior_options)
+    family = block.family()
+    positions = family.positions if isinstance(family, CategoricalPosterior) else None
     return ConditionalPrior(block.latent, given, positions, **{"hidden": block.hidden, **block.prior_options})
-
-
-def prior_options(block: Block) -> dict[str, Any]:
-    """What a block's prior takes: of categories, as many positions as the posterior has, unless others are said."""
-    positions = block.posterior_options.get("positions")
-    own = {} if positions is None or block.posterior != "categorical" else {"positions": positions}
-    return {**own, **block.prior_options}
 
 
 def _blocks_of(code: Sequence[Any] | None, latent: int) -> tuple[Block, ...]:

@@ -26,6 +26,7 @@ class Categories(Distribution):
             Mnih and Teh, 2017), which lie between the categories. None gives one-hot codes that carry the gradient of
             their probabilities straight through (Bengio, Leonard and Courville, 2013).
         has_rsample: Whether codes carry a gradient at all; where not, it is their score's (`draw.score`).
+        shape: How the positions are laid out; in a row, where left out.
 
     Example:
         >>> law = Categories(torch.tensor([[[0.0, 0.0], [2.0, -2.0]]]))  # two positions, two categories
@@ -37,10 +38,13 @@ class Categories(Distribution):
 
     arg_constraints: dict[str, Any] = {}  # noqa: RUF012 - as torch declares it
 
-    def __init__(self, logits: Tensor, temperature: float | None = None, has_rsample: bool = True) -> None:
+    def __init__(
+        self, logits: Tensor, temperature: float | None = None, has_rsample: bool = True, shape: Sequence[int] = ()
+    ) -> None:
         self.log_probs = logits.log_softmax(-1).clamp(min=LEAST)
         self.temperature, self.has_rsample = temperature, has_rsample
         positions, categories = logits.shape[-2:]
+        self.shape = tuple(shape) or (positions,)
         super().__init__(logits.shape[:-2], Size([positions * categories]), validate_args=False)
 
     @classmethod
@@ -106,7 +110,7 @@ class Categories(Distribution):
         return self._with(self.log_probs.double())
 
     def _with(self, logits: Tensor) -> "Categories":
-        return Categories(logits, self.temperature, self.has_rsample)
+        return Categories(logits, self.temperature, self.has_rsample, self.shape)
 
 
 def one_hot_at(scores: Tensor) -> Tensor:

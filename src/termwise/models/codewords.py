@@ -97,9 +97,11 @@ class HasCodebook(Protocol):
 
     Attributes:
         positions: P.
+        shape: How they are laid out.
     """
 
     positions: int
+    shape: tuple[int, ...]
 
     def codebook(self) -> Codebook:
         """The codewords, as they are now."""
@@ -113,6 +115,7 @@ class Codewords(Distribution):
         indices: Which codewords, shape (..., P).
         codebook: Of K codewords of d numbers.
         encoded: What was rounded to them, shape (..., P, d), to which their gradient goes.
+        shape: How the positions are laid out; in a row, where left out.
 
     Example:
         >>> book = Codebook(torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
@@ -124,8 +127,11 @@ class Codewords(Distribution):
     arg_constraints: dict[str, Any] = {}  # noqa: RUF012 - as torch declares it
     has_rsample = True
 
-    def __init__(self, indices: Tensor, codebook: Codebook, encoded: Tensor | None = None) -> None:
+    def __init__(
+        self, indices: Tensor, codebook: Codebook, encoded: Tensor | None = None, shape: Sequence[int] = ()
+    ) -> None:
         self.indices, self.codebook, self.encoded = indices, codebook, encoded
+        self.shape = tuple(shape) or (indices.shape[-1],)
         self.words = codebook.vectors.detach()[indices]  # as they are now: a codebook learns
         super().__init__(indices.shape[:-1], Size([self.words.shape[-2:].numel()]), validate_args=False)
 
@@ -175,7 +181,7 @@ class Codewords(Distribution):
         """The same law, a batch of as many."""
         shape = Size(batch_shape)
         encoded = None if self.encoded is None else self.encoded.expand(*shape, *self.words.shape[-2:])
-        return Codewords(self.indices.expand(*shape, self.indices.shape[-1]), self.codebook, encoded)
+        return Codewords(self.indices.expand(*shape, self.indices.shape[-1]), self.codebook, encoded, self.shape)
 
     def at_positions(self, positions: Sequence[int]) -> "Codewords":
         """The same points at some positions alone."""
@@ -186,7 +192,7 @@ class Codewords(Distribution):
     def in_double(self) -> "Codewords":
         """The same law in float64."""
         encoded = None if self.encoded is None else self.encoded.double()
-        return Codewords(self.indices, self.codebook.in_double(), encoded)
+        return Codewords(self.indices, self.codebook.in_double(), encoded, self.shape)
 
 
 class UniformCodewords(Distribution):

@@ -14,6 +14,7 @@ from termwise.errors import BadData, Refused
 from termwise.models.block_law import BlockLaw, Conditional
 from termwise.models.categories import Categories
 from termwise.models.codewords import Codewords, UniformCodewords
+from termwise.models.codewords_in_order import CodewordsInOrder
 from termwise.values import checked
 
 SAMPLES = 256
@@ -129,7 +130,7 @@ def in_double(law: Distribution) -> Distribution | None:
         >>> in_double(torch.distributions.Normal(torch.zeros(3), 1.0)).mean.dtype
         torch.float64
     """
-    if isinstance(law, Categories | Codewords | UniformCodewords):
+    if isinstance(law, Categories | Codewords | UniformCodewords | CodewordsInOrder):
         return law.in_double()
     if isinstance(law, BlockLaw):
         blocks = [in_double(block) for block in law.blocks]

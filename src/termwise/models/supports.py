@@ -37,6 +37,7 @@ from termwise.errors import BadData, Refused
 from termwise.models.block_law import LawOfBlocks
 from termwise.models.categories import Categories
 from termwise.models.codewords import Codewords, UniformCodewords
+from termwise.models.codewords_in_order import CodewordsInOrder
 from termwise.models.distributions import in_double, innermost
 from termwise.models.likelihoods import Likelihood
 
@@ -141,8 +142,8 @@ def support_of(law: Distribution) -> Support | None:
     if isinstance(law, Categories):
         positions = law.log_probs.shape[-2]
         return _box(ONE_HOT if positions == 1 else f"{ONE_HOT} at each of {positions} positions", 0.0, 1.0)
-    if isinstance(law, Codewords | UniformCodewords):
-        positions = law.positions if isinstance(law, UniformCodewords) else law.indices.shape[-1]
+    if isinstance(law, Codewords | UniformCodewords | CodewordsInOrder):
+        positions = law.indices.shape[-1] if isinstance(law, Codewords) else law.positions
         return _box(f"{CODEWORDS} at each of {positions} positions, of {len(law.codebook)}")
     if isinstance(law, LawOfBlocks):
         return _of_blocks(law)

@@ -26,10 +26,13 @@ from termwise.models.given_side import build_given_side, called, taking_side
 from termwise.models.likelihoods import Likelihood, likelihood_from
 from termwise.models.missing import Filler, observed
 from termwise.models.networks import NETWORKS, checked_bodies
+from termwise.models.networks.grid import keeping_places
 from termwise.models.parts_again import check_side, parts_again
+from termwise.models.places import with_shape
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import SavedModel, parts_of, write_model
-from termwise.models.priors import PriorOfCodes, PriorOfPosteriors, prior_from
+from termwise.models.priors import PriorOfPosteriors, prior_from
+from termwise.models.priors.meeting import meet_model
 from termwise.models.scaler import ScaledLaw, Scaler
 from termwise.models.side_input import SideInput, SideValues, values_for
 from termwise.models.supports import takes_real_numbers
@@ -101,15 +104,8 @@ class VAE(nn.Module):
         self.likelihood = likelihood_from(likelihood) if isinstance(likelihood, str) else likelihood
         self.prior, self.side = prior_from(prior, latent), SideInput.of(side, side_to)
         self.likelihood.for_examples(self.shape)
-        if isinstance(self.prior, PriorOfPosteriors):
-            self.prior.meet(self.shape)
-            if self.side is not None and "encoder" in self.side.parts:
-                raise Refused(
-                    "This prior is made of posteriors at examples that it learns, beside which nothing stands: take "
-                    "another prior, such as mixture or flow, or side_to = ['decoder']."
-                )
-        if isinstance(self.prior, PriorOfCodes):
-            self.prior.meet_posterior(self.family)
+        given_side = self.side is not None and "encoder" in self.side.parts
+        meet_model(self.prior, self.family, latent, self.shape, given_side)
         decoded = self.likelihood.decoded_shape(self.shape)
         if self.side is not None:
             encoder, decoder = taking_side(encoder, decoder, self.side)
@@ -136,6 +132,7 @@ class VAE(nn.Module):
         code: Sequence[Block | Mapping[str, Any]] = (),
         side: Side | SideInput | Sequence[SideVariable] | None = None,
         side_to: Sequence[str] | None = None,
+        code_shape: tuple[Count, ...] = (),
     ) -> "VAE":
         """A VAE of parts by name: each a row of a table, or for the network a builder of yours, "module:function".
 
@@ -146,6 +143,8 @@ class VAE(nn.Module):
             scaler: What standardises x.
             code: Blocks, in the place of latent, posterior and prior: each has its own.
             side, side_to: What it takes beside x, and which parts do, as `VAE` has it; by any network.
+            code_shape: How the positions of a code of categories or codewords are laid out, such as (7, 7); a network
+                that has a grid keeps their places.
 
         Example:
             >>> model = VAE.build((1, 8, 8), latent=3, likelihood="normal:0.1", options={"hidden": [16]})
@@ -160,9 +159,11 @@ class VAE(nn.Module):
             blocks = blocks_from(code)
             latent, posterior, prior = sum(block.latent for block in blocks), "blocks", "blocks"
             posterior_options = prior_options = {"code": [block.table() for block in blocks]}
+        posterior_options = with_shape(posterior, posterior_options, code_shape)
         if network in NETWORKS:
             options = NETWORKS[network].with_defaults(options)
         family = posterior_family(posterior, latent, posterior_options)
+        options = keeping_places(network, options, shape, getattr(family, "shape", ()), blocks=len(code) or 1)
         decoded = likelihood_from(likelihood).decoded_shape(shape)
         sizes = shape, family.features, count_decoded(family), decoded
         taken = SideInput.of(side, side_to)

@@ -26,6 +26,7 @@ from termwise.models.categories import Categories, kl_by_position
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.codes import factorises
 from termwise.models.codewords import Codewords, UniformCodewords
+from termwise.models.codewords_in_order import CodewordsInOrder
 from termwise.models.distributions import innermost
 from termwise.models.draw import Draw
 from termwise.terms.laws import Closed, Law
@@ -48,6 +49,8 @@ def kl(left: Distribution, right: Distribution) -> Tensor:
         return kl_by_position(left, right)
     if isinstance(left, Codewords) and isinstance(right, UniformCodewords):
         return torch.full_like(left.words[..., 0], math.log(len(right.codebook)))
+    if isinstance(left, Codewords) and isinstance(right, CodewordsInOrder):
+        return -right.log_prob_of(left.indices)
     q, p = _factors(left), _factors(right)
     if isinstance(p, Normal) and isinstance(q, Normal):
         ratio = (q.scale / p.scale).square()

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from termwise.errors import TermwiseError
+from termwise.errors import Refused, TermwiseError
 from termwise.models.networks.table import NETWORKS
+from termwise.models.places import agree, with_shape
 from termwise.models.posteriors.table import POSTERIORS
 from termwise.models.priors.table import PRIORS
 from termwise.objectives.recipes import RECIPES
@@ -40,7 +42,8 @@ class ModelSection(Section):
     Where no likelihood is said, it is the one that suits the data, which a run's config.toml names. Options that are
     not given are filled in with their defaults, which may be others in another version; not of a network of your own.
     `code` is a list of blocks (`Block`), in the place of latent, posterior and prior. `side_to` are the parts that take
-    what stands beside x (the data's `side`), of "encoder" and "decoder"; none, where nothing is said.
+    what stands beside x (the data's `side`), of "encoder" and "decoder"; none, where nothing is said. `shape` is how
+    the positions of a code of categories or codewords are laid out, and stands in posterior_options as `positions`.
     """
 
     network: Text = "mlp"
@@ -53,13 +56,28 @@ class ModelSection(Section):
     prior_options: dict[str, Any] = Field(default_factory=dict)
     code: list[dict[str, Any]] = Field(default_factory=list)
     side_to: list[Text] | None = None
+    shape: tuple[Count, ...] = Field(default=(), exclude=True)
+
+    @field_validator("shape")
+    @classmethod
+    def _refused(cls, shape: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        """What of a shape is no option of the posterior, and so stands where it was said."""
+        if not shape or {"code", "posterior", "posterior_options"} - info.data.keys():
+            return shape
+        if info.data["code"]:
+            raise PydanticCustomError("shape", "a code of blocks has the shape of each in its table, [[model.code]]")
+        try:
+            with_shape(info.data["posterior"], info.data["posterior_options"], shape)
+        except Refused as refusal:
+            raise PydanticCustomError("shape", str(refusal).rstrip(".")) from None
+        return shape
 
     @model_validator(mode="before")
     @classmethod
     def _with_defaults(cls, table: Any) -> Any:
         if not isinstance(table, Mapping):
             return table  # for pydantic to refuse
-        filled = table = spelled_out(table)
+        filled = table = _without_misplaced_shape(spelled_out(table))
         for section, part, rows, options in PARTS:
             if section == "model" and options is not None:
                 name, given = table.get(part, cls.model_fields[part].default), table.get(options, {})
@@ -115,11 +133,14 @@ def without_recipes_model(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spelled_out(table: Mapping[str, Any]) -> dict[str, Any]:
-    """The table of a model, "name:argument" of posterior and prior as a name and options; as it is what cannot be."""
-    result = dict(table)
+    """The table of a model, "name:argument" of posterior and prior as a name and options, and the shape as an option.
+
+    As it is what cannot be.
+    """
+    result = _with_shape(table)
     for part, rows in (("posterior", POSTERIORS), ("prior", PRIORS)):
         name, colon, argument = str(table.get(part, "")).partition(":")
-        given = table.get(f"{part}_options", {})
+        given = result.get(f"{part}_options", {})
         first = next(iter(list(rows[name].options)[1:]), None) if colon and name in rows else None
         if first is None or not isinstance(given, Mapping) or first in given:
             continue
@@ -127,3 +148,28 @@ def spelled_out(table: Mapping[str, Any]) -> dict[str, Any]:
             options = rows.checked(name, {first: argument}, given=1)
             result |= {part: name, f"{part}_options": {**options, **given}}
     return result
+
+
+def _with_shape(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of a model, whose shape, where it has one that may be, is the posterior's positions."""
+    shape, given = table.get("shape"), table.get("posterior_options", {})
+    if not (isinstance(shape, list | tuple) and shape and isinstance(given, Mapping)) or table.get("code"):
+        return dict(table)
+    named = str(table.get("posterior", "")).partition(":")[0]
+    if named in POSTERIORS and "positions" not in POSTERIORS[named].options:
+        return dict(table)
+    if "positions" in given and not agree(given["positions"], shape):
+        return dict(table)
+    rest = {key: value for key, value in table.items() if key != "shape"}
+    return {**rest, "posterior_options": {**given, "positions": list(shape)}}
+
+
+def _without_misplaced_shape(table: dict[str, Any]) -> dict[str, Any]:
+    """The table of a model, whose positions, of a posterior that has none, are a shape again, to be refused as one."""
+    named, options = table.get("posterior", "diagonal-normal"), table.get("posterior_options", {})
+    if named not in POSTERIORS or not isinstance(options, Mapping) or "positions" in POSTERIORS[named].options:
+        return table
+    if not isinstance(options.get("positions"), list):
+        return table
+    rest = {key: value for key, value in options.items() if key != "positions"}
+    return {**table, "shape": options["positions"], "posterior_options": rest}

@@ -159,10 +159,10 @@ def measure(
 
 
 def _blocks(posterior: Distribution, dimensions: Sequence[Dimension]) -> dict[str, list[str]]:
-    """What the blocks and the dimensions of a code are called, where it has blocks."""
-    if not isinstance(posterior, LawOfBlocks):
-        return {}
-    return {"blocks": list(posterior.names), "dimensions": [one.name for one in dimensions]}
+    """What the blocks and the dimensions of a code are called, where it has blocks, or stands in rows and columns."""
+    names = [one.name for one in dimensions]
+    blocks = {"blocks": list(posterior.names)} if isinstance(posterior, LawOfBlocks) else {}
+    return {**blocks, "dimensions": names} if blocks or names != [f"z{j}" for j in range(len(names))] else {}
 
 
 def _rate_of(draw: Draw) -> Link | None:

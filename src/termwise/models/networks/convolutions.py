@@ -32,7 +32,8 @@ def convolutional(
         channels: Of every convolution.
         hidden: The width of the linear layers.
         grid: For codes of positions: how often the sides are halved, with residual blocks then in the place of linear
-            layers, so that what a position's numbers are made of is its place of the image.
+            layers, so that what a position's numbers are made of is its place of the image. A code whose shape has rows
+            and columns says it itself.
 
     Example:
         >>> encoder, decoder = convolutional((3, 37, 50), features=6, latent=3, decoded=(3, 37, 50), channels=4)

@@ -1,13 +1,14 @@
 """The posterior of categories: at every position of the code one of K, one-hot."""
 
+import math
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from termwise.errors import Refused
 from termwise.models.categories import Categories
+from termwise.models.places import Positions, as_option, shape_of
 from termwise.schedules import AnySchedule, Weight, as_schedule
-from termwise.values import Count
 
 Gradient = Literal["straight-through", "relaxed", "score-function"]
 """How categories learn."""
@@ -25,7 +26,7 @@ class CategoricalPosterior(nn.Module):
 
     Args:
         latent: P K, the numbers of the code.
-        positions: P.
+        positions: P, or their shape.
         gradient: How codes carry one: "straight-through", one-hot codes with the gradient of their probabilities
             (Bengio, Leonard and Courville, 2013), which a decoder that is not linear makes biased; "relaxed", codes
             between the categories (Jang, Gu and Poole, 2017; Maddison, Mnih and Teh, 2017), of which the decoder sees
@@ -45,14 +46,16 @@ class CategoricalPosterior(nn.Module):
     def __init__(
         self,
         latent: int,
-        positions: Count = 1,
+        positions: Positions = 1,
         gradient: Gradient = "straight-through",
         temperature: Weight = 0.5,
     ) -> None:
         super().__init__()
-        if latent % positions:
+        self.shape = shape_of(positions)
+        count = math.prod(self.shape)
+        if latent % count:
             raise Refused(
-                f"{latent} numbers are not {positions} positions of as many categories each. Give as latent the "
+                f"{latent} numbers are not {count} positions of as many categories each. Give as latent the "
                 "positions times the categories."
             )
         schedule = as_schedule(temperature)
@@ -61,11 +64,11 @@ class CategoricalPosterior(nn.Module):
                 f"The temperature of relaxed codes is above 0; got one that is {schedule.least():g} at its least. Take "
                 'one such as 0.5, or {"schedule": "linear", "start": 1.0, "end": 0.3}.'
             )
-        self.latent, self.positions, self.gradient = latent, positions, gradient
+        self.latent, self.positions, self.gradient = latent, count, gradient
         self.temperature = schedule.over(1)(0)
         self.schedules: dict[str, AnySchedule] = {"temperature": schedule} if gradient == "relaxed" else {}
         said = temperature if isinstance(temperature, int | float) else temperature.model_dump(exclude_none=True)
-        self.options: dict[str, Any] = {"positions": positions, "gradient": gradient, "temperature": said}
+        self.options: dict[str, Any] = {"positions": as_option(positions), "gradient": gradient, "temperature": said}
 
     @property
     def features(self) -> int:
@@ -81,4 +84,4 @@ class CategoricalPosterior(nn.Module):
         """q(z|x) from features of shape (B, P K); in evaluation codes are one-hot."""
         logits = features.unflatten(-1, (self.positions, -1))
         relaxed = self.training and self.gradient == "relaxed"
-        return Categories(logits, self.temperature if relaxed else None, self.gradient != "score-function")
+        return Categories(logits, self.temperature if relaxed else None, self.gradient != "score-function", self.shape)

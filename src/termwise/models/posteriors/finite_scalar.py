@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from termwise.errors import Refused
 from termwise.main_memory import check_fits
 from termwise.models.codewords import Codebook, Codewords
+from termwise.models.places import Positions, as_option, in_words, shape_of
 
 Levels = Annotated[int, Ge(2)]
 """How many values a number may have."""
@@ -29,6 +30,7 @@ class FiniteScalar(nn.Module):
     Args:
         latent: P d, the numbers of the code.
         levels: L, of each of the d numbers of a codeword; a number alone is that of codewords of one.
+        positions: P, or their shape; as many in a row as make the latent, where left out.
 
     Example:
         >>> family = FiniteScalar(4, levels=[5, 4])
@@ -40,7 +42,7 @@ class FiniteScalar(nn.Module):
     vectors: Tensor
     counts: Tensor
 
-    def __init__(self, latent: int, levels: Levels | Sequence[Levels] = 5) -> None:
+    def __init__(self, latent: int, levels: Levels | Sequence[Levels] = 5, positions: Positions | None = None) -> None:
         super().__init__()
         counts = [levels] if isinstance(levels, int) else list(levels)
         if not counts or latent % len(counts):
@@ -49,12 +51,21 @@ class FiniteScalar(nn.Module):
                 "numbers as there are levels."
             )
         self.latent, self.positions = latent, latent // len(counts)
+        self.shape = shape_of(self.positions if positions is None else positions)
+        if math.prod(self.shape) != self.positions:
+            raise Refused(
+                f"{latent} numbers are {self.positions} codewords of {len(counts)} each, and not the "
+                f"{in_words(self.shape)} positions asked for. Give as latent {math.prod(self.shape) * len(counts)}."
+            )
         check_fits(8 * len(counts) * math.prod(counts), "The codebook")
         values = [(torch.arange(count) - count // 2) / (count // 2) for count in counts]
         grid = torch.stack(torch.meshgrid(*values, indexing="ij"), -1).flatten(0, -2)  # (K, d)
         self.register_buffer("vectors", grid, persistent=False)
         self.register_buffer("counts", torch.tensor(counts), persistent=False)
-        self.options: dict[str, Any] = {"levels": levels if isinstance(levels, int) else counts}
+        self.options: dict[str, Any] = {
+            "levels": levels if isinstance(levels, int) else counts,
+            "positions": None if positions is None else as_option(positions),
+        }
 
     @property
     def features(self) -> int:
@@ -76,4 +87,4 @@ class FiniteScalar(nn.Module):
         index = levels[..., 0]
         for place, count in enumerate(self.counts.tolist()[1:], 1):
             index = index * count + levels[..., place]
-        return Codewords(index, self.codebook(), bounded / middle)
+        return Codewords(index, self.codebook(), bounded / middle, self.shape)

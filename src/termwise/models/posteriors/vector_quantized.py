@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from termwise.errors import Refused
 from termwise.main_memory import check_fits
 from termwise.models.codewords import Codebook, Codewords
+from termwise.models.places import Positions, as_option, shape_of
 from termwise.values import Count, Share
 
 SMALLEST_USE = 1e-5
@@ -30,7 +31,7 @@ class VectorQuantized(nn.Module):
     Args:
         latent: P d, the numbers of the code.
         codewords: K.
-        positions: P.
+        positions: P, or their shape.
         codebook: How it learns: "average", by moving averages of what came to each codeword; or "gradient", of the
             objective's codebook term.
         decay: Of the moving averages. The paper has 0.99, by which short runs leave codewords behind: of the bundled
@@ -52,20 +53,22 @@ class VectorQuantized(nn.Module):
         self,
         latent: int,
         codewords: Count = 64,
-        positions: Count = 1,
+        positions: Positions = 1,
         codebook: Literal["average", "gradient"] = "average",
         decay: Share = 0.95,
         restarts: Share = 0.1,
     ) -> None:
         super().__init__()
-        if latent % positions:
+        self.shape = shape_of(positions)
+        count = math.prod(self.shape)
+        if latent % count:
             raise Refused(
-                f"{latent} numbers are not {positions} positions of codewords of one size. Give as latent the "
+                f"{latent} numbers are not {count} positions of codewords of one size. Give as latent the "
                 "positions times the numbers of a codeword."
             )
-        width = latent // positions
+        width = latent // count
         check_fits(4 * codewords * width, "The codebook")
-        self.latent, self.positions, self.decay, self.restarts = latent, positions, decay, restarts
+        self.latent, self.positions, self.decay, self.restarts = latent, count, decay, restarts
         self.by_gradient = codebook == "gradient"
         vectors = torch.randn(codewords, width)
         if self.by_gradient:
@@ -77,7 +80,7 @@ class VectorQuantized(nn.Module):
         self._asked: Codebook | None = None
         self.options: dict[str, Any] = {
             "codewords": codewords,
-            "positions": positions,
+            "positions": as_option(positions),
             "codebook": codebook,
             "decay": decay,
             "restarts": restarts,
@@ -102,7 +105,7 @@ class VectorQuantized(nn.Module):
         indices = codebook.nearest(encoded.detach())
         if learns:
             self._follow(encoded.detach().flatten(0, -2), indices.flatten())
-        return Codewords(indices, codebook, encoded)
+        return Codewords(indices, codebook, encoded, self.shape)
 
     @torch.no_grad()
     def _begin_some(self, points: Tensor) -> None:

@@ -1,3 +1,4 @@
+from .autoregressive import AutoregressivePrior as AutoregressivePrior
 from .categories import LearnedCategories as LearnedCategories
 from .flow import FlowPrior as FlowPrior
 from .given import GivenPrior as GivenPrior

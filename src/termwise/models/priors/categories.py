@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn
 
 from termwise.models.categories import Categories
-from termwise.models.priors.uniform import by_position
+from termwise.models.priors.uniform import as_posterior, by_position
 from termwise.values import Count
 
 
@@ -14,7 +14,7 @@ class LearnedCategories(nn.Module):
 
     Args:
         latent: P K, the numbers of the code.
-        positions: P.
+        positions: P; as many as the posterior has, where left out.
 
     Example:
         >>> LearnedCategories(10)().entropy()  # log 10, before it has learned
@@ -23,10 +23,15 @@ class LearnedCategories(nn.Module):
 
     name = "learned-categories"
 
-    def __init__(self, latent: int, positions: Count = 1) -> None:
+    def __init__(self, latent: int, positions: Count | None = None) -> None:
         super().__init__()
         self.options: dict[str, Any] = {"positions": positions}
-        self.logits = nn.Parameter(by_position(latent, positions))
+        self.logits = nn.Parameter(by_position(latent, positions or 1))
+
+    def meet_posterior(self, family: object) -> None:
+        """Be over the codes of this posterior family."""
+        if self.options["positions"] is None:
+            self.logits = nn.Parameter(as_posterior(self.logits.detach(), family))
 
     def forward(self) -> Categories:
         """p(z), batch shape (), event shape (P K,)."""

@@ -29,6 +29,11 @@ PRIORS = Makers(
         ),
         Row("flow", f"{_HERE}.flow:FlowPrior", "a normal bent by so many layers of splines, which learn", ("flow:4",)),
         Row("uniform", f"{_HERE}.uniform:UniformPrior", "categories or codewords, all alike"),
+        Row(
+            "autoregressive",
+            f"{_HERE}.autoregressive:AutoregressivePrior",
+            "codewords in order, each by a small transformer of those before it, which learns",
+        ),
         Row("learned-categories", f"{_HERE}.categories:LearnedCategories", "categories whose probabilities learn"),
         Row(
             "conditional",
@@ -64,7 +69,7 @@ def prior_from(
     from torch import nn
 
     from termwise.models.priors.given import GivenPrior
-    from termwise.models.priors.prior import PriorOfPosteriors
+    from termwise.models.priors.prior import PriorOfCodes, PriorOfPosteriors
 
     prior = "standard-normal" if prior is None else prior
     if options and not isinstance(prior, str):
@@ -73,12 +78,22 @@ def prior_from(
         module: nn.Module = PRIORS.from_spec(prior, latent, **(options or {}))
     else:
         module = prior if isinstance(prior, nn.Module) else GivenPrior(prior)
-    if isinstance(module, PriorOfPosteriors):
-        return module  # which is over codes as the posteriors are
-    law = module()
+    if not isinstance(module, PriorOfPosteriors | PriorOfCodes):  # these are over codes as the posteriors are
+        check_codes(module(), latent)
+    return module
+
+
+def check_codes(law: "Distribution", latent: int) -> None:
+    """Raise Refused where a prior is not over codes of `latent` dimensions.
+
+    Example:
+        >>> from torch.distributions import Normal
+        >>> check_codes(Normal(0.0, 1.0), 2)
+        Traceback (most recent call last):
+        termwise.errors.Refused: The prior must have batch shape () and event shape (2,); got () and (). Independent ...
+    """
     if (law.batch_shape, law.event_shape) != ((), (latent,)):
         raise Refused(
             f"The prior must have batch shape () and event shape ({latent},); got {tuple(law.batch_shape)} and "
             f"{tuple(law.event_shape)}. Independent(..., 1) makes a batch of laws one event."
         )
-    return module

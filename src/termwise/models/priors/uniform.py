@@ -9,6 +9,7 @@ from torch.distributions import Distribution
 from termwise.errors import Refused
 from termwise.models.categories import Categories
 from termwise.models.codewords import HasCodebook, UniformCodewords
+from termwise.models.places import HasPositions
 from termwise.values import Count
 
 
@@ -17,7 +18,7 @@ class UniformPrior(nn.Module):
 
     Args:
         latent: The numbers of the code: of categories P K.
-        positions: P, of categories; of codewords it is as many as the posterior has.
+        positions: P, of categories; as many as the posterior has, where left out, and of codewords always.
 
     Example:
         >>> UniformPrior(10)().entropy()  # log 10
@@ -30,15 +31,17 @@ class UniformPrior(nn.Module):
     name = "uniform"
     logits: Tensor
 
-    def __init__(self, latent: int, positions: Count = 1) -> None:
+    def __init__(self, latent: int, positions: Count | None = None) -> None:
         super().__init__()
         self.options: dict[str, Any] = {"positions": positions}
-        self.register_buffer("logits", by_position(latent, positions), persistent=False)
+        self.register_buffer("logits", by_position(latent, positions or 1), persistent=False)
         self._posterior: tuple[object, ...] = ()  # whose codebook is its own, and no part of this module
 
     def meet_posterior(self, family: object) -> None:
         """Be over the codes of this posterior family."""
         self._posterior = (family,)
+        if self.options["positions"] is None:
+            self.logits = as_posterior(self.logits, family)
 
     def forward(self) -> Distribution:
         """p(z), batch shape (), event shape (latent,)."""
@@ -46,6 +49,12 @@ class UniformPrior(nn.Module):
             if isinstance(family, HasCodebook):
                 return UniformCodewords(family.codebook(), family.positions)
         return Categories(self.logits)
+
+
+def as_posterior(logits: Tensor, family: object) -> Tensor:
+    """Numbers of categories, shape (P, K), at as many positions as codes of this posterior family have."""
+    positions = family.positions if isinstance(family, HasPositions) and not isinstance(family, HasCodebook) else 1
+    return logits.view(positions, -1)
 
 
 def by_position(latent: int, positions: int) -> Tensor:

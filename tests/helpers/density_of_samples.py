@@ -5,18 +5,25 @@ import math
 import numpy as np
 import torch
 from scipy.integrate import cumulative_simpson
+from torch import Tensor
 from torch.distributions import Distribution
 
 COUNT = 40_000
 POINTS = 20_001
 
 
-def check_probabilities(law: Distribution) -> None:
-    """Compare the probabilities of one-hot codes with 1, and with how often each is drawn; batch shape () or (1,)."""
-    one_hot = torch.eye(law.event_shape[0], dtype=torch.float64)
-    probs = torch.cat([law.log_prob(one.expand(*law.batch_shape, -1)).reshape(1) for one in one_hot]).detach().exp()
+def check_probabilities(law: Distribution, values: Tensor | None = None) -> None:
+    """Compare the probabilities of all codes with 1, and with how often each is drawn; batch shape () or (1,).
+
+    Args:
+        law: Over a few codes.
+        values: These, shape (J, D); one-hot ones where left out.
+    """
+    values = torch.eye(law.event_shape[0], dtype=torch.float64) if values is None else values
+    probs = torch.cat([law.log_prob(one.expand(*law.batch_shape, -1)).reshape(1) for one in values]).detach().exp()
     assert math.isclose(float(probs.sum()), 1.0, abs_tol=1e-12)
-    often = law.sample((COUNT,)).reshape(COUNT, -1).mean(0)
+    drawn = law.sample((COUNT,)).reshape(COUNT, 1, -1)
+    often = (drawn == values).all(2).double().mean(0)
     assert ((often - probs).abs() < 4.5 * (probs * (1 - probs) / COUNT).sqrt()).all()
 
 

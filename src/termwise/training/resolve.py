@@ -81,7 +81,7 @@ def _described(config: Config, objective: object | None, model: VAE | None) -> C
         changes["objective"] = ObjectiveSpec()
     if model is not None:
         network = model.network or {"name": OWN, "options": {}}
-        parts: dict[str, Any] = {"latent": model.latent, **model.parts()}
+        parts: dict[str, Any] = _without_none({"latent": model.latent, **model.parts()})
         if model.side is not None:
             parts["side_to"] = list(model.side.parts)
         changes["model"] = ModelSection(network=network["name"], options=network["options"], **parts)

@@ -18,7 +18,7 @@ COUNT, SAMPLES = 12, 20
 GRID = torch.linspace(-20, 20, 2001)
 STEP = float(GRID[1] - GRID[0])
 PRIORS = list(tw.PRIORS)
-CATEGORIES = (*DISCRETE, "uniform", "learned-categories")
+CATEGORIES = (*DISCRETE, "uniform", "learned-categories", "autoregressive")
 """Posteriors and priors of categories or codewords, and not of numbers."""
 
 
@@ -58,15 +58,24 @@ def is_slow(posterior, prior):
     ],
 )
 def test_the_rate_is_that_of_quadrature_or_is_refused(posterior, prior):
-    model, x = model_of(posterior, prior), data()
+    x = data()
     of_posteriors = prior == "vamp" and posterior == "categorical"
     of_codewords = posterior in DISCRETE and posterior != "categorical"
     suited = (posterior in DISCRETE) == (prior in CATEGORIES or of_posteriors)
-    if not suited or (of_codewords and prior == "learned-categories"):
+    if not suited or prior == ("learned-categories" if of_codewords else "autoregressive"):
         no_average = of_codewords and prior == "vamp"
         said = "average of posterior densities" if no_average else "there is no KL between the two"
         with pytest.raises(Refused, match=said):
-            tw.measure(model, x)
+            tw.measure(model_of(posterior, prior), x)
+        return
+    model = model_of(posterior, prior)
+    if prior == "autoregressive":  # of one position, so that it is a table
+        with torch.no_grad():
+            law = model.encode(x)
+            table = model.prior.network(torch.zeros(1, 0, dtype=torch.long)).double().log_softmax(-1).flatten()
+        reading = tw.measure(model, x)["rate"]
+        assert reading.value == pytest.approx(-float(table[law.indices].mean()), abs=1e-6)
+        assert reading.estimator == "closed form" and table.std() > 0
         return
     if posterior in CATEGORIES:  # of one category here, of more below; of as many codewords as are the default
         nats = math.log(len(model.family.codebook())) if of_codewords else 0.0

@@ -60,9 +60,9 @@ class AutoregressivePrior(nn.Module):
         if not isinstance(family, HasCodebook):
             name = getattr(family, "name", type(family).__name__)
             raise Refused(
-                f"The prior 'autoregressive' is over codewords, and codes of the posterior {name!r} are none. Take "
-                'posterior="vector-quantized" or "finite-scalar"; or another prior, such as "flow" over numbers or '
-                '"learned-categories" over categories.'
+                f"The prior 'autoregressive' is over codewords, and codes of the posterior {name!r} are none: there is "
+                'no KL between the two. Take posterior="vector-quantized" or "finite-scalar"; or another prior: "flow" '
+                'is of numbers, and "learned-categories" of categories.'
             )
         self._posterior = (family,)
         self.network = CausalTransformer(len(family.codebook()), family.positions, **self.options)

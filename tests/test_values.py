@@ -82,11 +82,15 @@ TABLES = [
 
 
 def numbers():
-    """Every option of every row of a table that takes a number and no flag."""
+    """Every option of every row of a table that takes a number and no flag; positions may be a list of them, too."""
     for table in TABLES:
         for name, row in table.items():
             for option, parameter in row.options.items():
-                if isinstance(parameter.default, int | float) and not isinstance(parameter.default, bool):
+                if (
+                    option != "positions"
+                    and isinstance(parameter.default, int | float)
+                    and not isinstance(parameter.default, bool)
+                ):
                     yield table, name, option
 
 

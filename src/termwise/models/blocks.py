@@ -74,7 +74,7 @@ class Block:
         return {**asdict(self), "prior": self.prior_name, **lists, **options}
 
     def family(self) -> PosteriorFamily:
-        """Its posterior."""
+        """The posterior family of the block."""
         return posterior_family(
             self.posterior, self.latent, with_shape(self.posterior, self.posterior_options, self.shape)
         )

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from rich.bar import Bar
 from rich.console import Group, RenderableType
@@ -124,9 +125,14 @@ def _population(selected: Mapping[str, ReadingJson]) -> Iterator[RenderableType]
 def _dimensions(
     lists: Mapping[str, ReadingJson], order: Sequence[int], name_of: Callable[[int], str]
 ) -> Iterator[RenderableType]:
-    """A row for each latent dimension, the costliest first, with bars on one scale for all, where there is room."""
+    """A row for each latent dimension, the costliest first; bars, where there is room, on one scale for each unit."""
     shown = order[:MOST_DIMENSIONS]
-    longest = max((at(reading, "value", j, 0.0) for reading in lists.values() for j in order), default=0.0) or 1.0
+    units = {reading.get("unit") for reading in lists.values()}
+    longest = {
+        unit: max((at(r, "value", j, 0.0) for r in lists.values() if r.get("unit") == unit for j in order), default=0.0)
+        or 1.0
+        for unit in units
+    }
     rows = {j: name_of(j) for j in shown}
     one_by_one = (_dimension_table({name: reading}, rows, longest) for name, reading in lists.items())
     yield Fitting(
@@ -140,7 +146,11 @@ def _dimensions(
 
 
 def _dimension_table(
-    lists: Mapping[str, ReadingJson], shown: Mapping[int, str], longest: float, heads: str = " ", bars: bool = True
+    lists: Mapping[str, ReadingJson],
+    shown: Mapping[int, str],
+    longest: Mapping[Any, float],
+    heads: str = " ",
+    bars: bool = True,
 ) -> Table:
     table = plain_table()
     table.add_column("", justify="right", style="dim")
@@ -157,7 +167,12 @@ def _dimension_table(
             cells.append(text)
             if bars:
                 cells.append(
-                    Bar(longest, 0, max(value, 0.0) if math.isfinite(value) else 0.0, color=terminal_colour(name))
+                    Bar(
+                        longest[reading.get("unit")],
+                        0,
+                        max(value, 0.0) if math.isfinite(value) else 0.0,
+                        color=terminal_colour(name),
+                    )
                 )
         table.add_row(*cells)
     return table

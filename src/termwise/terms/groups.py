@@ -25,8 +25,8 @@ from termwise.values import Count, Natural, checked
 
 Numbers = Count | Sequence[Sequence[Natural]]
 Grouping = Count | Literal["blocks"] | Sequence[Sequence[Natural | str]]
-"""Which dimensions go together: lists of them, or of names of blocks or dimensions; how many stand in a group, in
-order; or "blocks", each of which is a group."""
+"""Which dimensions go together: lists of them, or of names of blocks or dimensions; how many of them stand in a group,
+in order, where a position of categories or codewords is one; or "blocks", each of which is a group."""
 
 
 @checked
@@ -81,11 +81,15 @@ def groups_of_code(groups: Grouping | None, law: Distribution) -> list[list[int]
                 'This code has no blocks: groups="blocks" is for one that has. Write them as [[0, 1], [2, 3]].'
             )
         groups = [[name] for name in blocks]
-    if not isinstance(groups, int):
-        parts = {**{one.name: one.numbers for one in dimensions_of_code(law)}, **blocks}
+    dimensions = dimensions_of_code(law)
+    if isinstance(groups, int):
+        each = [list(range(latent)[one.numbers]) for one in dimensions]
+        groups = [[j for one in some for j in each[one]] for some in dimensions_of(groups, len(each))]
+    else:
+        parts = {**{one.name: one.numbers for one in dimensions}, **blocks}
         groups = [[j for one in group for j in _numbers_of(one, parts, latent)] for group in groups]
     numbers = dimensions_of(cast(Numbers, groups), latent)
-    for category in dimensions_of_code(law) if has_categories(law) else ():
+    for category in dimensions if has_categories(law) else ():
         its = set(range(latent)[category.numbers])
         if not any(its <= set(group) for group in numbers):
             raise Refused(

@@ -98,7 +98,7 @@ class Moments:
         if has_categories(draw.posterior):
             raise Refused(
                 "Covariances are of codes that are numbers; some of these are categories or codewords, whose numbers "
-                "go together. Use MonteCarlo, or HSIC."
+                "go together. Use HSIC, or, where none are codewords, MonteCarlo."
             )
         whole = draw.once(("covariance", self.of), lambda: aggregate_covariance(draw.posterior, self.of))
         return (_covariance(left, whole, draw) - _covariance(right, whole, draw)).square().sum()

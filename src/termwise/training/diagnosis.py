@@ -8,7 +8,11 @@ from pathlib import Path
 
 from torch import nn
 
+from termwise.models.block_law import blocks_of
+from termwise.models.categories import Categories
+from termwise.models.codewords_in_order import CodewordsInOrder
 from termwise.models.draw import Draw
+from termwise.models.vae import VAE
 from termwise.objectives.game import Game, Player, adversaries
 from termwise.objectives.objective import Breakdown
 from termwise.terms.adversarial.critic import Critic
@@ -32,14 +36,22 @@ def diagnose_idle_weights(model: nn.Module, game: Game) -> str | None:
     if all(name.startswith("prior.") for name in idle_names):
         return (
             f"The prior learns, and no term of the objective has a gradient for it ({', '.join(idle_names[:4])}): it "
-            "stays as it began. Take a recipe with the rate, such as vae; or a prior whose samples have a gradient, "
-            "flow:4."
+            f"stays as it began. Take a recipe with the rate, such as {_of_rate(model)}."
         )
     some = ", ".join(idle_names[:4]) + (f" and {len(idle_names) - 4} more" if len(idle_names) > 4 else "")
     return (
         f"No term of the objective has a gradient for {some}: there they stay as they began. Where that is a "
         "likelihood's sigma, take 'normal:optimal' or a fixed one; else look for layers that are never called."
     )
+
+
+def _of_rate(model: nn.Module) -> str:
+    """A recipe with the rate, of such codes as the prior is over; and, of numbers, a prior that needs none."""
+    blocks = blocks_of(model.prior_law()) if isinstance(model, VAE) else ()
+    if any(isinstance(block, CodewordsInOrder) for block in blocks):
+        return "vq-vae or fsq"
+    of_categories = any(isinstance(block, Categories) for block in blocks)
+    return "vae" if of_categories else "vae; or a prior whose samples have a gradient, flow:4"
 
 
 def diagnose_weights(game: Game, broken: str, step: int, checkpoint: Path, scale: str = "") -> str:

@@ -8,17 +8,21 @@ whatever the dependence, and gives the error (Efron and Stein, 1981). How many c
 examples show and, by those that came in one example or in two, what they do not yet (Chao, 1987, bias-corrected). So
 none of the three is the more for more examples; a codeword that comes less than about once in N examples is not told
 from a dead one.
+
+A code may have several codebooks, each a block: what is read of one is then read of each, by block.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from termwise.account import glossary
 from termwise.account.interval import NORMAL_95, reach_95
-from termwise.account.reading import AnyReading, Reading
+from termwise.account.reading import AnyReading, Reading, ReadingByDimension
 from termwise.measuring.elbo.data_posteriors import BlockPosteriors, DataPosteriors, LawPosteriors
+from termwise.models.block_law import LawOfBlocks
 from termwise.models.codewords import Codewords
 
 ENTROPY = "exp of the entropy of counts, jackknifed over examples"
@@ -26,12 +30,25 @@ RICHNESS = "counts, and Chao's estimate of what they miss"
 
 
 def codeword_readings(posteriors: DataPosteriors) -> dict[str, AnyReading]:
-    """codes_used, perplexity and dead_codes of codes that are codewords; none of others, or of several codebooks."""
-    blocks = posteriors.blocks if isinstance(posteriors, BlockPosteriors) else (posteriors,)
-    laws = [one.law for one in blocks if isinstance(one, LawPosteriors) and isinstance(one.law, Codewords)]
-    if len(laws) != 1 or len(laws[0].indices) < 2:
+    """codes_used, perplexity and dead_codes of codes that are codewords; none of others.
+
+    Of several codebooks they are by block, where a block that has no codewords uses 0 of 0, whose perplexity is 1.
+    """
+    law = posteriors.law if isinstance(posteriors, BlockPosteriors | LawPosteriors) else None
+    links = law.links if isinstance(law, LawOfBlocks) else (law,)
+    several = [link if isinstance(link, Codewords) else None for link in links]
+    codebooks = [one for one in several if one is not None]
+    if not codebooks or len(codebooks[0].indices) < 2:
         return {}
-    indices, count = laws[0].indices.cpu(), len(laws[0].codebook)
+    if len(codebooks) == 1:
+        return dict(readings_of(codebooks[0]))
+    of_each = [NO_USE if one is None else readings_of(one) for one in several]
+    return {f"{name}_by_block": _by_block(name, [one[name] for one in of_each]) for name in NO_USE}
+
+
+def readings_of(law: Codewords) -> dict[str, Reading]:
+    """codes_used, perplexity and dead_codes of one codebook, from the codes of N examples."""
+    indices, count = law.indices.cpu(), len(law.codebook)
     used, seen = richness(indices, count), len(indices.unique())
     low, value, high = used
     return {
@@ -41,6 +58,24 @@ def codeword_readings(posteriors: DataPosteriors) -> dict[str, AnyReading]:
             "dead_codes", count - value, (count - high, count - low), (0, count - seen), len(indices)
         ),
     }
+
+
+def _by_block(name: str, of_each: Sequence[Reading]) -> ReadingByDimension:
+    """The readings of each block as one."""
+    first = next(one for one in of_each if one is not NO_USE[name])
+    stderrs, lower, upper = ([getattr(one, of) for one in of_each] for of in ("stderr", "lower", "upper"))
+    return ReadingByDimension(
+        name=f"{name}_by_block",
+        value=[one.value for one in of_each],
+        stderr=None if None in stderrs else stderrs,
+        interval=[list(one.interval or ()) for one in of_each],
+        lower=None if None in lower else lower,
+        upper=None if None in upper else upper,
+        unit=first.unit,
+        estimator=first.estimator,
+        bias=first.bias.partition(";")[0],
+        n=first.n,
+    )
 
 
 def of_points_alone(posteriors: DataPosteriors) -> bool:
@@ -132,3 +167,10 @@ def _counted(name: str, value: float, interval: tuple[float, float], bounds: tup
         bias="of codewords that come once in these examples or more",
         n=n,
     )
+
+
+NO_USE = {
+    name: Reading(name, value, 0.0, [value, value], value, value, "codewords", "", "", 0)
+    for name, value in (("codes_used", 0.0), ("perplexity", 1.0), ("dead_codes", 0.0))
+}
+"""What is read of a block that has no codewords, beside those that have some."""

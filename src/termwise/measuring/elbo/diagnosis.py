@@ -6,6 +6,7 @@ from termwise.account.account import Account
 from termwise.account.judging import listed, unjudged
 from termwise.account.rounding import with_error
 from termwise.measuring.elbo.faults import NO_DIMENSION, NOT_COLLAPSED, find_faults
+from termwise.measuring.elbo.remedies import Remedies
 from termwise.measuring.elbo.term_readings import Bounding, Smoothing
 
 WIDE = 0.5
@@ -34,6 +35,7 @@ def diagnose(
     bounding: Bounding | None = None,
     unmeasured: str | None = None,
     entry: str | None = None,
+    remedies: Remedies | None = None,
 ) -> tuple[str, ...]:
     """The sentences that an account of the ELBO supports: which posterior was measured, then its faults, worst first.
 
@@ -44,6 +46,7 @@ def diagnose(
         bounding: How well a posterior without a density is bounded.
         unmeasured: Why q(z) could not be measured, if it could not.
         entry: What is to be said of one entry of x that makes up most of the distortion, if one does.
+        remedies: What can be done about the model; anything, where no more is known of it.
 
     Example:
         >>> from termwise.account.reading import reading_without_error
@@ -54,7 +57,7 @@ def diagnose(
     more = [] if entry is None or "distortion" not in account else [entry]
     if unmeasured is not None:
         more.append(f"The terms of q(z) were not measured. {unmeasured}")
-    faults = (BLANK,) if blank else _faults_or_none(account, possible, more)
+    faults = (BLANK,) if blank else _faults_or_none(account, possible, more, remedies)
     return (*(() if bounding is None else _bounded(bounding)), *faults, *_beside(account))
 
 
@@ -111,9 +114,11 @@ def _smoothed(smoothing: Smoothing) -> str:
     )
 
 
-def _faults_or_none(account: Account, possible: Account | None, more: Sequence[str]) -> tuple[str, ...]:
+def _faults_or_none(
+    account: Account, possible: Account | None, more: Sequence[str], remedies: Remedies | None
+) -> tuple[str, ...]:
     """A sentence for each fault, and for what could not be judged; or how sure it is that there is none."""
-    found = find_faults(account)
+    found = find_faults(account, remedies)
     sentences = [*found.faults, *more, *unjudged(found.unjudged)]
     if not sentences and possible is not None and find_faults(possible).faults:
         sentences.append(

@@ -11,10 +11,11 @@ from typing import Any
 
 from termwise.account import glossary
 from termwise.account.account import Account
-from termwise.account.judging import unfit
+from termwise.account.judging import listed, unfit
 from termwise.account.reading import Reading
 from termwise.measuring.elbo.dominance import dominating_examples
 from termwise.measuring.elbo.population import in_sight
+from termwise.measuring.elbo.remedies import Remedies
 
 COLLAPSED = 0.05
 """Nats: a dimension of a rate under it carries nothing."""
@@ -26,6 +27,11 @@ SATURATED = math.log(10)
 """Nats below log N: a code's own component is then about a tenth of q(z). Of few points: half of log N."""
 DEAD = 0.1
 """Of all codewords: so many may be dead before it is worth a sentence."""
+REVIVAL = (
+    "Let those that hardly come begin anew (posterior_options.restarts, of vector-quantized codes), or take fewer "
+    "codewords or levels."
+)
+"""What may be done about codewords that are dead."""
 SHORT = 0.1
 """Nats by which N points may fall short of the population before it is worth a sentence."""
 
@@ -40,6 +46,7 @@ class Question:
         faults: The sentences on it; none where there is no such fault.
         sound: What may be said where there is none; "" where nothing need be.
         of_model: Whether that may be said only where the points do not measure their own number.
+        advice: What to do about such a fault, of a model for which it can be done.
     """
 
     asks: str
@@ -47,6 +54,7 @@ class Question:
     faults: Callable[[Account], Iterator[str]]
     sound: str = ""
     of_model: bool = False
+    advice: Callable[[Remedies], str] = lambda remedies: ""
 
 
 @dataclass(frozen=True)
@@ -64,8 +72,8 @@ class Findings:
     unjudged: dict[str, list[str]]
 
 
-def find_faults(account: Account) -> Findings:
-    """The answers to every question that the readings bear."""
+def find_faults(account: Account, remedies: Remedies | None = None) -> Findings:
+    """The answers to every question that the readings bear, with what can be done about the model."""
     findings = Findings([], [], {})
     for question in QUESTIONS:
         lacking = unfit(account, question.needs)
@@ -75,6 +83,8 @@ def find_faults(account: Account) -> Findings:
             findings.unjudged[question.asks] = lacking
         else:
             sentences = list(question.faults(account))
+            if sentences and (advice := question.advice(remedies or Remedies())):
+                sentences[-1] += f" {advice}"
             findings.faults.extend(sentences)
             if question.sound and not sentences and not (question.of_model and saturated(account)):
                 findings.sound.append(question.sound)
@@ -86,9 +96,16 @@ def _collapsed_whole(account: Account) -> Iterator[str]:
     if rate < COLLAPSED_WHOLE:
         yield (
             f"The posterior has collapsed whole: the rate is {rate:.3f} nats, so the code says next to nothing about x "
-            "and the decoder ignores it. Warm the weight of the rate up, lower it, or ask for mutual information with "
-            "the mi-floor recipe."
+            "and the decoder ignores it."
         )
+
+
+def _to_wake(remedies: Remedies) -> str:
+    if not remedies.rate_reaches_codes:
+        return f"The weight of the rate does not move codewords. {REVIVAL}"
+    recipes = remedies.of("index_code_mi")
+    more = f", lower it, or ask for mutual information with the {recipes[0]} recipe" if recipes else " or lower it"
+    return f"Warm the weight of the rate up{more}."
 
 
 def _collapsed_dimensions(account: Account) -> Iterator[str]:
@@ -188,18 +205,29 @@ def _holes(account: Account) -> Iterator[str]:
     if marginal > 1 and marginal > 0.2 * rate:
         yield (
             f"q(z) is far from the prior: marginal KL is {least}{marginal:.2f} of the rate's {rate:.2f} nats. Samples "
-            "from the prior fall where no example's code is. Weigh marginal KL up (beta-tcvae, info-vae), or learn the "
-            "prior."
+            "from the prior fall where no example's code is."
         )
+
+
+def _to_fill(remedies: Remedies) -> str:
+    recipes, prior = remedies.of("marginal_kl"), remedies.prior
+    ways = [f"weigh marginal KL up ({', '.join(recipes[:2])})"] if recipes else []
+    ways += [f"learn the prior ({prior})"] if prior else []
+    said = ", or ".join(ways)
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
 def _entanglement(account: Account) -> Iterator[str]:
     tc, least = _of_model(account, "total_correlation")
     if tc > 0.5 and tc > 0.1 * account["rate"].value:
-        yield (
-            f"The code is entangled: its dimensions share {least}{tc:.2f} nats (total correlation). Weigh total "
-            "correlation up (beta-tcvae) if they should mean things apart."
-        )
+        yield (f"The code is entangled: its dimensions share {least}{tc:.2f} nats (total correlation).")
+
+
+def _to_part(remedies: Remedies) -> str:
+    recipes = remedies.of("total_correlation")
+    said = f"Weigh total correlation up ({', '.join(recipes[:2])}) if they should mean things apart." if recipes else ""
+    known = 'A prior that knows what they share (prior = "autoregressive") leaves none of it to samples to miss.'
+    return " ".join(filter(None, (said, known if "autoregressive" in remedies.prior else "")))
 
 
 def _dead_codes(account: Account) -> Iterator[str]:
@@ -209,9 +237,16 @@ def _dead_codes(account: Account) -> Iterator[str]:
         yield (
             f"{dead:.0f} of {whole:.0f} codewords are dead: no code has them (95%: "
             f"{_range(account['dead_codes'].interval)}), and the others are as {account['perplexity'].value:.1f} used "
-            "alike. Let those that hardly come begin anew (posterior_options.restarts, of vector-quantized codes), or "
-            "take fewer codewords or levels."
+            f"alike. {REVIVAL}"
         )
+
+
+def _dead_codes_by_block(account: Account) -> Iterator[str]:
+    used, dead = (account.by_dimension[f"{name}_by_block"].value for name in ("codes_used", "dead_codes"))
+    names = account.data.get("blocks", range(len(used)))
+    pairs = zip(names, used, dead, strict=True)
+    if some := [f"{n:.0f} of {n + k:.0f} in block {name}" for name, k, n in pairs if n > DEAD * (n + k)]:
+        yield f"Codewords are dead, no code has them: {listed(some, 'and')}. {REVIVAL}"
 
 
 def _dominated(name: str) -> Question:
@@ -244,19 +279,23 @@ NOT_COLLAPSED, NO_DIMENSION = "the posterior has not collapsed", "no dimension i
 """What is sound of the rate, and of that by dimension, which says more."""
 
 QUESTIONS = (
-    Question("whether the posterior has collapsed", ("rate",), _collapsed_whole, NOT_COLLAPSED),
+    Question("whether the posterior has collapsed", ("rate",), _collapsed_whole, NOT_COLLAPSED, advice=_to_wake),
     Question("whether a dimension is collapsed", ("rate", "rate_by_dimension"), _collapsed_dimensions, NO_DIMENSION),
     Question("whether the decoder uses the code", ("rate", "code_use", "index_code_mi"), _ignored_code),
     Question("whether the points are enough for the code", ("rate", "index_code_mi"), _saturation),
-    Question("whether q(z) is near the prior", ("rate", "marginal_kl"), _holes, "q(z) is near the prior", True),
+    Question(
+        "whether q(z) is near the prior", ("rate", "marginal_kl"), _holes, "q(z) is near the prior", True, _to_fill
+    ),
     Question(
         "whether its dimensions are near independence",
         ("rate", "total_correlation"),
         _entanglement,
         "its dimensions are near independence",
         True,
+        _to_part,
     ),
     Question("whether codewords are used", ("codes_used", "perplexity", "dead_codes"), _dead_codes),
+    Question("whether codewords are used", ("codes_used_by_block", "dead_codes_by_block"), _dead_codes_by_block),
     _dominated("distortion"),
     _dominated("rate"),
     Question("whether the distortion is a likelihood's", ("distortion",), _grey),

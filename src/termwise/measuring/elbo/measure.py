@@ -25,6 +25,7 @@ from termwise.measuring.elbo.diagnosis import diagnose
 from termwise.measuring.elbo.dominance import dominating_entry
 from termwise.measuring.elbo.explicit_account import explicit_terms
 from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
+from termwise.measuring.elbo.remedies import Remedies
 from termwise.measuring.log_likelihood.densities import has_density
 from termwise.models.block_law import Dimension, LawOfBlocks, dimensions_of_code
 from termwise.models.chained_law import ChainedLaw
@@ -154,7 +155,15 @@ def measure(
     account = Account(ordered, (), by_example, about, terms.withheld)
     sure, possible = (at_bounds(account, "lower"), at_bounds(account, "upper")) if rate is None else (account, None)
     blank = data.value_range().minimum == data.value_range().maximum
-    sentences = diagnose(sure, possible, blank=blank, bounding=terms.bounding, unmeasured=terms.unmeasured, entry=entry)
+    sentences = diagnose(
+        sure,
+        possible,
+        blank=blank,
+        bounding=terms.bounding,
+        unmeasured=terms.unmeasured,
+        entry=entry,
+        remedies=Remedies(batches),
+    )
     return replace(account, diagnosis=sentences)
 
 

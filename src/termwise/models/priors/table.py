@@ -90,7 +90,7 @@ def check_codes(law: "Distribution", latent: int) -> None:
         >>> from torch.distributions import Normal
         >>> check_codes(Normal(0.0, 1.0), 2)
         Traceback (most recent call last):
-        termwise.errors.Refused: The prior must have batch shape () and event shape (2,); got () and (). Independent ...
+        termwise.errors.Refused: The prior must have batch shape () and event shape (2,); got () and ()...
     """
     if (law.batch_shape, law.event_shape) != ((), (latent,)):
         raise Refused(

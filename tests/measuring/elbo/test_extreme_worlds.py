@@ -98,7 +98,8 @@ def measured(law, prior=None, n=None):
     model = tw.adapt(encode=lambda _: law, prior=prior)
     with patch.object(Codes, "of", recorded), unguarded():
         account = tw.measure(model, torch.arange(float(n))[:, None])
-    parts = exactly(drawn[-1].centre), exactly(drawn[-1].offset)
+    first = drawn[0]  # of the account: what it advises is tried on further ones
+    parts = exactly(first.centre), exactly(first.offset)
     return account, [[a + b for a, b in zip(*pair, strict=True)] for pair in zip(*parts, strict=True)]
 
 

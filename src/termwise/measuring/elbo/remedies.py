@@ -5,7 +5,7 @@ links of a recipe are tried, on a few examples of the data.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -40,23 +40,24 @@ LEARNED: tuple[tuple[type[Distribution], str], ...] = (
 """The prior that learns of codes of each kind; of numbers it is a flow."""
 
 
-@dataclass(frozen=True)
 class Remedies:
     """What can be done about a model.
 
-    Attributes:
-        batches: The data through it; None where no more is known than an account says, and all is taken to be possible.
+    Args:
+        batches: The data through it. Where it is None, or the model takes no few examples by themselves, no more is
+            known than an account says, and all is taken to be possible.
 
     Example:
         >>> import termwise as tw
         >>> model = tw.VAE.build((4,), 6, posterior="vector-quantized:8", prior="uniform")
-        >>> batches = DataPass(model, tw.load_data(torch.rand(9, 4).round(), test=0.0))
-        >>> Remedies(batches).of("index_code_mi"), Remedies(batches).of("marginal_kl"), Remedies(batches).prior
+        >>> remedies = Remedies(DataPass(model, tw.load_data(torch.rand(9, 4).round(), test=0.0)))
+        >>> remedies.of("index_code_mi"), remedies.of("marginal_kl"), remedies.prior
         ([], ['info-vae', 'wae-mmd'], 'prior = "autoregressive"')
     """
 
-    batches: DataPass | None = None
-    _known: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)
+    def __init__(self, batches: DataPass | None = None) -> None:
+        self._batches = batches
+        self._known: dict[str, list[str]] = {}
 
     def of(self, link: str) -> list[str]:
         """The recipes that can weigh a link, as a command or a file names them; of one alone its first form."""
@@ -69,12 +70,12 @@ class Remedies:
             self._known[link] = list(found.values())
         return self._known[link]
 
-    @property
+    @cached_property
     def prior(self) -> str:
         """A prior that learns and is over such codes, as it is said; "" where every block's prior learns already."""
-        if self.batches is None:
+        if self._few is None:
             return 'prior = "flow:4"'
-        posterior, prior = self._laws()
+        posterior, prior = self._few[1].posterior, self._few[1].prior
         laws, others = blocks_of(posterior), blocks_of(prior)
         if len(laws) != len(others):
             return "" if _learns(prior) else 'prior = "flow:4"'
@@ -88,27 +89,35 @@ class Remedies:
     @property
     def rate_reaches_codes(self) -> bool:
         """Whether the weight of the rate moves the code: which codeword one is no gradient tells."""
-        return self.batches is None or not all(isinstance(law, Codewords) for law in blocks_of(self._laws()[0]))
+        return self._few is None or not all(isinstance(law, Codewords) for law in blocks_of(self._few[1].posterior))
 
-    def _laws(self) -> tuple[Distribution, Distribution]:
-        assert self.batches is not None
-        draw = self.batches.at(torch.arange(1))
-        with torch.enable_grad():  # so that a prior's parameters show
-            return draw.posterior, draw.prior
-
-    def _can(self, name: str, options: Mapping[str, Any]) -> bool:
-        """Whether the links of a recipe can be had of the model."""
-        if self.batches is None:
-            return True
-        some = self.batches.data.subset(torch.arange(min(FEW, len(self.batches))))
-        few = DataPass(self.batches.model, some, device=self.batches.device, dtype=self.batches.dtype)
-        links = [part.term for player in RECIPES[name](**options).players for part in player.objective.parts]
+    @cached_property
+    def _few(self) -> tuple[DataPass, Draw] | None:
+        """A few examples of the data through the model, and their draw."""
+        whole = self._batches
+        if whole is None:
+            return None
+        some = whole.data.subset(torch.arange(min(FEW, len(whole))))
+        few = DataPass(whole.model, some, device=whole.device, dtype=whole.dtype)
         with own_randomness(0), evaluating(few.model):
             try:
                 draw = next(iter(few()))
+                with torch.enable_grad():  # so that a prior's parameters show
+                    draw.prior  # noqa: B018
+            except (TermwiseError, RuntimeError, ValueError, LookupError):
+                return None
+        return few, draw
+
+    def _can(self, name: str, options: Mapping[str, Any]) -> bool:
+        """Whether the links of a recipe can be had of the model."""
+        if self._few is None:
+            return True
+        (few, draw), players = self._few, RECIPES[name](**options).players
+        links = [part.term for player in players for part in player.objective.parts if isinstance(part.term, Link)]
+        with own_randomness(0), evaluating(few.model):
+            try:
                 for link in links:
-                    if isinstance(link, Link):
-                        _try(link, few, draw)
+                    _try(link, few, draw)
             except TermwiseError:
                 return False
         return True
@@ -128,7 +137,7 @@ def _try(link: Link, batches: DataPass, draw: Draw) -> None:
 
 def _learns(prior: Distribution) -> bool:
     """Whether a law has parameters that learn, as its log density at a code of its own tells."""
-    with torch.enable_grad():
+    with torch.enable_grad(), own_randomness(0):
         try:
             return prior.log_prob(prior.sample().unsqueeze(0)).requires_grad
         except NotImplementedError:

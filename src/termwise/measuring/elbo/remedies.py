@@ -120,6 +120,8 @@ class Remedies:
                     _try(link, few, draw)
             except TermwiseError:
                 return False
+            except (RuntimeError, LookupError, TypeError):  # of a model of the user's: no more is known
+                return True
         return True
 
 

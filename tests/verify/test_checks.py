@@ -45,7 +45,7 @@ CORRECTED = {
 
 def test_every_check_holds_and_every_form_that_was_corrected_fails(checks):
     assert [name for name, one in checks.items() if not one.passed] == []
-    assert {name for name, one in checks.items() if one.as_printed is not None} == CORRECTED
+    assert {name for name, one in checks.items() if one.as_printed is not None} == CORRECTED & checks.keys()
     for one in checks.values():
         assert one.as_printed is None or one.as_printed > 0.1, one.name
 

@@ -3,13 +3,18 @@ from dataclasses import replace
 
 import pytest
 
+from termwise.verify import Scatter
+
+POINTS = Scatter((0.0, 1.0), (0.1, 0.9), "log ratio, nats", "the critic's T, nats")
+
 
 @pytest.fixture
 def call_verify(call, monkeypatch, checks):
     """Run the command on checks that were run already: its status, standard output and standard error."""
 
-    def run(*arguments, spoiled=()):
+    def run(*arguments, spoiled=(), drawn=()):
         outcomes = [replace(one, residual=1e3) if one.name in spoiled else one for one in checks.values()]
+        outcomes = [replace(one, scatter=POINTS) if one.name in drawn else one for one in outcomes]
         monkeypatch.setattr("termwise.verify.verify", lambda seed, progress, names: outcomes)
         return call("verify", *arguments)
 
@@ -59,11 +64,13 @@ def test_json_is_one_object_and_nothing_else(call_verify, checks, spoiled):
 
 
 def test_figures_are_drawn_for_the_checks_that_have_points_and_json_stays_alone(call_verify, checks, tmp_path):
-    status, out, err = call_verify("--figures", str(tmp_path / "new" / "figures"), "--json")
-    with_points = {f"{one.name}.svg" for one in checks.values() if one.scatter is not None}
+    folder, drawn = tmp_path / "new" / "figures", ("evidence", "info-vae")
+    status, out, err = call_verify("--figures", str(folder), "--json", drawn=drawn)
+    with_points = {*drawn, *(one.name for one in checks.values() if one.scatter is not None)}
     assert status == 0 and json.loads(out)["passed"] and str(tmp_path) in err
-    assert {path.name for path in (tmp_path / "new" / "figures").iterdir()} == with_points
-    assert {"trained-critic-implicit-correlation.svg", "equilibrium-trained-critic.svg"} <= with_points
+    assert {path.name for path in folder.iterdir()} == {f"{name}.svg" for name in with_points}
+    if "trained-critic-implicit-correlation" in checks:
+        assert {"trained-critic-implicit-correlation", "equilibrium-trained-critic"} <= with_points
 
 
 def test_a_folder_for_figures_that_is_a_file_is_said_before_anything_is_run(call_verify, tmp_path):

@@ -6,8 +6,22 @@ from torch.distributions import Independent, Normal
 from torch.distributions.kl import kl_divergence
 
 from termwise.models import VAE
+from termwise.objectives import distortion, link, rate
+from termwise.terms import Critic, DensityRatio, MonteCarlo
+from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
+from termwise.terms.references.moments import Reference
+from termwise.training import Trainer
 from termwise.verify import trained_critic
-from termwise.verify.trained_game import CODE_LINE, NOISES, distance, distance_of_best_normal, log_posterior, two_sided
+from termwise.verify.trained_game import (
+    CODE_LINE,
+    NOISES,
+    distance,
+    distance_of_best_normal,
+    falling,
+    log_posterior,
+    play,
+    two_sided,
+)
 from termwise.worlds import DiscreteWorld, implicit_world, random_world
 from termwise.worlds.random_worlds import bernoulli
 
@@ -49,6 +63,14 @@ def test_the_gradient_by_the_best_critic_is_the_rate_s_and_by_half_of_it_is_half
         assert found.residual == pytest.approx(error, abs=1e-4)
 
 
+def test_sixty_moves_of_a_critic_tell_most_of_the_ratio_and_of_its_gradient(monkeypatch):
+    monkeypatch.setattr(trained_critic, "STEPS", 60)
+    world = implicit_world(3, pixels=2)
+    critic = trained_critic.trained(world, 3)
+    assert trained_critic.ratio("kind", world, critic, 3)[0].residual < 0.3  # 1 - its correlation
+    assert trained_critic.gradient_at_trained_critic(world, critic).residual < 0.7  # 2 of one with the other sign
+
+
 def test_a_slope_that_is_not_zero_on_average_is_beyond_what_is_allowed():
     world = implicit_world(3, pixels=2)
     one = trained_critic.no_gradient(world, 3)
@@ -82,6 +104,28 @@ def test_the_best_normal_finds_a_normal_posterior_and_misses_two_modes():
     ).amin(0)
     found = distance_of_best_normal(world)
     assert (found <= tried + 1e-9).all() and (found > tried - 0.01).all() and found.max() > 0.25
+
+
+@pytest.mark.parametrize("estimator", ["kl", "adaptive contrast"])
+def test_fifty_rounds_bring_a_posterior_most_of_the_way_from_where_it_starts(monkeypatch, estimator):
+    world, rounds, reference = two_sided(0), 50, Reference()
+    options = {"moves": 4, "optimizer": falling(1e-2, rounds)}
+    if estimator == "kl":
+        objective = distortion() + rate(DensityRatio("kl", Critic((32, 32)), **options))
+    else:
+        near = AdaptiveContrast(reference, Critic((32, 32)), **options)
+        objective = distortion() + link("posterior", reference, near) + link(reference, "prior", MonteCarlo())
+    start = []
+
+    def begin(trainer):
+        start.append(float(world.weights @ distance(world, log_posterior(trainer.model, world, seed=0))))
+        return played(trainer)
+
+    played = Trainer.run
+    monkeypatch.setattr(Trainer, "run", begin)
+    head = {"noise": 8, "hidden": (32, 32), "sigma": 0.1}
+    model = play(world, objective, "noise-input+normal", head, rounds, seed=0)
+    assert float(world.weights @ distance(world, log_posterior(model, world, seed=0))) < start[0] / 4
 
 
 def test_data_of_the_equilibrium_are_the_model_s_own():

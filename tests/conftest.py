@@ -1,5 +1,6 @@
-"""What all tests share: every test starts from one random state, and few threads, since xdist runs many at once."""
+"""What all tests share: one random state to start from, few threads, since xdist runs many at once, and a budget."""
 
+import os
 import sys
 
 import pytest
@@ -8,6 +9,55 @@ import torch
 from termwise import cli
 
 torch.set_num_threads(1)
+
+MOST_SECONDS = 40.0
+"""Of the processor, for a test that is not marked slow: three times what any takes."""
+MOST_TOGETHER = 690.0
+"""For all of them: six minutes on two cores, of which xdist's workers need half a minute to begin."""
+BEGUN, SPENT = pytest.StashKey[float](), "seconds of the processor"
+
+
+def seconds_of_the_processor() -> float:
+    """What this process has taken so far, and those that it began; wall time would be the machine's own affair."""
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item):
+    item.stash[BEGUN] = seconds_of_the_processor()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """A test that takes more than it may has failed; what each takes goes to the summary."""
+    report = yield
+    if call.when == "call" and not item.get_closest_marker("slow"):
+        spent = seconds_of_the_processor() - item.stash[BEGUN]
+        report.user_properties.append((SPENT, spent))
+        if report.passed and spent > MOST_SECONDS:
+            report.outcome = "failed"
+            report.longrepr = (
+                f"It took {spent:.0f} s of the processor; expected {MOST_SECONDS:.0f} or less. Show the same with less, "
+                "or mark it @pytest.mark.slow and keep a small case of it."
+            )
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter):
+    spent = {
+        report.nodeid: dict(report.user_properties).get(SPENT, 0.0)
+        for report in terminalreporter.getreports("passed")
+        if report.when == "call"
+    }
+    if sum(spent.values()) > MOST_TOGETHER:
+        dearest = sorted(spent, key=spent.get, reverse=True)[:20]
+        terminalreporter.section("more than is meant")
+        terminalreporter.line(
+            f"The tests took {sum(spent.values()):.0f} s of the processor; {MOST_TOGETHER:.0f} are meant on a machine at "
+            "rest. The dearest:"
+        )
+        for name in dearest:
+            terminalreporter.line(f"{spent[name]:6.1f} s {name}")
 
 
 @pytest.hookimpl(tryfirst=True)

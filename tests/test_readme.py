@@ -5,6 +5,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import termwise as tw
 from helpers.floors import ORDER
 from termwise.training import config_from
@@ -18,11 +20,18 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_the_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
+LESS = {"epochs=5": "epochs=1", "limit=20, tolerance=1.0": "limit=4, tolerance=5.0", "12_800": "1_280"}
+"""What is asked for less of, so that it takes seconds; as it stands it is run with the slow tests."""
+
+
+@pytest.mark.parametrize("instead", [LESS, pytest.param({}, marks=pytest.mark.slow)], ids=["less", "as it stands"])
+def test_the_python_runs_from_top_to_bottom(tmp_path, monkeypatch, instead):
     monkeypatch.chdir(tmp_path)
-    spoken = {}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), spoken)
+    code, spoken = "".join(blocks("python")), {}
+    for asked, less in instead.items():
+        assert asked in code
+        code = code.replace(asked, less)
+    exec(compile(code, "README.md", "exec"), spoken)
     assert (tmp_path / "runs/c/latents.csv").exists() and (tmp_path / "runs/own-walk/report.html").exists()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from helpers.fuzzed import SURFACES
 
-FAST = {"files": 2, "configurations": 3, "commands": 1, "functions": 2}
+FAST = {"files": 4, "configurations": 6, "commands": 2, "functions": 4}
 """Of the files, parts of the configuration, commands and functions, one in so many is given one seed."""
 
 SLOW = {"files": 6, "configurations": 4, "commands": 8, "functions": 5}

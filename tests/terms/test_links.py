@@ -229,8 +229,10 @@ def standing(case):
 
 
 def heavy(case):
-    """What is a sum over all pairs of codes and points; of the bank one link is no slow test."""
-    return case.label == "bank" and case.link != "total_correlation"
+    """What is a sum over all pairs of codes and points: of the bank one link is no slow test, of all points four."""
+    if case.label == "bank":
+        return case.link != "total_correlation"
+    return case.label == "full" and case.link in ("group_correlation", "within_group_correlation")
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def again(path: Path, last: dict) -> None:
 
 def test_a_process_may_die_at_any_dealing_with_the_disk(tmp_path, scene):
     """Here at some that are spread over all; at each of them in the slow suite."""
-    count = deaths(tmp_path, scene, lambda count: sorted({*range(count - 12, count, 6), *range(0, count, 40)}))
+    count = deaths(tmp_path, scene, lambda count: sorted({*range(count - 12, count, 6), *range(0, count, 80)}))
     assert count > 40
 
 

@@ -102,7 +102,7 @@ def test_the_bar_is_that_of_codes_three_tenths_aside():
 def test_a_run_whose_codes_stayed_away_says_so(tmp_path):
     run = tw.train(
         {"model": {"options": {"hidden": [8]}}, "training": {"audit": False}},
-        data=examples(), recipe="aae", lambda_=0.01, epochs=40, latent=2, batch_size=16, learning_rate=0.02,
+        data=examples(), recipe="aae", lambda_=0.01, epochs=12, latent=2, batch_size=16, learning_rate=0.02,
         likelihood="bernoulli", hidden=[8], moves=1, out=tmp_path / "run", progress=False,
     )  # fmt: skip
     assert run.account["marginal_mmd2"].value > 0.2

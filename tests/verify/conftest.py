@@ -8,7 +8,9 @@ UNTRAINED = tuple(family for family in CHECK_FAMILIES if family not in TRAINED)
 
 
 @pytest.fixture(
-    scope="session", params=[UNTRAINED, pytest.param(tuple(CHECK_FAMILIES), marks=pytest.mark.slow)], ids=["still", "all"]
+    scope="session",
+    params=[UNTRAINED, pytest.param(tuple(CHECK_FAMILIES), marks=pytest.mark.slow)],
+    ids=["still", "all"],
 )
 def checks(request) -> dict[str, Check]:
     """The checks of seed 0, by name, but for those of trained networks, which are slow; they are run once."""

@@ -26,7 +26,7 @@ hidden = 16
 gamma = 0.01
 
 [training]
-epochs = 2
+epochs = 1
 batch_size = 16
 device = "cpu"
 """

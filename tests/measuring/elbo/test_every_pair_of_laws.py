@@ -20,6 +20,17 @@ STEP = float(GRID[1] - GRID[0])
 PRIORS = list(tw.PRIORS)
 CATEGORIES = (*DISCRETE, "uniform", "learned-categories", "autoregressive")
 """Posteriors and priors of categories or codewords, and not of numbers."""
+STOOD_FOR = (
+    ("full-normal", "conditional"),
+    ("laplace", "conditional"),
+    ("student-t", "conditional"),
+    ("ladder", "blocks"),
+    ("student-t", "blocks"),
+    ("blocks", "conditional"),
+    ("laplace", "mixture"),
+    ("diagonal-normal", "vamp"),
+)
+"""Pairs of which each law has two others at least that are no slow tests."""
 
 
 def model_of(posterior, prior, size=0.1):
@@ -46,7 +57,8 @@ def data():
 def is_slow(posterior, prior):
     """Whether a flow is one of the two, or the prior a mixture, but for posteriors that stand for all others."""
     of_mixture = prior in ("mixture", "vamp") and posterior not in ("diagonal-normal", "laplace", "categorical")
-    return of_mixture or prior == "flow" or (posterior == "flow" and prior != "standard-normal")
+    beside = (posterior, prior) in STOOD_FOR
+    return beside or of_mixture or prior == "flow" or (posterior == "flow" and prior != "standard-normal")
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,13 @@ def test_the_optimum_of_a_linear_world_shows_no_fault():
     checked(tw.measure(world, world.data(1000), samples=3))
 
 
-@pytest.mark.parametrize("posterior", list(POSTERIORS))
-@pytest.mark.parametrize("likelihood", ["bernoulli", "normal:0.3"])
+BEFORE = [(posterior, likelihood) for likelihood in ("bernoulli", "normal:0.3") for posterior in POSTERIORS]
+
+
+@pytest.mark.parametrize(
+    ("posterior", "likelihood"),
+    [pytest.param(*of, marks=pytest.mark.slow if of == ("flow", "normal:0.3") else ()) for of in BEFORE],
+)
 def test_models_before_training(posterior, likelihood):
     x = (torch.rand(80, 9, generator=torch.Generator().manual_seed(0)) > 0.5).float()
     prior = Block("code", 3, posterior).prior_name

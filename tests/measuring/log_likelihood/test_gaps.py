@@ -39,7 +39,7 @@ def test_the_best_full_normal_of_a_linear_world_is_the_true_posterior():
     assert float(gaps.abs().max()) < 0.02
 
 
-@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("full", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_what_a_normal_lacks_is_half_its_offset_squared_also_for_one_example(full):
     """The force on a code of N(m, 1), of which N(0, 1) is the truth, is -m at every code: a step gains m^2 / 2."""
     world = linear(3, 0.3)
@@ -64,7 +64,7 @@ def test_a_posterior_that_is_no_normal_is_refused():
         best_normal(Joint(world, x, None), law)
 
 
-@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("full", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_it_is_found_from_a_posterior_a_hundred_of_its_deviations_off(full):
     """Adam from the posterior alone comes 20 deviations far, and is 3,800 nats short."""
     world = linear(4, 0.3, off=100.0)
@@ -104,7 +104,7 @@ def test_a_search_that_does_not_arrive_says_so_and_about_how_much_it_lacks(monke
     torch.manual_seed(0)
     best = best_normal(Joint(world, x, None), world.infer(x)[0])
     assert torch.all((best.lacks > 0.5) & (best.lacks < 10))
-    found = log_likelihood(world, dataset(x), temperatures=32, simulated=0, samples=200, split_gap=True)
+    found = log_likelihood(world, dataset(x), temperatures=4, simulated=0, samples=200, split_gap=True)
     (sentence,) = [sentence for sentence in found.diagnosis if "best normal" in sentence]
     assert "has not arrived in 8 of 8 examples" in sentence and "no more than a bound" in sentence
     for name in ("approximation_gap", "amortisation_gap"):
@@ -114,6 +114,6 @@ def test_a_search_that_does_not_arrive_says_so_and_about_how_much_it_lacks(monke
 
 def test_a_search_that_arrives_says_nothing():
     world = linear(4, 0.3, off=10.0)
-    found = log_likelihood(world, dataset(world.data(8)), temperatures=32, simulated=0, samples=200, split_gap=True)
+    found = log_likelihood(world, dataset(world.data(8)), temperatures=4, simulated=0, samples=200, split_gap=True)
     assert not [sentence for sentence in found.diagnosis if "best normal" in sentence]
     assert "arrived" not in found["approximation_gap"].bias + found["amortisation_gap"].bias

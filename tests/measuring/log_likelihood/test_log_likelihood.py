@@ -20,7 +20,7 @@ def mean_error(found, truth):
     return float(errors.mean()), float(errors.std()) / math.sqrt(len(errors))
 
 
-@pytest.mark.parametrize(("latent", "noise"), [(2, 0.1), (8, 1.0)])
+@pytest.mark.parametrize(("latent", "noise"), [(2, 0.1), pytest.param(8, 1.0, marks=pytest.mark.slow)])
 def test_the_default_certifies_itself_and_is_then_within_the_tolerance_of_the_truth(latent, noise):
     world = linear(latent, noise)
     data = dataset(world.data(48, seed=1))

@@ -15,8 +15,9 @@ DEMO = runs/demo
 demo: $(VENV)/ready
 	$(BIN)/termwise train --config demo.toml --out $(DEMO) --overwrite
 
+# Byte code is kept, also where the shell has Python keep none: each worker is half a minute in reading the tests anew.
 test: $(VENV)/ready
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto
 
 test-slow: $(VENV)/ready
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m slow tests

@@ -95,7 +95,9 @@ def numbers():
 
 
 @pytest.mark.parametrize(("table", "name", "option"), list(numbers()), ids=lambda one: getattr(one, "what", one))
-@pytest.mark.parametrize("value", [NAN, INF, -INF, True, "x", [1]])
+@pytest.mark.parametrize(
+    "value", [NAN, INF, True, "x", *(pytest.param(one, marks=pytest.mark.slow) for one in (-INF, [1]))]
+)
 def test_no_option_of_a_row_takes_what_is_no_number(table, name, option, value):
     given = list(table[name].options).index(option)
     with pytest.raises(tw.TermwiseError, match=option.rstrip("_")):

@@ -50,7 +50,9 @@ def trained(model, game, rounds, folder, **training):
     return trainer.run()
 
 
-@pytest.mark.parametrize("prior", [None, PRIOR], ids=["standard", "given"])
+@pytest.mark.parametrize(
+    "prior", [pytest.param(None, id="standard", marks=pytest.mark.slow), pytest.param(PRIOR, id="given")]
+)
 def test_at_the_true_posterior_the_elbo_is_log_p_of_y(prior):
     truth, evidence = posterior_of(prior or STANDARD)
     model = bayes(log_likelihood, latent=2, posterior="full-normal", prior=prior)

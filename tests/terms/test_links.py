@@ -98,6 +98,13 @@ def world_and_data(seed=0):
     return world, load_data(world.data(COUNT, seed=seed), test=0.0)
 
 
+def heavy(case):
+    """What is a sum over all pairs of codes and points: of the bank one link is no slow test, of all points four."""
+    if case.label == "bank":
+        return case.link != "total_correlation"
+    return case.label == "full" and case.link in ("group_correlation", "within_group_correlation")
+
+
 @pytest.mark.parametrize("case", [case for case in CASES if case.exact], ids=str)
 def test_the_mean_is_the_closed_form_within_four_standard_errors(case):
     world, data = world_and_data()
@@ -113,7 +120,11 @@ def test_the_mean_is_the_closed_form_within_four_standard_errors(case):
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=pytest.mark.slow if case.by_critic else ()) for case in CASES if case.vanishes],
+    [
+        pytest.param(case, marks=pytest.mark.slow if case.by_critic or heavy(case) else ())
+        for case in CASES
+        if case.vanishes
+    ],
     ids=str,
 )
 def test_a_collapsed_posterior_reads_zero(case):
@@ -226,13 +237,6 @@ def gradient_in_log_sigma(case, world, data):
 def standing(case):
     """Whether the link's first law is a reference, whose moments are constants, and codes of which have no gradient."""
     return case.link.startswith("reference_to") and case.label != "monte-carlo"
-
-
-def heavy(case):
-    """What is a sum over all pairs of codes and points: of the bank one link is no slow test, of all points four."""
-    if case.label == "bank":
-        return case.link != "total_correlation"
-    return case.label == "full" and case.link in ("group_correlation", "within_group_correlation")
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def flip(file, at):
 @pytest.mark.parametrize(
     "name", ["model/model.safetensors", "model/config.json", "account.json", "account.npz", "config.toml"]
 )
-@pytest.mark.parametrize("at", [0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
+@pytest.mark.parametrize("at", [0.1, *(pytest.param(at, marks=pytest.mark.slow) for at in (0.3, 0.5, 0.7)), 0.9, 0.99])
 def test_one_bit_is_told_when_a_run_is_loaded(folder, name, at):
     tw.load_run(folder)
     flip(folder / name, int(at * (folder / name).stat().st_size))
@@ -51,7 +51,7 @@ def test_one_bit_is_told_when_a_run_is_loaded(folder, name, at):
         tw.load_run(folder)
 
 
-@pytest.mark.parametrize("at", range(0, 100, 7))
+@pytest.mark.parametrize("at", [pytest.param(at, marks=pytest.mark.slow if at % 3 else ()) for at in range(0, 100, 7)])
 def test_one_bit_in_the_last_checkpoint_is_told_and_the_one_before_takes_its_place(folder, source, at):
     last = folder / "checkpoints" / "last.pt"
     flip(last, at * last.stat().st_size // 100)

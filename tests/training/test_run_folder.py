@@ -50,6 +50,13 @@ def test_a_finished_run_that_is_resumed_stays_as_it_was(tmp_path):
     assert content(path) == held
 
 
+@pytest.fixture(scope="module")
+def of_two_epochs(tmp_path_factory):
+    path = tmp_path_factory.mktemp("two") / "run"
+    train(path, epochs=2)
+    return path
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -65,12 +72,11 @@ def test_a_finished_run_that_is_resumed_stays_as_it_was(tmp_path):
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_a_run_is_not_resumed_with_another_setting(tmp_path, other):
-    train(tmp_path / "run", epochs=2)
-    held = content(tmp_path / "run")
+def test_a_run_is_not_resumed_with_another_setting(of_two_epochs, other):
+    held = content(of_two_epochs)
     with pytest.raises(Refused, match="begun with another configuration"):
-        train(tmp_path / "run", resume=True, **other)
-    assert content(tmp_path / "run") == held
+        train(of_two_epochs, resume=True, **other)
+    assert content(of_two_epochs) == held
 
 
 def test_a_run_goes_on_beyond_its_end_as_if_it_had_been_longer_from_the_start(tmp_path):

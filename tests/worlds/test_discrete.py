@@ -136,7 +136,7 @@ def test_a_one_dimensional_world_agrees_with_adaptive_quadrature():
 
 def test_every_seed_makes_a_world_that_the_default_grid_resolves():
     for make in MAKERS:
-        for seed in range(6):
+        for seed in range(3):
             assert all(math.isfinite(value) for value in make(seed).truth().values())
 
 

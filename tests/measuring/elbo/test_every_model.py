@@ -60,7 +60,7 @@ def cases():
             yield pytest.param(*triple, size, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("spec", "posterior", "prior", "size"), cases())
+@pytest.mark.parametrize(("spec", "posterior", "prior", "size"), list(cases()))
 def test_its_account_is_of_numbers_that_can_be_or_one_message(spec, posterior, prior, size):
     x = examples_of(spec)
     small = {"components": 5} if "components" in tw.PRIORS[prior].options else {}

@@ -77,7 +77,7 @@ def brute(posterior, z):
 SLOW = [pytest.param(latent, marks=pytest.mark.slow) for latent in (1, 3, 4, 5)]
 
 
-@pytest.mark.parametrize("make", [diagonal, full, mixture])
+@pytest.mark.parametrize("make", [pytest.param(diagonal, marks=pytest.mark.slow), full, mixture])
 @pytest.mark.parametrize("latent", [2, *SLOW])
 def test_from_two_examples_up_the_links_of_the_points_are_those_of_brute_force(make, latent):
     for n in range(2, 21):

@@ -49,7 +49,13 @@ def test_the_means_over_a_normal_prior_are_the_kernel_s(dimensions):
 
 @pytest.mark.parametrize("law", ["normal", "of samples"])
 @pytest.mark.parametrize(
-    ("variances", "shift"), [([1.0, 1.0], 0.0), ([0.25, 0.25], 0.0), ([1.0, 1.0], 0.5), ([0.04, 9.0, 1.0], 0.3)]
+    ("variances", "shift"),
+    [
+        ([1.0, 1.0], 0.0),
+        pytest.param([0.25, 0.25], 0.0, marks=pytest.mark.slow),
+        pytest.param([1.0, 1.0], 0.5, marks=pytest.mark.slow),
+        ([0.04, 9.0, 1.0], 0.3),
+    ],
 )
 def test_it_is_the_truth_of_normal_laws_within_its_error_which_is_that_of_repetitions(variances, shift, law):
     spread = torch.tensor(variances, dtype=torch.float64)

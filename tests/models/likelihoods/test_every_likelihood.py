@@ -76,7 +76,9 @@ def values_of(law: Distribution) -> tuple[torch.Tensor, torch.Tensor]:
     return values, torch.full_like(values, float(values[1] - values[0]))
 
 
-@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize(
+    "spec", [pytest.param(spec, marks=pytest.mark.slow if spec.endswith(":observed") else ()) for spec in SPECS]
+)
 def test_the_probability_of_all_that_two_pixels_can_be_is_one(spec):
     likelihood = evaluated(spec)
     law = of_a_total(likelihood(decoded_for(likelihood, 1, (2,))))

@@ -15,6 +15,8 @@ from termwise.models.posteriors import POSTERIORS, ImplicitPosterior, moment_mat
 from termwise.models.spline_flow import FlowLaw
 
 NAMES = list(POSTERIORS)
+STOOD_FOR = ("noise-basis", "noise-input+normal")
+"""Of two networks of noise, with a last layer and without: each has another in the fast tests that has it too."""
 
 
 def law_of(name: str, latent: int, batch: int):
@@ -73,7 +75,9 @@ def test_examples_have_codes_of_their_own(name):
     assert abs(float(halves[0, 1].detach())) < 4.5 / math.sqrt(300)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in STOOD_FOR else ()) for name in NAMES]
+)
 def test_its_mean_and_variance_are_those_of_many_codes(name):
     law, _, _ = law_of(name, 3, 5)
     count = 20_000

@@ -27,6 +27,7 @@ from .api import (
     attributes as attributes,
     compare as compare,
     disentanglement as disentanglement,
+    group_aggregates as group_aggregates,
     load_run as load_run,
     log_likelihood as log_likelihood,
     measure as measure,

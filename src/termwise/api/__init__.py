@@ -4,6 +4,7 @@ from termwise.api.attribute_vectors import attribute_vectors
 from termwise.api.attributes import attributes
 from termwise.api.compare import compare
 from termwise.api.disentanglement import disentanglement
+from termwise.api.group_aggregates import group_aggregates
 from termwise.api.log_likelihood import log_likelihood
 from termwise.api.measure import measure
 from termwise.api.run import Run, load_model, load_run
@@ -18,6 +19,7 @@ __all__ = [
     "attributes",
     "compare",
     "disentanglement",
+    "group_aggregates",
     "load_data",
     "load_model",
     "load_run",

@@ -18,6 +18,9 @@ from termwise.data.side_columns import category_word, column_of_values, kind_by_
 from termwise.errors import BadData, UnknownName, in_short
 from termwise.notebook import in_a_line
 
+SIDE_BINS = 10
+"""Into so many bins of as many examples falls a number beside x, where examples are grouped by it."""
+
 
 @dataclass(frozen=True, slots=True)
 class SideVariable:

@@ -20,11 +20,8 @@ def laws(count=50, dimension=3):
     mean, scale = torch.randn(count, dimension), (0.3 * torch.randn(count, dimension) - 1).exp()
     groups = torch.arange(count) % 3
     groups[-1] = 3  # alone
-    return (
-        GroupAggregates(components_of(Independent(Normal(mean, scale), 1)), mean.double(), groups, NAMES),
-        mean,
-        scale,
-    )
+    components = components_of(Independent(Normal(mean, scale), 1))
+    return GroupAggregates(components, mean.double(), groups, NAMES), mean, scale
 
 
 def mixture(mean, scale):
@@ -73,9 +70,8 @@ def test_of_a_world_they_are_its_own_laws():
     of = tw.group_aggregates(world, data, side={"kind": world.side(20_000)})
     z = of.codes[:200]
     centres, covariance = world._given_side()
-    truth = MultivariateNormal(centres[1], covariance).log_prob(z) - MultivariateNormal(
-        centres[0], covariance
-    ).log_prob(z)
+    zero, one = (MultivariateNormal(centre, covariance).log_prob(z) for centre in centres)
+    truth = one - zero
     near = truth.abs() < 4  # where both have examples
     assert (of.log_ratio(["1"], ["0"], z).log_ratio - truth)[near].abs().mean() < 0.1
 

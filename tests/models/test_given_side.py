@@ -1,8 +1,11 @@
 """Models that take what stands beside x: they depend on it, and where the answer is known they give it."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import softplus
 
 import termwise as tw
 from helpers.side_worlds import ExactDecoder, ExactEncoder, linear_gaussian
@@ -13,6 +16,7 @@ from termwise.models.data_pass import DataPass
 from termwise.models.draw import Draw
 from termwise.models.networks import NETWORKS
 from termwise.models.side_numbers import MOST_ONE_HOT, SideNumbers
+from termwise.terms import Critic, DensityRatio, Link
 from termwise.terms.multi_sample import MultiSampleBound
 
 DIGIT = SideVariable("digit", ("3", "5", "8"))
@@ -204,3 +208,41 @@ def test_a_model_without_says_nothing_of_it():
     model = VAE.build((4,), 2)
     assert "side" not in model.config() and not [name for name in model.state_dict() if "side" in name]
     assert model.infer(torch.zeros(1, 4))[1] is None
+
+
+class ToldBySide(nn.Module):
+    """q(z|x, s) = N(2 or -2, 1/4), of s alone."""
+
+    def forward(self, x, side):
+        return torch.stack([4 * side[:, 1] - 2, side.sum(1) * math.log(0.25)], 1)
+
+
+def test_a_critic_of_the_rate_sees_what_the_encoder_sees():
+    """Blind to s the best critic comes to the marginal KL, which is the rate less log 2."""
+    side = Side.of({"s": torch.arange(400) % 2})
+    model = VAE(ToldBySide(), nn.Linear(1, 2), shape=(2,), latent=1, side=side, side_to=["encoder"])
+    rate = (4 + 0.25 - 1 - math.log(0.25)) / 2
+    critic = Critic((16,))
+    link = Link("posterior", "prior", DensityRatio("kl", critic))
+    critic.build(model.draw(torch.rand(400, 2), side=side.values), given_x=True)
+    optimizer = torch.optim.Adam(critic.parameters(), lr=0.02)
+    for _ in range(200):
+        left, right = link.estimator.logits(link.left, link.right, model.draw(torch.rand(400, 2), side=side.values))
+        optimizer.zero_grad()
+        (softplus(-left) + softplus(right)).mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        values = torch.stack([link(model.draw(torch.rand(400, 2), side=side.values)).mean() for _ in range(20)])
+    assert abs(values.mean() - rate) < 0.2
+
+
+@pytest.mark.parametrize("to", [("encoder",), ("decoder",)], ids=str)
+def test_what_a_critic_is_given_is_x_and_the_numbers_beside_it(to):
+    model = VAE.build((1, 2, 3), 2, side=SIDE, side_to=to)
+    draw = model.draw(torch.rand(4, 1, 2, 3), side=SIDE.values)
+    assert torch.equal(draw.given[:, :6], draw.x.flatten(1)) and torch.equal(
+        draw.given[:, 6:9], torch.eye(3)[[0, 1, 2, 2]]
+    )
+    assert draw.given.shape == (4, 10) and not draw.given.requires_grad
+    plain = VAE.build((1, 2, 3), 2).draw(draw.x)
+    assert plain.given is plain.inputs

@@ -27,7 +27,8 @@ class Drawable(Protocol):
     Three more things are asked of a model, and answered for one that does not say: `generates(model)`, whether it has a
     decoder, by its attribute `generates`; `networks_of(model)`, the modules that are to be in evaluation mode and on
     the device, by its attribute `networks`; and `side_variables(model)`, what it takes beside x, by that attribute.
-    One that takes something has `infer(x, side)`, with values of shape (B, V), and hands them on as the context.
+    One that takes something has `infer(x, side)`, with values of shape (B, V), and hands them on as the context; and,
+    for critics, `side_numbers(side)`, the numbers that a network takes them by, shape (B, S).
 
     Example:
         >>> from torch.distributions import Independent, Normal
@@ -144,6 +145,18 @@ class Draw:
     def inputs(self) -> Tensor:
         """The examples x, shape (B, *shape), as networks see them, standardised by a model that has a scaler."""
         return inputs_of(self.model, self.x)
+
+    @cached_property
+    def given(self) -> Tensor:
+        """What the posterior is given, as a critic sees it: `inputs`; in rows, with what stands beside x, if it is."""
+        return self.beside(self.inputs)
+
+    def beside(self, inputs: Tensor) -> Tensor:
+        """Examples as networks see them, shape (B, *shape); of a model that takes side, in rows with its numbers."""
+        if not side_variables(self.model):
+            return inputs
+        numbers: Tensor = self.model.side_numbers(self.side)  # type: ignore[attr-defined]
+        return torch.cat([inputs.flatten(1), numbers.to(inputs.dtype)], 1)
 
     @cached_property
     def _inferred(self) -> tuple[Distribution, Any]:

@@ -22,7 +22,7 @@ from termwise.models.blocks import Block, BlockFamily, blocks_from, count_decode
 from termwise.models.distributions import at_least_single, centre, check_one_law_an_example, expected_example
 from termwise.models.draw import Draw
 from termwise.models.finite import check_finite_weights
-from termwise.models.given_side import build_given_side, called, taking_side
+from termwise.models.given_side import GivenSide, build_given_side, called, taking_side
 from termwise.models.likelihoods import Likelihood, likelihood_from
 from termwise.models.missing import Filler, observed
 from termwise.models.networks import NETWORKS, checked_bodies
@@ -191,9 +191,7 @@ class VAE(nn.Module):
     def encode(self, x: Tensor, side: SideValues | None = None) -> Distribution:
         """q(z|x) of examples x, shape (B, *shape): batch shape (B,), event shape (D,).
 
-        Args:
-            x: The examples.
-            side: What stands beside them, where the encoder takes it: {"digit": 3}, or one value an example.
+        `side` is what stands beside x, where the encoder takes it: {"digit": 3}, or {"digit": [3, 5]}, one an example.
         """
         return self._posterior(x, values_for(self.side, side, len(x), "encoder"))
 
@@ -212,9 +210,7 @@ class VAE(nn.Module):
     def decode(self, z: Tensor, side: SideValues | None = None) -> Distribution:
         """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example.
 
-        Args:
-            z: The codes.
-            side: What stands beside x, where the decoder takes it, as `encode` has it.
+        `side` is what stands beside x, where the decoder takes it, as `encode` has it.
         """
         return self._law_of(z, values_for(self.side, side, len(z), "decoder"))
 
@@ -259,6 +255,11 @@ class VAE(nn.Module):
     def side_variables(self) -> tuple[SideVariable, ...]:
         """What it takes beside x; nothing, of most models."""
         return () if self.side is None else self.side.variables
+
+    def side_numbers(self, side: Tensor) -> Tensor:
+        """Values beside x, shape (B, V), as its networks take them, shape (B, S), and as constants."""
+        given = self.encoder if isinstance(self.encoder, GivenSide) else self.decoder
+        return torch.as_tensor(given.numbers(side)).detach()  # type: ignore[operator]
 
     def infer(self, x: Tensor, side: Tensor | None = None) -> tuple[Distribution, Tensor | None]:
         """The posterior q(z|x) of examples x, shape (B, *shape), and of values beside them, shape (B, V).

@@ -61,7 +61,7 @@ class AdaptiveContrast(DensityRatio):
 
     def logit(self, z: Tensor, left: Law, draw: Draw) -> Tensor:
         """T at codes z, shape (B, D), in the coordinates of r: shape (B,)."""
-        return self.critic(self.reference.standardised(z, draw), draw.inputs)
+        return self.critic(self.reference.standardised(z, draw), draw.given)
 
     def adversaries(self, link: str, left: Law, right: Law) -> tuple[Adversary, ...]:
         """The critic; before it the reference, where it learns."""

@@ -43,7 +43,8 @@ class Critic(nn.Module):
             (Mescheder, Geiger and Nowozin, 2018, eq. 9 and 10).
         quadratic: Add 1/2 |z|^2 to T. Against a standard normal prior the layers then learn log q alone.
         heads: How many logits it gives, of which T is the sum; more than one bridges two laws in steps (Telescoping).
-        body: A network of your own in place of the layers: z, shape (B, D), or x and z, to (B,) or (B, heads).
+        body: A network of your own in place of the layers: z, shape (B, D), or x and z, to (B,) or (B, heads). Of a
+            model that takes something beside x, x comes as a row with it, `Draw.given`.
 
     Example:
         >>> from termwise.models import VAE
@@ -87,7 +88,7 @@ class Critic(nn.Module):
         self.given_x = given_x
         if self._own:
             return
-        inputs = draw.posterior.event_shape.numel() + (draw.x[0].numel() if given_x else 0)
+        inputs = draw.posterior.event_shape.numel() + (draw.given[0].numel() if given_x else 0)
         layers: list[nn.Module] = []
         for inward, outward in itertools.pairwise((inputs, *self.hidden, self.heads)):
             linear = nn.Linear(inward, outward)

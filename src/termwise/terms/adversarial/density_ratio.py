@@ -178,4 +178,4 @@ class DensityRatio:
 
     def logit(self, z: Tensor, left: Law, draw: Draw) -> Tensor:
         """T at codes z, shape (B, D), of the draw's examples: shape (B,)."""
-        return self.critic(z, draw.inputs if left.given_x else None)
+        return self.critic(z, draw.given if left.given_x else None)

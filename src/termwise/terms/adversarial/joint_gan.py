@@ -45,16 +45,16 @@ class JointDeception:
     def __call__(self, draw: Draw) -> Tensor:
         """Shape (B,), nats; its gradient reaches encoder, decoder and a prior that learns."""
         with as_constants(self.critic.parameters()):
-            left = self.critic(draw.z, draw.inputs)
-            right = self.critic(draw.prior_codes, self.generated.sample(draw))
+            left = self.critic(draw.z, draw.given)
+            right = self.critic(draw.prior_codes, draw.beside(self.generated.sample(draw)))
         return softplus(left) + softplus(-right)
 
     def logits(self, draw: Draw) -> tuple[Tensor, Tensor]:
         """T at pairs of both laws, shape (B,) each; pairs are constants, the critic's parameters are not."""
 
         def compute() -> tuple[Tensor, Tensor]:
-            generated = self.generated.sample(draw).detach()
-            return self.critic(draw.z.detach(), draw.inputs), self.critic(draw.prior_codes.detach(), generated)
+            generated = draw.beside(self.generated.sample(draw).detach())
+            return self.critic(draw.z.detach(), draw.given), self.critic(draw.prior_codes.detach(), generated)
 
         return draw.once(("joint logits", self), compute)
 

@@ -198,3 +198,17 @@ def test_the_command_takes_it(call, tmp_path):
         assert status == 0, err
     status, _, err = call("train", "--data", "digits", "--recipe", "cvae", "--out", str(tmp_path / "other"))
     assert status == 2 and "data.side=labels" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", tw.RECIPES)
+def test_every_recipe_trains_a_model_that_takes_it(recipe, tmp_path):
+    digits = tw.load_data("digits")
+    data = tw.load_data(digits.tensor(400), labels=digits.labels[:400], test=0.3)
+    tables = {"training": TRAINING, "model": {"options": {"hidden": [8]}}}
+    both = ["encoder", "decoder"]
+    run = tw.train(
+        tables, data=data, recipe=recipe, side="labels", side_to=both, epochs=1, out=tmp_path, progress=False
+    )
+    assert np.isfinite(run.account["distortion"].value)
+    assert run.model.sample(3, side={"labels": 3}).isfinite().all()

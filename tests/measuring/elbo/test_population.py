@@ -7,7 +7,8 @@ import termwise as tw
 from termwise.account.glossary import of_population
 from termwise.account.reading import Reading
 from termwise.measuring.elbo.population import LEAST, LinkSum, LogAggregateEstimates, carried_on, population_reading
-from termwise.worlds import LinearGaussian
+from termwise.models.codewords import Codebook, Codewords, UniformCodewords
+from termwise.worlds import LinearGaussian, MarkovWorld
 
 LINKS = ("index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl")
 
@@ -57,9 +58,9 @@ def test_a_bracket_takes_each_side_from_the_bound_that_holds_there():
     reading, _ = population_reading(LinkSum(torch.full((n,), 10.0), ((-1, known),)), points)
     assert (reading.lower, reading.value, reading.upper) == pytest.approx((7.0, 8.0, 8.5), abs=1e-4)
     assert reading.name == "population_mi"
-    difference = LinkSum(torch.zeros(n), ((1, known), (-1, known)))
+    difference = LinkSum(torch.full((n,), 2.0), ((1, known), (-1, known)))
     reading, _ = population_reading(difference, points)
-    assert (reading.lower, reading.upper) == pytest.approx((1.5 - 3.0, 3.0 - 1.5), abs=1e-4)
+    assert (reading.lower, reading.upper) == pytest.approx((2 + 1.5 - 3.0, 2 + 3.0 - 1.5), abs=1e-4)
 
 
 def test_what_five_hundred_points_cannot_show_the_population_readings_do():
@@ -122,3 +123,49 @@ def test_where_all_posteriors_are_the_prior_the_brackets_hold_the_zero_that_is_t
     for name in ("index_code_mi", "marginal_kl", "total_correlation"):
         reading = account[f"population_{name.removeprefix('index_code_')}"]
         assert reading.lower <= 0.0 <= reading.upper < 1e-3
+
+
+def points_at_codewords(count, positions, dependent):
+    """Points at codewords: as good as every example another, or all positions of an example the same."""
+    torch.manual_seed(0)
+    book = Codebook(torch.randn(16, 2))
+    indices = torch.randint(16, (count, 1 if dependent else positions)).expand(-1, positions)
+    model = tw.adapt(lambda x: Codewords(x.long(), book), prior=UniformCodewords(book, positions))
+    return model, indices.float()
+
+
+def built(**parts):
+    torch.manual_seed(0)
+    return tw.VAE.build((3,), options={"hidden": [4]}, **parts).eval(), torch.rand(200, 3).round()
+
+
+CODE = [
+    {"name": "digit", "latent": 3, "posterior": "categorical"},
+    {"name": "style", "latent": 2, "given": ["digit"], "prior": "conditional"},
+]
+WORDS = {"latent": 6, "posterior": "vector-quantized", "posterior_options": {"positions": 3}}
+AT_THE_EDGE = {
+    "collapsed": lambda: built(latent=4),
+    "far-apart": lambda: points_at_codewords(200, 16, dependent=False),
+    "the-same": lambda: points_at_codewords(400, 3, dependent=True),
+    "chain": lambda: (world := MarkovWorld.random(0, 8, 6), world.data(150)),
+    "categories": lambda: built(latent=8, posterior="categorical", prior="uniform"),
+    "given-categories": lambda: built(code=CODE),
+    "in-order": lambda: built(prior="autoregressive", **WORDS),
+}
+"""Models whose links are about 0, or as much as the rate, or out of sight; with their data."""
+
+
+@pytest.mark.parametrize("name", AT_THE_EDGE)
+def test_no_end_of_a_bracket_or_an_interval_is_where_the_link_cannot_be(name):
+    model, x = AT_THE_EDGE[name]()
+    account = tw.measure(model, tw.load_data(x, test=0.0))
+    rate = account["rate"]
+    for link in LINKS:
+        if link not in account:
+            continue
+        reading = account[of_population(link)]
+        ends = [reading.lower, reading.upper, *reading.interval, reading.value]
+        assert min(ends) >= 0 and reading.lower <= reading.value <= reading.upper, reading
+        if link != "total_correlation" or "dimension_wise_kl" in account:
+            assert max(ends) <= rate.value + 4 * (rate.stderr or 0.0) + 1e-4, reading

@@ -301,12 +301,13 @@ def _of_population(
     """The links for the population, by example too: each a sum of log q(z), sum_j log q(z_j) and a rest."""
     joint = at.joint.controlled(at.controls, at.expected_own)
     marginal = at.marginal.controlled(at.controls_by_dimension.sum(1), at.expected_own_by_dimension.sum(1))
-    rest = rate - at.expected_own
+    rest, zero = rate - at.expected_own, torch.zeros_like(rate)
+    in_rate = rate if at.to_prior.shape[1] else None  # else there is no dimension-wise KL, which with it sums to that
     sums = {
-        "index_code_mi": LinkSum(at.expected_own, ((-1, joint),)),
-        "marginal_kl": LinkSum(rest, ((1, joint),)),
-        "total_correlation": LinkSum(torch.zeros_like(rate), ((1, joint), (-1, marginal))),
-        "dimension_wise_kl": LinkSum(rest, ((1, marginal),)),
+        "index_code_mi": LinkSum(at.expected_own, ((-1, joint),), rate),
+        "marginal_kl": LinkSum(rest, ((1, joint),), rate),
+        "total_correlation": LinkSum(zero, ((1, joint), (-1, marginal)), in_rate),
+        "dimension_wise_kl": LinkSum(rest, ((1, marginal),), rate),
     }
     return {
         glossary.of_population(name): population_reading(link, points)

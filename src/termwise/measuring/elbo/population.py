@@ -10,8 +10,8 @@ Every such term is known by example up to E log q(z) and E log q(z_j), of which 
             on to N = infinity from what it is at N, N/2 and N/4.
 
 The bracket is the tightest of the bounds, each moved outwards by its own sampling error at a level that allows for
-the choice among them. The interval is 95%, with the carrying-on in its error, and follows the
-values' skewness.
+the choice among them; an end beyond what the link can be, below 0 or above the rate, is brought there. The interval is
+95%, with the carrying-on in its error, and follows the values' skewness.
 """
 
 import math
@@ -125,10 +125,13 @@ class LinkSum:
     Attributes:
         rest: What needs no aggregate, shape (N,).
         parts: The aggregates, such as q(z), each with its sign, 1 or -1.
+        most: What the link cannot exceed, by example, shape (N,): the rate, where the links that sum to it are 0 or
+            above; None where nothing is known.
     """
 
     rest: Tensor
     parts: tuple[tuple[int, LogAggregateEstimates], ...]
+    most: Tensor | None = None
 
 
 def in_sight(reading: Reading) -> bool:
@@ -149,7 +152,7 @@ def population_reading(link: LinkSum, of_points: Reading) -> tuple[Reading, Tens
     used = link.parts
     ends = [carried_on(estimates.near) for _, estimates in used]
     values = link.rest + sum(sign * end.influence for (sign, _), end in zip(used, ends, strict=True))
-    lower, upper = _bound(link.rest, used, side=-1), _bound(link.rest, used, side=1)
+    lower, upper = _possible(link, of_points.name)
     value = min(max(float(values.mean()), lower), upper)
     off = f"the {of_points.n:,} points themselves are {of_points.value - value:+.3f} off"
     error = float(values.std()) / math.sqrt(len(values))
@@ -176,9 +179,21 @@ def population_reading(link: LinkSum, of_points: Reading) -> tuple[Reading, Tens
     return reading, values
 
 
+def _possible(link: LinkSum, name: str) -> tuple[float, float]:
+    """The bracket of a link, of which no end is where the link cannot be."""
+    least = glossary.reading(glossary.of_population(name)).least
+    assert isinstance(least, float)
+    lower = max(_bound(link.rest, link.parts, side=-1), least)
+    upper = _bound(link.rest, link.parts, side=1)
+    if link.most is not None:
+        reach = _tail(len(link.most)) * float(link.most.std()) + ROUNDING
+        upper = min(upper, float(link.most.mean()) + reach)
+    return lower, max(upper, lower)
+
+
 def _bound(rest: Tensor, parts: Sequence[tuple[int, LogAggregateEstimates]], side: int) -> float:
     """The tightest lower (side -1) or upper (side 1) bound of those that the shares give."""
-    tail = -float(ndtri(OUTSIDE / len(SHARES))) / math.sqrt(len(rest))
+    tail = _tail(len(rest))
     by_share = torch.stack([rest] * len(SHARES), 1)
     for sign, part in parts:
         by_share = by_share + sign * (part.above.unsqueeze(1) if sign == side else part.below)
@@ -186,3 +201,8 @@ def _bound(rest: Tensor, parts: Sequence[tuple[int, LogAggregateEstimates]], sid
     tame = spreads <= WILDEST * spreads[SHARES.index(0.5)]
     ends = side * means + tail * spreads + ROUNDING
     return side * float(ends[tame].min())
+
+
+def _tail(n: int) -> float:
+    """By how many standard deviations of an example a bound is moved outwards, of n examples."""
+    return -float(ndtri(OUTSIDE / len(SHARES))) / math.sqrt(n)

@@ -79,6 +79,7 @@ def test_a_normal_posterior_is_learned(tmp_path):
     assert torch.allclose(learned.covariance_matrix[0], truth.covariance_matrix, atol=0.02)
 
 
+@pytest.mark.slow
 def test_an_implicit_posterior_is_learned_by_avb_ac(tmp_path):
     truth, _ = posterior_of(STANDARD)
     model = bayes(log_likelihood, latent=2, posterior_options={"noise": 4, "hidden": [32], "sigma": 0.2})

@@ -281,7 +281,7 @@ def contrast(reference):
 IMPLICIT = {"posterior": "noise-input+normal"}
 
 
-@pytest.mark.parametrize("reference", ["mixture", "flow"])
+@pytest.mark.parametrize("reference", ["mixture", pytest.param("flow", marks=pytest.mark.slow)])
 def test_a_learned_reference_is_trained_looked_at_and_resumed_as_a_critic_is(tmp_path, reference):
     straight = trainer(tmp_path / "straight", contrast(reference), build=IMPLICIT, data=examples(80))
     straight.start()

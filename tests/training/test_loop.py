@@ -39,7 +39,7 @@ def test_a_seed_decides_the_weights(tmp_path):
     assert not equal(first, trained(tmp_path / "c", seed=2))
 
 
-@pytest.mark.parametrize("recipe", ["vae", "beta-tcvae", "wae-mmd"])
+@pytest.mark.parametrize("recipe", ["vae", "beta-tcvae", pytest.param("wae-mmd", marks=pytest.mark.slow)])
 def test_looking_does_not_change_what_is_trained(tmp_path, recipe):
     looked = trained(tmp_path / "a", tw.recipe(recipe), audit=True, epochs=3)
     assert equal(looked, trained(tmp_path / "b", tw.recipe(recipe), audit=False, evaluate_every=3, epochs=3))

@@ -101,7 +101,11 @@ SHARED = [
 ]
 
 
-@pytest.mark.parametrize("goal", SHARED, ids=lambda goal: goal["recipe"])
+@pytest.mark.parametrize(
+    "goal",
+    [SHARED[0], *(pytest.param(goal, marks=pytest.mark.slow) for goal in SHARED[1:])],
+    ids=lambda goal: goal["recipe"],
+)
 def test_a_run_that_goes_on_beyond_its_end_keeps_the_shares_that_it_began_with(tmp_path, goal):
     train(tmp_path / "run", 2, **goal)
     longer = train(tmp_path / "run", 4, resume=True, **goal)

@@ -22,7 +22,14 @@ from termwise.worlds import (
 MAKERS = (random_world, bimodal_world, mixture_world, implicit_world)
 
 
-@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize(
+    "make",
+    [
+        random_world,
+        implicit_world,
+        *(pytest.param(make, marks=pytest.mark.slow) for make in (bimodal_world, mixture_world)),
+    ],
+)
 def test_halving_the_step_and_reaching_further_changes_nothing_beyond_1e_6(make):
     world = make(1)
     truth = world.truth()
@@ -99,6 +106,7 @@ def test_a_linear_decoder_gives_the_evidence_and_the_posterior_that_algebra_give
     assert torch.allclose(world.log_true_posterior[:, near], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_log_p_of_an_example_agrees_with_adaptive_quadrature():
     world = random_world(3)
     x = world.examples[5:6].double()

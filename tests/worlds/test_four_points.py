@@ -16,6 +16,7 @@ def test_the_best_normal_posteriors_are_known_and_below_the_supremum():
     assert truth["elbo"] < truth["log_likelihood"] < SUPREMUM
 
 
+@pytest.mark.slow
 def test_ascent_from_other_starts_ends_no_higher():
     generator = torch.Generator().manual_seed(0)
     best = float(best_four_points(grid=Grid(step=0.1)).elbo().mean())

@@ -61,6 +61,7 @@ def test_three_players_are_trained_and_their_report_is_written(run):
     assert "feature distortion" in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_attributes_are_edited_and_judged(run, capsys):
     found = json.loads(answer(capsys, "attributes", run, "--json", "--classifier-steps", 40))
     assert found["data"]["attributes"] == list(DRAWN)
@@ -68,6 +69,7 @@ def test_attributes_are_edited_and_judged(run, capsys):
     assert (run / "attributes-mean-difference.png").exists() and (run / "attributes.json").exists()
 
 
+@pytest.mark.slow
 def test_what_it_makes_is_judged(run, capsys):
     table = answer(capsys, "quality", run, "--classifier-steps", 40, "--neighbours", 3)
     assert "Fréchet distance" in table and "real" in table

@@ -23,7 +23,9 @@ QUANTISED = ("vector-quantized", "finite-scalar")
 LIKELIHOODS = [name for name in tw.LIKELIHOODS if name not in OTHERS]
 POSTERIORS = [name for name in tw.POSTERIORS if not name.startswith("noise-") and name not in QUANTISED]
 PAIRS = [(posterior, likelihood) for posterior in POSTERIORS for likelihood in LIKELIHOODS]
-QUICK = {(one, LIKELIHOODS[place % len(LIKELIHOODS)]) for place, one in enumerate(POSTERIORS)}
+QUICK = {(one, LIKELIHOODS[place % len(LIKELIHOODS)]) for place, one in enumerate(POSTERIORS)} - {
+    ("flow", "autoregressive")
+}
 
 
 def model_of(posterior, likelihood):

@@ -227,7 +227,9 @@ def test_a_model_of_any_precision_with_codes_apart_tells_each_example(dtype, log
     assert account["index_code_mi"].value == pytest.approx(math.log(16), abs=1e-9)
 
 
-@pytest.mark.parametrize("sigma", [1e-20, 1e-9, 1e-3, 1e20])
+@pytest.mark.parametrize(
+    "sigma", [1e-20, *(pytest.param(sigma, marks=pytest.mark.slow) for sigma in (1e-9, 1e-3)), 1e20]
+)
 @pytest.mark.parametrize("count", [500, 1500])  # one by one, and by convolution
 def test_many_points_have_the_links_of_float64(count, sigma):
     torch.manual_seed(0)

@@ -24,7 +24,9 @@ def exact_start(world, path, x, chains):
     return path.at(posterior.sample((chains,)))
 
 
-@pytest.mark.parametrize(("latent", "noise", "temperatures"), [(2, 0.1, 16), (8, 1.0, 32), (32, 0.1, 64)])
+@pytest.mark.parametrize(
+    ("latent", "noise", "temperatures"), [(2, 0.1, 16), (8, 1.0, 32), pytest.param(32, 0.1, 64, marks=pytest.mark.slow)]
+)
 def test_ais_is_within_its_error_of_log_p_of_x(latent, noise, temperatures):
     world = linear(latent, noise)
     x = world.data(32)

@@ -15,7 +15,7 @@ def simulated(model, data, chains=4, base="posterior"):
     return simulate(model, draw, Annealer(chains, 3, base))
 
 
-@pytest.mark.parametrize(("latent", "noise"), [(2, 0.1), (8, 1.0), (32, 0.1)])
+@pytest.mark.parametrize(("latent", "noise"), [(2, 0.1), (8, 1.0), pytest.param(32, 0.1, marks=pytest.mark.slow)])
 def test_bdmc_brackets_log_p_of_x_and_closes_on_it(latent, noise):
     world = linear(latent, noise)
     torch.manual_seed(1)

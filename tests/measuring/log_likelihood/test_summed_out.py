@@ -79,6 +79,7 @@ def test_categories_beside_numbers_have_the_sum_of_the_quadratures(seed, numbers
         assert abs(off.mean()) < 4 * off.std() / math.sqrt(len(off)) + 0.01, options
 
 
+@pytest.mark.slow
 def test_bdmc_brackets_what_categories_and_numbers_together_say():
     model, x = model_of(DIGIT, {"name": "style", "latent": 2}), examples()
     account = tw.log_likelihood(model, x, samples=20, chains=4, simulated=32, temperatures=24)

@@ -56,7 +56,7 @@ def test_it_does_not_change_when_features_are_rotated_and_shifted_together():
     assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-9)
 
 
-@pytest.mark.parametrize("scale", [1.0, 1.6])
+@pytest.mark.parametrize("scale", [pytest.param(1.0, marks=pytest.mark.slow), 1.6])
 def test_extrapolated_it_is_right_on_average_where_the_plain_one_is_too_large_and_so_is_its_error(scale):
     """Features N(0, I) against N(0, scale^2 I): 5 (scale - 1)^2. Over 120 draws, four standard errors."""
     draws = [jackknifed(torch.randn(120, 5), scale * torch.randn(160, 5)) for _ in range(120)]

@@ -99,7 +99,7 @@ def test_a_table_says_what_its_columns_hold_and_years_are_no_counts():
         likelihood_of_columns(tw.load_data(torch.rand(20, 3)))
 
 
-@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("missing", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_table_is_trained_measured_saved_and_loaded_with_it(tmp_path, missing):
     data = tw.load_data(table(missing), labels=False, missing="mask" if missing else None)
     run = tw.train(data=data, likelihood="columns", epochs=30, latent=2, out=tmp_path / "run", progress=False)

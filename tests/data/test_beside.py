@@ -270,6 +270,11 @@ def test_whole_numbers_are_categories_where_few_come_often_and_a_word_says_other
     assert [one.is_number for one in other.side.variables] == [True, False]
     assert other.side.names == ("age", "one") and other.side.variables[1].categories[:2] == ("0", "3")
     assert load_data({**table, "age": age + 1.0 * (age > 48)}, side="age").side.variables[0].categories[-1] == "50"
+    assert (
+        load_data({"a": X[:, 0], "seldom": [3, 1, 9, 4, 8, 7, 2, 3, 0, 6, 5, 1]}, side="seldom")
+        .side.variables[0]
+        .is_number
+    )
     assert load_data(table, side=["age:number, one:category"]).side.names == ("age", "one")
     assert load_data({"a": X[:, 0], "b, c": DONOR}, side="b, c:number").side.variables[0].is_number
     with pytest.raises(BadData, match="words: expected numbers, got words, such as 'u'"):

@@ -43,6 +43,11 @@ def test_fractions_are_numbers_and_all_else_categories_in_order():
     assert side.values.tolist() == [[1, 1, 1, 2.0], [0, 0, 0, 0.5], [1, 1, 1, 1.0]]
 
 
+def test_words_that_are_whole_numbers_come_first_in_their_order():
+    side = Side.of({"cluster": ["10", "9", "b", "-1", "9"]})
+    assert side.variables[0].categories == ("-1", "9", "10", "b") and side.values[:, 0].tolist() == [2, 1, 3, 0, 1]
+
+
 def test_batches_and_views_hold_the_rows_of_their_own_examples():
     data = DATA.with_side("labels")
     for view in (data.train, data.subset(torch.tensor([4, 2]))):

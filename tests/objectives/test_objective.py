@@ -1,5 +1,8 @@
 """Objectives: weighted sums of batch means, shaped; what cannot be is refused when it is built."""
 
+import pickle
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -35,8 +38,34 @@ def draw() -> Draw:
     return Draw(None, torch.zeros(1, 1))  # no term here looks at it
 
 
+def deepcopy_of_codes(one: Draw) -> Draw:
+    """Another draw of the same batch, at the same codes."""
+    again = one.again()
+    again.codes = one.codes
+    return again
+
+
 def total_of(term: Weighted, step: int = 0) -> float:
     return Objective((term,))(draw(), step).total.item()
+
+
+def test_terms_of_objectives_that_are_gone_are_not_taken_for_those_that_are_made_in_their_place():
+    """Python gives the identity of what is gone to what is made next: on one draw each term is still its own."""
+    one = draw()
+    numbers = [float(k) for k in range(50)]
+    assert [Objective((Weighted(Given(k)),))(one).total.item() for k in numbers] == numbers
+
+
+def test_an_objective_is_copied_and_saved_with_one_memory_for_the_terms_that_share_it():
+    shared = MonteCarlo("minibatch-stratified")
+    objective = distortion() + 2.0 * index_code_mi(shared) + 3.0 * marginal_kl(shared)
+    model, x = VAE.build((4,), 2), torch.rand(6, 4)
+    one = Draw(model, x, torch.arange(6), 6)
+    expected = objective(one)
+    for other in (deepcopy(objective), pickle.loads(pickle.dumps(objective))):
+        assert len(other.memories) == 1 and other.memories[0] is not objective.memories[0]
+        assert torch.equal(other(one).values, expected.values)
+        assert torch.equal(other(deepcopy_of_codes(one)).values, expected.values)
 
 
 def test_a_term_is_summed_over_dimensions_and_averaged_over_the_batch():

@@ -93,6 +93,24 @@ def networks_of(model: Drawable | nn.Module) -> list[nn.Module]:
     return [model] if isinstance(model, nn.Module) else getattr(model, "networks", [])
 
 
+class Itself:
+    """A thing as a key that no other thing has, equal or made in its place once it is gone.
+
+    Example:
+        >>> Itself([]) == Itself([]), Itself(some := []) == Itself(some)
+        (False, True)
+    """
+
+    def __init__(self, thing: object) -> None:
+        self.thing = thing  # held, so that its identity is given to no other
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Itself) and self.thing is other.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+
 class Draw:
     """One batch, seen through a model.
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from termwise.errors import Refused
-from termwise.models.draw import Draw
+from termwise.models.draw import Draw, Itself
 from termwise.objectives.shapes import By, Opposed, Shape
 from termwise.schedules import Constant, Schedule, Weight, as_schedule
 from termwise.terms.aggregate.memory import Memory
@@ -163,7 +163,7 @@ class Objective:
 
     def __call__(self, draw: Draw, step: int = 0) -> Breakdown:
         """The objective on a draw, at a training step; a term that others share is asked once a draw."""
-        means = tuple(draw.once(("mean", id(part.term)), partial(_mean, part.term, draw)) for part in self.parts)
+        means = tuple(draw.once(("mean", Itself(part.term)), partial(_mean, part.term, draw)) for part in self.parts)
         weights = tuple(part.weight(step) for part in self.parts)
         shaped = [_shaped(part, mean, draw, step) for part, mean in zip(self.parts, means, strict=True)]
         total = sum(
@@ -174,7 +174,7 @@ class Objective:
 
 
 def _values(term: Term, draw: Draw) -> Tensor:
-    return draw.once(("values", id(term)), partial(with_score, term, draw))
+    return draw.once(("values", Itself(term)), partial(with_score, term, draw))
 
 
 def _mean(term: Term, draw: Draw) -> Tensor:

@@ -19,7 +19,7 @@ from torch.distributions import Distribution
 
 from termwise.errors import NoDensity, Refused, UnknownName, in_short
 from termwise.models.block_law import dimensions_of_code, has_categories, named_parts
-from termwise.models.draw import Draw
+from termwise.models.draw import Draw, Itself
 from termwise.terms.aggregate.memory import Memory
 from termwise.values import Count, Natural, checked
 
@@ -194,7 +194,7 @@ class Groups:
         def compute() -> Tensor:
             return torch.stack([memory.group_log_density(z, draw, group) for group in groups], 1)
 
-        return compute() if z is not draw.z else draw.once(("log q(z_g)", memory, repr(groups)), compute)
+        return compute() if z is not draw.z else draw.once(("log q(z_g)", Itself(memory), repr(groups)), compute)
 
 
 def unknown_groups(memory: Memory | None) -> Groups:

@@ -22,7 +22,7 @@ from termwise.errors import NoDensity
 from termwise.models.block_law import dimensions_of_code, has_categories
 from termwise.models.codes import log_density_without_score
 from termwise.models.distributions import samples
-from termwise.models.draw import Draw
+from termwise.models.draw import Draw, Itself
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.distribution_law import DistributionLaw
 from termwise.terms.groups import unknown_groups
@@ -156,7 +156,7 @@ class AggregateLaw:
         memory = _memory(self)
         if z is not draw.z:
             return memory.log_density(z, draw)
-        return draw.once(("log q(z)", memory), lambda: memory.log_density(z, draw))
+        return draw.once(("log q(z)", Itself(memory)), lambda: memory.log_density(z, draw))
 
 
 class MarginalsLaw:
@@ -192,7 +192,7 @@ class MarginalsLaw:
         memory = _memory(self)
         if z is not draw.z:
             return memory.marginal_log_density(z, draw)
-        return draw.once(("log q(z_j)", memory), lambda: memory.marginal_log_density(z, draw))
+        return draw.once(("log q(z_j)", Itself(memory)), lambda: memory.marginal_log_density(z, draw))
 
 
 def _memory(law: AggregateLaw | MarginalsLaw) -> Memory:

@@ -9,6 +9,7 @@ import termwise as tw
 from termwise.data import Side
 from termwise.measuring.elbo.code_densities import DataAggregate
 from termwise.measuring.elbo.data_posteriors import joined_posteriors, posteriors_of
+from termwise.measuring.elbo.rare_categories import Strata
 from termwise.measuring.elbo.side_account import SideDensities
 from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.draw import InDouble
@@ -114,7 +115,7 @@ def test_every_kind_of_posterior_is_averaged_group_by_group(name):
         looked = SideDensities(aggregate, side)
         codes = []
         for draw in batches():
-            looked.look(InDouble(draw))
+            looked.look(Strata.alone(InDouble(draw)))
             codes.append(draw.z)
         whole = model.encode(x)
         pairs = torch.stack([whole.log_prob(z.expand(40, -1)).double() for z in torch.cat(codes)])  # (code, example)

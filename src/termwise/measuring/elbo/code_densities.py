@@ -16,7 +16,7 @@ from termwise.models.categories import Categories
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.codes import Codes, factorises, log_density_at, log_density_by_dimension
 from termwise.models.codewords import Codewords
-from termwise.models.draw import Draw, InDouble
+from termwise.models.draw import Draw
 from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.closed_form import kl
 
@@ -73,7 +73,7 @@ class DataAggregate:
         elsewhere = [parts[:p] + parts[p + 1 :] for p in range(len(parts))]
         self.fitted_elsewhere = [fitted_to(joined_posteriors(others)) for others in elsewhere]
 
-    def at(self, draw: InDouble) -> CodeDensities:
+    def at(self, draw: Draw) -> CodeDensities:
         """The densities at the codes of one draw."""
         codes, posterior, index = draw.codes, draw.posterior, draw.index
         assert index is not None

@@ -13,6 +13,12 @@ from torch import Tensor
 LEAST = 64
 """Under so many examples the coefficients would cost more than they save, and the first control's is taken for 1."""
 
+ROUNDING = 1e-6
+"""Nats, under which a control is rounding: nothing is left of a code's noise, and its mean is not zero."""
+STEEPEST = 10.0
+"""The largest coefficient of a control: one that hardly varies would else be magnified to tell examples apart, and with
+it what its mean over the codes at hand is off by."""
+
 
 def controlled(values: Tensor, controls: Tensor, expected: Tensor) -> Tensor:
     """Values by example, shape (N,), less what their controls, shape (N, C), foretell of them.
@@ -23,7 +29,7 @@ def controlled(values: Tensor, controls: Tensor, expected: Tensor) -> Tensor:
             coefficient is 1, MI is the mean of log q(z|x) - log q(z), of which none is over log N.
         expected: What is known of the values beside, by example, shape (N,): it stays in them.
     """
-    count = len(values)
+    count, controls = len(values), controls.where(controls.abs() > ROUNDING, 0.0)
     if count < LEAST:
         return values - controls[:, 0]
     half = torch.randperm(count, generator=torch.Generator().manual_seed(1)) < count // 2
@@ -36,4 +42,5 @@ def controlled(values: Tensor, controls: Tensor, expected: Tensor) -> Tensor:
 def _coefficients(values: Tensor, known: Tensor) -> Tensor:
     centred, target = known - known.mean(0), values - values.mean()
     size = centred.abs().amax(0).clamp(min=torch.finfo(centred.dtype).tiny)  # a sigma of 1e20 must not drown the others
-    return torch.linalg.lstsq(centred / size, target.unsqueeze(1), driver="gelsd").solution.squeeze(1) / size
+    found = torch.linalg.lstsq(centred / size, target.unsqueeze(1), driver="gelsd").solution.squeeze(1) / size
+    return found.clamp(-STEEPEST, STEEPEST)

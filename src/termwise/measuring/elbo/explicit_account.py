@@ -33,6 +33,7 @@ from termwise.measuring.elbo.data_posteriors import BlockPosteriors, DataPosteri
 from termwise.measuring.elbo.group_account import GroupDensities
 from termwise.measuring.elbo.marginal_mmd2 import marginal_mmd2
 from termwise.measuring.elbo.population import LEAST, LinkSum, population_reading
+from termwise.measuring.elbo.rare_categories import Strata
 from termwise.measuring.elbo.side_account import BINS, SideDensities, side_readings, unreadable
 from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.chained_law import ChainedLaw
@@ -169,7 +170,8 @@ def _values_at_codes(
         for draw in batches():
             exact = InDouble(draw)
             codes.append(exact.z.double().cpu())
-            batch_values["rate"].append(rate(exact).double().cpu())
+            strata = Strata.of(exact)
+            batch_values["rate"].append(strata.mean(rate(strata.draw)).cpu())
             if (by_block := kl_by_block(exact.posterior, exact.prior, exact.z)) is not None:
                 batch_values.setdefault("rate_by_block", []).append(by_block.double().cpu())
             if distortion is not None:
@@ -177,9 +179,9 @@ def _values_at_codes(
                 batch_values["distortion"].append(own)
                 batch_values["code_use"].append(under_others(draw).double().cpu() - own)
             if aggregate is not None:
-                densities.append(aggregate.at(exact))
+                densities.append(strata.means(aggregate.at(strata.draw)))
             for one in looking:
-                one.look(exact)
+                one.look(strata)
             done += len(draw)
             if progress is not None:
                 progress("measuring", done / total)

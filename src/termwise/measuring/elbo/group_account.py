@@ -18,6 +18,7 @@ from termwise.measuring.elbo.control_variates import controlled
 from termwise.measuring.elbo.data_posteriors import joined_posteriors, marginals_given_categories, posteriors_of
 from termwise.measuring.elbo.fitted_laws import fitted_to
 from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors
+from termwise.measuring.elbo.rare_categories import Strata
 from termwise.measuring.elbo.split_aggregate import SplitAggregate
 from termwise.models.block_law import BlockLaw, Conditional
 from termwise.models.categories import Categories
@@ -25,7 +26,6 @@ from termwise.models.chained_law import ChainedLaw, law_of as law_of_links
 from termwise.models.codes import factorises, log_density_at
 from termwise.models.codewords import Codewords
 from termwise.models.distributions import innermost, some_numbers
-from termwise.models.draw import InDouble
 from termwise.terms.aggregate.gaussians import Gaussians
 from termwise.terms.aggregate.margin import margin
 
@@ -132,8 +132,9 @@ class GroupDensities:
         self._expected: list[Tensor] = []
         self._controls: list[Tensor] = []  # (B, groups, 2) each
 
-    def look(self, draw: InDouble) -> None:
+    def look(self, strata: Strata) -> None:
         """Take in the codes of one draw."""
+        draw = strata.draw
         assert draw.index is not None
         values, expected, controls = [], [], []
         for group, split, fitted in zip(self.groups, self.splits, self.fitted, strict=True):
@@ -144,9 +145,8 @@ class GroupDensities:
             expected.append(mean)
             foretold = fitted.log_prob(codes) - fitted.expected_log_prob(posteriors_given(law, codes))
             controls.append(torch.stack([own - mean, foretold], -1))
-        self._values.append(torch.stack(values, 1))
-        self._expected.append(torch.stack(expected, 1))
-        self._controls.append(torch.stack(controls, 1))
+        for gathered, of in ((self._values, values), (self._expected, expected), (self._controls, controls)):
+            gathered.append(strata.mean(torch.stack(of, 1)))
 
     def links(self, links: Mapping[str, Tensor], expected_own: Tensor, samples: int) -> dict[str, Tensor]:
         """The links of groups by example, shape (N,), from those of the walk through the marginals.

@@ -24,10 +24,10 @@ from termwise.measuring.elbo.control_variates import controlled
 from termwise.measuring.elbo.data_posteriors import DataPosteriors, posteriors_of
 from termwise.measuring.elbo.fitted_laws import fitted_to
 from termwise.measuring.elbo.population import LEAST, LinkSum, LogAggregateEstimates, population_reading
+from termwise.measuring.elbo.rare_categories import Strata
 from termwise.measuring.elbo.split_aggregate import PARTS, SplitAggregate
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.codes import Codes, log_density_at, log_density_by_dimension
-from termwise.models.draw import InDouble
 from termwise.models.tensor_dataclasses import map_fields
 
 FEWEST = 2 * PARTS
@@ -89,6 +89,8 @@ class SideDensities:
         self.groupings = [side.groups()[0]]
         if len(side.variables) > 1:
             self.groupings += [side.groups([name])[0] for name in side.names]
+        self._index: list[Tensor] = []  # which example each code is of, and what it weighs
+        self._share: list[Tensor] = []
         self._codes: list[Codes] = []
         self._own: list[Tensor] = []
         self._own_by_dimension: list[Tensor] = []
@@ -99,9 +101,12 @@ class SideDensities:
         """How many examples the smallest group has, of all variables together."""
         return int(self.groupings[0].bincount().min())
 
-    def look(self, draw: InDouble) -> None:
+    def look(self, strata: Strata) -> None:
         """Take in the codes of one draw."""
+        draw = strata.draw
         assert draw.index is not None
+        self._index.append(draw.index)
+        self._share.append(strata.share)
         codes, posterior = draw.codes.detached(), draw.posterior
         own = log_density_at(posterior, codes)
         by_dimension = log_density_by_dimension(posteriors_of(posterior).marginals(), codes)
@@ -117,17 +122,25 @@ class SideDensities:
 
     def _conditional(self, groups: Tensor, seen: Sequence[Any], samples: int) -> ConditionalDensities:
         """q(z|s) of one grouping of the examples, shape (N,), at all codes that were seen."""
+        index, share = (torch.cat(of).cpu() for of in (self._index, self._share))
         order, parts = [], []
-        for rows in groups.argsort(stable=True).split(groups.bincount().tolist()):
-            group = self.aggregate.posteriors.at(rows.to(self.aggregate.posteriors.device))
-            within = _Group(group)
-            place = torch.arange(len(rows)).repeat(samples)
-            everywhere = (rows + len(groups) * torch.arange(samples).unsqueeze(1)).flatten()
-            for some, places in zip(everywhere.split(CODES_AT_ONCE), place.split(CODES_AT_ONCE), strict=True):
+        place = torch.zeros_like(groups)
+        for group, rows in enumerate(groups.argsort(stable=True).split(groups.bincount().tolist())):
+            posteriors = self.aggregate.posteriors.at(rows.to(self.aggregate.posteriors.device))
+            within = _Group(posteriors)
+            place[rows] = torch.arange(len(rows))
+            for some in (groups[index] == group).nonzero().squeeze(1).split(CODES_AT_ONCE):
                 order.append(some)
-                parts.append(within.at(places.to(group.device), *(of[some.to(group.device)] for of in seen)))
-        back = torch.cat(order).argsort()
-        return map_fields(lambda of: torch.cat(of).cpu()[back].unflatten(0, (samples, -1)).mean(0), parts)
+                device = posteriors.device
+                parts.append(within.at(place[index[some]].to(device), *(of[some.to(device)] for of in seen)))
+        codes, weight = torch.cat(order), share / samples
+
+        def mean(of: list[Tensor]) -> Tensor:
+            values = torch.cat(of).double().cpu()
+            weights = weight[codes].view(-1, *(1 for _ in values.shape[1:]))
+            return values.new_zeros(len(groups), *values.shape[1:]).index_add(0, index[codes], weights * values)
+
+        return map_fields(mean, parts)
 
 
 class _Group:

@@ -8,7 +8,6 @@ kind, which weigh 1 - s and s. The first is its own, where that has no rare cate
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -20,14 +19,12 @@ from termwise.models.categories import Categories
 from termwise.models.codes import Codes
 from termwise.models.distributions import innermost, rows
 from termwise.models.draw import Draw, InDouble
-from termwise.models.tensor_dataclasses import map_fields
+from termwise.models.tensor_dataclasses import RecordT, map_fields
 
 RARE = 0.05
 """Of the likeliest category's probability at a position: under it one is rare."""
 LEAST = 1e-9
 """Rare categories of a smaller share together could not move a reading by more than rounding does."""
-
-RecordT = TypeVar("RecordT")
 
 
 @dataclass(frozen=True)

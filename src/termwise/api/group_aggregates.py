@@ -40,7 +40,7 @@ def group_aggregates(
         >>> laws.log_ratio(["3", "5"], ["0", "6"]).log_ratio.shape
         torch.Size([359])
     """
-    measured = model_and_data(model, data, split, seed, trust)
+    measured = model_and_data(model, data, split, seed, trust, side)
     examples = measured.data if side is None else measured.data.with_side(side)
     with on_device(measured.model, device):
         return GroupAggregates.of(measured.model, examples, batch_size=batch_size, device=device, progress=progress)

@@ -98,3 +98,20 @@ def test_dead_codewords_are_named_by_the_diagnosis():
     assert account["dead_codes"].value >= 16
     (said,) = [sentence for sentence in account.diagnosis if "are dead" in sentence]
     assert said.startswith(f"{account['dead_codes'].value:.0f} of 20 codewords are dead") and "restarts" in said
+
+
+def test_of_several_codebooks_each_block_has_its_own():
+    torch.manual_seed(0)
+    words = {"posterior": "vector-quantized:8", "latent": 6, "shape": [3]}
+    scalars = {"posterior": "finite-scalar", "latent": 8, "posterior_options": {"levels": [5, 5]}, "shape": [2, 2]}
+    code = [{"name": "coarse", **words}, {"name": "style", "latent": 2}, {"name": "fine", **scalars}]
+    model, x = tw.VAE.build((5,), code=code, options={"hidden": [8]}).eval(), torch.rand(300, 5).round()
+    account = tw.measure(model, x)
+    laws = model.encode(tw.load_data(x, test=0.0).tensor()).blocks
+    of_each = [perplexity(laws[at].indices, count).value for at, count in ((0, 8), (2, 25))]
+    assert account.by_dimension["perplexity_by_block"].value == pytest.approx([of_each[0], 1.0, of_each[1]])
+    used, dead = (account.by_dimension[f"{name}_by_block"].value for name in ("codes_used", "dead_codes"))
+    assert [u + d for u, d in zip(used, dead, strict=True)] == pytest.approx([8, 0, 25])
+    assert used[0] == richness(laws[0].indices, 8)[1] and "perplexity" not in account
+    (said,) = [sentence for sentence in account.diagnosis if "are dead" in sentence]
+    assert f"{dead[0]:.0f} of 8 in block coarse and {dead[2]:.0f} of 25 in block fine" in said

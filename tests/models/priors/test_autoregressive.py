@@ -13,6 +13,7 @@ from termwise.errors import Refused
 from termwise.models import VAE
 from termwise.models.codewords import Codebook
 from termwise.models.priors import AutoregressivePrior
+from termwise.training.diagnosis import diagnose_idle_weights
 from termwise.worlds import MarkovWorld
 
 
@@ -191,3 +192,11 @@ def test_a_block_of_codewords_has_it_and_what_is_none_is_refused():
         VAE.build((5,), 6, posterior="categorical", prior="autoregressive")
     with pytest.raises(Refused, match="a multiple of its heads; got 6 and 4"):
         VAE.build((5,), 6, posterior="finite-scalar", prior="autoregressive", prior_options={"width": 6})
+
+
+def test_where_nothing_teaches_it_a_recipe_of_codewords_is_advised():
+    model = VAE.build((6,), 8, posterior="vector-quantized:5", prior="autoregressive", options={"hidden": [8]})
+    game = tw.objectives.recipe("wae-mmd")
+    game.players[0].objective(model.draw(torch.rand(9, 6).round())).total.backward()
+    said = diagnose_idle_weights(model, game)
+    assert said.startswith("The prior learns") and "such as vq-vae or fsq." in said and "flow" not in said

@@ -26,6 +26,7 @@ def run(tmp_path_factory):
     return train(tmp_path_factory.mktemp("side") / "run", data="digits", side="labels")
 
 
+@pytest.mark.slow
 def test_a_code_that_is_given_what_x_is_made_of_has_nothing_left_to_tell():
     x, s = shifted()
     data = tw.load_data(x, test=0.3).with_side({"s": s})
@@ -158,6 +159,7 @@ def test_without_what_takes_it_a_run_is_as_if_nothing_stood_beside_x(tmp_path):
     assert [with_side.account[name] for name in names] == [without.account[name] for name in names]
 
 
+@pytest.mark.slow
 def test_blocks_of_a_code_go_with_it(tmp_path):
     code = [{"name": "kind", "latent": 3, "posterior": "categorical"}, {"name": "style", "latent": 2}]
     tables = {"model": {"code": code, "options": {"hidden": [8]}}, "training": SMALL["training"]}
@@ -166,6 +168,7 @@ def test_blocks_of_a_code_go_with_it(tmp_path):
     assert tw.VAE.from_pretrained(run.folder.model_folder).sample(3, {"labels": 1}).shape == (3, 1, 8, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "read",
     [

@@ -56,9 +56,9 @@ def test_no_pixel_s_logits_look_at_it_or_at_later_ones_and_all_look_at_the_code(
         assert by_code[..., row, column].abs().sum() > 0
 
 
-def test_samples_made_row_by_row_are_those_of_the_whole_image():
-    law = law_of(2, (1, 12, 4), batch=3)
-    whole = law_of(2, (1, 12, 4), batch=3)
+def test_samples_made_of_what_each_pixel_sees_are_those_of_the_whole_image():
+    law = law_of(2, (1, 10, 17), batch=3)
+    whole = law_of(2, (1, 10, 17), batch=3)
     whole.network = nn.Sequential()  # of no reach that is known: each pass sees all
     whole.network.forward = law.network.forward
     torch.manual_seed(1)

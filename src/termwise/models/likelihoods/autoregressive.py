@@ -5,6 +5,8 @@ All densities are had in one pass, since x is known; an example is made in as ma
 x may do without the code: whether it does is what the rate says.
 """
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
@@ -59,13 +61,14 @@ class PixelByPixel(Distribution):
             batch = torch.Size([*sample_shape, *self.batch_shape])
             features = self.features.expand(*batch, *self.features.shape[1:]).reshape(-1, *self.features.shape[1:])
             x = features.new_zeros(len(features), *self.event_shape)
-            reach = self.network.reach if isinstance(self.network, PixelCNN) else self.event_shape[1]
-            for row in range(self.event_shape[1]):
-                near = slice(max(0, row - reach), row + 1)  # no pixel of this row sees another row
-                for column in range(self.event_shape[2]):
-                    logits = self.network(x[:, :, near], features[:, :, near])[..., -1, column]  # (B, levels, C)
-                    level = torch.distributions.Categorical(logits=logits.movedim(1, -1), validate_args=False).sample()
-                    x[:, :, row, column] = level.to(x.dtype) / (self.levels - 1)
+            rows, columns = self.event_shape[1:]
+            reach = self.network.reach if isinstance(self.network, PixelCNN) else max(rows, columns)
+            for row, column in itertools.product(range(rows), range(columns)):
+                left = max(0, column - reach)
+                near = (..., slice(max(0, row - reach), row + 1), slice(left, column + reach + 1))  # what a pixel sees
+                logits = self.network(x[near], features[near])[..., -1, column - left]  # (B, levels, C)
+                level = torch.distributions.Categorical(logits=logits.movedim(1, -1), validate_args=False).sample()
+                x[:, :, row, column] = level.to(x.dtype) / (self.levels - 1)
             return x.view(*batch, *self.event_shape)
 
     def example(self) -> Tensor:

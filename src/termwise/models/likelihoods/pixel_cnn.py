@@ -54,7 +54,7 @@ class PixelCNN(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How many rows above a pixel it sees."""
+        """How many rows above a pixel it sees, and columns to either side."""
         return sum(layer.kernel_size[0] // 2 for layer in self.layers if isinstance(layer, MaskedConvolution))
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:

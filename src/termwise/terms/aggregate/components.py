@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from termwise.models.codes import Codes
 
@@ -80,25 +81,25 @@ class Alternatives:
     """
 
     def __init__(self, own: Tensor, log_probs: Tensor, columns: slice) -> None:
-        self.own, self.columns = own, columns
+        self.columns = columns
         self.bits = (log_probs * BITS).T.contiguous()  # (K, N)
-        self.probs = log_probs.exp().float()
+        self.probs = log_probs.T.float().exp().contiguous()
+        self.own = one_hot(own, len(self.bits)).to(self.bits)  # by it rows are taken in a product, which is quick
         self.peak = log_probs.new_full((len(own),), -torch.inf)
-        self.total = log_probs.new_zeros(len(own), log_probs.shape[1])
+        self.total = log_probs.new_zeros(len(self.bits), len(own))
 
     def add(self, bits: Tensor, part: slice) -> None:
         """Take in the components in `part`, whose weighted log2 densities at the codes are `bits`, shape (B, n)."""
-        own = self.bits[:, part].index_select(0, self.own)
-        rest = own.neg_().add_(bits)  # all that a code has beside this position
+        rest = torch.addmm(bits, self.own, self.bits[:, part], alpha=-1)  # all that a code has beside this position
         higher = torch.maximum(self.peak, rest.amax(1)).clamp(min=NOWHERE)
         mass = rest.sub_(higher.unsqueeze(1)).float().clamp_(min=FLOOR).exp2_()
-        self.total = self.total * (self.peak - higher).exp2().unsqueeze(1) + mass @ self.probs[part]
+        self.total = self.total * (self.peak - higher).exp2() + self.probs[:, part] @ mass.T
         self.peak = higher
 
     def write(self, gradient: Tensor, log_weight: float) -> None:
         """Write them to a gradient in z, shape (B, D), components weighing so much; of 0 or 1, their difference."""
         tiny = torch.finfo(self.total.dtype).tiny
-        found = (self.peak / BITS + log_weight).unsqueeze(1) + self.total.clamp(min=tiny).log()
+        found = (self.peak / BITS + log_weight).unsqueeze(1) + self.total.clamp(min=tiny).log().T
         one_number = self.columns.stop - self.columns.start == 1
         gradient[:, self.columns] = (found.diff(dim=1) if one_number else found).to(gradient.dtype)
 

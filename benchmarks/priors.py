@@ -57,7 +57,10 @@ def main() -> None:
     for name in given.models:
         folder = given.out / f"{name}-{given.latent}-{given.images}-{given.epochs}-seed{given.seed}"
         began = time.perf_counter()
-        config = {"model": {"options": {"hidden": [256]}, **MODELS[name]}, "training": {"audit": False, "evaluate_every": given.epochs}}
+        config = {
+            "model": {"options": {"hidden": [256]}, **MODELS[name]},
+            "training": {"audit": False, "evaluate_every": given.epochs},
+        }
         if not (folder / "account.json").exists():
             settings = {"latent": given.latent, "epochs": given.epochs, "seed": given.seed, "overwrite": True}
             tw.train(config, data=data, likelihood="bernoulli", out=folder, progress=False, **settings)

@@ -81,6 +81,9 @@ def test_what_can_be_done_is_known_of_every_kind_of_code(kind):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings(
+    "ignore::termwise.training.diagnosis.NoGradient"
+)  # MMD teaches a prior without paths nothing
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_recipe_that_is_advised_trains_and_no_other_does(kind, tmp_path):
     """All that weigh a link are tried: what is not advised is refused before the first step."""

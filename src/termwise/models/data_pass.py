@@ -5,6 +5,7 @@ The model is left as it was.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import NoReturn
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from termwise.data.batch import Batch
 from termwise.data.dataset import Dataset
+from termwise.data.side import SIDE_BINS
 from termwise.errors import Refused, UnknownName
 from termwise.models.draw import Draw, Drawable, networks_of, side_variables
 from termwise.models.finite import broken_examples, joined_masks, not_finite
@@ -139,8 +141,17 @@ class DataPass:
             batch: The examples, with their positions.
             together: Whether codes of posterior and prior are decoded in one pass (`Draw`).
         """
+        groups = None if self.data.side is None else lambda: self._groups
         x, index = batch.x.to(self.device, self.dtype, non_blocking=True), batch.index.to(self.device)
-        return Draw(self.model, x, index, len(self), lambda: self._another(len(x)), together, self._beside(batch))
+        return Draw(
+            self.model, x, index, len(self), lambda: self._another(len(x)), together, self._beside(batch), groups
+        )
+
+    @cached_property
+    def _groups(self) -> Tensor:
+        """The group of every example, of those beside which the same stands, shape (N,)."""
+        assert self.data.side is not None
+        return self.data.side.binned(SIDE_BINS).groups()[0].to(self.device)
 
     def _beside(self, batch: Batch) -> Tensor | None:
         """What stands beside x of a batch; in float64, wherever that can be."""

@@ -124,6 +124,8 @@ class Draw:
             treats them alike, as it will once the model is trained. The model has no contexts, but for what stands
             beside x.
         side: What stands beside x, shape (B, V), for a model that takes it: its variables first.
+        groups: Gives the group of every example of the data set, of those beside which the same stands, shape (N,),
+            int64; None where nothing does.
 
     Example:
         >>> import termwise as tw
@@ -144,13 +146,14 @@ class Draw:
         independent: "Callable[[], Draw] | None" = None,
         together: bool = False,
         side: Tensor | None = None,
+        groups: Callable[[], Tensor] | None = None,
     ) -> None:
         self.model = model
         self.x = x
         self.index = index
         self.dataset_size = dataset_size
         self.together = together
-        self.side = side
+        self.side, self._groups = side, groups
         self._independent = independent
         self._memory: dict[Hashable, Any] = {}
         self._standing: dict[Hashable, Any] = {}
@@ -254,6 +257,11 @@ class Draw:
         """What a code of the prior is decoded with: the batch's own values beside x, of a model that takes them."""
         return self.side if side_variables(self.model) else None
 
+    @property
+    def groups(self) -> Tensor | None:
+        """The group of every example of the data set, shape (N,), int64; None where nothing stands beside x."""
+        return None if self._groups is None else self._groups()
+
     @cached_property
     def independent(self) -> "Draw":
         """The draw of a second batch, independent of this one."""
@@ -276,7 +284,7 @@ class Draw:
             inferred: Whether it shares the posterior, too: as this one has it, with or without its gradient.
         """
         second = lambda: self.independent.again(inferred)  # noqa: E731
-        other = Draw(self.model, self.x, self.index, self.dataset_size, second, self.together, self.side)
+        other = Draw(self.model, self.x, self.index, self.dataset_size, second, self.together, self.side, self._groups)
         other._standing = self._standing
         if inferred:
             other._infer = lambda: self._inferred
@@ -297,7 +305,7 @@ class InDouble(Draw):
     """
 
     def __init__(self, draw: Draw) -> None:
-        super().__init__(draw.model, draw.x, draw.index, draw.dataset_size, side=draw.side)
+        super().__init__(draw.model, draw.x, draw.index, draw.dataset_size, side=draw.side, groups=draw._groups)
         posterior, prior = in_double(draw.posterior), in_double(draw.prior)
         self._infer = lambda: draw._inferred
         self.prior, self.codes = draw.prior, draw.codes

@@ -263,6 +263,32 @@ def marginal_kl(estimator: Estimator) -> Weighted:
 
 
 @checked
+def side_information(estimator: Estimator) -> Weighted:
+    """The mutual information of the code and what stands beside x, KL(q(z|s) || q(z)), weighing 1.
+
+    Weighed up, it takes out of the code what it knows of s; with a `floor`, it keeps it there.
+
+    Example:
+        >>> from termwise.terms import Kernel, MonteCarlo
+        >>> [side_information(how).term.name for how in (MonteCarlo(aggregate="bank"), Kernel("imq"))]
+        ['side_information', 'side_information_mmd2']
+    """
+    return link("conditional", "aggregate", estimator)
+
+
+@checked
+def index_code_mi_given_side(estimator: Estimator) -> Weighted:
+    """The mutual information of code and index given what stands beside x, KL(q(z|x) || q(z|s)), weighing 1.
+
+    Example:
+        >>> from termwise.terms import MonteCarlo
+        >>> index_code_mi_given_side(MonteCarlo(aggregate="full")).term.label
+        'Monte Carlo, full aggregate'
+    """
+    return link("posterior", "conditional", estimator)
+
+
+@checked
 def total_correlation(estimator: Estimator) -> Weighted:
     """The total correlation KL(q(z) || prod_j q(z_j)), weighing 1.
 

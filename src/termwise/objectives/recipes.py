@@ -22,6 +22,7 @@ from termwise.objectives.objective import (
     index_code_mi,
     marginal_kl,
     rate,
+    side_information,
     total_correlation,
     within_group_correlation,
 )
@@ -131,6 +132,14 @@ def free_bits_vae(target: Weight = 0.25, by: By = "dimension") -> Game:
     Each dimension, or `by` "total" all of them, may cost up to `target` nats for nothing, so that none need collapse.
     """
     return solo(distortion() + rate(ClosedOrSampled()).shaped(free_bits(target, by)))
+
+
+def vfae(gamma: Weight = 1000.0, bandwidth: PositiveFinite | None = None) -> Game:
+    """The Variational Fair Autoencoder (Louizos et al., 2016, section 2.3): codes of all groups alike, by an MMD.
+
+    As `cvae`, and gamma sum_s p_s MMD^2(q(z|s), q(z)), of two groups p (1 - p) MMD^2(q(z|0), q(z|1)), the paper's.
+    """
+    return solo(distortion() + rate(ClosedOrSampled()) + gamma * side_information(Kernel(RBF(bandwidth))))
 
 
 def beta_tcvae(alpha: Weight = 1.0, beta: Weight = 6.0, gamma: Weight = 1.0, aggregate: AnyAggregate = "bank") -> Game:
@@ -243,6 +252,7 @@ RECIPES: Makers[Recipe] = Makers(
     "termwise.recipes",
     [
         Recipe("vae", vae, "rate"),
+        Recipe("vfae", vfae, "rate + gamma MMD^2 of groups, of x given what stands beside it", model=CVAE_MODEL),
         Recipe("cvae", cvae, "rate, of x given what stands beside it", model=CVAE_MODEL),
         Recipe("iwae", iwae, "-log of the mean importance weight of K codes, in the place of distortion and rate"),
         Recipe("beta-vae", beta_vae, "beta rate"),

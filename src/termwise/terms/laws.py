@@ -2,6 +2,7 @@
 
     posterior   q(z|x)
     reference   r(z|x), such as the normal with the moments of q(z|x)
+    conditional q(z|s), the average of q(z|x_n) over the examples that have the same s beside them
     aggregate   q(z) = 1/N sum_n q(z|x_n)
     groups      prod_g q(z_g), of groups of dimensions (`groups.py`)
     marginals   prod_j q(z_j)
@@ -159,6 +160,38 @@ class AggregateLaw:
         return draw.once(("log q(z)", Itself(memory)), lambda: memory.log_density(z, draw))
 
 
+class ConditionalLaw:
+    """q(z|s), of what stands beside x, from what `memory` holds of the examples that have the same.
+
+    Example:
+        >>> from termwise.models import VAE
+        >>> from termwise.terms import Full, Link, MonteCarlo
+        >>> Link("conditional", "aggregate", MonteCarlo(Full())).name
+        'side_information'
+    """
+
+    name = "conditional"
+    given_x = True
+
+    def __init__(self, memory: Memory | None = None) -> None:
+        self.memory = memory
+
+    def sample(self, draw: Draw) -> Tensor:
+        """The draw's own codes: x from those with its s, then z from q(z|x)."""
+        return draw.z
+
+    def factorises(self, draw: Draw) -> bool:
+        """Always False: its dimensions depend on each other through x."""
+        return False
+
+    def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
+        """log q(z|s) of codes z, shape (B, D): shape (B,), nats."""
+        memory = _memory(self)
+        if z is not draw.z:
+            return memory.conditional_log_density(z, draw)
+        return draw.once(("log q(z|s)", memory), lambda: memory.conditional_log_density(z, draw))
+
+
 class MarginalsLaw:
     """prod_j q(z_j), from what `memory` holds of q(z)."""
 
@@ -195,7 +228,7 @@ class MarginalsLaw:
         return draw.once(("log q(z_j)", Itself(memory)), lambda: memory.marginal_log_density(z, draw))
 
 
-def _memory(law: AggregateLaw | MarginalsLaw) -> Memory:
+def _memory(law: AggregateLaw | ConditionalLaw | MarginalsLaw) -> Memory:
     if law.memory is None:
         raise NoDensity(
             f"The {law.name} law has no density without a memory of the posteriors. "
@@ -207,6 +240,7 @@ def _memory(law: AggregateLaw | MarginalsLaw) -> Memory:
 STOPS: Mapping[str, Callable[[Memory | None], Law]] = {
     "posterior": lambda memory: PosteriorLaw(),
     "reference": lambda memory: Reference(),
+    "conditional": ConditionalLaw,
     "aggregate": AggregateLaw,
     "groups": unknown_groups,
     "marginals": MarginalsLaw,

@@ -12,7 +12,7 @@ from torch import Tensor
 from termwise.errors import Refused, in_short
 from termwise.models.distributions import values_of
 from termwise.models.draw import Draw
-from termwise.terms.aggregate.memory import Memory
+from termwise.terms.aggregate.memory import Memory, groups_of
 from termwise.terms.groups import Groups
 from termwise.terms.laws import STOPS, Law, law
 from termwise.terms.link_names import LINK_NAMES, link_name
@@ -156,8 +156,8 @@ class AtNoCode(Protocol):
         ...
 
 
-OF_AGGREGATE = {"aggregate", "groups", "marginals"}
-"""The stops that are q(z), or made of its margins: an estimator's memory is theirs."""
+OF_AGGREGATE = {"conditional", "aggregate", "groups", "marginals"}
+"""The stops that are q(z), or made of its parts or margins: an estimator's memory is theirs."""
 
 OF_THEIR_OWN = ("reference", "groups")
 """The stops of which a name alone does not say which law they are."""
@@ -214,12 +214,14 @@ class Link:
         return self.estimator.bias(self.name)
 
     def check(self, draw: Draw) -> None:
-        """Raise Refused where the model's laws leave the link no meaning, or its estimator no gradient.
+        """Raise Refused where the model's laws, or the data, leave the link no meaning, or its estimator no gradient.
 
         A prior that is no product over dimensions has no dimension-wise KL: KL(prod_j q(z_j) || p(z)) is then a number,
         but no part of the rate.
         """
         self._check_prior(draw)
+        if "conditional" in (self.left.name, self.right.name):
+            groups_of(draw)
         if isinstance(self.estimator, OfLaws):
             self.estimator.check_laws(self.left, self.right, draw)
 

@@ -8,11 +8,13 @@
     group_correlation         aggregate -> groups      KL(q(z) || prod_g q(z_g))
     within_group_correlation  groups -> marginals      sum_g KL(q(z_g) || prod_(j in g) q(z_j))
     group_wise_kl             groups -> prior          sum_g KL(q(z_g) || p(z_g))
+    index_code_mi_given_side  posterior -> conditional KL(q(z|x) || q(z|s)), the same given what stands beside x
+    side_information          conditional -> aggregate KL(q(z|s) || q(z)), the mutual information of code and s
     reference_kl              posterior -> reference   KL(q(z|x) || r(z|x))
     reference_to_prior        reference -> prior       E_q[log r(z|x) - log p(z)]
 
 The rate is the sum of the links of any walk from posterior to prior (Hoffman and Johnson, 2016; Chen et al., 2018, eq.
-2). From a batch, each is computed by an estimator: the total correlation, for instance, in `monte_carlo.py`, from log
+2); from the conditional law beyond the aggregate a link is the sum of two. From a batch, each is computed by an estimator: the total correlation, for instance, in `monte_carlo.py`, from log
 q(z) and log q(z_j) of a memory in `aggregate/`; in `adversarial/density_ratio.py`, from a critic; as an MMD^2 in
 `kernel.py`, as an HSIC in `hsic.py`, and from covariances alone in `moments.py`. The rate and the links of a reference
 also have `closed_form.py`.
@@ -29,6 +31,11 @@ LINK_NAMES = {
     ("aggregate", "groups"): "group_correlation",
     ("groups", "marginals"): "within_group_correlation",
     ("groups", "prior"): "group_wise_kl",
+    ("posterior", "conditional"): "index_code_mi_given_side",
+    ("conditional", "aggregate"): "side_information",
+    ("conditional", "groups"): "side_and_group_correlation",
+    ("conditional", "marginals"): "side_and_total_correlation",
+    ("conditional", "prior"): "side_and_marginal_kl",
     ("posterior", "reference"): "reference_kl",
     ("reference", "prior"): "reference_to_prior",
 }

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from termwise.account.reading import AnyReading, Reading, reading_of_each
-from termwise.data.side import Side
+from termwise.data.side import SIDE_BINS, Side
 from termwise.measuring.elbo.code_densities import CodeDensities, DataAggregate
 from termwise.measuring.elbo.control_variates import controlled
 from termwise.measuring.elbo.data_posteriors import DataPosteriors, posteriors_of
@@ -32,8 +32,6 @@ from termwise.models.tensor_dataclasses import map_fields
 
 FEWEST = 2 * PARTS
 """So many examples at the least must every group have, for anything to be said of the population."""
-BINS = 10
-"""Into so many bins of as many examples falls a number beside x."""
 MOST_GROUPS = 4096
 """More groups than so many are not read: most would have an example or two."""
 CODES_AT_ONCE = 4096
@@ -47,13 +45,13 @@ def unreadable(side: Side) -> str | None:
         'batch is the same for all examples'
     """
     for variable in side.variables:
-        groups, _ = side.chosen([variable.name]).binned(BINS).groups()
+        groups, _ = side.chosen([variable.name]).binned(SIDE_BINS).groups()
         count = int(groups.max()) + 1
         if count == 1:
             return f"{variable.name} is the same for all examples"
         if count == len(side):
             return f"{variable.name} is another for every example, so that it tells no more than which example it is"
-    groups, _ = side.binned(BINS).groups()
+    groups, _ = side.binned(SIDE_BINS).groups()
     if (count := int(groups.max()) + 1) > MOST_GROUPS:
         return f"{', '.join(side.names)} make {count:,} groups, and {MOST_GROUPS:,} are the most that are read"
     return None

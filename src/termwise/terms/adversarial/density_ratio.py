@@ -83,6 +83,11 @@ class DensityRatio:
             raise Refused(f"A link from {left.name} to itself is zero; leave it out.")
         if self.critic.quadratic and right.name != "prior":
             raise Refused(f"A quadratic critic needs the prior on the right; got {left.name} -> {right.name}.")
+        if "conditional" in (left.name, right.name):
+            raise Refused(
+                f"A critic sees codes, and perhaps x, but not what stands beside x: got {left.name} -> {right.name}. Use "
+                "MonteCarlo(aggregate=Bank()), or, from conditional to aggregate, Kernel()."
+            )
 
     def check_laws(self, left: Law, right: Law, draw: Draw) -> None:
         """Raise Refused where the prior learns, or the codes of q(z) do, and the divergence has no gradient in it."""

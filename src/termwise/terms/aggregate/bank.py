@@ -18,7 +18,7 @@ from termwise.models.draw import Draw
 from termwise.terms.aggregate.block_components import BlockComponents
 from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.lattice import Extent, Lattice
-from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, Batches, Memory, batch_components
+from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, Batches, Memory, batch_components, index_of
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, marginal_log_density
 from termwise.terms.aggregate.posterior_components import components_from_state, components_of
 from termwise.values import Count, NonNegativeFinite
@@ -121,7 +121,7 @@ class Bank(Memory):
     def observe(self, draw: Draw) -> None:
         """Write the batch's posteriors over their former selves, or, in a bank that is full, over the oldest."""
         slots = self._full("written")
-        index, new = _index(draw), batch_components(draw)
+        index, new = index_of(draw), batch_components(draw)
         slots.touch(index)
         count = min(round(self.refresh * len(draw)), len(slots.example) - len(draw))
         if count > 0 and self._batches is not None:
@@ -134,13 +134,17 @@ class Bank(Memory):
     def components(self, draw: Draw) -> tuple[Components, LogWeights]:
         """All posteriors held; the draw's own must have been observed."""
         slots = self._full("read")
-        own = slots.slot_of[_index(draw)]
+        own = slots.slot_of[index_of(draw)]
         return slots.components, LogWeights.stratified(own, len(slots.components), slots.dataset_size)
+
+    def examples(self, draw: Draw) -> Tensor:
+        """The examples that have a slot, slot by slot."""
+        return self._full("read").example
 
     def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z_j), shape (B, D), by dimension; of normals by the lattice, where there are many components."""
         slots, (_, weights), codes = self._full("read"), self.components(draw), draw.codes_at(z)
-        own = slots.slot_of[_index(draw)]
+        own = slots.slot_of[index_of(draw)]
         parts = []
         for part, components, lattice in slots.blocks:
             some = codes if part is None else codes.columns(part)
@@ -165,12 +169,6 @@ class Bank(Memory):
         if self._slots is None:
             raise Refused(f"A bank must be filled before it is {what}; call prepare(batches) first.")
         return self._slots
-
-
-def _index(draw: Draw) -> Tensor:
-    if draw.index is None:
-        raise Refused("A bank must know which examples a draw is of. Pass Draw(..., index=...).")
-    return draw.index
 
 
 class _Slots:

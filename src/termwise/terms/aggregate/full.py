@@ -92,6 +92,10 @@ class Full(Memory):
         held = self.held()
         return held, LogWeights.uniform(len(held))
 
+    def examples(self, draw: Draw) -> Tensor:
+        """All, in their order."""
+        return torch.arange(len(self.held()), device=self.held().device)
+
     def log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z) of codes z, shape (B, D): shape (B,), nats."""
         return log_density(draw.codes_at(z), *self.components(draw), block=self.block)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from termwise.errors import Refused
@@ -27,6 +28,11 @@ BIAS_OF_JENSEN = {
     "group_correlation": "biased, either way (Jensen)",
     "within_group_correlation": "biased, either way (Jensen)",
     "group_wise_kl": "biased down (Jensen)",
+    "index_code_mi_given_side": "biased up (Jensen)",
+    "side_information": "biased, either way (Jensen)",
+    "side_and_group_correlation": "biased, either way (Jensen)",
+    "side_and_total_correlation": "biased, either way (Jensen)",
+    "side_and_marginal_kl": "biased down (Jensen)",
 }
 """The side to which each link is off where log q(z) is the log of an unbiased estimate (Jensen's inequality)."""
 
@@ -105,6 +111,16 @@ class Memory:
             "it is no mixture, `log_density(z, draw)` and `marginal_log_density(z, draw)`."
         )
 
+    def examples(self, draw: Draw) -> Tensor:
+        """Which example of the data set each of the `components` is of, shape (K,)."""
+        raise Refused(
+            f"{type(self).__name__} does not say which example each of its components is of: give it `examples(draw)`."
+        )
+
+    def weights_within(self, own: Tensor, count: int, size: int) -> LogWeights:
+        """The log weights of `count` components of one group, of `size` examples; `own` the place of a code's own."""
+        return LogWeights.stratified(own, count, size)
+
     def bias(self, link: str) -> str:
         """In which way a Monte Carlo link of this name, such as "total_correlation", is off under this memory."""
         raise Refused(f"{type(self).__name__} does not say in which way it is off: give it `bias(link)`.")
@@ -116,6 +132,30 @@ class Memory:
     def marginal_log_density(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z_j) of codes z, shape (B, D): shape (B, D), nats."""
         return marginal_log_density(draw.codes_at(z), *self.components(draw))
+
+    def conditional_log_density(self, z: Tensor, draw: Draw) -> Tensor:
+        """log q(z|s) of codes z, shape (B, D), s what stands beside their examples: shape (B,), nats.
+
+        Where a group has a component of a code's own alone, of more that there are, the code is taken to tell nothing
+        of it: log q(z|s) is log q(z).
+        """
+        groups, index = groups_of(draw), index_of(draw)
+        (components, _), of, codes = self.components(draw), self.examples(draw), draw.codes_at(z)
+        place_of = torch.full_like(groups, -1)  # of every example, its component's place
+        place_of[of] = torch.arange(len(of), device=of.device)
+        mine, theirs = groups[index], groups[of]
+        order, parts = [], []
+        for group in mine.unique().tolist():
+            rows, places = (mine == group).nonzero().squeeze(1), (theirs == group).nonzero().squeeze(1)
+            size = int((groups == group).sum())
+            order.append(rows)
+            if len(places) == 1 < size:
+                parts.append(self.log_density(z, draw)[rows])
+                continue
+            own = torch.searchsorted(places, place_of[index[rows]])
+            weights = self.weights_within(own, len(places), size)
+            parts.append(log_density(codes[rows], components.at(places), weights))
+        return torch.cat(parts)[torch.cat(order).argsort()]
 
     def group_log_density(self, z: Tensor, draw: Draw, group: Sequence[int]) -> Tensor:
         """log q(z_g) of codes z, shape (B, D), g some of their dimensions: shape (B,), nats."""
@@ -131,6 +171,23 @@ def dataset_size(draw: Draw) -> int:
             "Pass Draw(..., dataset_size=N)."
         )
     return draw.dataset_size
+
+
+def groups_of(draw: Draw) -> Tensor:
+    """The group of every example of a draw's data set, shape (N,); Refused where nothing stands beside x."""
+    if draw.groups is None:
+        raise Refused(
+            'The conditional law q(z|s) is of what stands beside x, and nothing does. Say what: side = ["labels"] '
+            'under [data], load_data(..., side="labels"), or data.with_side({"batch": [...]}).'
+        )
+    return draw.groups
+
+
+def index_of(draw: Draw) -> Tensor:
+    """The positions of a draw's examples in the data set, shape (B,); Refused where they are not known."""
+    if draw.index is None:
+        raise Refused("A memory of q(z) must know which examples a draw is of. Pass Draw(..., index=...).")
+    return draw.index
 
 
 def batch_components(draw: Draw) -> Components:

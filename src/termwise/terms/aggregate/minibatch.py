@@ -3,12 +3,13 @@
 import math
 
 import torch
+from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.draw import Draw
 from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.gaussians import LogWeights
-from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, Memory, batch_components, dataset_size
+from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, Memory, batch_components, dataset_size, index_of
 
 
 class MinibatchWeighted(Memory):
@@ -28,6 +29,14 @@ class MinibatchWeighted(Memory):
     def components(self, draw: Draw) -> tuple[Components, LogWeights]:
         """The batch's own M posteriors, which weigh 1/(N M) each."""
         return batch_components(draw), LogWeights(-math.log(dataset_size(draw) * len(draw)))
+
+    def examples(self, draw: Draw) -> Tensor:
+        """Those of the batch."""
+        return index_of(draw)
+
+    def weights_within(self, own: Tensor, count: int, size: int) -> LogWeights:
+        """1/(N M) each, N and M of the group alone."""
+        return LogWeights(-math.log(size * count))
 
     def bias(self, link: str) -> str:
         """The link is off by as much as log N for every factor of q(z) in it."""
@@ -54,6 +63,10 @@ class MinibatchStratified(Memory):
             raise Refused("Stratified weights need a batch of two examples or more; got one. Raise batch_size.")
         own = torch.arange(count, device=draw.x.device)
         return batch_components(draw), LogWeights.stratified(own, count, size)
+
+    def examples(self, draw: Draw) -> Tensor:
+        """Those of the batch."""
+        return index_of(draw)
 
     def bias(self, link: str) -> str:
         """The side to which the log of an unbiased q(z) is off, by Jensen's inequality."""

@@ -143,9 +143,8 @@ class DataPass:
         """
         groups = None if self.data.side is None else lambda: self._groups
         x, index = batch.x.to(self.device, self.dtype, non_blocking=True), batch.index.to(self.device)
-        return Draw(
-            self.model, x, index, len(self), lambda: self._another(len(x)), together, self._beside(batch), groups
-        )
+        side, another = self._beside(batch), lambda: self._another(len(x))
+        return Draw(self.model, x, index, len(self), another, together, side, groups)
 
     @cached_property
     def _groups(self) -> Tensor:

@@ -141,7 +141,7 @@ class Kernel:
         self.label = f"kernel, {type(self.kernel).__name__}"
 
     def check(self, left: Law, right: Law) -> None:
-        """Samples are compared as two clouds, so neither law may be another for every x; but a group's codes are one."""
+        """Samples are compared as clouds: neither law may be another for every x, but for every group of them."""
         if (left.name, right.name) == ("conditional", "aggregate"):
             return
         for law in (left, right):

@@ -14,10 +14,10 @@
     reference_to_prior        reference -> prior       E_q[log r(z|x) - log p(z)]
 
 The rate is the sum of the links of any walk from posterior to prior (Hoffman and Johnson, 2016; Chen et al., 2018, eq.
-2); from the conditional law beyond the aggregate a link is the sum of two. From a batch, each is computed by an estimator: the total correlation, for instance, in `monte_carlo.py`, from log
-q(z) and log q(z_j) of a memory in `aggregate/`; in `adversarial/density_ratio.py`, from a critic; as an MMD^2 in
-`kernel.py`, as an HSIC in `hsic.py`, and from covariances alone in `moments.py`. The rate and the links of a reference
-also have `closed_form.py`.
+2); from the conditional law on, a link beyond the aggregate is the sum of two. From a batch, each is computed by an
+estimator: the total correlation, for instance, in `monte_carlo.py`, from log q(z) and log q(z_j) of a memory in
+`aggregate/`; in `adversarial/density_ratio.py`, from a critic; as an MMD^2 in `kernel.py`, as an HSIC in `hsic.py`, and
+from covariances alone in `moments.py`. The rate and the links of a reference also have `closed_form.py`.
 """
 
 import re

@@ -85,8 +85,8 @@ class DensityRatio:
             raise Refused(f"A quadratic critic needs the prior on the right; got {left.name} -> {right.name}.")
         if "conditional" in (left.name, right.name):
             raise Refused(
-                f"A critic sees codes, and perhaps x, but not what stands beside x: got {left.name} -> {right.name}. Use "
-                "MonteCarlo(aggregate=Bank()), or, from conditional to aggregate, Kernel()."
+                f"A critic sees codes, and perhaps x, but not what stands beside x: got {left.name} -> {right.name}. "
+                "Use MonteCarlo(aggregate=Bank()), or, from conditional to aggregate, Kernel()."
             )
 
     def check_laws(self, left: Law, right: Law, draw: Draw) -> None:

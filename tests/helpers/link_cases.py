@@ -36,7 +36,8 @@ from termwise.terms.link import Estimator, WithReference
 from termwise.terms.link_names import LINK_NAMES
 from termwise.terms.references.moments import standardised
 
-WALK = {name: ends for ends, name in LINK_NAMES.items()}
+WALK = {name: ends for ends, name in LINK_NAMES.items() if "conditional" not in ends}
+"""The links of data beside which nothing stands; those of q(z|s) are tried where something does."""
 GROUPED = ("group_correlation", "within_group_correlation", "group_wise_kl")
 AGGREGATED = ("index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl", *GROUPED)
 GROUPS = [[0, 2], [3, 1]]

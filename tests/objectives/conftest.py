@@ -22,7 +22,8 @@ class Sample:
         self.model = VAE.build((6,), D, options={"hidden": [8]})
         self.x = torch.rand(N, 6).round()
         self.index = torch.tensor([3, 0, 11, 7, 4])
-        self.draw = Draw(self.model, self.x[self.index], self.index, N)
+        self.groups = torch.arange(N) % 2
+        self.draw = Draw(self.model, self.x[self.index], self.index, N, groups=lambda: self.groups)
         self.z = self.draw.z.detach()
         self.values = self._by_hand()
 
@@ -122,6 +123,16 @@ class Sample:
             return sum(kernel((a[i] - b[j]).square().sum().item()) for i, j in pairs) / len(pairs)
 
         return mean(self.z, self.z, True) + mean(prior, prior, True) - 2 * mean(self.z, prior, False)
+
+    def mmd2_of_groups(self, kernel) -> float:
+        """p (1 - p) = 1/4 of the unbiased MMD^2 of the codes of one group and of the other's, pair by pair."""
+        first, second = (self.z[self.groups[self.index] == group] for group in (0, 1))
+
+        def mean(a, b):
+            pairs = [(i, j) for i in range(len(a)) for j in range(len(b)) if not (a is b and i == j)]
+            return sum(kernel((a[i] - b[j]).square().sum().item()) for i, j in pairs) / len(pairs)
+
+        return 0.25 * (mean(first, first) + mean(second, second) - 2 * mean(first, second))
 
 
 @pytest.fixture

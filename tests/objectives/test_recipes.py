@@ -62,6 +62,8 @@ FORMULAS = [
         lambda v: v["distortion"] + 2 * v["index_code_mi"] + 3 * v["total_correlation"] + 5 * v["dimension_wise_kl"],
     ),
     ("cvae", {}, 0, lambda v: v["distortion"] + v["rate"]),
+    ("vfae", {}, 0, lambda v: v["elbo"] + 30 * v["mmd2_of_groups"]),
+    ("vfae", {"gamma": 2, "bandwidth": 0.5}, 0, lambda v: v["elbo"] + 2 * v["mmd2_of_groups_narrow"]),
     ("beta-tcvae", {"beta": 1}, 0, lambda v: v["distortion"] + v["sampled_rate"]),
     ("info-vae", {}, 0, lambda v: v["distortion"] + v["rate"] + 99 * v["mmd2_rbf"]),
     ("info-vae", {"alpha": 0.25, "lambda": 10}, 0, lambda v: v["distortion"] + 0.75 * v["rate"] + 9.25 * v["mmd2_rbf"]),
@@ -190,6 +192,10 @@ def test_a_recipes_total_is_its_formula(sample, name, options, step, formula):
     values |= {
         "hsic_by_dimension": sample.hsic(rbf(1.0), [[0], [1], [2]]),
         "hsic_narrow": sample.hsic(rbf(0.25), [[0, 2], [1]]),
+    }
+    values |= {
+        "mmd2_of_groups": sample.mmd2_of_groups(rbf(3.0)),
+        "mmd2_of_groups_narrow": sample.mmd2_of_groups(rbf(0.25)),
     }
     values |= {
         "elbo": values["distortion"] + values["rate"],

@@ -10,10 +10,15 @@ def test_every_walk_leads_from_the_posterior_to_the_prior_link_by_link():
         stops = [laws[walk[0]][0], *(laws[link][1] for link in walk)]
         assert stops[0] == "posterior" and stops[-1] == "prior"
         assert [laws[link][0] for link in walk] == stops[:-1]
+    beyond = {
+        ("marginal_kl",), ("total_correlation", "dimension_wise_kl"), ("group_correlation", "group_wise_kl"),
+        ("group_correlation", "within_group_correlation", "dimension_wise_kl"),
+    }  # fmt: skip
+    through_side = {("side_information", *walk) for walk in beyond}
+    at_once = {(f"side_and_{walk[0]}", *walk[1:]) for walk in beyond}
     assert set(WALKS) == {
-        ("rate",), ("index_code_mi", "marginal_kl"), ("index_code_mi", "total_correlation", "dimension_wise_kl"),
-        ("index_code_mi", "group_correlation", "within_group_correlation", "dimension_wise_kl"),
-        ("index_code_mi", "group_correlation", "group_wise_kl"), ("reference_kl", "reference_to_prior"),
+        ("rate",), ("reference_kl", "reference_to_prior"), *(("index_code_mi", *walk) for walk in beyond),
+        *(("index_code_mi_given_side", *walk) for walk in through_side | at_once),
     }  # fmt: skip
 
 

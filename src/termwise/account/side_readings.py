@@ -27,6 +27,35 @@ OF_SIDE = (
         rests_on=("index_code_mi",),
     ),
     _at_least_0("side_entropy", "entropy of what stands beside", "H(s)", "the most that a code can tell of it"),
+    _at_least_0(
+        "side_and_marginal_kl",
+        "side and marginal KL",
+        "KL(q(z|s) ‖ p(z))",
+        "how far the codes of each s lie from the prior",
+        "marginal",
+    ),
+    _at_least_0(
+        "side_and_total_correlation",
+        "side and total correlation",
+        "KL(q(z|s) ‖ ∏_j q(z_j))",
+        "how much the dimensions depend on each other, and on s",
+        "tc",
+    ),
+    _at_least_0(
+        "side_and_group_correlation",
+        "side and group correlation",
+        "KL(q(z|s) ‖ ∏_g q(z_g))",
+        "how much groups of dimensions depend on each other, and on s",
+        "tc",
+    ),
+    _at_least_0(
+        "side_information_mmd2",
+        "side information MMD²",
+        "∑_s p_s MMD²(q(z|s), q(z))",
+        "how unlike the codes of each s are, to a kernel",
+        "mi",
+        unit="MMD^2",
+    ),
 )
 """Of the examples measured."""
 

@@ -85,7 +85,7 @@ class DensityRatio:
             raise Refused(f"A quadratic critic needs the prior on the right; got {left.name} -> {right.name}.")
         if "conditional" in (left.name, right.name):
             raise Refused(
-                f"A critic sees codes, and perhaps x, but not what stands beside x: got {left.name} -> {right.name}. "
+                f"A critic has no samples of one group alone to learn q(z|s) by: got {left.name} -> {right.name}. "
                 "Use MonteCarlo(aggregate=Bank()), or, from conditional to aggregate, Kernel()."
             )
 

@@ -14,6 +14,8 @@ WIDE = 0.5
 
 CARRIED = 0.02
 """Nats of what stands beside x: a dimension that tells less carries none of it."""
+MUCH = 0.1
+"""Of the entropy of what stands beside x: so much of it is worth a remedy."""
 MOST_CARRIERS = 4
 """So many dimensions are named for carrying it."""
 
@@ -75,7 +77,9 @@ def _beside(account: Account) -> Iterator[str]:
         f"{with_error(value, error)} of the {entropy:.2f} nats of {name}"
         for value, error, entropy, name in zip(known, errors, entropies, names, strict=True)
     ]
-    yield f"The code knows {listed(parts, 'and')}.{_carriers(account)}"
+    much = any(value > MUCH * entropy for value, entropy in zip(known, entropies, strict=True))
+    remedy = " What the decoder is told the code need not know (recipe cvae); vfae draws it out." if much else ""
+    yield f"The code knows {listed(parts, 'and')}.{_carriers(account)}{remedy}"
 
 
 def _carriers(account: Account) -> str:

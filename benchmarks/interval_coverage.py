@@ -2,12 +2,14 @@
 
     python benchmarks/interval_coverage.py --worlds 1000
     python benchmarks/interval_coverage.py --worlds 1000 --bent
+    python benchmarks/interval_coverage.py --worlds 300 --side
 
 A world is linear-Gaussian (2 to 64 latents, diagonal or full posteriors) or clustered: x from a mixture of normals, so
 that q(z) is a mixture too, with posteriors of many widths; its truth is by Monte Carlo over 400,000 fresh codes. With
 `--bent` all are bananas: one latent is near the square of another, so that the values that a reading averages are
-skewed. A 95% interval should hold the truth in 95% of the worlds within the 1% limits of a binomial, a bracket in
-nearly all. Status 1 where one does not.
+skewed. With `--side` a category of two or three stands beside x, of which the code tells from nothing to nearly all (1
+to 16 latents), and the readings of q(z|s) are held, too. A 95% interval should hold the truth in 95% of the worlds
+within the 1% limits of a binomial, a bracket in nearly all. Status 1 where one does not.
 """
 
 import argparse
@@ -26,11 +28,12 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
 
 import termwise as tw
-from termwise.worlds import LinearGaussian
+from termwise.worlds import ConditionalLinearGaussian, LinearGaussian
 
 LINKS = ("index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl")
 TERM = {name: name for name in ("distortion", "rate", "elbo")}
 TERM |= {"population_mi": "index_code_mi"} | {f"population_{name}": name for name in LINKS[1:]}
+TERM |= {"population_mi_given_side": "index_code_mi_given_side", "population_side_information": "side_information"}
 TRUTH_CODES = 400_000
 BENT_CODES = 100_000
 CHUNK = 20_000
@@ -166,6 +169,17 @@ def bent_world(seed: int) -> tuple[Banana, Tensor]:
     return banana, banana.data(int(1000 * 4 ** random.uniform()), seed + 10**6)
 
 
+def world_beside(seed: int) -> tuple[ConditionalLinearGaussian, tw.Dataset]:
+    """A world with a category beside x, and data, both drawn from a seed."""
+    random = np.random.default_rng(seed)
+    latent, count = int(2 ** random.uniform(0, 4.02)), int(1000 * 4 ** random.uniform())
+    apart = float(random.choice([0.0, random.uniform(0.1, 2.5)], p=[0.1, 0.9]))
+    nats = random.uniform(0.1, math.log(count) - 2.5)
+    one = ConditionalLinearGaussian.random(seed, latent, int(random.choice([2, 3])), apart, nats)
+    data = tw.load_data(one.data(count, seed + 10**6), test=0.0)
+    return one, data.with_side({"kind": one.side(count, seed + 10**6)})
+
+
 def world(seed: int) -> tuple[LinearGaussian | Clusters, Tensor]:
     """A world and data, both drawn from a seed."""
     random = np.random.default_rng(seed)
@@ -188,10 +202,13 @@ class Held:
     wider: float  # bracket over interval
 
 
-def held(seed: int, bent: bool = False) -> dict[str, Held]:
+WORLDS = {"random": world, "bent": bent_world, "side": world_beside}
+
+
+def held(seed: int, kind: str = "random") -> dict[str, Held]:
     """Every reading that a world has a truth for."""
     torch.set_num_threads(1)
-    model, x = bent_world(seed) if bent else world(seed)
+    model, x = WORLDS[kind](seed)
     truth, account = model.truth(), tw.measure(model, x, seed=seed)
     found = {}
     for name, reading in account.readings.items():
@@ -211,14 +228,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worlds", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="of the first world")
-    parser.add_argument("--bent", action="store_true", help="bananas alone")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--bent", dest="kind", action="store_const", const="bent", help="bananas alone")
+    kinds.add_argument("--side", dest="kind", action="store_const", const="side", help="with a category beside x")
+    parser.set_defaults(kind="random")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     began = time.perf_counter()
     with ProcessPoolExecutor(given.processes) as pool:
-        each = list(pool.map(partial(held, bent=given.bent), range(given.seed, given.seed + given.worlds), chunksize=4))
-    kind = "bent" if given.bent else "random"
-    table = Table(title=f"{given.worlds} {kind} worlds, {time.perf_counter() - began:.0f} s")
+        each = list(pool.map(partial(held, kind=given.kind), range(given.seed, given.seed + given.worlds), chunksize=4))
+    table = Table(title=f"{given.worlds} {given.kind} worlds, {time.perf_counter() - began:.0f} s")
     table.add_column("reading", no_wrap=True)
     heads = (
         "in sight",

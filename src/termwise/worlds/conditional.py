@@ -179,4 +179,4 @@ def information_of(centres: Tensor, covariance: Tensor, shares: Tensor) -> float
         log_laws = -0.5 * (z.unsqueeze(1) - places).square().sum(2)
         excess = log_laws[:, category] - (log_laws + shares.log()).logsumexp(1)
         total += share * float(weight @ excess)
-    return total
+    return max(total, 0.0)

@@ -130,6 +130,9 @@ MadeR = TypeVar("MadeR", bound=Row)
 class PluginFailed(UserWarning):
     """Another package's row that cannot be had; the rest of its registry can."""
 
+MOST_NAMES = 60
+"""How many rows a registry names where it is shown."""
+
 
 class Registry(Mapping[str, R], Generic[R]):
     """Rows by name, in the order of the table; those of other packages last.
@@ -183,7 +186,9 @@ class Registry(Mapping[str, R], Generic[R]):
         return isinstance(name, str) and name in self._all()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.what}: {', '.join(self)})"
+        names = list(self)
+        more = f", ... {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        return f"{type(self).__name__}({self.what}: {', '.join(names[:MOST_NAMES])}{more})"
 
     def shown(self) -> list[str]:
         """How a configuration writes each row: what help and errors list."""

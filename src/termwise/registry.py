@@ -130,6 +130,7 @@ MadeR = TypeVar("MadeR", bound=Row)
 class PluginFailed(UserWarning):
     """Another package's row that cannot be had; the rest of its registry can."""
 
+
 MOST_NAMES = 60
 """How many rows a registry names where it is shown."""
 

@@ -189,7 +189,10 @@ def test_a_kernel_does_not_compare_posteriors(right):
     [
         (("prior", "posterior"), "no link prior -> posterior. The links are: posterior -> prior"),
         (("posterior", "marginals"), "no link posterior -> marginals"),
-        (("posterior", "pior"), "stops at posterior, reference, aggregate, groups, marginals, prior; got 'pior'"),
+        (
+            ("posterior", "pior"),
+            "stops at posterior, reference, conditional, aggregate, groups, marginals, prior; got 'pior'",
+        ),
     ],
 )
 def test_a_link_that_is_no_step_of_a_walk_is_refused(ends, reason):

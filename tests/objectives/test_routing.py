@@ -48,13 +48,15 @@ class Played:
         yield self.at(torch.arange(len(self.x)))
 
     def at(self, index):
-        side = None if self.side is None else self.side.values[index]
-        return Draw(self.model, self.x[index], index, len(self.x), side=side)
+        return Draw(self.model, self.x[index], index, len(self.x), **self._beside(index))
+
+    def _beside(self, index):
+        return {} if self.side is None else {"side": self.side.values[index], "groups": lambda: self.side.groups()[0]}
 
     def draw(self):
         index = torch.arange(4)
-        side = None if self.side is None else self.side.values[index]
-        return Draw(self.model, self.x[index], index, len(self.x), lambda: self.at(torch.arange(4, 8)), side=side)
+        another = lambda: self.at(torch.arange(4, 8))  # noqa: E731
+        return Draw(self.model, self.x[index], index, len(self.x), another, **self._beside(index))
 
 
 @pytest.mark.parametrize(("name", "options"), GAMES, ids=str)

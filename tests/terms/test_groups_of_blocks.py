@@ -122,8 +122,9 @@ def test_groups_by_name():
         groups_of_code([["stile"], ["digit"]], law)
     with pytest.raises(Refused, match="every dimension of a code once"):
         groups_of_code([["style"]], law)
+    assert groups_of_code(2, law) == [[0, 1, 2, 3], [4]]  # a category is one dimension
     with pytest.raises(Refused, match="one category and go together"):
-        groups_of_code(2, law)
+        groups_of_code([[0, 1], [2, 3, 4]], law)
     with pytest.raises(Refused, match="This code has no blocks"):
         groups_of_code("blocks", flat)
     with pytest.raises(Refused, match="one category and go together"):

@@ -11,7 +11,7 @@ from termwise.terms.link_names import LINK_NAMES
 from termwise.worlds import LinearGaussian
 
 GROUPS = [[0, 2], [1, 3]]
-ENDS = {name: ends for ends, name in LINK_NAMES.items() if {"posterior", "reference"}.isdisjoint(ends)}
+ENDS = {name: ends for ends, name in LINK_NAMES.items() if {"posterior", "reference", "conditional"}.isdisjoint(ends)}
 
 
 def links(of="codes"):

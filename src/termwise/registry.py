@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from textwrap import shorten
 from typing import Any, Generic, Protocol, TypeVar
 
 from termwise.errors import Refused, UnknownName, in_short
@@ -131,10 +132,6 @@ class PluginFailed(UserWarning):
     """Another package's row that cannot be had; the rest of its registry can."""
 
 
-MOST_NAMES = 60
-"""How many rows a registry names where it is shown."""
-
-
 class Registry(Mapping[str, R], Generic[R]):
     """Rows by name, in the order of the table; those of other packages last.
 
@@ -187,9 +184,7 @@ class Registry(Mapping[str, R], Generic[R]):
         return isinstance(name, str) and name in self._all()
 
     def __repr__(self) -> str:
-        names = list(self)
-        more = f", ... {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        return f"{type(self).__name__}({self.what}: {', '.join(names[:MOST_NAMES])}{more})"
+        return shorten(f"{type(self).__name__}({self.what}: {', '.join(self)})", 1600, placeholder=" ...)")
 
     def shown(self) -> list[str]:
         """How a configuration writes each row: what help and errors list."""
@@ -393,12 +388,10 @@ def _checked(maker: Callable[..., Any], options: Mapping[str, Any]) -> dict[str,
 
     from termwise.values import of_numbers
 
-    empty = inspect.Parameter.empty
-    parameters = inspect.signature(maker, eval_str=True).parameters
     fields: dict[str, Any] = {
-        name: (Any if parameters[name].annotation is empty else of_numbers(parameters[name].annotation), ...)
-        for name in options
-        if name in parameters
+        name: (Any if one.annotation is one.empty else of_numbers(one.annotation), ...)
+        for name, one in inspect.signature(maker, eval_str=True).parameters.items()
+        if name in options
     }
     config = ConfigDict(arbitrary_types_allowed=True, extra="allow", protected_namespaces=(), allow_inf_nan=False)
     model = create_model("Options", __config__=config, **fields)

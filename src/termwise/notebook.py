@@ -19,7 +19,7 @@ def in_a_line(thing: Any) -> str:
         >>> import torch
         >>> from termwise.data import Batch
         >>> in_a_line(Batch(torch.zeros(64, 1, 8, 8), torch.arange(64)))
-        'Batch(x=(64, 1, 8, 8), index=(64,))'
+        'Batch(x=(64, 1, 8, 8), index=(64,), side=None)'
     """
     shown = (f"{one.name}={_value(getattr(thing, one.name))}" for one in fields(thing) if one.repr)
     return f"{type(thing).__name__}({', '.join(shown)})"

@@ -47,7 +47,7 @@ def test_the_rate_of_every_block_is_shaped_towards_its_own_target(make, target):
     draw = draw_of()
     formulas = {gap: lambda v, t: abs(v - t), floor: lambda v, t: max(0.0, t - v), free_bits: max}
     wanted = target if isinstance(target, dict) else dict.fromkeys(("digit", "style", "whole"), target)
-    expected = sum(formulas[make](float(v), t) for v, t in zip(costs(draw), wanted.values(), strict=True))
+    expected = sum(formulas[make](float(v.detach()), t) for v, t in zip(costs(draw), wanted.values(), strict=True))
     for estimator in (ClosedForm(), ClosedOrSampled()):
         objective = Objective((rate(estimator).shaped(make(target, by="block")),))
         got = objective(draw_of())

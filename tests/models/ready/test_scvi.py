@@ -141,3 +141,19 @@ def test_what_an_scvi_may_not_be_is_refused(cells, plain):
     minified.minify_adata(use_latent_qzm_key="m", use_latent_qzv_key="v")
     with pytest.raises(Refused, match="minified"):
         tw.adapt(minified)
+
+
+def test_what_the_code_knows_of_a_batch_is_read_with_and_without_the_batch_key(cells):
+    cells = cells[:400, :120].copy()
+    random = np.random.default_rng(0)
+    donor, deeper = random.integers(2, size=cells.n_obs), random.integers(2, size=cells.n_vars).astype(bool)
+    x = np.asarray(cells.X.todense() if hasattr(cells.X, "todense") else cells.X).copy()
+    x[np.ix_(donor == 1, deeper)] = np.floor(0.3 * x[np.ix_(donor == 1, deeper)])  # half of the genes, of one donor
+    cells.X, cells.obs["donor"] = x, np.where(donor == 1, "b", "a")
+    known = {}
+    for key in (None, "donor"):
+        model = trained(cells, epochs=30, setup={"batch_key": key}.items(), n_latent=2)
+        account = tw.measure(tw.adapt(model), counts(model), side={"donor": cells.obs["donor"].to_numpy()})
+        known[key] = account["population_side_information"].value
+        assert account["side_entropy"].value == pytest.approx(np.log(2), abs=0.01)
+    assert known[None] > known["donor"] + 0.1

@@ -3,10 +3,10 @@
     python benchmarks/side_information.py [MNIST] [--examples 6000] [--epochs 60] [--seeds 0] [--only vae cvae ...]
 
 On the bundled digits, or on so many of MNIST's images. `vae` is not told the label; `cvae` is, in both networks; `vfae`
-is, and groups are drawn together by an MMD of weight gamma; `weighed` is, and I(z; s) itself costs so much a nat, from
-a bank. I(z; s) is read for endless data, held out. A classifier that learns the label from codes of the training part
-has, on held-out codes, a cross-entropy that is at least H(s) - I(z; s): H(s) less it is the last column, and a lower
-bound on I(z; s) from outside.
+is, and groups are drawn together by an MMD of weight gamma; `fader`'s decoder is, and a classifier plays against its
+code; `weighed` is, and I(z; s) itself costs so much a nat, from a bank. I(z; s) is read for endless data, held out. A
+classifier that learns the label from codes of the training part has, on held-out codes, a cross-entropy that is at
+least H(s) - I(z; s): H(s) less it is the last column, and a lower bound on I(z; s) from outside.
 """
 
 import argparse
@@ -33,6 +33,7 @@ MODELS: dict[str, tuple[dict[str, object], list[str]]] = {
     "vae": ({"recipe": "vae"}, []),
     "cvae": ({"recipe": "cvae"}, TOLD),
     **{f"vfae, gamma {gamma}": ({"recipe": "vfae", "gamma": float(gamma)}, TOLD) for gamma in (10, 30, 100, 300)},
+    **{f"fader, gamma {gamma}": ({"recipe": "fader", "gamma": float(gamma)}, ["decoder"]) for gamma in (1, 3, 10)},
     **{f"weighed {weight}": (weighed(float(weight)), TOLD) for weight in (1, 3, 10, 30)},
 }
 """The objective of each, and what is told the label."""
@@ -41,9 +42,9 @@ MODELS: dict[str, tuple[dict[str, object], list[str]]] = {
 def codes(model: tw.VAE, data: tw.Dataset) -> tuple[torch.Tensor, torch.Tensor]:
     """A code of every example, and its label."""
     assert data.side is not None
-    side = data.side if model.side is not None else None
+    told = model.side is not None and "encoder" in model.side.parts
     with torch.no_grad():
-        law = model.encode(data.tensor(), side=side) if side is not None else model.encode(data.tensor())
+        law = model.encode(data.tensor(), side=data.side) if told else model.encode(data.tensor())
         return law.sample(), data.side.values[:, 0].long()
 
 

@@ -240,4 +240,5 @@ IMPOSSIBLE = {
     *(("moments", link) for link in ("rate", "index_code_mi", "reference_kl", "reference_to_prior")),
     *(("hsic", link) for link in WALK if link not in ("total_correlation", "group_correlation")),
     *(("adaptive-contrast", link) for link in WALK if link != "reference_kl"),
+    *(("classifier", link) for link in WALK),
 }

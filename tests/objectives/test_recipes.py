@@ -205,8 +205,23 @@ def test_a_recipes_total_is_its_formula(sample, name, options, step, formula):
     assert total_of(recipe(name, **options), sample, step) == pytest.approx(formula(values), rel=2e-5, abs=1e-4)
 
 
+@pytest.mark.parametrize("gamma", [None, 2.0])
+def test_the_total_of_fader_is_its_formula(sample, gamma):
+    game = recipe("fader", **({} if gamma is None else {"gamma": gamma}))
+    game.build(sample.draw)
+    (classifier,) = game.networks.values()
+    with torch.no_grad():
+        for parameter in classifier.parameters():
+            parameter.zero_()
+        classifier.body[-1].bias.copy_(torch.tensor([0.0, 0.7]))
+    log_d = torch.tensor([0.0, 0.7]).log_softmax(0)[sample.groups[sample.index]]
+    told = float(log_d.mean()) + math.log(2)
+    expected = sample.values["distortion"] + sample.values["rate"] + (3 if gamma is None else gamma) * told
+    assert total_of(game, sample) == pytest.approx(expected, rel=2e-5, abs=1e-4)
+
+
 def test_every_recipe_of_the_table_has_its_formula_checked():
-    elsewhere = {"vae-gan", "vq-vae"}  # test_vae_gan.py, test_codeword_recipes.py
+    elsewhere = {"vae-gan", "vq-vae", "fader"}  # test_vae_gan.py, test_codeword_recipes.py; below
     assert {name for name, *_ in FORMULAS} | {name for name, *_ in BY_CRITIC} | elsewhere == set(RECIPES)
 
 

@@ -48,6 +48,13 @@ OF_SIDE = (
         "how much groups of dimensions depend on each other, and on s",
         "tc",
     ),
+    ReadingRow(
+        "side_information_kl_by_classifier",
+        "side information, by classifier",
+        "E log D(s|z) − log p(s)",
+        "how much of what stands beside x a classifier reads off the code",
+        "mi",
+    ),
     _at_least_0(
         "side_information_mmd2",
         "side information MMD²",

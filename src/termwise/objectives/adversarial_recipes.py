@@ -15,6 +15,7 @@ from termwise.objectives.objective import (
     link,
     marginal_kl,
     rate,
+    side_information,
     total_correlation,
 )
 from termwise.objectives.optimizers import OptimizerSettings
@@ -28,6 +29,7 @@ from termwise.terms.adversarial.discriminator import Discriminator
 from termwise.terms.adversarial.divergences import Divergence
 from termwise.terms.adversarial.gan_loss import DiscriminatorAccuracy, FeatureDistortion, GanLoss, LossOn, NonSaturating
 from termwise.terms.adversarial.joint_gan import JointDeception
+from termwise.terms.adversarial.side_classifier import Classifier
 from termwise.terms.adversarial.telescoping import ratio_by_critic
 from termwise.terms.closed_or_sampled import ClosedOrSampled
 from termwise.terms.link import Term
@@ -50,6 +52,22 @@ def factor_vae(
     optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.9))
     ratio = DensityRatio("kl", Critic(hidden), moves=moves, optimizer=optimizer)
     return solo(distortion() + rate(ClosedOrSampled()) + gamma * total_correlation(ratio))
+
+
+FADER_MODEL = {"side_to": ["decoder"]}
+"""The decoder of `fader` alone takes what stands beside x."""
+
+
+def fader(
+    gamma: Weight = 3.0, hidden: Widths = (256, 256), moves: Count = 5, critic_learning_rate: Weight = 1e-3
+) -> Game:
+    """Fader Networks (Lample et al., 2017, eqs. 2 and 3): what the decoder is told is kept from a classifier of codes.
+
+    The paper's autoencoder has no rate. A classifier that lags behind lets s stay: it moves five times.
+    """
+    optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.9))
+    kept_out = side_information(Classifier(hidden, moves=moves, optimizer=optimizer))
+    return solo(distortion() + rate(ClosedOrSampled()) + gamma * kept_out)
 
 
 def aae(

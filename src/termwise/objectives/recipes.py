@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from termwise.objectives.adversarial_recipes import aae, ali, avb, avb_ac, f_vae, factor_vae, vae_gan
+from termwise.objectives.adversarial_recipes import (
+    FADER_MODEL,
+    aae,
+    ali,
+    avb,
+    avb_ac,
+    f_vae,
+    factor_vae,
+    fader,
+    vae_gan,
+)
 from termwise.objectives.codeword_recipes import FSQ_MODEL, VQ_MODEL, fsq, vq_vae
 from termwise.objectives.game import Game, solo
 from termwise.objectives.objective import (
@@ -252,6 +262,7 @@ RECIPES: Makers[Recipe] = Makers(
     "termwise.recipes",
     [
         Recipe("vae", vae, "rate"),
+        Recipe("fader", fader, "rate + gamma I(z; s) by a classifier, the decoder told s", model=FADER_MODEL),
         Recipe("vfae", vfae, "rate + gamma MMD^2 of groups, of x given what stands beside it", model=CVAE_MODEL),
         Recipe("cvae", cvae, "rate, of x given what stands beside it", model=CVAE_MODEL),
         Recipe("iwae", iwae, "-log of the mean importance weight of K codes, in the place of distortion and rate"),

@@ -28,6 +28,11 @@ ESTIMATORS: Makers[Row] = Makers(
             "an f-divergence of two laws that can be sampled, by a critic; with waymarks, by a sum of bridges",
         ),
         Row(
+            "classifier",
+            "termwise.terms.adversarial.side_classifier:Classifier",
+            "what codes tell of what stands beside x, from below, by a classifier",
+        ),
+        Row(
             "adaptive-contrast",
             "termwise.terms.adversarial.adaptive_contrast:contrast_by_critic",
             "the KL from the posterior to a reference near it, by a critic in the reference's coordinates",

@@ -52,7 +52,9 @@ def test_the_rate_of_every_block_is_shaped_towards_its_own_target(make, target):
         objective = Objective((rate(estimator).shaped(make(target, by="block")),))
         got = objective(draw_of())
         assert got.total.item() == pytest.approx(expected, abs=1e-5)
-        assert got.values.item() == pytest.approx(float(sum(costs(draw))), rel=1e-5)  # what is logged is the rate
+        assert got.values.item() == pytest.approx(
+            float(sum(costs(draw)).detach()), rel=1e-5
+        )  # what is logged is the rate
 
 
 def test_at_codes_the_blocks_of_the_rate_sum_to_it():

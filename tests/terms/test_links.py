@@ -281,7 +281,8 @@ def test_a_critic_learns_by_samples_of_the_laws_that_its_link_names(case):
 def test_every_estimator_of_the_table_has_a_case_on_every_link_that_it_takes():
     for name in ESTIMATORS:
         taken = {link for link in WALK if is_taken(name, link)}
-        assert taken and taken == {case.link for case in CASES if case.estimator == name}, name
+        assert taken or name == "classifier", name  # which is of the conditional law alone
+        assert taken == {case.link for case in CASES if case.estimator == name}, name
 
 
 def is_taken(name, link):

@@ -29,7 +29,7 @@ from termwise.terms.adversarial.discriminator import Discriminator
 from termwise.terms.adversarial.divergences import Divergence
 from termwise.terms.adversarial.gan_loss import DiscriminatorAccuracy, FeatureDistortion, GanLoss, LossOn, NonSaturating
 from termwise.terms.adversarial.joint_gan import JointDeception
-from termwise.terms.adversarial.side_classifier import Classifier
+from termwise.terms.adversarial.side_classifier import SideClassifier
 from termwise.terms.adversarial.telescoping import ratio_by_critic
 from termwise.terms.closed_or_sampled import ClosedOrSampled
 from termwise.terms.link import Term
@@ -66,7 +66,7 @@ def fader(
     The paper's autoencoder has no rate. A classifier that lags behind lets s stay: it moves five times.
     """
     optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.9))
-    kept_out = side_information(Classifier(hidden, moves=moves, optimizer=optimizer))
+    kept_out = side_information(SideClassifier(hidden, moves=moves, optimizer=optimizer))
     return solo(distortion() + rate(ClosedOrSampled()) + gamma * kept_out)
 
 

@@ -8,7 +8,7 @@ from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.adversarial.critic import Critic
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.divergences import DIVERGENCES, Divergence
-from termwise.terms.adversarial.side_classifier import Classifier
+from termwise.terms.adversarial.side_classifier import SideClassifier
 from termwise.terms.adversarial.telescoping import Telescoping
 from termwise.terms.aggregate.bank import Bank
 from termwise.terms.aggregate.full import Full
@@ -41,7 +41,6 @@ __all__ = [
     "REFERENCES",
     "AdaptiveContrast",
     "Bank",
-    "Classifier",
     "ClosedForm",
     "ClosedOrSampled",
     "Critic",
@@ -62,6 +61,7 @@ __all__ = [
     "MonteCarlo",
     "MultiSampleBound",
     "Reference",
+    "SideClassifier",
     "Telescoping",
     "Term",
 ]

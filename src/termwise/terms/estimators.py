@@ -29,7 +29,7 @@ ESTIMATORS: Makers[Row] = Makers(
         ),
         Row(
             "classifier",
-            "termwise.terms.adversarial.side_classifier:Classifier",
+            "termwise.terms.adversarial.side_classifier:SideClassifier",
             "what codes tell of what stands beside x, from below, by a classifier",
         ),
         Row(

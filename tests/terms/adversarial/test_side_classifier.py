@@ -8,7 +8,7 @@ import torch
 import termwise as tw
 from termwise.errors import Refused
 from termwise.models.data_pass import DataPass
-from termwise.terms import Classifier, Link
+from termwise.terms import Link, SideClassifier
 from termwise.worlds import ConditionalLinearGaussian
 
 
@@ -18,7 +18,7 @@ def draws(world, count=4000, seed=0):
 
 
 def built(draw, **options):
-    estimator = Classifier(**options)
+    estimator = SideClassifier(**options)
     link = Link("conditional", "aggregate", estimator)
     (player,) = estimator.adversaries(link.name, link.left, link.right)
     player.build(draw)
@@ -67,11 +67,11 @@ def test_its_value_is_the_formula_and_its_gradient_reaches_the_codes_alone():
 
 def test_other_links_and_data_beside_which_nothing_stands_are_refused():
     with pytest.raises(Refused, match="conditional -> aggregate"):
-        Link("aggregate", "prior", Classifier())
+        Link("aggregate", "prior", SideClassifier())
     world = ConditionalLinearGaussian.random(0)
     draw = next(iter(DataPass(world, tw.load_data(world.data(20), test=0.0))()))
     with pytest.raises(Refused, match="nothing does"):
-        Link("conditional", "aggregate", Classifier()).check(draw)
+        Link("conditional", "aggregate", SideClassifier()).check(draw)
 
 
 def test_a_training_by_fader_keeps_less_of_it_in_the_code(tmp_path):

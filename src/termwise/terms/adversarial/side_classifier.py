@@ -22,7 +22,7 @@ from termwise.terms.laws import Law
 from termwise.values import Count
 
 
-class Classifier:
+class SideClassifier:
     """I(z; s) from below, by a classifier that plays beside the autoencoder; on the link conditional -> aggregate.
 
     Args:
@@ -32,7 +32,7 @@ class Classifier:
 
     Example:
         >>> from termwise.objectives import distortion, side_information, solo
-        >>> game = solo(distortion() + side_information(Classifier(hidden=(64,))))
+        >>> game = solo(distortion() + side_information(SideClassifier(hidden=(64,))))
         >>> [player.name for player in game.players]
         ['autoencoder', 'classifier of what stands beside x']
     """
@@ -94,7 +94,7 @@ class SideCrossEntropy:
     name, unit, label, bias = "side_cross_entropy", "nats", "Monte Carlo", "unbiased"
     memory = None
 
-    def __init__(self, classifier: Classifier, law: Law) -> None:
+    def __init__(self, classifier: SideClassifier, law: Law) -> None:
         self.classifier, self.law = classifier, law
 
     def __call__(self, draw: Draw) -> Tensor:
@@ -113,7 +113,7 @@ class SideAccuracy:
     name, unit, label, bias = "side_accuracy", "share", "Monte Carlo", "unbiased"
     memory = None
 
-    def __init__(self, classifier: Classifier, law: Law) -> None:
+    def __init__(self, classifier: SideClassifier, law: Law) -> None:
         self.classifier, self.law = classifier, law
 
     @torch.no_grad()

@@ -20,7 +20,7 @@ def wine():
     """The raw table of wines, which a model standardises."""
     found = load_wine()
     columns = tuple(Column(name) for name in found.feature_names)
-    return replace(tw.load_data(found.data), columns=columns)
+    return replace(tw.load_data(found.data, labels=found.target), columns=columns)
 
 
 def trained(data, out, config=None, **options):

@@ -121,7 +121,14 @@ def _columns(data: Dataset, asked: SideName, known: Sequence[str]) -> list[tuple
             f"{data.name}: {name!r} is a column of x. load_data(..., side={name!r}) takes it off, to stand beside x "
             f"(--set data.side={name}); where it is named in columns= too, it is in both."
         )
-    raise UnknownName(f"variable beside x of {data.name}", name, {*known, *(column.name for column in data.table)})
+    names = {*known, *(column.name for column in data.table)}
+    error = UnknownName(f"variable beside x of {data.name}", name, names)
+    if not names:
+        error.args = (
+            f"{data.name}: nothing is known of the examples, and so nothing called {name!r}. Give values, one an example: "
+            f"side={{{name!r}: [...]}}.",
+        )
+    raise error
 
 
 def _whole(rows: Rows) -> np.ndarray:

@@ -360,7 +360,7 @@ def test_what_a_trained_model_knows_is_what_other_data_are_read_by():
         BadData, match=r"batch: expected one of the categories .*got \['new'\] too, for 1 of 3 examples"
     ):
         load_data({**few, "batch": ["u", "new", "w"]}, test=0.0, side="batch").with_known_side(known[:1])
-    with pytest.raises(UnknownName, match="variable beside x of tensor 'batch'"):
+    with pytest.raises(UnknownName, match="nothing is known of the examples, and so nothing called 'batch'"):
         load_data(X).with_known_side(known)
     part = load_data(COLUMNS, side="batch").test.with_side({"batch": ["w", "v"]}).with_known_side(known[:1])
     assert part.side.values[:, 0].tolist() == [2.0, 1.0]

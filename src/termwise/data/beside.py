@@ -121,12 +121,12 @@ def _columns(data: Dataset, asked: SideName, known: Sequence[str]) -> list[tuple
             f"{data.name}: {name!r} is a column of x. load_data(..., side={name!r}) takes it off, to stand beside x "
             f"(--set data.side={name}); where it is named in columns= too, it is in both."
         )
-    names = {*known, *(column.name for column in data.table)}
-    error = UnknownName(f"variable beside x of {data.name}", name, names)
-    if not names:
+    there = {*known, *(column.name for column in data.table)}
+    error = UnknownName(f"variable beside x of {data.name}", name, there)
+    if not there:
         error.args = (
-            f"{data.name}: nothing is known of the examples, and so nothing called {name!r}. Give values, one an example: "
-            f"side={{{name!r}: [...]}}.",
+            f"{data.name}: nothing is known of the examples, and so nothing called {name!r}. Give values, one an "
+            f"example: side={{{name!r}: [...]}}.",
         )
     raise error
 

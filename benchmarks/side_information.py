@@ -33,7 +33,7 @@ MODELS: dict[str, tuple[dict[str, object], list[str]]] = {
     "vae": ({"recipe": "vae"}, []),
     "cvae": ({"recipe": "cvae"}, TOLD),
     **{f"vfae, gamma {gamma}": ({"recipe": "vfae", "gamma": float(gamma)}, TOLD) for gamma in (10, 30, 100, 300)},
-    **{f"fader, gamma {gamma}": ({"recipe": "fader", "gamma": float(gamma)}, ["decoder"]) for gamma in (1, 3, 10)},
+    **{f"fader, gamma {gamma}": ({"recipe": "fader", "gamma": float(gamma)}, ["decoder"]) for gamma in (1, 3, 10, 30)},
     **{f"weighed {weight}": (weighed(float(weight)), TOLD) for weight in (1, 3, 10, 30)},
 }
 """The objective of each, and what is told the label."""
@@ -89,7 +89,8 @@ def main() -> None:
             account, bound = run.account, classified(run.model, data.train, data.test)
             read = [account[of] for of in ("elbo", "rate", "index_code_mi", "population_side_information")]
             numbers = [f"{one.value:.2f}" for one in read[:3]]
-            known = f"{read[3].value:.3f} ± {read[3].stderr or 0:.3f}"
+            low, high = read[3].interval or (0.0, 0.0)
+            known = f"{read[3].value:.3f} ({low:.2f} to {high:.2f})"
             rows.append([name, str(seed), *numbers, known, f"{bound:.3f}", f"{time.process_time() - began:.0f}"])
             print(rows[-1], flush=True)
     print(table(["model", "seed", "ELBO", "rate", "MI", "I(z; s)", "by classifier", "CPU seconds"], rows))

@@ -216,7 +216,7 @@ def test_the_total_of_fader_is_its_formula(sample, gamma):
         classifier.body[-1].bias.copy_(torch.tensor([0.0, 0.7]))
     log_d = torch.tensor([0.0, 0.7]).log_softmax(0)[sample.groups[sample.index]]
     told = float(log_d.mean()) + math.log(2)
-    expected = sample.values["distortion"] + sample.values["rate"] + (3 if gamma is None else gamma) * told
+    expected = sample.values["distortion"] + sample.values["rate"] + (10 if gamma is None else gamma) * told
     assert total_of(game, sample) == pytest.approx(expected, rel=2e-5, abs=1e-4)
 
 

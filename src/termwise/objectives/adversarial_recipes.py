@@ -59,11 +59,12 @@ FADER_MODEL = {"side_to": ["decoder"]}
 
 
 def fader(
-    gamma: Weight = 3.0, hidden: Widths = (256, 256), moves: Count = 5, critic_learning_rate: Weight = 1e-3
+    gamma: Weight = 10.0, hidden: Widths = (256, 256), moves: Count = 5, critic_learning_rate: Weight = 1e-3
 ) -> Game:
     """Fader Networks (Lample et al., 2017, eqs. 2 and 3): what the decoder is told is kept from a classifier of codes.
 
-    The paper's autoencoder has no rate. A classifier that lags behind lets s stay: it moves five times.
+    The paper's autoencoder has no rate. A classifier that lags behind lets s stay: it moves five times. What it cannot
+    read may still be there: `side_information` says how much.
     """
     optimizer = OptimizerSettings(learning_rate=critic_learning_rate, betas=(0.5, 0.9))
     kept_out = side_information(SideClassifier(hidden, moves=moves, optimizer=optimizer))

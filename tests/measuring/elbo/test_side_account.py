@@ -58,6 +58,13 @@ def test_the_walk_is_the_index_code_mi_for_every_example(seed):
     assert gap.abs().max() < 1e-9
 
 
+def test_no_bracket_reaches_beyond_the_entropy_of_what_stands_beside_x():
+    world = ConditionalLinearGaussian.random(0, latent=3, separation=3.0, mutual_information=6.0)
+    account = measured(world, 300)  # of which codes tell more than 300 points can show
+    reading, entropy = account["population_side_information"], account["side_entropy"]
+    assert reading.upper < entropy.value + 4 * entropy.stderr + 1e-4
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_independent_of_x_is_not_known(seed):
     world = ConditionalLinearGaussian.random(seed, separation=0.0)

@@ -211,7 +211,7 @@ def side_readings(
     conditional = together.estimates.controlled(_controls(together, at), at.expected_own)
     sums = {
         "index_code_mi_given_side": LinkSum(at.expected_own, ((-1, conditional),)),
-        "side_information": LinkSum(torch.zeros_like(log_q), ((1, conditional), (-1, joint))),
+        "side_information": LinkSum(torch.zeros_like(log_q), ((1, conditional), (-1, joint)), values["side_entropy"]),
     }
     for name, link in sums.items():
         of_points = readings[name]

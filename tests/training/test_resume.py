@@ -16,7 +16,7 @@ from termwise.terms import Bank, Critic, DensityRatio
 from termwise.training.checkpoint import TrainerState
 from termwise.training.random_state import random_state, restore_random_state
 
-SCHEDULE = {"schedule": "cosine", "start": 0.02, "end": 0.001, "steps": 20}
+SCHEDULE = {"schedule": "cosine", "start": 0.02, "end": 0.001, "steps": 12}
 BANK = {"name": "bank", "size": 40}
 
 

@@ -165,9 +165,9 @@ def _command_case(subject: str, rng: random.Random, work: Path) -> Case:
         else:
             value = f"{rng.choice(SETTINGS)}={value}" if one.name == "setting" and rng.random() < 0.8 else value
             given += [f"{one.opts[0]}={value}"]
-    arguments = [subject, *positional, *given]
     if "--critic" in given:  # the usual 3000 moves take longer than a case may; a later --critic-steps counts
         given.insert(0, "--critic-steps=2")
+    arguments = [subject, *positional, *given]
     out = next((one.partition("=")[2] for one in reversed(given) if one.startswith("--out=")), "")
 
     def act() -> End:

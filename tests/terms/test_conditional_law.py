@@ -71,6 +71,24 @@ def test_a_batch_is_unbiased_for_the_density_within_a_group(example):
     assert abs(float(values.mean() - expected)) < 4 * float(values.std()) / math.sqrt(len(values))
 
 
+def test_a_bank_of_some_weighs_those_that_it_holds_of_a_group_for_all_of_it():
+    one = model()
+    every, bank = batches(one), Bank(size=30, refresh=0)
+    bank.prepare(every)
+    draw = every.at(torch.tensor([3, 10]))
+    bank.observe(draw)
+    with torch.no_grad():
+        law = one.encode(every.data.tensor())
+        found = bank.conditional_log_density(draw.z, draw)
+        for row, example in enumerate((3, 10)):
+            same = KINDS[example] == KINDS
+            held = [n for n in bank.examples(draw).tolist() if same[n] and n != example]
+            pairs = law.log_prob(draw.z[row].expand(COUNT, -1)).double().exp()
+            size = int(same.sum())
+            expected = pairs[example] / size + (size - 1) / size * pairs[held].mean()
+            assert found[row] == pytest.approx(float(expected.log()), abs=1e-5)
+
+
 def test_an_example_alone_of_its_group_in_a_batch_is_taken_to_tell_nothing_of_it():
     every = batches(model())
     draw = every.at(torch.tensor([0, 3, 1]))

@@ -135,22 +135,28 @@ class PriorLaw(DistributionLaw):
         return samples(draw.prior, len(draw))
 
 
-class AggregateLaw:
-    """q(z), from what `memory` holds of it; without one it can be sampled only."""
+class _Average:
+    """An average of posteriors, of all or of some, from what `memory` holds; without one it can be sampled only."""
 
-    name = "aggregate"
-    given_x = False
+    name: str
 
     def __init__(self, memory: Memory | None = None) -> None:
         self.memory = memory
 
     def sample(self, draw: Draw) -> Tensor:
-        """The draw's own codes: x from the data, then z from q(z|x)."""
+        """The draw's own codes: x from those that it is an average over, then z from q(z|x)."""
         return draw.z
 
     def factorises(self, draw: Draw) -> bool:
         """Always False: its dimensions depend on each other through x."""
         return False
+
+
+class AggregateLaw(_Average):
+    """q(z), from what `memory` holds of it; without one it can be sampled only."""
+
+    name = "aggregate"
+    given_x = False
 
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z) of codes z, shape (B, D): shape (B,), nats."""
@@ -160,7 +166,7 @@ class AggregateLaw:
         return draw.once(("log q(z)", Itself(memory)), lambda: memory.log_density(z, draw))
 
 
-class ConditionalLaw:
+class ConditionalLaw(_Average):
     """q(z|s), of what stands beside x, from what `memory` holds of the examples that have the same.
 
     Example:
@@ -173,23 +179,12 @@ class ConditionalLaw:
     name = "conditional"
     given_x = True
 
-    def __init__(self, memory: Memory | None = None) -> None:
-        self.memory = memory
-
-    def sample(self, draw: Draw) -> Tensor:
-        """The draw's own codes: x from those with its s, then z from q(z|x)."""
-        return draw.z
-
-    def factorises(self, draw: Draw) -> bool:
-        """Always False: its dimensions depend on each other through x."""
-        return False
-
     def log_prob(self, z: Tensor, draw: Draw) -> Tensor:
         """log q(z|s) of codes z, shape (B, D): shape (B,), nats."""
         memory = _memory(self)
         if z is not draw.z:
             return memory.conditional_log_density(z, draw)
-        return draw.once(("log q(z|s)", memory), lambda: memory.conditional_log_density(z, draw))
+        return draw.once(("log q(z|s)", Itself(memory)), lambda: memory.conditional_log_density(z, draw))
 
 
 class MarginalsLaw:
@@ -228,7 +223,7 @@ class MarginalsLaw:
         return draw.once(("log q(z_j)", Itself(memory)), lambda: memory.marginal_log_density(z, draw))
 
 
-def _memory(law: AggregateLaw | ConditionalLaw | MarginalsLaw) -> Memory:
+def _memory(law: _Average | MarginalsLaw) -> Memory:
     if law.memory is None:
         raise NoDensity(
             f"The {law.name} law has no density without a memory of the posteriors. "

@@ -73,8 +73,7 @@ class GroupAggregates:
 
     def __init__(self, components: Components, codes: Tensor, groups: Tensor, names: Sequence[str]) -> None:
         self.codes, self.groups, self.names = codes, groups, tuple(names)
-        self._order = groups.argsort(stable=True)
-        self._rows = self._order.split(groups.bincount(minlength=len(names)).tolist())  # of every group
+        self._rows = groups.argsort(stable=True).split(groups.bincount(minlength=len(names)).tolist())  # of every group
         self._laws = [components.at(rows) for rows in self._rows]
 
     @classmethod

@@ -9,6 +9,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Mul
 import termwise as tw
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.aggregates import GroupAggregates
+from termwise.measuring.aggregates.by_group import _log_mean
 from termwise.terms.aggregate.posterior_components import components_of
 from termwise.worlds import ConditionalLinearGaussian
 
@@ -62,6 +63,14 @@ def test_the_log_ratio_and_its_error_are_the_jackknife_s():
         variance = sum((math.log(p) - math.log(q)) ** 2 / 4 for p, q in ((a, c), (b, d)))
         assert found.stderr[m] == pytest.approx(math.sqrt(variance), abs=1e-9)
     assert of.log_ratio(["a"], ["b", "c"], z).stderr is None
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_of_groups_that_hardly_differ_the_error_is_that_of_the_mean_of_their_densities(count):
+    densities = 1 + 0.01 * torch.randn(4, count, generator=torch.Generator().manual_seed(count), dtype=torch.float64)
+    mean, variance = _log_mean(densities.log())
+    assert torch.allclose(mean, densities.mean(1).log(), atol=1e-12)
+    assert torch.allclose(variance, densities.var(1) / count / densities.mean(1).square(), rtol=0.05)
 
 
 def test_of_a_world_they_are_its_own_laws():

@@ -14,7 +14,7 @@ from termwise.worlds import ConditionalLinearGaussian
 @pytest.mark.parametrize("categories", [2, 3])
 def test_on_a_line_the_information_is_that_of_quadrature(seed, categories):
     world = ConditionalLinearGaussian.random(seed, latent=1, categories=categories, separation=1.5)
-    centres, covariance = world._given_side()
+    centres, covariance = world.given_side()
     grid = torch.linspace(-60, 60, 200_001, dtype=torch.float64)
     laws = Normal(centres, covariance.sqrt()).log_prob(grid)  # (categories, G)
     mixture = (laws + world.shares.log().unsqueeze(1)).logsumexp(0)
@@ -30,7 +30,7 @@ def test_every_term_is_its_average_over_codes(seed):
     world = ConditionalLinearGaussian.random(seed, latent=3, categories=3, separation=1.0)
     truth, count = world.truth(), 200_000
     s, x = world.side(count, seed), world.data(count, seed).double()
-    centres, covariance = world._given_side()
+    centres, covariance = world.given_side()
     torch.manual_seed(seed)
     posterior, _ = world.infer(x)
     z = posterior.sample()

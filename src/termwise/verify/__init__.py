@@ -20,6 +20,7 @@ from termwise.verify import (
     information_bound,
     kl_appendix,
     measure_on_worlds,
+    side_information,
     trained_critic,
     trained_game,
 )
@@ -40,6 +41,7 @@ CHECK_FAMILIES: dict[str, Callable[[int], list[Check]]] = {
     "VAE-GAN": generative_adversarial.checks,
     "importance weights": importance_weights.checks,
     "blocks and groups": codes_of_blocks.checks,
+    "side information": side_information.checks,
     "instrument": measure_on_worlds.checks,
 }
 """Functions of a seed that give checks, by the name of their family, in the order of the notes."""
@@ -137,6 +139,24 @@ CHECK_NAMES: dict[str, tuple[str, ...]] = {
         "measured-level-2-index-code-mi",
         "vamp-optimum",
         "vamp-optimum-rate",
+    ),
+    "side information": (
+        "measured-beside-conditional-index-code-mi-given-side",
+        "measured-beside-conditional-side-information",
+        "side-linkage-conditional",
+        "measured-beside-discrete-index-code-mi-given-side",
+        "measured-beside-discrete-side-information",
+        "side-linkage-discrete",
+        "measured-beside-independent",
+        "index-code-mi-given-side-full",
+        "side-information-full",
+        "side-linkage-full",
+        "index-code-mi-given-side-bank",
+        "side-information-bank",
+        "side-linkage-bank",
+        "conditional-density-minibatch-stratified",
+        "side-information-kernel",
+        "side-information-kernel-independent",
     ),
     "instrument": (
         "measured-gaussian-distortion",

@@ -109,7 +109,7 @@ class ConditionalLinearGaussian:
 
     def truth(self) -> dict[str, float]:
         """The population's value of every term, in nats, by the readings' names."""
-        centres, covariance = self._given_side()
+        centres, covariance = self.given_side()
         variance, log_det = covariance.diagonal(), float(torch.logdet(covariance))
         by_dimension = self.truth_by_dimension()
         of_side = information_of(centres, covariance, self.shares)
@@ -146,12 +146,12 @@ class ConditionalLinearGaussian:
             >>> all(of_one < world.truth()["side_information"] for of_one in world.truth_by_dimension())
             True
         """
-        centres, covariance = self._given_side()
+        centres, covariance = self.given_side()
         return [
             information_of(centres[:, [j]], covariance[j, j].view(1, 1), self.shares) for j in range(len(covariance))
         ]
 
-    def _given_side(self) -> tuple[Tensor, Tensor]:
+    def given_side(self) -> tuple[Tensor, Tensor]:
         """The means a_s, shape (categories, k), and the covariance A, shape (k, k), of q(z|s)."""
         centres = self.means @ self.flat.encoder.T + self.flat.offset
         return centres, self.flat.encoder @ self.flat.covariance @ self.flat.encoder.T + self.flat.posterior_covariance

@@ -78,7 +78,7 @@ def test_of_a_world_they_are_its_own_laws():
     data = tw.load_data(world.data(20_000), test=0.0)
     of = tw.group_aggregates(world, data, side={"kind": world.side(20_000)})
     z = of.codes[:200]
-    centres, covariance = world._given_side()
+    centres, covariance = world.given_side()
     zero, one = (MultivariateNormal(centre, covariance).log_prob(z) for centre in centres)
     truth = one - zero
     near = truth.abs() < 4  # where both have examples

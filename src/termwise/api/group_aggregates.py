@@ -2,7 +2,7 @@
 
 import torch
 
-from termwise.api.model_and_data import Data, Measurable, model_and_data
+from termwise.api.model_and_data import Data, Measurable, beside, model_and_data
 from termwise.api.on_device import on_device
 from termwise.data.side import SideLike
 from termwise.measuring.aggregates import GroupAggregates
@@ -41,6 +41,8 @@ def group_aggregates(
         torch.Size([359])
     """
     measured = model_and_data(model, data, split, seed, trust, side)
-    examples = measured.data if side is None else measured.data.with_side(side)
+    examples, of = beside(measured.data, side)
     with on_device(measured.model, device):
-        return GroupAggregates.of(measured.model, examples, batch_size=batch_size, device=device, progress=progress)
+        return GroupAggregates.of(
+            measured.model, examples, side=of, batch_size=batch_size, device=device, progress=progress
+        )

@@ -8,7 +8,7 @@ import torch
 
 from termwise import measuring
 from termwise.account import Account
-from termwise.api.model_and_data import Data, Measurable, model_and_data
+from termwise.api.model_and_data import Data, Measurable, beside, model_and_data
 from termwise.api.on_device import on_device
 from termwise.data.side import SideLike
 from termwise.errors import NoDensity, Refused
@@ -53,7 +53,8 @@ def measure(
             their dimensions do within.
         side: What stands beside x, and how much the code knows of it: a name or names of what is known of the data,
             such as "labels", or columns of one value an example, by name; of the examples measured, where these are a
-            part. What the data have beside them already, where left out.
+            part. What the data have beside them already, where left out. A model that takes other variables still
+            finds them, and those are not read.
         critic: Whether to read the rate with a critic trained anew, too, for a bound over the ELBO that asks for
             samples alone; or the names of links to read so: "rate", "index_code_mi", "marginal_kl",
             "total_correlation". The critic learns on the data's training part where another is measured, and else on
@@ -80,7 +81,7 @@ def measure(
     vae, dataset, train = measured.model, measured.data, measured.train
     if limit is not None and limit < 2:
         raise Refused(f"A standard error needs two examples or more; got limit={limit}.")
-    dataset = dataset if side is None else dataset.with_side(side)
+    dataset, read = beside(dataset, side)
     whole, dataset = len(dataset), dataset.random_subset(limit, seed)
     where: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "device": device, "progress": progress}
     with on_device(vae, device):
@@ -88,7 +89,7 @@ def measure(
             links = ("rate",) if critic is True else (critic,) if isinstance(critic, str) else critic
             bounds = critic_readings(vae, dataset, train, links=links, steps=critic_steps, **where)
         try:
-            account = measuring.measure(vae, dataset, samples=samples, noises=noises, groups=groups, **where)
+            account = measuring.measure(vae, dataset, samples=samples, noises=noises, groups=groups, side=read, **where)
             account = account.and_also(bounds) if critic else account
         except NoDensity as refusal:
             if not critic:

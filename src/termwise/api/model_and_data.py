@@ -91,6 +91,15 @@ def model_and_data(
     return measured
 
 
+def beside(data: Dataset, side: SideLike | None) -> tuple[Dataset, list[str] | None]:
+    """The data with what is asked for beside x, too, and the names of that; None where nothing is asked for."""
+    if side is None:
+        return data, None
+    asked = data.with_side(side)
+    assert asked.side is not None
+    return asked, list(asked.side.names)
+
+
 def names_function(model: str | PathLike[str]) -> bool:
     """Whether this is "module:function", and not the path of a folder."""
     return re.fullmatch(r"[\w.]+:\w+", str(model)) is not None and not exists(model)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from termwise.data import ValueRange
+from termwise.data import Dataset, ValueRange
 from termwise.errors import Refused, TermwiseError
 from termwise.models.draw import Drawable
 from termwise.models.flat_codes import flat, split_encoded, tensor_like, widened
@@ -59,7 +59,7 @@ def adapt(
     """
     parts = parts_of(encode, likelihood, prior is not None) if decode is None else None
     if parts is not None:
-        return Adapted(parts.encode, parts.decode, parts.likelihood, prior)
+        return Adapted(parts.encode, parts.decode, parts.likelihood, prior, parts.dataset)
     if isinstance(encode, Drawable):
         raise Refused(f"This {type(encode).__name__} can be measured as it is: measure(model, data).")
     if not callable(encode) or (isinstance(encode, nn.Module) and _is_whole(encode)):
@@ -80,8 +80,9 @@ class Adapted:
         decode: Callable[..., Any] | None,
         likelihood: str | None,
         prior: Distribution | None,
+        dataset: Callable[[Any], Dataset] | None = None,
     ) -> None:
-        self._encode, self._decode = encode, decode
+        self._encode, self._decode, self._dataset = encode, decode, dataset
         self._likelihood = None if likelihood is None else _likelihood(likelihood)
         self._prior = prior
         self._code_shape: torch.Size | None = None
@@ -97,6 +98,17 @@ class Adapted:
     def generates(self) -> bool:
         """Whether there is a decoder, so that the distortion can be measured."""
         return self._decode is not None
+
+    def dataset(self, own: Any = None) -> Dataset | None:
+        """The examples that this model takes, of its package's own data: of an SCVI, an AnnData.
+
+        Args:
+            own: Those data; what the model holds where left out.
+
+        Returns:
+            None where a model of the kind takes its examples as they are.
+        """
+        return None if self._dataset is None else self._dataset(own)
 
     def infer(self, x: Tensor) -> tuple[Distribution, Any]:
         """q(z|x) with flat codes, and the context that `encode` gave, or None."""

@@ -87,9 +87,14 @@ def load_anndata(
     x = cells.layers[layer] if layer not in (None, "raw") else of.X
     x = x.to_memory() if hasattr(x, "to_memory") else x
     x = x if scipy.sparse.issparse(x) else np.asarray(x)
-    about = {str(column): _of_pandas(cells.obs[column], name) for column in cells.obs.columns}
     genes = [str(gene) for gene in of.var_names]
+    about = known_of_cells(cells, name)
     return dataset_of_cells(Cells(name, name, x, genes, about, _layers(layers, layer)), labels, attributes, log1p)
+
+
+def known_of_cells(cells: Any, where: str) -> dict[str, Any]:
+    """The columns of an AnnData object's obs, by name: numbers, or words."""
+    return {str(column): _of_pandas(cells.obs[column], where) for column in cells.obs.columns}
 
 
 def _check_layer(layer: str | None, layers: list[str], where: str) -> None:

@@ -83,11 +83,18 @@ class GroupAggregates:
         model: Drawable,
         data: Dataset,
         *,
+        side: Sequence[str] | None = None,
         batch_size: Count = 512,
         device: torch.device | str = "cpu",
         progress: Progress | None = None,
     ) -> "GroupAggregates":
         """Those of a model's posteriors, by what stands beside x of the data; of numbers by bins.
+
+        Args:
+            model: Anything that draws.
+            data: The examples.
+            side: Names of the variables beside x that make the groups; all that stand there, where left out.
+            batch_size, device, progress: As `measure` takes them.
 
         Raises:
             Refused: Nothing stands beside x, or the posteriors have no density.
@@ -98,7 +105,7 @@ class GroupAggregates:
                 'Groups are of examples beside which the same stands, and nothing does: data.with_side("labels"), or '
                 'data.with_side({"sample": [...]}).'
             )
-        groups, names = batches.data.side.binned(SIDE_BINS).groups()
+        groups, names = batches.data.side.binned(SIDE_BINS).groups(side)
         parts, codes, done = [], [], 0
         with evaluating(model):
             for draw in batches():

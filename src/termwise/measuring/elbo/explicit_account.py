@@ -58,6 +58,7 @@ def explicit_terms(
     samples: int,
     progress: Progress | None = None,
     groups: list[list[int]] | None = None,
+    beside_x: Side | None = None,
     laws: int | None = None,
 ) -> TermReadings:
     """Distortion, rate, ELBO and links of a posterior with a density.
@@ -68,6 +69,7 @@ def explicit_terms(
         samples: Codes for every example.
         progress: Told how far it is.
         groups: The dimensions of each group whose links are asked for.
+        beside_x: What stands beside x of every example, whose links are read.
         laws: How many posteriors are asked at every code, chosen at random; where left out, all that there are, or
             as many as `laws_asked` of those that are asked one by one.
 
@@ -80,7 +82,7 @@ def explicit_terms(
     of_groups = None
     if aggregate and groups:
         of_groups = GroupDensities([draw.posterior for draw in batches()], groups, aggregate.laws)
-    side, withheld = _side_densities(batches.data.side, aggregate, reason)
+    side, withheld = _side_densities(beside_x, aggregate, reason)
     looking = [one for one in (of_groups, side) if one is not None]
     values, densities, codes = _values_at_codes(batches, rate, aggregate, samples, progress, looking)
     label = rate.label

@@ -62,6 +62,7 @@ def measure(
     samples: Samples = 1,
     noises: Samples = 256,
     groups: Grouping | None = None,
+    side: Sequence[str] | None = None,
     laws: Count | None = None,
     seed: Seed = 0,
     batch_size: Count = 512,
@@ -77,6 +78,8 @@ def measure(
         noises: Where the posterior has no density: how many noises beside a code's own its bounds are from.
         groups: Groups of dimensions, as `Groups` has them, whose links are read, too:
             group_correlation, within_group_correlation and, where the prior is a product, group_wise_kl.
+        side: Names of variables beside x: how much the code knows of these is read. Of all that stand there, those
+            that the model takes among them, where left out.
         laws: How many posteriors, chosen at random, are asked at every code; what needs q(z) is then read between
             bounds. Where left out, all are; of those that must be asked one by one, no more than take a few minutes.
         seed: Of the codes. The random state is left as it was.
@@ -106,6 +109,8 @@ def measure(
             raise Refused(f"{name} must be 1 or more; got {count}.")
     batches = DataPass(model, data, batch_size, device)
     check_model(batches)
+    beside_x = batches.data.side
+    beside_x = beside_x if beside_x is None or side is None else beside_x.chosen(side)
     with own_randomness(seed), evaluating(model):
         first = next(iter(batches()))
         rate = _rate_of(first)
@@ -117,7 +122,7 @@ def measure(
                 )
             terms = implicit_terms(batches, samples, noises, progress)
         else:
-            terms = explicit_terms(batches, rate, samples, progress, named, laws)
+            terms = explicit_terms(batches, rate, samples, progress, named, beside_x, laws)
         grey = _grey_bernoulli(first, data)
         likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey) if generates(model) else ""
         beside = given_beside(first.likelihood) if generates(model) else ""
@@ -148,7 +153,7 @@ def measure(
         **({"groups": named} if named is not None else {}),
         **({"columns": [column.name for column in data.columns]} if data.columns else {}),
         **(_blocks(first.posterior, dimensions)),
-        **({"side": list(batches.data.side.names)} if batches.data.side is not None else {}),
+        **({"side": list(beside_x.names)} if beside_x is not None else {}),
     }
     ordered = {name: readings[name] for name in glossary.in_order(readings)}
     by_example = {name: v for name, v in terms.values.items() if v.dim() == 1}

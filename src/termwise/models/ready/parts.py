@@ -5,13 +5,23 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from termwise.data.dataset import Dataset
+
 
 class Parts(NamedTuple):
-    """What `adapt` needs of a model: two functions, and of which law the decoder's tensor is a parameter."""
+    """What `adapt` needs of a model.
+
+    Attributes:
+        encode, decode: As `adapt` takes them.
+        likelihood: Of which law the decoder's tensor is a parameter.
+        dataset: What makes the examples that the model takes of its package's own data, or, of None, of those that the
+            model holds. None where there is no such thing.
+    """
 
     encode: Callable[..., Any]
     decode: Callable[..., Any] | None
     likelihood: str | None
+    dataset: Callable[[Any], Dataset] | None = None
 
 
 def like_parameters(network: nn.Module) -> dict[str, Any]:

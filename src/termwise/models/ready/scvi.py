@@ -9,6 +9,8 @@ of which only what this model uses is there, and p(x|z) is asked about the G cou
 covariates, takes plain counts. With latent_distribution="ln" the code is the normal before the softmax, as in its KL.
 """
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.data.dataset import Dataset
+from termwise.data.formats.h5ad_files import known_of_cells
 from termwise.data.load import load_data
+from termwise.data.side_columns import column_of_values
 from termwise.errors import BadData, Refused
 from termwise.models.ready.parts import Parts
 
@@ -53,6 +57,8 @@ class Counts(Distribution):
 def counts(model: Any, adata: Any = None) -> Dataset:
     """The rows that an adapted SCVI takes: a cell's counts, and what the model is told beside them.
 
+    What obs knows of the cells can stand beside x: measure(..., side="batch").
+
     Args:
         model: The scvi.model.SCVI.
         adata: Other cells than those it was set up with; categories that it does not know are refused by scvi-tools.
@@ -69,6 +75,11 @@ def counts(model: Any, adata: Any = None) -> Dataset:
     rows = np.concatenate([column.reshape(len(columns[0]), -1) for column in columns], axis=1)
     _check_rows(model.module, torch.from_numpy(rows))
     cells = load_data(rows, name="cells")
+    known = {
+        name: column_of_values(name, values)
+        for name, values in known_of_cells(model.adata if adata is None else adata, cells.name).items()
+    }
+    cells = replace(cells, annotations=replace(cells.annotations, others=known))
     return cells.subset(torch.arange(len(cells)))
 
 
@@ -102,7 +113,7 @@ def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
         generated = module.generative(**module._get_generative_input(columns_of(rows), inferred))
         return Counts(generated["px"], rows[:, widths["X"] :])
 
-    return Parts(encode, decode, None)
+    return Parts(encode, decode, None, partial(counts, model))
 
 
 def _widths(model: Any) -> dict[str, int]:

@@ -136,7 +136,9 @@ def main() -> None:
             print(rows[-1], flush=True)
     entropies = {name: torch.special.entr(of["test"].bincount() / len(of["test"])).sum() for name, of in s.items()}
     print(", ".join(f"H({name}) {float(nats):.3f}" for name, nats in entropies.items()))
-    each = [f"{head} {name}" for name in (given.batch, given.types) for head in ("I(z; s),", "by classifier,", "right,")]
+    each = [
+        f"{head} {name}" for name in (given.batch, given.types) for head in ("I(z; s),", "by classifier,", "right,")
+    ]
     print(table(["model", "seed", "ELBO", "rate", *each, "CPU seconds"], rows))
 
 

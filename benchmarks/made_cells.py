@@ -1,6 +1,6 @@
 """Real cells with batches, as .h5ad files: of three chemistries, and of donors with and without interferon.
 
-    python benchmarks/made_cells.py chemistries FOLDER cells.h5ad [--genes 1000] [--cells 300 --without 5p]
+    python benchmarks/made_cells.py chemistries FOLDER cells.h5ad [--genes 1000] [--cells 280 --without 5p]
     python benchmarks/made_cells.py kang example_sce.rda kang.h5ad
 
 Needs `pip install rdata anndata`, and what R saved of either:
@@ -9,8 +9,8 @@ Needs `pip install rdata anndata`, and what R saved of either:
   baj12/scWGParis on GitHub: blood cells of healthy donors (10x Genomics, CC BY 4.0), sequenced with the 3' kit in its
   versions 2 and 3, and with the 5' kit. The genes kept are those whose log counts vary most within a chemistry. `type`
   says of which of four kinds a cell's markers are strongest. With --cells, so many of each chemistry are kept.
-- `kang`: data/example_sce.rda of the repository HelenaLC/muscat on GitHub: blood cells of two patients, with and without
-  interferon (Kang et al., 2018; GSE96583), 1,556 by 1,267 genes, with the types that were published.
+- `kang`: data/example_sce.rda of the repository HelenaLC/muscat on GitHub: blood cells of two patients, with and
+  without interferon (Kang et al., 2018; GSE96583), 1,556 by 1,267 genes, with the types that were published.
 """
 
 import argparse
@@ -90,12 +90,13 @@ def main() -> None:
         cells = kang(given.source)
     else:
         cells = chemistries(given.source, [name for name in CHEMISTRIES if name not in given.without])
+        kept = np.sort(np.argsort(-cells.var["variance"].to_numpy())[: given.genes])
+        cells = anndata.AnnData(cells.X[:, kept], cells.obs, pd.DataFrame(index=cells.var_names[kept]))
+        cells = cells[np.asarray(cells.X.sum(1)).ravel() > 0]
         if given.cells is not None:
             draw = np.random.default_rng(0)
             of = cells.obs.groupby("chemistry", observed=True).indices.values()
             cells = cells[np.sort(np.concatenate([draw.choice(rows, given.cells, replace=False) for rows in of]))]
-        kept = np.sort(np.argsort(-cells.var["variance"].to_numpy())[: given.genes])
-        cells = anndata.AnnData(cells.X[:, kept], cells.obs, pd.DataFrame(index=cells.var_names[kept]))
     cells.write_h5ad(given.out, compression="gzip")
     print(cells)
 

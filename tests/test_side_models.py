@@ -185,6 +185,20 @@ def test_all_that_is_read_of_a_model_can_be_read_of_it(run, read):
     assert all(np.isfinite(one.value) for one in account.overall.values() if one.value is not None)
 
 
+def test_what_is_asked_for_is_read_alone_whatever_the_model_takes(run):
+    small = (run.data.test.labels < 3).long()
+    account, own = tw.measure(run, side={"small": small}), tw.measure(run)
+    assert account.data["side"] == ["small"] and own.data["side"] == ["labels"]
+    share = float(small.double().mean())
+    entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    assert account["side_entropy"].value == pytest.approx(entropy, abs=1e-9)
+    assert "population_side_information" in account and "side_information_by_variable" not in account.by_dimension
+    assert account["side_information"].value <= own["side_information"].value + 1e-9  # it is a function of the labels
+    both = tw.measure(run, run.data.test.with_side({"small": small}), side=["labels"])
+    assert both["side_information"].value == pytest.approx(own["side_information"].value, abs=1e-9)
+    assert tw.group_aggregates(run, side={"small": small}).names == ("0", "1")
+
+
 def test_its_report_has_pictures(run):
     page = run.folder.report_file.read_text()
     assert "No samples were drawn" not in page and "No reconstructions" not in page and "No traversals" not in page

@@ -14,12 +14,14 @@ from termwise.api.run import Run, load_model
 from termwise.content import exists
 from termwise.data import Dataset, load_data
 from termwise.data.beside import name_of
+from termwise.data.formats.h5ad_files import is_anndata
 from termwise.data.load import load_undivided
 from termwise.data.side import Side, SideLike
 from termwise.data.side_names import side_names
 from termwise.data.sources import SOURCES
 from termwise.errors import Refused, TermwiseError, UnknownName
 from termwise.models import VAE, Drawable, adapt
+from termwise.models.adapters import Adapted
 from termwise.models.draw import side_variables
 from termwise.models.user_function import Trust, user_function
 from termwise.training import RunFolder
@@ -81,6 +83,8 @@ def model_and_data(
         vae, data = model.model, model.data if data is None else data
     else:
         vae = model
+    if isinstance(vae, Adapted) and (data is None or is_anndata(data)):
+        data = vae.dataset(data) or data
     if data is None:
         raise Refused("Nothing to measure on: pass the data, as a Dataset, a tensor, or a source's name or path.")
     if not 0 <= seed <= LARGEST_SEED:

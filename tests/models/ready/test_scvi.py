@@ -9,7 +9,7 @@ import torch
 import termwise as tw
 from helpers import blood_cells as blood
 from helpers.agreement import account_and_codes, assert_terms_agree, unchanged
-from termwise.errors import BadData, Refused
+from termwise.errors import BadData, Refused, UnknownName
 
 if find_spec("scvi") is None or find_spec("scanpy") is None:
     pytest.skip("scvi-tools is not installed", allow_module_level=True)
@@ -122,7 +122,7 @@ def plain(cells):
 def test_rows_that_are_no_cells_are_refused(plain):
     adapted, rows = tw.adapt(plain), counts(plain).tensor()
     for wrong, reason in (
-        (rows[:, :9], r"rows of 30 numbers \(X: 30\).*counts\(model\) makes them"),
+        (rows[:, :9], r"rows of 30 numbers \(X: 30\).*measure\(adapted, adata\)"),
         (rows.log1p(), "zinb likelihood needs counts"),
         (-rows, "zinb likelihood needs counts"),
         (torch.cat([rows, 0 * rows[:2]]), "2 of 102 cells have no counts"),
@@ -153,7 +153,23 @@ def test_what_the_code_knows_of_a_batch_is_read_with_and_without_the_batch_key(c
     known = {}
     for key in (None, "donor"):
         model = trained(cells, epochs=30, setup={"batch_key": key}.items(), n_latent=2)
-        account = tw.measure(tw.adapt(model), counts(model), side={"donor": cells.obs["donor"].to_numpy()})
+        account = tw.measure(tw.adapt(model), side="donor")
         known[key] = account["population_side_information"].value
         assert account["side_entropy"].value == pytest.approx(np.log(2), abs=0.01)
     assert known[None] > known["donor"] + 0.1
+
+
+def test_an_adapted_model_reads_its_own_cells_and_others_with_what_obs_knows(cells, plain):
+    adapted, others = tw.adapt(plain), cells[100:160, :30].copy()
+    own = tw.measure(adapted, side="phase")
+    assert own.data["n"] == 100 and own.data["side"] == ["phase"]
+    assert own["rate"].value == tw.measure(adapted, counts(plain))["rate"].value
+    kinds = others.obs["bulk_labels"]
+    account = tw.measure(adapted, others, side=["bulk_labels", "percent_mito:number"])
+    shares = kinds.value_counts(normalize=True)
+    shares = shares[shares > 0]
+    entropy = account.by_dimension["side_entropy_by_variable"].value[0]
+    assert entropy == pytest.approx(float(-(shares * np.log(shares)).sum()), abs=1e-6)
+    assert tw.group_aggregates(adapted, others, side="phase").names == tuple(sorted(others.obs["phase"].unique()))
+    with pytest.raises(UnknownName, match="Did you mean 'phase'"):
+        tw.measure(adapted, side="phse")

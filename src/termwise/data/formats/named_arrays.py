@@ -2,7 +2,8 @@
 
     x         x, data, images, features ...; or the only array; or what `x=` names
     labels    labels, y, target ...; or what `labels=` names
-    parts     x_train, x_test, y_train, y_test, in any spelling: X_Train, trainX, train_images, test-labels
+    parts     x_train, x_test, y_train, y_test, in any spelling: X_Train, trainX, train_images, test-labels; and what
+              lies beside in parts, batch_train and batch_test, is batch
 
 Names are told apart by their letters and digits alone, whatever their case.
 """
@@ -38,6 +39,12 @@ X_NAMES = (
 LABEL_NAMES = ("labels", "label", "y", "target", "targets")
 _BESIDE = ("factors", "factornames", "attributes", "attributenames")
 _WORDS = "|".join(sorted(PARTS, key=len, reverse=True))
+_CAPITALS = "|".join(sorted(map(str.capitalize, PARTS), key=len, reverse=True))
+_IN_PART = (
+    rf"(?P<rest>.+?)[_.\s-]+(?P<part>(?i:{_WORDS}))", rf"(?P<part>(?i:{_WORDS}))[_.\s-]+(?P<rest>.+)",
+    rf"(?P<rest>.*[a-z0-9])(?P<part>{_CAPITALS})", rf"(?P<part>{_WORDS}|{_CAPITALS})(?P<rest>[A-Z].*)",
+)  # fmt: skip
+"""How the name of an array that lies in parts is spelt, with the part last or first, set apart or by capitals."""
 _DSPRITES = ("color", "shape", "scale", "orientation", "pos_x", "pos_y")
 """The factors of the published dSprites, whose names lie in a pickle."""
 
@@ -116,7 +123,8 @@ def dataset_of(
     where = arrays.where
     chosen = x or _whole(arrays)
     if chosen is None:
-        whole, known, splits = _of_parts(arrays)
+        whole, known, splits, lengths = _of_parts(arrays)
+        arrays = _with_joined(arrays, lengths)
     else:
         whole, splits, known = arrays[chosen], {}, None
         if labels is None and (found := arrays.called(*LABEL_NAMES)) and found != chosen:
@@ -173,8 +181,8 @@ def _whole(arrays: NamedArrays) -> str | None:
 Labels = tuple[Tensor, tuple[str, ...]]
 
 
-def _of_parts(arrays: NamedArrays) -> tuple[np.ndarray, Labels | None, dict[str, Tensor]]:
-    """Train, validation and test arrays, put together: x, labels, and the positions of each part."""
+def _of_parts(arrays: NamedArrays) -> tuple[np.ndarray, Labels | None, dict[str, Tensor], dict[str, int]]:
+    """Train, validation and test arrays, put together: x, labels, the positions of each part, and how many it has."""
     names: dict[str, dict[str, str]] = {"x": {}, "labels": {}}
     for name in arrays.kinds:
         if part := _part(name):
@@ -193,27 +201,89 @@ def _of_parts(arrays: NamedArrays) -> tuple[np.ndarray, Labels | None, dict[str,
     parts = [arrays[names["x"][split]] for split in order]
     x = _joined(parts, [names["x"][split] for split in order], arrays.where)
     lengths = [len(part) for part in parts]
+    counts = dict(zip(order, lengths, strict=True))
     if "train" not in order or len(order) == 1:
         splits = {}
     else:
         splits = dict(zip(order, torch.arange(sum(lengths)).split(lengths), strict=True))
     given = [split for split in order if split in names["labels"]]
     if not given:
-        return x, None, splits
+        return x, None, splits, counts
     missing = [split for split in order if split not in given]
     if missing:
         arrays.notes.append(
             f"{' and '.join(names['labels'].values())} are left out: there are labels for {' and '.join(given)}, and "
             f"none for {' and '.join(missing)}."
         )
-        return x, None, splits
+        return x, None, splits, counts
     labels = [_column(arrays[names["labels"][split]]) for split in order]
     if any(part.ndim != 1 for part in labels) or [len(part) for part in labels] != lengths:
         raise BadData(
             f"{arrays.where}: expected labels for {' and '.join(names['x'].values())} alike, {lengths}, "
             f"got {' and '.join(f'{name} {arrays.kinds[name][0]}' for name in names['labels'].values())}."
         )
-    return x, label_codes(np.concatenate(labels), arrays.where), splits
+    return x, label_codes(np.concatenate(labels), arrays.where), splits, counts
+
+
+def _beside_in_part(name: str) -> tuple[str, str] | None:
+    """The part, and the rest of a name such as batch_train, test-batch or valBatch; None where it says no part."""
+    match = next((found for pattern in _IN_PART if (found := re.fullmatch(pattern, name))), None)
+    return None if match is None or _part(name) is not None else (PARTS[match["part"].lower()], match["rest"])
+
+
+def _with_joined(arrays: NamedArrays, lengths: Mapping[str, int]) -> NamedArrays:
+    """The arrays, and what lies in each part beside x, batch_train and batch_test, as one array more, batch.
+
+    Args:
+        arrays: The file's.
+        lengths: How many examples each part has, in their order.
+    """
+    found: dict[str, dict[str, str]] = {}
+    own = {_plain(name) for name in arrays.kinds}
+    spelt: dict[str, str] = {}  # batch of batch_train and Batch_test
+    for name, (shape, dtype) in arrays.kinds.items():
+        part, rest = _beside_in_part(name) or ("", "")
+        if part in lengths and dtype is not None and lengths[part] in (*shape[:1], int(np.prod(shape, dtype=object))):
+            found.setdefault(spelt.setdefault(_plain(rest), rest), {})[part] = name
+    for rest, names in list(found.items()):
+        missing = [part for part in lengths if part not in names]
+        if _plain(rest) in own or (missing and _plain(rest) in _BESIDE):
+            why = f"there are none for {' and '.join(missing)}" if missing else f"there is {rest}, too"
+            arrays.notes.append(f"{' and '.join(names.values())} are left out: {why}.")
+            del found[rest]
+    kinds = {rest: _joined_kind(arrays, [*names.values()], sum(lengths.values())) for rest, names in found.items()}
+
+    def read(name: str) -> np.ndarray:
+        return _beside_of_parts(arrays, name, found[name], lengths) if name in found else arrays.read(name)
+
+    return replace(arrays, kinds={**arrays.kinds, **kinds}, read=read)
+
+
+def _joined_kind(arrays: NamedArrays, names: list[str], count: int) -> tuple[tuple[int, ...], np.dtype | None]:
+    """The shape and dtype of arrays of all parts, as one."""
+    shape, dtype = arrays.kinds[names[0]]
+    return ((count,) if 1 in shape or len(shape) == 1 else (count, *shape[1:])), dtype
+
+
+def _beside_of_parts(
+    arrays: NamedArrays, name: str, names: Mapping[str, str], lengths: Mapping[str, int]
+) -> np.ndarray:
+    """What lies beside x in every part, one after the other.
+
+    Raises:
+        BadData: A part has none, or parts do not go together.
+    """
+    parts = [_column(arrays[names[part]]) for part in lengths if part in names]
+    words = {part.dtype.kind in "SU" for part in parts}
+    if len(parts) < len(lengths) or len(words) > 1 or len({part.shape[1:] for part in parts}) > 1:
+        alike = [one for one in arrays.kinds if _plain((_beside_in_part(one) or ("", ""))[1]) == _plain(name)]
+        got = ", ".join(f"{one} ({arrays.kinds[one][1]} of {arrays.kinds[one][0]})" for one in alike)
+        wanted = " and ".join(f"{count:,} for {part}" for part, count in lengths.items())
+        raise BadData(
+            f"{arrays.where}: expected {name} of every part alike, {wanted}, got {got}. Add what is missing, or give "
+            f"one array {name} of all {sum(lengths.values()):,} examples, {', then '.join(lengths)}."
+        )
+    return np.concatenate(parts)
 
 
 def _joined(parts: list[np.ndarray], names: list[str], where: str) -> np.ndarray:

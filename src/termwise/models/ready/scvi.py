@@ -101,7 +101,8 @@ def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
             layout = ", ".join(f"{key}: {width}" for key, width in widths.items())
             raise BadData(
                 f"This SCVI takes rows of {sum(widths.values())} numbers ({layout}); got examples of shape "
-                f"{tuple(rows.shape[1:])}. termwise.models.ready.scvi.counts(model) makes them."
+                f"{tuple(rows.shape[1:])}. Hand in the AnnData itself, measure(adapted, adata), or the rows that "
+                "termwise.models.ready.scvi.counts(model, adata) makes of it."
             )
         _check_rows(module, rows)
         inferred = module.inference(**module._get_inference_input(columns_of(rows), full_forward_pass=True))

@@ -28,6 +28,8 @@ from .api import (
     compare as compare,
     disentanglement as disentanglement,
     group_aggregates as group_aggregates,
+    imputation_error as imputation_error,
+    impute as impute,
     load_run as load_run,
     log_likelihood as log_likelihood,
     measure as measure,

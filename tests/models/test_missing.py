@@ -10,7 +10,8 @@ from torch.distributions import Independent, MultivariateNormal, Normal
 import termwise as tw
 from termwise.data import load_data
 from termwise.errors import BadData, Refused
-from termwise.models.likelihoods import likelihood_from
+from termwise.models.distributions import innermost
+from termwise.models.likelihoods import LIKELIHOODS, likelihood_from
 from termwise.models.likelihoods.likelihood import Likelihood
 from termwise.models.missing import Filler, observed
 from termwise.models.scaler import ScaledLaw, Scaler
@@ -23,16 +24,39 @@ def with_gaps(x):
     return x.where(THERE, torch.full_like(x, NAN))
 
 
-@pytest.mark.parametrize("spec", ["normal:0.7", "normal:learned", "laplace:0.5", "bernoulli", "categorical:3"])
-def test_log_p_of_what_is_there_is_that_of_a_table_without_the_rest(spec):
+NO_PRODUCT = {"autoregressive": (1, 2, 3), "poisson:observed": (3,), "negative-binomial:observed": (3,)}
+NO_PRODUCT |= {f"zero-inflated-{name}:observed": (3,) for name in ("poisson", "negative-binomial")}
+VALUES = {"beta": (0.2, 0.9), "discretized-logistic": (0.2, 1.0)}
+OF_EACH_ENTRY = ["normal:0.7", "normal:learned", "discretized-logistic:256", "columns:number,count,binary"]
+OF_EACH_ENTRY += [spec for row in LIKELIHOODS.values() for spec in row.examples or (row.name,)]
+OF_EACH_ENTRY = [
+    spec for spec in dict.fromkeys(OF_EACH_ENTRY) if spec not in (*NO_PRODUCT, "columns", "normal:optimal")
+]
+OF_EACH_ENTRY = [spec for spec in OF_EACH_ENTRY if not spec.startswith(("autoregressive", "columns:number*2"))]
+
+
+@pytest.mark.parametrize("spec", OF_EACH_ENTRY)
+def test_log_p_of_what_is_there_is_that_of_each_entry_alone(spec):
     likelihood = likelihood_from(spec)
-    x = torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
-    decoded = torch.randn(3, *likelihood.decoded_shape((3,)), dtype=torch.float64)
+    likelihood.for_examples((3,))
+    low, high = VALUES.get(spec.partition(":")[0], (0.0, 1.0))
+    x = torch.tensor([[low, high, high], [high, low, high], [low, low, high]], dtype=torch.float64)
+    decoded = torch.rand(3, *likelihood.decoded_shape((3,)), dtype=torch.float64).requires_grad_()
+    whole = innermost(likelihood(decoded)).log_prob(x)
     values = observed(likelihood(decoded)).log_prob(with_gaps(x))
-    for row in range(3):
-        kept = THERE[row]
-        alone = likelihood(decoded[row : row + 1, ..., kept]).log_prob(x[row : row + 1, kept])
-        assert values[row].item() == pytest.approx(alone.item(), rel=1e-6)
+    expected = whole.where(THERE, torch.tensor(0.0)).sum(1)
+    assert values.tolist() == pytest.approx(expected.tolist(), rel=1e-6)
+    values.sum().backward()
+    seen = decoded.grad.abs().flatten(1, -2).sum(1) if decoded.dim() > 2 else decoded.grad.abs()
+    assert torch.equal(seen > 0, THERE) and all(bool(one.grad.isfinite().all()) for one in likelihood.parameters())
+
+
+@pytest.mark.parametrize("spec", NO_PRODUCT)
+def test_what_needs_all_of_x_cannot_leave_entries_out(spec):
+    likelihood, shape = likelihood_from(spec), NO_PRODUCT[spec]
+    likelihood.for_examples(shape)
+    with pytest.raises(Refused, match=r'no product over the entries of x.*missing="mean"'):
+        observed(likelihood(torch.rand(2, *likelihood.decoded_shape(shape))))
 
 
 def test_the_optimal_sigma_is_that_of_the_residuals_that_are_there():
@@ -143,3 +167,11 @@ def test_a_likelihood_that_cannot_leave_entries_out_is_refused_before_training(t
 def test_quality_and_classifiers_ask_for_whole_examples(run):
     with pytest.raises(BadData, match=r"Quality is of whole examples.*--set data.missing=mean"):
         tw.sample_quality(run)
+
+
+@pytest.mark.parametrize("recipe", ["ali", "vae-gan"])
+def test_who_tells_data_from_decoded_examples_asks_for_whole_ones(recipe, tmp_path):
+    x = torch.rand(40, 1, 16, 16).where(torch.rand(40, 1, 16, 16) > 0.1, torch.nan)
+    data = load_data(x, missing="mask")
+    with pytest.raises(BadData, match=r"of whole examples.*has some with missing entries.*--set data.missing=mean"):
+        tw.train(data=data, recipe=recipe, latent=2, epochs=1, out=tmp_path / "run", progress=False)

@@ -115,6 +115,8 @@ FORMULAS = [
     ("iwae", {}, 0, lambda v: v["bound_of_5"]),
     ("iwae", {"codes": 3, "gradient": "dreg"}, 0, lambda v: v["bound_of_3"]),
     ("iwae", {"codes": 3, "gradient": "stl"}, 0, lambda v: v["bound_of_3"]),
+    ("miwae", {}, 0, lambda v: v["bound_of_20"]),
+    ("miwae", {"codes": 3, "gradient": "dreg"}, 0, lambda v: v["bound_of_3"]),
     ("wae-mmd", {"lambda": 3}, 0, lambda v: v["distortion"] + 3 * v["mmd2_imq"]),
     ("fsq", {}, 0, lambda v: v["elbo"]),
 ]
@@ -201,6 +203,7 @@ def test_a_recipes_total_is_its_formula(sample, name, options, step, formula):
         "elbo": values["distortion"] + values["rate"],
         "bound_of_3": sample.bound(3, SEED),
         "bound_of_5": sample.bound(5, SEED),
+        "bound_of_20": sample.bound(20, SEED),
     }
     assert total_of(recipe(name, **options), sample, step) == pytest.approx(formula(values), rel=2e-5, abs=1e-4)
 

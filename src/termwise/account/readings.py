@@ -8,6 +8,7 @@ Symbols are plain text in which an underscore lowers the character after it, as 
 
 from functools import partial
 
+from termwise.account.imputation_readings import OF_IMPUTATION
 from termwise.account.player_readings import OF_PLAYERS
 from termwise.account.reading_row import LOG_N, ReadingRow
 from termwise.account.side_readings import OF_SIDE, OF_SIDE_BY_PART, OF_SIDE_ON_ENDLESS_DATA
@@ -357,6 +358,7 @@ _ROWS = (
     _at_least_0("sharpness", "sharpness", "", "variance of the Laplacian: low of what is blurred", unit="pixel^2"),
     _share("classifier_accuracy", meaning="how often the features' network is right on new examples"),
     _share("classifier_majority", meaning="how often the most frequent answer is right"),
+    *OF_IMPUTATION,
     _share("attribute_reconstructed_lacking", meaning="of examples without it, reconstructions judged so"),
     _share("attribute_reconstructed_having", meaning="of examples with it, reconstructions judged so"),
     _share("attribute_success_before", meaning="reconstructions judged as an edit would have them"),

@@ -5,6 +5,8 @@ from termwise.api.attributes import attributes
 from termwise.api.compare import compare
 from termwise.api.disentanglement import disentanglement
 from termwise.api.group_aggregates import group_aggregates
+from termwise.api.imputation_error import imputation_error
+from termwise.api.impute import impute
 from termwise.api.log_likelihood import log_likelihood
 from termwise.api.measure import measure
 from termwise.api.run import Run, load_model, load_run
@@ -20,6 +22,8 @@ __all__ = [
     "compare",
     "disentanglement",
     "group_aggregates",
+    "imputation_error",
+    "impute",
     "load_data",
     "load_model",
     "load_run",

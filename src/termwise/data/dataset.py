@@ -19,6 +19,7 @@ from termwise.data.description import Description
 from termwise.data.examples import Examples, chunks, spread
 from termwise.data.generators import generators_as_they_were
 from termwise.data.side import Side, SideLike, SideVariable
+from termwise.data.tables.raw import RawColumn
 from termwise.data.value_range import ValueRange
 from termwise.errors import BadData, UnknownName
 
@@ -49,6 +50,7 @@ class Dataset:
             it was made from Python objects.
         columns: What the entries of x are, where x is a row of a table (D,); else none.
         table: The columns of that table, of which some may be labels, or left out; else none.
+        cells: Those that x was made of, as they were read, where cells are missing and stay so; else none.
         notes: What its reader took it for, where it could be taken for something else: a sentence each.
         standardize: Whether a model that is trained on it is to standardise x; where it suits, if None.
         beside: What stands beside x of all `examples`, for models and readings, as `with_side` chooses it.
@@ -62,6 +64,7 @@ class Dataset:
     source: dict[str, Any] | None = None
     columns: tuple[Column, ...] = ()
     table: tuple[TableColumn, ...] = ()
+    cells: tuple[RawColumn, ...] = ()
     notes: tuple[str, ...] = ()
     standardize: bool | None = None
     beside: Side | None = None

@@ -227,6 +227,15 @@ def iwae(codes: Count = 5, gradient: GradientOfBound = "plain") -> Game:
     return solo(Objective((Weighted(MultiSampleBound(codes, gradient)),)))
 
 
+def miwae(codes: Count = 20, gradient: GradientOfBound = "plain") -> Game:
+    """MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets (Mattei and Frellsen, 2019, eq. 4).
+
+    The bound of `iwae` on log p of what there is of x, read with missing = "mask": a weight has the likelihood of the
+    entries that are there, and the encoder sees means in the others' place. `tw.impute` fills them by such weights.
+    """
+    return iwae(codes, gradient)
+
+
 @dataclass(frozen=True)
 class Recipe(Row):
     """A named objective: a row of `RECIPES`, whose summary is its formula.
@@ -266,6 +275,7 @@ RECIPES: Makers[Recipe] = Makers(
         Recipe("vfae", vfae, "rate + gamma MMD^2 of groups, of x given what stands beside it", model=CVAE_MODEL),
         Recipe("cvae", cvae, "rate, of x given what stands beside it", model=CVAE_MODEL),
         Recipe("iwae", iwae, "-log of the mean importance weight of K codes, in the place of distortion and rate"),
+        Recipe("miwae", miwae, "the same, of the entries of x that are there"),
         Recipe("beta-vae", beta_vae, "beta rate"),
         Recipe("capacity", capacity, "gamma |rate - C(t)|, C from 0 to 25 nats"),
         Recipe("free-bits", free_bits_vae, "sum_j max(target, rate of dimension j)"),

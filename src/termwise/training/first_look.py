@@ -9,6 +9,7 @@ from torch import nn
 
 from termwise.data.dataset import Dataset
 from termwise.data.examples import spread
+from termwise.data.missing import check_whole
 from termwise.data.scales import Scales, scales_of
 from termwise.errors import BadData, NotFinite, Refused
 from termwise.models.data_pass import DataPass, evaluating
@@ -130,6 +131,8 @@ def _has_measure(draw: Draw) -> bool:
 def check_links(passes: DataPass, game: Game) -> None:
     """Raise Refused where a link of the game has no meaning, or no gradient, under the model's laws.
 
+    A term that shows x to a network beside decoded examples says so, by `of_whole_examples`: BadData, where x has gaps.
+
     Args:
         passes: The training part through the model.
         game: Who trains it.
@@ -139,6 +142,8 @@ def check_links(passes: DataPass, game: Game) -> None:
         for term in (part.term for player in game.players for part in player.objective.parts):
             if isinstance(term, Link):
                 term.check(draw)
+            if getattr(term, "of_whole_examples", False):
+                check_whole(passes.data, term.name.replace("_", " ").capitalize())
 
 
 def check_batches(passes: DataPass, batch_size: int) -> None:

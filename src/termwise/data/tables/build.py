@@ -64,6 +64,7 @@ def dataset_of_table(table: RawTable, options: TableOptions) -> Dataset:
         replace(_annotations(beside, roles, table, options), others={column.name: column for column in others}),
         columns=tuple(entries.columns),
         table=tuple(_about(by_name[name], use, name in roles.offered) for name, use in roles.use.items()),
+        cells=tuple(used) if options.missing == "mask" and any(column.missing.any() for column in used) else (),
         notes=tuple(notes),
     )
 

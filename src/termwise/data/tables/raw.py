@@ -42,6 +42,7 @@ class RawColumn:
         named: Whether the table itself names it, rather than its place.
         holds: What its cells are, in the plural, where they can be no cells of a table, such as lists.
         categorical: Whether what it was read from says that they are categories, though they may be numbers.
+        words: How false and true were written, where they were words.
     """
 
     name: str
@@ -51,6 +52,7 @@ class RawColumn:
     named: bool = True
     holds: str = ""
     categorical: bool = False
+    words: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -178,7 +180,9 @@ def column_of_text(name: str, cells: Sequence[str], separator: str = "", named: 
             values = np.array([value_of[cell] for cell in cells if cell in present])
             filled = np.full(len(cells), np.nan) if not len(values) else np.empty(len(cells), values.dtype)
             filled[~missing] = values
-            return RawColumn(name, filled, missing, written, named)
+            words_of = {value: word for word, value in reversed(list(zip(few, read_as, strict=True)))}
+            truths = (words_of[False], words_of[True]) if filled.dtype.kind == "b" else ()
+            return RawColumn(name, filled, missing, written, named, words=truths)
     texts = np.empty(len(cells), dtype=object)
     texts[:] = [words[cell] for cell in cells]
     return RawColumn(name, texts, missing, named=named)

@@ -21,15 +21,21 @@ AT_ONCE = 2048
 """Codes that the decoder sees at once."""
 
 
-def log_weights(joint: Joint, proposal: Distribution, samples: int) -> Tensor:
-    """log p(x, z) - log q(z|x) of `samples` codes for every example: nats, shape (S, B)."""
+def weighed_codes(joint: Joint, proposal: Distribution, samples: int) -> tuple[Tensor, Tensor]:
+    """`samples` codes for every example, shape (S, B, D), float64, and their log weights, shape (S, B), nats."""
     law = in_double(proposal) or proposal
     step = max(1, AT_ONCE // len(joint.x))
-    parts = []
+    codes, weights = list[Tensor](), list[Tensor]()
     for start in range(0, samples, step):
-        codes = Codes.of(law, min(step, samples - start)).detached()
-        parts.append(joint(codes.exact) - log_density_at(law, codes).double())
-    return torch.cat(parts)
+        drawn = Codes.of(law, min(step, samples - start)).detached()
+        codes.append(drawn.exact)
+        weights.append(joint(drawn.exact) - log_density_at(law, drawn).double())
+    return torch.cat(codes), torch.cat(weights)
+
+
+def log_weights(joint: Joint, proposal: Distribution, samples: int) -> Tensor:
+    """log p(x, z) - log q(z|x) of `samples` codes for every example: nats, shape (S, B)."""
+    return weighed_codes(joint, proposal, samples)[1]
 
 
 def log_mean_exp(weights: Tensor) -> Tensor:

@@ -93,6 +93,13 @@ class LawOfColumns(Distribution):
         """The mean of each entry, shape (B, D); of categories their probabilities."""
         return self._together(self.numbers.mean, self.counts.mean, self.binaries.mean, self.log_shares.exp())
 
+    @property
+    def variance(self) -> Tensor:
+        """The variance of each entry, shape (B, D)."""
+        shares = self.log_shares.exp()
+        parts = (one.variance for one in (self.numbers, self.counts, self.binaries))
+        return self._together(*parts, shares * (1 - shares))
+
     def sample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008
         """Rows, shape (*sample_shape, B, D)."""
         with torch.no_grad():

@@ -24,6 +24,8 @@ class _OfDiscriminator:
     """A term that is taken from a discriminator's logits. Abstract."""
 
     unit, bias, memory = "nats", "unbiased", None
+    of_whole_examples = True
+    """A network sees them beside decoded ones, in which nothing is missing: it would tell them by their gaps."""
 
     def __init__(self, discriminator: Discriminator, fakes: Sequence[str] = ("reconstruction", "generated")) -> None:
         if not fakes or len(set(fakes)) < len(fakes):
@@ -107,6 +109,7 @@ class FeatureDistortion:
         "unbiased",
         None,
     )
+    of_whole_examples = True
 
     def __init__(self, discriminator: Discriminator) -> None:
         self.discriminator = discriminator

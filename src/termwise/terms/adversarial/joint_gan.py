@@ -37,6 +37,7 @@ class JointDeception:
     """
 
     name, unit, label, bias, memory = "joint_deception", "nats", "a critic of x and z", "of a trained critic", None
+    of_whole_examples = True
 
     def __init__(self, critic: Critic) -> None:
         self.critic = critic

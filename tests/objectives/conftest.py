@@ -124,15 +124,24 @@ class Sample:
 
         return mean(self.z, self.z, True) + mean(prior, prior, True) - 2 * mean(self.z, prior, False)
 
-    def mmd2_of_groups(self, kernel) -> float:
-        """p (1 - p) = 1/4 of the unbiased MMD^2 of the codes of one group and of the other's, pair by pair."""
-        first, second = (self.z[self.groups[self.index] == group] for group in (0, 1))
+    def mmd2_of_groups(self, square) -> float:
+        """p (1 - p) = 1/4 of the unbiased MMD^2 of the codes of one group and of the other's, pair by pair.
 
-        def mean(a, b):
-            pairs = [(i, j) for i in range(len(a)) for j in range(len(b)) if not (a is b and i == j)]
-            return sum(kernel((a[i] - b[j]).square().sum().item()) for i, j in pairs) / len(pairs)
+        Under an RBF of bandwidth^2 `square`, whose mean over two posteriors is a normal density up to a constant.
+        """
+        q = self.draw.posterior.base_dist
+        mean, variance = q.loc.detach().double(), q.scale.detach().double().square()
 
-        return 0.25 * (mean(first, first) + mean(second, second) - 2 * mean(first, second))
+        def pair(i, j):
+            spread = (square + variance[i] + variance[j]).sqrt()
+            return math.prod((square**0.5 / spread * (-(((mean[i] - mean[j]) / spread) ** 2) / 2).exp()).tolist())
+
+        def among(a, b):
+            pairs = [(i, j) for i in a for j in b if i != j]
+            return sum(pair(i, j) for i, j in pairs) / len(pairs)
+
+        first, second = ((self.groups[self.index] == group).nonzero().flatten().tolist() for group in (0, 1))
+        return 0.25 * (among(first, first) + among(second, second) - 2 * among(first, second))
 
 
 @pytest.fixture

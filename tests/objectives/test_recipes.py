@@ -196,8 +196,8 @@ def test_a_recipes_total_is_its_formula(sample, name, options, step, formula):
         "hsic_narrow": sample.hsic(rbf(0.25), [[0, 2], [1]]),
     }
     values |= {
-        "mmd2_of_groups": sample.mmd2_of_groups(rbf(3.0)),
-        "mmd2_of_groups_narrow": sample.mmd2_of_groups(rbf(0.25)),
+        "mmd2_of_groups": sample.mmd2_of_groups(3.0),
+        "mmd2_of_groups_narrow": sample.mmd2_of_groups(0.25),
     }
     values |= {
         "elbo": values["distortion"] + values["rate"],

@@ -8,7 +8,7 @@ import torch
 import termwise as tw
 from termwise.errors import Refused
 from termwise.models.data_pass import DataPass
-from termwise.terms import RBF, Bank, DensityRatio, Full, Kernel, Link, MinibatchStratified, MonteCarlo
+from termwise.terms import IMQ, RBF, Bank, DensityRatio, Full, Kernel, Link, MinibatchStratified, MonteCarlo
 from termwise.terms.aggregate.minibatch import MinibatchWeighted
 from termwise.terms.kernel import mmd2, mmd2_of_groups
 from termwise.worlds import ConditionalLinearGaussian
@@ -153,9 +153,35 @@ def test_the_mmd_of_groups_is_unbiased_and_nothing_where_they_are_alike():
 
 def test_the_kernel_s_link_is_that_of_the_draw_s_groups():
     draw = batches(model()).at(torch.arange(30))
-    link = Link("conditional", "aggregate", Kernel(RBF(1.0)))
-    expected = mmd2_of_groups(draw.z, KINDS[:30], KINDS.bincount(), RBF(1.0))
+    link = Link("conditional", "aggregate", Kernel(IMQ()))
+    expected = mmd2_of_groups(draw.z, KINDS[:30], KINDS.bincount(), IMQ())
     assert link.name == "side_information_mmd2" and torch.equal(link(draw), expected)
+
+
+@pytest.mark.parametrize("bandwidth", [None, 0.4])
+def test_the_mean_of_an_rbf_over_normal_posteriors_is_that_of_many_codes(bandwidth):
+    kernel, draw = RBF(bandwidth), batches(model()).at(torch.arange(30))
+    exact = Link("conditional", "aggregate", Kernel(kernel))(draw)
+    sizes = KINDS.bincount()
+    drawn = torch.stack([mmd2_of_groups(draw.again().z, KINDS[:30], sizes, kernel) for _ in range(2000)])
+    assert abs(float(drawn.mean() - exact)) < 4 * float(drawn.std()) / math.sqrt(2000)
+    assert torch.equal(exact, Link("conditional", "aggregate", Kernel(kernel))(draw.again()))  # whatever was drawn
+
+
+def test_an_rbf_between_normals_is_its_integral():
+    mean, scale = torch.tensor([[0.3], [-1.1]]), torch.tensor([[0.5], [1.7]])
+    found = RBF(0.8).between_normals(mean, scale)
+    z = torch.linspace(-12, 12, 2401, dtype=torch.float64)
+    densities = torch.distributions.Normal(mean.double(), scale.double()).log_prob(z).exp() * (z[1] - z[0])  # (2, Z)
+    pairs = (-(z.unsqueeze(1) - z).square() / (2 * 0.64)).exp()
+    torch.testing.assert_close(found.double(), densities @ pairs @ densities.T, atol=1e-6, rtol=1e-6)
+
+
+def test_a_batch_of_many_numbers_is_compared_at_its_codes(monkeypatch):
+    monkeypatch.setattr("termwise.terms.kernel.MOST_IN_CLOSED_FORM", 30 * 30 * 2 - 1)
+    draw = batches(model()).at(torch.arange(30))
+    expected = mmd2_of_groups(draw.z, KINDS[:30], KINDS.bincount(), RBF(1.0))
+    assert torch.equal(Link("conditional", "aggregate", Kernel(RBF(1.0)))(draw), expected)
 
 
 def test_where_nothing_stands_beside_x_there_is_no_such_law():

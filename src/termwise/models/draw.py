@@ -179,6 +179,12 @@ class Draw:
         numbers: Tensor = self.model.side_numbers(self.side)  # type: ignore[attr-defined]
         return torch.cat([inputs.flatten(1), numbers.to(inputs.dtype)], 1)
 
+    @property
+    def told(self) -> Tensor | None:
+        """The numbers of what stands beside x that the decoder takes, shape (B, S); None where it takes nothing."""
+        parts = getattr(getattr(self.model, "side", None), "parts", ())
+        return self.model.side_numbers(self.side) if "decoder" in parts else None  # type: ignore[attr-defined]
+
     @cached_property
     def _inferred(self) -> tuple[Distribution, Any]:
         return self._infer()

@@ -150,7 +150,7 @@ def taking_side(encoder: nn.Module, decoder: nn.Module, side: SideInput) -> Bodi
     for name, body, of in (("encoder", encoder, "x"), ("decoder", decoder, "z")):
         if name in side.parts and not isinstance(body, GivenSide):
             numbers = SideNumbers(side.variables)
-            if not _takes_two(body):
+            if not takes_side(body):
                 others = [part for part in side.parts if part != name]
                 raise Refused(
                     f"The {name} takes {of} alone, and is to take {side.names}. Let it be called with both, "
@@ -162,8 +162,13 @@ def taking_side(encoder: nn.Module, decoder: nn.Module, side: SideInput) -> Bodi
     return bodies[0], bodies[1]
 
 
-def _takes_two(body: nn.Module) -> bool:
-    """Whether a module's forward has a second argument for what stands beside x: one without default, or so called."""
+def takes_side(body: nn.Module) -> bool:
+    """Whether a module's forward has a second argument for what stands beside x: one without default, or so called.
+
+    Example:
+        >>> takes_side(nn.Linear(2, 2)), takes_side(nn.Bilinear(2, 3, 1))
+        (False, True)
+    """
     of_keywords = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
     parameters = [one for one in inspect.signature(body.forward).parameters.values() if one.kind not in of_keywords]
     return len(parameters) > 1 and (parameters[1].name == "side" or parameters[1].default is inspect.Parameter.empty)

@@ -185,8 +185,9 @@ def vae_gan(
     alone; without both it is a vae, and without `encode` a gan. Without `reconstructions` the discriminator sees
     generated examples only. Players move `at_once`, from one draw, or in turn; under `equilibrium`, which the paper's
     own code plays by, who runs away sits a round out. Not `saturating`, the decoder minimises -[log D(x_rec) + log
-    D(x_gen)] in place of -L_GAN. `channels`, `hidden` and `body` are the discriminator's. The features teach no sigma
-    of the pixels: take the likelihood "normal:optimal", not "normal:learned".
+    D(x_gen)] in place of -L_GAN. `channels`, `hidden` and `body` are the discriminator's; where the decoder takes what
+    stands beside x, so does it, T(x, s). The features teach no sigma of the pixels: take the likelihood
+    "normal:optimal", not "normal:learned".
     """
     if not (encode or deceive):
         raise Refused("Without encode the decoder learns by deceiving alone; got encode=False and deceive=False.")

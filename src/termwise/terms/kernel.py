@@ -6,16 +6,21 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import Normal
 
 from termwise.errors import Refused
+from termwise.models.distributions import innermost
 from termwise.models.draw import Draw
 from termwise.registry import Makers, Row
 from termwise.terms.aggregate.memory import groups_of, index_of
-from termwise.terms.laws import Law
+from termwise.terms.laws import ConditionalLaw, Law
 from termwise.values import PositiveFinite
 
 KernelFunction = Callable[[Tensor, Tensor], Tensor]
 """A kernel k: of codes (M, D) and (N, D), the values of all pairs, (M, N)."""
+
+MOST_IN_CLOSED_FORM = 2**22
+"""Up to so many numbers, B x B x D, a kernel's mean over posteriors is had in closed form, and beyond at codes."""
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -41,6 +46,19 @@ class RBF:
         """k of all pairs of codes a, shape (M, D), and b, shape (N, D): shape (M, N)."""
         square = a.shape[1] if self.bandwidth is None else self.bandwidth**2
         return (-squared_distances(a, b) / (2 * square)).exp()
+
+    def between_normals(self, mean: Tensor, scale: Tensor) -> Tensor:
+        """E k(z, z'), shape (B, B), of independent codes of N(mean_m, scale_m^2) and N(mean_n, scale_n^2), each (B, D).
+
+        Example:
+            >>> RBF(bandwidth=1.0).between_normals(torch.zeros(1, 1), torch.ones(1, 1))  # 1 / sqrt(3)
+            tensor([[0.5774]])
+        """
+        square = mean.shape[1] if self.bandwidth is None else self.bandwidth**2
+        variance = scale.square()
+        of_difference = square + variance.unsqueeze(1) + variance  # (B, B, D)
+        apart = (mean.unsqueeze(1) - mean).square() / of_difference
+        return (-0.5 * (apart + (of_difference / square).log()).sum(2)).exp()
 
 
 @dataclass(frozen=True)
@@ -106,13 +124,23 @@ def mmd2_of_groups(z: Tensor, groups: Tensor, sizes: Tensor, kernel: KernelFunct
         >>> float(mmd2_of_groups(z, groups, torch.tensor([2, 2]), RBF(1.0))) > 0.4
         True
     """
+    return within_less_all(kernel(z, z), groups, sizes)
+
+
+def within_less_all(pairs: Tensor, groups: Tensor, sizes: Tensor) -> Tensor:
+    """The mean of pairs within groups, sum_s p_s E k, less that of all, shape (), of the groups that come twice.
+
+    Args:
+        pairs: k of all pairs of codes, shape (M, M); none is paired with itself.
+        groups: As `mmd2_of_groups` takes them.
+        sizes: Likewise.
+    """
     counts = groups.bincount(minlength=len(sizes))
     come = counts >= 2
     if int(come.sum()) < 2:
-        return 0.0 * z.sum()
-    member = torch.nn.functional.one_hot(groups, len(sizes))[:, come].to(z)  # (M, G)
-    counts, shares = counts[come].to(z), sizes[come].to(z) / sizes[come].sum()
-    pairs = kernel(z, z)
+        return 0.0 * pairs.sum()
+    member = torch.nn.functional.one_hot(groups, len(sizes))[:, come].to(pairs)  # (M, G)
+    counts, shares = counts[come].to(pairs), sizes[come].to(pairs) / sizes[come].sum()
     total = member.T @ (pairs - pairs.diagonal().diag()) @ member  # (G, G)
     means = total / (counts.unsqueeze(1) * counts - counts.diag())
     return shares @ means.diagonal() - shares @ means @ shares
@@ -120,6 +148,9 @@ def mmd2_of_groups(z: Tensor, groups: Tensor, sizes: Tensor, kernel: KernelFunct
 
 class Kernel:
     """MMD^2 between two laws over codes that can be sampled: in kernel units, not in nats.
+
+    Between groups, an RBF is averaged over normal posteriors in closed form: at the codes of a batch, few a group,
+    noise is more than what groups differ by, and a weight that is felt drowns the code of small data.
 
     Args:
         kernel: One of `KERNELS`, by name, or a function (M, D), (N, D) -> (M, N).
@@ -161,5 +192,14 @@ class Kernel:
             raise Refused("MMD^2 needs a batch of two examples or more; got one. Raise batch_size.")
         if left.name == "conditional":
             groups = groups_of(draw)
-            return mmd2_of_groups(left.sample(draw), groups[index_of(draw)], groups.bincount(), self.kernel)
+            return within_less_all(self._pairs(left, draw), groups[index_of(draw)], groups.bincount())
         return mmd2(left.sample(draw), right.sample(draw), self.kernel)
+
+    def _pairs(self, law: Law, draw: Draw) -> Tensor:
+        """k of all pairs of a draw's codes, shape (B, B); or its mean over their posteriors, where that has a form."""
+        normals = innermost(draw.posterior) if isinstance(law, ConditionalLaw) else None
+        small = type(normals) is Normal and len(draw) * normals.loc.numel() <= MOST_IN_CLOSED_FORM
+        if isinstance(self.kernel, RBF) and small:
+            return self.kernel.between_normals(normals.loc.flatten(1), normals.scale.flatten(1))
+        z = law.sample(draw)
+        return self.kernel(z, z)

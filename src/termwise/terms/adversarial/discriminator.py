@@ -8,6 +8,9 @@ table 1), in numbers that fit the images at hand:
 
 Real and decoded examples pass through in one batch: were each normalised by a batch of its own, what sets them apart
 as a whole, such as a paler colour, would be out of sight of logits and features alike.
+
+Where the decoder is told what stands beside x, so is the discriminator, T(x, s): the numbers of s are further channels,
+the same in every place. One that is not told lets the decoder make any example, whatever it was asked for.
 """
 
 from collections import OrderedDict
@@ -19,6 +22,7 @@ from torch import Tensor, nn
 
 from termwise.errors import Refused, UnknownName
 from termwise.models.draw import Draw
+from termwise.models.given_side import takes_side
 from termwise.models.networks import channels_last
 from termwise.terms.adversarial.data_laws import ExampleLaw, GeneratedExamples, RealExamples, ReconstructedExamples
 
@@ -44,7 +48,8 @@ class Discriminator(nn.Module):
         hidden: The width of the linear layer.
         layer: Whose output the features are, by its name; of a body of your own, any module in it.
         laws: Whose examples it looks at together while it is trained.
-        body: A network of your own in place of these: x, shape (B, *shape), to (B,) or (B, 1).
+        body: A network of your own in place of these: x, shape (B, *shape), to (B,) or (B, 1); of a decoder that takes
+            what stands beside x, of x and its numbers, shape (B, S).
     """
 
     def __init__(
@@ -67,7 +72,13 @@ class Discriminator(nn.Module):
 
     def build(self, draw: Draw) -> None:
         """Make the layers for examples of this draw's shape; again where they were made already."""
+        told = 0 if draw.told is None else draw.told.shape[1]
         if self._own:
+            if told and self.body is not None and not takes_side(self.body):
+                raise Refused(
+                    "The decoder takes what stands beside x, and this discriminator sees x alone, so that any example "
+                    f"would do. Let it be called with both, forward(self, x, side), with side of shape (B, {told})."
+                )
             return
         shape = tuple(draw.x.shape[1:])
         if len(shape) != 3:
@@ -75,17 +86,23 @@ class Discriminator(nn.Module):
                 f"This discriminator is for images (C, H, W); got examples of shape {shape}. Give "
                 "Discriminator(body=...) a network of your own."
             )
-        self.body = convolutions(shape, self.channels, self.hidden)
+        self.body = convolutions((shape[0] + told, *shape[1:]), self.channels, self.hidden)
         self._check_layer()
 
-    def forward(self, x: Tensor) -> Look:
-        """T and the features of examples x, shape (B, *shape)."""
+    def forward(self, x: Tensor, told: Tensor | None = None) -> Look:
+        """T and the features of examples x, shape (B, *shape), beside which stand the numbers `told`, shape (B, S)."""
         if self.body is None:
             raise Refused("This discriminator has no layers yet: call build(draw) with any draw of the model first.")
         outputs: list[Tensor] = []
         hook = self.body.get_submodule(self.layer).register_forward_hook(lambda *call: outputs.append(call[-1]))
         try:
-            logit = self.body(x)
+            if told is None:
+                logit = self.body(x)
+            elif self._own:
+                logit = self.body(x, told.to(x))
+            else:
+                planes = told.to(x)[..., None, None].expand(*told.shape, *x.shape[2:])  # (B, S, H, W)
+                logit = self.body(torch.cat([x, planes], 1))
         finally:
             hook.remove()
         if logit.shape not in ((len(x),), (len(x), 1)) or not outputs:
@@ -98,11 +115,12 @@ class Discriminator(nn.Module):
     def at(self, law: ExampleLaw, draw: Draw) -> Look:
         """A look at a law's examples, once a draw, however many terms ask; in training, at all laws' at once."""
         if not self.training:
-            return draw.once(("look", self, law.name), lambda: self(law.sample(draw)))
+            return draw.once(("look", self, law.name), lambda: self(law.sample(draw), draw.told))
         return draw.once(("look", self), lambda: self._together(draw))[law.name]
 
     def _together(self, draw: Draw) -> dict[str, Look]:
-        look = self(torch.cat([law.sample(draw) for law in self.laws]))
+        told = None if draw.told is None else draw.told.repeat(len(self.laws), 1)
+        look = self(torch.cat([law.sample(draw) for law in self.laws]), told)
         parts = zip(look.logit.split(len(draw)), look.features.split(len(draw)), strict=True)
         return {law.name: Look(*part) for law, part in zip(self.laws, parts, strict=True)}
 

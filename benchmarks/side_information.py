@@ -32,7 +32,7 @@ TOLD = ["encoder", "decoder"]
 MODELS: dict[str, tuple[dict[str, object], list[str]]] = {
     "vae": ({"recipe": "vae"}, []),
     "cvae": ({"recipe": "cvae"}, TOLD),
-    **{f"vfae, gamma {gamma}": ({"recipe": "vfae", "gamma": float(gamma)}, TOLD) for gamma in (10, 30, 100, 300)},
+    **{f"vfae, gamma {gamma}": ({"recipe": "vfae", "gamma": float(gamma)}, TOLD) for gamma in (30, 100, 300, 1000)},
     **{f"fader, gamma {gamma}": ({"recipe": "fader", "gamma": float(gamma)}, ["decoder"]) for gamma in (1, 3, 10, 30)},
     **{f"weighed {weight}": (weighed(float(weight)), TOLD) for weight in (1, 3, 10, 30)},
 }

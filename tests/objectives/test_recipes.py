@@ -62,7 +62,7 @@ FORMULAS = [
         lambda v: v["distortion"] + 2 * v["index_code_mi"] + 3 * v["total_correlation"] + 5 * v["dimension_wise_kl"],
     ),
     ("cvae", {}, 0, lambda v: v["distortion"] + v["rate"]),
-    ("vfae", {}, 0, lambda v: v["elbo"] + 30 * v["mmd2_of_groups"]),
+    ("vfae", {}, 0, lambda v: v["elbo"] + 300 * v["mmd2_of_groups"]),
     ("vfae", {"gamma": 2, "bandwidth": 0.5}, 0, lambda v: v["elbo"] + 2 * v["mmd2_of_groups_narrow"]),
     ("beta-tcvae", {"beta": 1}, 0, lambda v: v["distortion"] + v["sampled_rate"]),
     ("info-vae", {}, 0, lambda v: v["distortion"] + v["rate"] + 99 * v["mmd2_rbf"]),

@@ -81,6 +81,11 @@ def side_variables(model: object) -> tuple[SideVariable, ...]:
     return tuple(getattr(model, "side_variables", ()))
 
 
+def decoder_is_told(model: object) -> bool:
+    """Whether what stands beside x reaches a model's decoder, and not its encoder alone."""
+    return "decoder" in getattr(getattr(model, "side", None), "parts", ())
+
+
 def inferred(model: Drawable, x: Tensor, side: Tensor | None) -> tuple[Distribution, Any]:
     """What a model infers of examples, and of values beside them, shape (B, V), where it takes such."""
     if side_variables(model):
@@ -182,8 +187,7 @@ class Draw:
     @property
     def told(self) -> Tensor | None:
         """The numbers of what stands beside x that the decoder takes, shape (B, S); None where it takes nothing."""
-        parts = getattr(getattr(self.model, "side", None), "parts", ())
-        return self.model.side_numbers(self.side) if "decoder" in parts else None  # type: ignore[attr-defined]
+        return self.model.side_numbers(self.side) if decoder_is_told(self.model) else None  # type: ignore[attr-defined]
 
     @cached_property
     def _inferred(self) -> tuple[Distribution, Any]:

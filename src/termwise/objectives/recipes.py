@@ -144,7 +144,7 @@ def free_bits_vae(target: Weight = 0.25, by: By = "dimension") -> Game:
     return solo(distortion() + rate(ClosedOrSampled()).shaped(free_bits(target, by)))
 
 
-def vfae(gamma: Weight = 30.0, bandwidth: PositiveFinite | None = None) -> Game:
+def vfae(gamma: Weight = 300.0, bandwidth: PositiveFinite | None = None) -> Game:
     """The Variational Fair Autoencoder (Louizos et al., 2016, section 2.3): codes of all groups alike, by an MMD.
 
     As `cvae`, and gamma sum_s p_s MMD^2(q(z|s), q(z)), of two groups p (1 - p) MMD^2(q(z|0), q(z|1)), the paper's.

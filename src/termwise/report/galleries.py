@@ -1,6 +1,7 @@
 """The pictures of a run in HTML: images as strips of pixels, vectors as small lines."""
 
 import math
+from html import escape
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from termwise.account.rounding import with_error
 from termwise.report.account_json import AccountJson, at, by_dimension, dimension_name
 from termwise.report.dimension_bars import name_in_html
 from termwise.report.image_grids import image_grid, line_drawing
-from termwise.report.markup import quiet, typeset
+from termwise.report.markup import quiet, section, typeset
 from termwise.report.pictures import Pictures, is_image
 from termwise.report.table_pictures import distributions_section, misses_section
 
@@ -93,14 +94,18 @@ def traversal_gallery(pictures: Pictures, account: AccountJson) -> str:
     walks.sort(key=lambda walk: -at(rate, "value", walk[0], -math.inf))
     image = is_image(pictures.traversals.shape[2:])
     across = (0, 1, -1) if pictures.traversals.ndim > 3 else (0, 1, 2)
-    low, high = (
-        np.atleast_1d(end).tolist() for end in (pictures.traversals.min(across), pictures.traversals.max(across))
-    )
-    rows = []
+    drawn = np.concatenate([pictures.traversals, *(steps[None] for steps in pictures.along_side.values())])
+    low, high = (np.atleast_1d(end).tolist() for end in (drawn.min(across), drawn.max(across)))
+    labelled = []
     for j, steps in walks:
         cost = f"{typeset(with_error(at(rate, 'value', j, math.nan)))} nats" if j < len(rate["value"]) else ""
         label = f'{name_in_html(account, j)} <span class="unit">{cost}</span>'
-        alt = f"the decoder's output while {dimension_name(account, j)} goes from low to high"
+        labelled.append((label, f"{dimension_name(account, j)} goes from low to high", steps))
+    for name, steps in pictures.along_side.items():
+        labelled.append((f'<span class="side">{escape(name)}</span>', f"the code rests, and {escape(name)}", steps))
+    rows = []
+    for label, what, steps in labelled:
+        alt = f"the decoder's output while {what}"
         if image:
             rows.append(_strip(label, steps, len(steps), alt))
         else:
@@ -112,12 +117,44 @@ def traversal_gallery(pictures: Pictures, account: AccountJson) -> str:
                 f"{''.join(drawings)}</figure>"
             )
     how = "from low to high, or through its categories or codewords"
-    intro = f"<p>One dimension moves {how}, while the others rest; the costliest dimension first.</p>"
+    last = " In the last rows the code rests, and what stands beside x moves." if pictures.along_side else ""
+    intro = f"<p>One dimension moves {how}, while the others rest; the costliest dimension first.{last}</p>"
     if image:
         return f'{intro}<div class="strips">{"".join(rows)}</div>'
     key = '<p class="key"><span class="shade-0">low</span> <span class="shade-8">high</span></p>'
     intro += _in_deviations() if pictures.table is not None else ""
     return f'{intro}{key}<div class="walk-lines">{"".join(rows)}</div>'
+
+
+def side_gallery(pictures: Pictures) -> str:
+    """Images at values beside x: of the same codes of the prior, and of held-out examples; "" where there are none."""
+    side = pictures.side
+    if side is None:
+        return ""
+    columns = side.made.shape[1]
+    names = ", ".join(side.names)
+    others = " Other variables stay as they are beside a held-out example a column." if len(side.names) > 1 else ""
+    some = f" {side.left_out} other values are not shown." if side.left_out else ""
+
+    def grid(rows: np.ndarray, what: str, first: str = "") -> str:
+        strips = (
+            _strip(f'<span class="side">{escape(row.label)}</span>', images, columns, f"{what} {escape(row.label)}")
+            for row, images in zip(side.rows, rows, strict=True)
+        )
+        return f'<div class="strips">{first}{"".join(strips)}</div>'
+
+    original = _strip("original", side.originals, columns, f"{columns} held-out examples")
+    inner = (
+        "<h3>Made at each value</h3>"
+        f"<p>{columns} codes drawn from the prior, one a column, decoded at every value of {escape(names)}.{others}"
+        f"{some} A column in which nothing but the value changes has a code that says the rest.</p>"
+        + grid(side.made, f"{columns} codes of the prior decoded at")
+        + "<h3>Carried over</h3>"
+        f"<p>{columns} held-out examples, encoded with their own values, and decoded with each. Where a row is an "
+        f"example's own value, it is its reconstruction.</p>"
+        + grid(side.carried, f"{columns} held-out examples decoded at", original)
+    )
+    return section("values", "At other values beside x", inner)
 
 
 def _strip(label: str, images: np.ndarray, per_row: int, alt: str) -> str:

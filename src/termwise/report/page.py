@@ -59,6 +59,7 @@ def page(
         spec.setdefault("points", []).extend(filter(is_a_point, spec[group]))
         spec[group] = [c for c in spec[group] if not is_a_point(c)]
     optional = {
+        "Values": galleries.side_gallery(pictures),
         "Quality": generation_sections.quality_section(quality),
         "Attributes": generation_sections.attributes_section(attributes, figures),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +14,9 @@ from termwise.errors import BadData
 from termwise.models.block_law import Dimension, dimensions_of_code
 from termwise.models.data_pass import evaluating, values_beside
 from termwise.models.distributions import centre, expected_example, samples
-from termwise.models.draw import Drawable, generates, inferred
+from termwise.models.draw import Drawable, decoder_is_told, generates, inferred, side_variables
 from termwise.models.randomness import own_randomness
+from termwise.report.side_pictures import SidePictures, side_pictures, swept
 from termwise.report.table_pictures import TableOfExamples
 
 TRAVERSED = torch.linspace(-2.5, 2.5, 9)
@@ -46,6 +48,9 @@ class Pictures:
         samples: Decoded draws from the prior, shape (m, *shape).
         traversals: One walk along each of K latent dimensions, shape (K, steps, *shape).
         traversal_dimensions: Which latent dimension each of the K is; 0, 1, 2, ... if left out.
+        along_side: The same code at values of what stands beside x, from low to high or category by category, shape
+            (steps, *shape), by what it is called.
+        side: Images at values beside x, of a model whose decoder takes them.
         table: The columns of a table, of which the vectors are rows in standard deviations.
         missing: Why a picture is left out, by its name.
 
@@ -58,6 +63,8 @@ class Pictures:
     samples: np.ndarray | None = None
     traversals: np.ndarray | None = None
     traversal_dimensions: list[int] | None = None
+    along_side: Mapping[str, np.ndarray] = field(default_factory=dict)
+    side: SidePictures | None = None
     table: TableOfExamples | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
 
@@ -134,16 +141,23 @@ def pictures_of(model: Drawable, data: Dataset, rate_by_dimension: list[float] |
                 made[name] = make().double().numpy()
             except Exception as error:  # a model of the user's may fail in any way: the report stands without a picture
                 missing[name] = f"{type(error).__name__}: {error}"
+        along, at_others = {}, None
+        if beside is not None and decoder_is_told(model) and not missing:
+            along = swept(model, side_variables(model), x[:1], beside, len(TRAVERSED))
+            if is_image(data.shape):
+                at_others = side_pictures(model, side_variables(model), x, beside)
         table = None
         if data.columns and not missing:
             table = _table(model, data, beside)
     if table is not None:  # columns of one unit can be drawn over one another
         centre_of, spread = table.real.mean(0), table.spread()
         made = {name: (rows - centre_of) / spread for name, rows in made.items()}
+        along = {name: (rows - centre_of) / spread for name, rows in along.items()}
     originals = x.double().numpy() if table is None else (x.double().numpy() - centre_of) / spread
     dimensions = traversed if "traversals" in made else None
     shown = originals if "reconstructions" in made else None
-    return Pictures(originals=shown, traversal_dimensions=dimensions, table=table, missing=missing, **made)
+    beside_x: dict[str, Any] = {"along_side": along, "side": at_others}
+    return Pictures(originals=shown, traversal_dimensions=dimensions, table=table, missing=missing, **beside_x, **made)
 
 
 def _first(beside: Tensor | None, count: int) -> Tensor | None:

@@ -197,9 +197,10 @@ class Kernel:
 
     def _pairs(self, law: Law, draw: Draw) -> Tensor:
         """k of all pairs of a draw's codes, shape (B, B); or its mean over their posteriors, where that has a form."""
-        normals = innermost(draw.posterior) if isinstance(law, ConditionalLaw) else None
-        small = type(normals) is Normal and len(draw) * normals.loc.numel() <= MOST_IN_CLOSED_FORM
-        if isinstance(self.kernel, RBF) and small:
-            return self.kernel.between_normals(normals.loc.flatten(1), normals.scale.flatten(1))
+        normals = innermost(draw.posterior)
+        if isinstance(self.kernel, RBF) and isinstance(law, ConditionalLaw) and isinstance(normals, Normal):
+            mean, scale = normals.loc.flatten(1), normals.scale.flatten(1)
+            if len(mean) * mean.numel() <= MOST_IN_CLOSED_FORM:
+                return self.kernel.between_normals(mean, scale)
         z = law.sample(draw)
         return self.kernel(z, z)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -141,7 +140,8 @@ def pictures_of(model: Drawable, data: Dataset, rate_by_dimension: list[float] |
                 made[name] = make().double().numpy()
             except Exception as error:  # a model of the user's may fail in any way: the report stands without a picture
                 missing[name] = f"{type(error).__name__}: {error}"
-        along, at_others = {}, None
+        along: dict[str, np.ndarray] = {}
+        at_others = None
         if beside is not None and decoder_is_told(model) and not missing:
             along = swept(model, side_variables(model), x[:1], beside, len(TRAVERSED))
             if is_image(data.shape):
@@ -156,8 +156,17 @@ def pictures_of(model: Drawable, data: Dataset, rate_by_dimension: list[float] |
     originals = x.double().numpy() if table is None else (x.double().numpy() - centre_of) / spread
     dimensions = traversed if "traversals" in made else None
     shown = originals if "reconstructions" in made else None
-    beside_x: dict[str, Any] = {"along_side": along, "side": at_others}
-    return Pictures(originals=shown, traversal_dimensions=dimensions, table=table, missing=missing, **beside_x, **made)
+    return Pictures(
+        originals=shown,
+        reconstructions=made.get("reconstructions"),
+        samples=made.get("samples"),
+        traversals=made.get("traversals"),
+        traversal_dimensions=dimensions,
+        along_side=along,
+        side=at_others,
+        table=table,
+        missing=missing,
+    )
 
 
 def _first(beside: Tensor | None, count: int) -> Tensor | None:

@@ -61,6 +61,8 @@ FORMULAS = [
         0,
         lambda v: v["distortion"] + 2 * v["index_code_mi"] + 3 * v["total_correlation"] + 5 * v["dimension_wise_kl"],
     ),
+    ("vib", {}, 0, lambda v: v["distortion"] + 1e-3 * v["rate"]),
+    ("vib", {"beta": 0.1}, 0, lambda v: v["distortion"] + 0.1 * v["rate"]),
     ("cvae", {}, 0, lambda v: v["distortion"] + v["rate"]),
     ("vfae", {}, 0, lambda v: v["elbo"] + 300 * v["mmd2_of_groups"]),
     ("vfae", {"gamma": 2, "bandwidth": 0.5}, 0, lambda v: v["elbo"] + 2 * v["mmd2_of_groups_narrow"]),

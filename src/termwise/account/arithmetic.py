@@ -10,7 +10,7 @@ neither, and have no sum. Where either is a bound, so is the sum: its ends are t
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -84,13 +84,41 @@ def added(first: Reading, other: "Reading | float", sign: int) -> Reading:
 
 
 def of_other_units(first: Reading, second: Reading) -> str:
-    """Why two values can be neither added nor subtracted, if so."""
+    """Why two values can be neither added nor subtracted, if so; as the ELBO of x given s and that of x cannot."""
     if first.unit != second.unit:
         return f"{first.unit} and {second.unit} have no difference"
-    kinds = [None if one.sample is None else one.sample.data.get("likelihood") for one in (first, second)]
-    if {first.name, second.name} <= set(OF_THE_LIKELIHOOD) and all(kinds) and kinds[0] != kinds[1]:
+    names, data = {first.name, second.name}, [{} if one.sample is None else one.sample.data for one in (first, second)]
+    if apart := _of_other_things(names, *data):
+        return apart
+    kinds = [one.get("likelihood") for one in data]
+    if names <= set(OF_THE_LIKELIHOOD) and all(kinds) and kinds[0] != kinds[1]:
         return f"log p(x|z) is of {kinds[0]} in one and of {kinds[1]} in the other, in nats that are not the same"
     return ""
+
+
+def _of_other_things(names: Set[str], first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
+    """Why readings of these names are of other things in one account than in the other, as `data` has it, if so."""
+    if names <= set(OF_THE_LIKELIHOOD) | {"code_use"}:
+        subjects = _subject(first), _subject(second)
+        if subjects[0] != subjects[1]:
+            return f"log p is of {subjects[0]} in one and of {subjects[1]} in the other, and higher is not better there"
+        counts = first.get("entries"), second.get("entries")
+        if all(counts) and counts[0] != counts[1]:
+            return f"x has {counts[0]:,} entries in one and {counts[1]:,} in the other, and higher is not better there"
+    for of, key in (("target", "target"), ("prediction", "target"), ("side", "side")):
+        if all(of in name for name in names) and first.get(key) != second.get(key):
+            return f"it is of {_listed(first.get(key))} in one and of {_listed(second.get(key))} in the other"
+    return ""
+
+
+def _subject(data: Mapping[str, Any]) -> str:
+    """What log p is of, as an account's `data` says it: "x", or "x given labels", or a target."""
+    given = data.get("given")
+    return f"{data.get('target', 'x')}{f' given {_listed(given)}' if given else ''}"
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(names) if isinstance(names, list) else str(names or "nothing")
 
 
 def paired(first: Reading, second: Reading) -> tuple[tuple[Tensor, Tensor] | None, str]:

@@ -39,7 +39,8 @@ class Comparison:
         z: The difference in standard errors.
         paired: Whether the standard error is over pairs.
         between: From and to where the difference lies, where either value is a bound; an end is None where it is open.
-        why: Why there is no difference, or why it is not over pairs; empty where there is nothing to be said.
+        why: Why the values are of other things and have no order, of any accounts; or why there is no difference of
+            two, or why it is not over pairs; empty where there is nothing to be said.
         withheld: One by account: why it withholds the reading; "" where it does not.
 
     Example:
@@ -90,12 +91,17 @@ class Comparisons(list[Comparison]):
         rows = [[row.name, *_cells(row)] for row in self]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
-        return "\n".join([f"Comparisons: {', '.join(self.names)}", *lines])
+        return "\n".join([f"Comparisons: {', '.join(self.names)}", *lines, *self._said()])
+
+    def _said(self) -> list[str]:
+        """What is to be said of rows: why values are of other things, or not there, each once."""
+        return list(
+            dict.fromkeys(f"{why[0].upper()}{why[1:]}." for row in self for why in (row.why, *row.withheld) if why)
+        )
 
     def _repr_html_(self) -> str:
         heads = ["", *self.names, *(["difference"] if len(self.names) == 2 else [])]
-        said = dict.fromkeys(f"{why[0].upper()}{why[1:]}." for row in self for why in (row.why, *row.withheld) if why)
-        return html_table(heads, [[row.name, *_cells(row)] for row in self]) + html_sentences(said)
+        return html_table(heads, [[row.name, *_cells(row)] for row in self]) + html_sentences(self._said())
 
 
 def _cells(row: Comparison) -> list[str]:
@@ -145,11 +151,12 @@ def _compared(name: str, accounts: Sequence[Account]) -> Comparison:
     def row(**found: object) -> Comparison:
         return Comparison(name, unit, values, stderrs, bounds, withheld=withheld, **found)  # type: ignore[arg-type]
 
+    there = [reading for reading in readings if reading is not None]
+    if apart := next(filter(None, (of_other_units(there[0], other) for other in there[1:])), ""):
+        return row(why=apart)
     if len(accounts) != 2 or not all(value is not None and math.isfinite(value) for value in values):
         return row()
-    first, second = (reading for reading in readings if reading is not None)
-    if apart := of_other_units(first, second):
-        return row(why=apart)
+    first, second = there
     if first.bounds or second.bounds:
         ends = between(ends_of(first), ends_of(second))
         return row(between=ends, why="" if ends else "both are bounds from one side, which say nothing of a difference")

@@ -12,6 +12,7 @@ from termwise.account.imputation_readings import OF_IMPUTATION
 from termwise.account.player_readings import OF_PLAYERS
 from termwise.account.reading_row import LOG_N, ReadingRow
 from termwise.account.side_readings import OF_SIDE, OF_SIDE_BY_PART, OF_SIDE_ON_ENDLESS_DATA
+from termwise.account.target_readings import OF_PREDICTION
 from termwise.registry import Registry
 
 _at_least_0 = partial(ReadingRow, least=0.0)
@@ -113,6 +114,7 @@ _ROWS = (
         short="GW",
         sum_of={"marginal_kl": 1, "group_correlation": -1},
     ),
+    *OF_PREDICTION,
     *OF_SIDE,
     _at_least_0(
         "population_mi",

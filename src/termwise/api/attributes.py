@@ -17,6 +17,7 @@ from termwise.files import write_whole
 from termwise.measuring.attributes import METHODS, Judge, attribute_account, check_strengths, joined, vectors_of
 from termwise.measuring.classifier.classifier import train_classifier
 from termwise.models.data_pass import Progress
+from termwise.models.target import check_makes_examples
 from termwise.models.user_function import Trust
 from termwise.report.attribute_figure import STRENGTHS, attribute_figure, edited_images
 from termwise.report.pictures import can_be_drawn, is_image
@@ -83,6 +84,7 @@ def attributes(
     """
     check_strengths(*strengths)
     vae, parts = prepared_parts(model, data, split, names, methods, limit, seed, trust)
+    check_makes_examples(vae)
     files = None if folder is None else RunFolder(folder)
     with nullcontext() if files is None else files.locked(), on_device(vae, device):
         vectors = vectors_of(vae, parts.few, methods, seed, batch_size, device)

@@ -8,6 +8,8 @@ import torch
 
 from termwise.data import Dataset, load_data
 from termwise.data.pixel_cache import caches_as_they_are
+from termwise.data.side import SideVariable
+from termwise.data.side_names import side_names
 from termwise.data.suits import is_standardised, suited_likelihood
 from termwise.errors import BadData, Refused
 from termwise.models import VAE
@@ -15,6 +17,7 @@ from termwise.models.likelihoods import likelihood_from, likelihood_of_columns
 from termwise.models.missing import observed
 from termwise.models.pretrained import GIVEN
 from termwise.models.supports import takes_real_numbers
+from termwise.models.target import suited_to_target
 from termwise.models.user_function import Trust
 from termwise.training import Config, RunFolder
 from termwise.training.config import config_from, merged
@@ -47,19 +50,34 @@ def settled(config: Config, data: Dataset, model: VAE | None, resumed: bool) -> 
     A run of a version that knew no standardising is resumed without it.
     """
     asked = data.standardize if config.data.standardize is None else config.data.standardize
-    name = config.model.likelihood or suited_likelihood(replace(data, standardize=asked)).name
+    target = configured_target(config, data) if model is None else model.target
+    name = config.model.likelihood or (
+        suited_likelihood(replace(data, standardize=asked)).name if target is None else suited_to_target(target)
+    )
     name = likelihood_of_columns(data) if name == "columns" and model is None else name
     chosen = likelihood_from(name) if model is None and name != GIVEN else None if model is None else model.likelihood
     wanted = not resumed and is_standardised(data) if asked is None else asked
-    if asked is None and wanted and chosen is not None:
+    if asked is None and wanted and chosen is not None and target is None:
         wanted = takes_real_numbers(chosen, data.shape)  # others take x as it is
     tables: dict[str, Any] = {"model": {"likelihood": name}, "data": {"standardize": True} if wanted else {}}
     return config_from(merged(config.tables(), tables))
 
 
+def configured_target(config: Config, data: Dataset) -> SideVariable | None:
+    """What the model's decoder is to say in the place of x, as the data know it; None where it says x."""
+    if config.model.target is None:
+        return None
+    (named,) = side_names([config.model.target], () if data.side is None else data.side.names)
+    found = None if data.side is None else data.side.chosen([named.name])
+    if found is None or len(found.values.unique()) < 2:
+        raise BadData(f"The target {named.name} is the same for all examples of {data.name}: there is nothing to say.")
+    return found.variables[0]
+
+
 def configured_model(config: Config, data: Dataset) -> VAE:
     """A fresh model, as a settled configuration describes it, of examples as the data has them."""
     section = config.model
+    target, side = configured_target(config, data), data.train.side
     assert section.likelihood is not None
     if section.network == OWN or GIVEN in (section.posterior, section.likelihood, section.prior):
         raise Refused("This run's model was made in Python. Pass it again: train(..., model=...).")
@@ -74,8 +92,9 @@ def configured_model(config: Config, data: Dataset) -> VAE:
         section.prior,
         section.prior_options,
         code=section.code,
-        side=None if section.side_to is None else data.train.side,
+        side=None if section.side_to is None or side is None else side.without(target),
         side_to=section.side_to,
+        target=target,
     )
 
 
@@ -97,7 +116,7 @@ def check_fit(model: VAE, data: Dataset) -> None:
             f"{data.name} has missing entries, and the model was trained on data that has none. Fill them: "
             'missing="mean" (--set data.missing=mean).'
         )
-    if data.has_missing:
+    if data.has_missing and model.target is None:
         observed(model.likelihood(torch.zeros(1, *model.likelihood.decoded_shape(model.shape))))
-    if not model.is_of_standardised:
+    if not model.is_of_standardised and model.target is None:
         model.likelihood.check(data.value_range())

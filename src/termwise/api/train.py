@@ -16,8 +16,10 @@ from termwise.api.measure import measure
 from termwise.api.run import Run
 from termwise.api.write_report import write_page
 from termwise.data import Dataset, load_data
+from termwise.data.beside import name_of
 from termwise.data.generators import generators_as_they_were, seed_all
 from termwise.data.pixel_cache import caches_as_they_are
+from termwise.data.side_names import side_names
 from termwise.errors import BadData, Refused
 from termwise.files import remove, write_whole
 from termwise.models import VAE
@@ -55,6 +57,7 @@ def train(
     prior: Name | None = None,
     side: str | Sequence[str] | None = None,
     side_to: Sequence[str] | None = None,
+    target: Name | None = None,
     shape: Sequence[Count] | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -87,6 +90,8 @@ def train(
         prior: p(z) by name, such as "standard-normal"; its options stand in model.prior_options.
         side: What stands beside x, by name: "labels", "factors", "attributes", or names of them or of columns.
         side_to: The parts of the model that take it, of "encoder" and "decoder"; none, but by recipes such as "cvae".
+        target: What the decoder says in the place of x, by its name among what can stand beside x; of x where left
+            out, but by recipes such as "vib".
         shape: How the positions of a code of categories or codewords are laid out, such as (7, 7).
         epochs, batch_size, learning_rate, seed, device: Of the training.
         measure_limit: At most so many test examples, drawn at random, are measured at the end; 50,000 where left out.
@@ -129,12 +134,13 @@ def train(
             "likelihood": likelihood,
             "prior": prior,
             "side_to": None if side_to is None else list(side_to),
+            "target": target,
             "shape": None if shape is None else list(shape),
         },
         "objective": {"recipe": recipe, **options},
         "training": training,
     }
-    own_data = None if data is None or isinstance(data, str | PathLike) else _own_data(data, side)
+    own_data = None if data is None or isinstance(data, str | PathLike) else _own_data(data, side, target)
     own: dict[str, Any] = {"data": own_data, "objective": objective, "model": model}
     settings = resolve(config, keywords, **own)
     folder = RunFolder(out or Path("runs") / _run_name(settings, own_data))
@@ -173,15 +179,17 @@ def train(
         return replace(run, folder=folder)
 
 
-def _own_data(data: Any, side: str | Sequence[str] | None) -> Dataset:
+def _own_data(data: Any, side: str | Sequence[str] | None, target: str | None) -> Dataset:
     """Data made in Python, of which a table is read with what stands beside its x."""
-    return data if isinstance(data, Dataset) else load_data(data, side=side)
+    beside = [*([side] if isinstance(side, str) else side or ()), *(() if target is None else (target,))]
+    return data if isinstance(data, Dataset) else load_data(data, side=beside or None)
 
 
 def _with_side(data: Dataset, settings: Config) -> Dataset:
     """Data made in Python, with what the configuration says stands beside x."""
-    names = settings.data.side
-    return data if not names else data.with_side(names)
+    asked = side_names(settings.data.side, ()) if settings.data.side else []
+    there = set() if data.side is None else {str(name_of(one)) for one in data.side.variables} | set(data.side.names)
+    return data if all(str(one) in there for one in asked) else data.with_side([str(one) for one in asked])
 
 
 def _run_name(settings: Config, own_data: Dataset | None) -> str:
@@ -209,7 +217,7 @@ def _prepare(model: VAE, dataset: Dataset, settings: Config) -> None:
     """
     if settings.data.standardize and model.scaler is None:
         model.scaler = Scaler.of(dataset)
-    if model.side is not None and not len(model.side.rows):
+    if model.target is not None or (model.side is not None and not len(model.side.rows)):
         taken = with_side_of(model, dataset.train).side
         assert taken is not None
         begin_side(model, taken)
@@ -227,7 +235,8 @@ def _prepare(model: VAE, dataset: Dataset, settings: Config) -> None:
 
 def _say(dataset: Dataset, settings: Config, likelihood: str | None) -> None:
     """What the data are taken for, in three lines on standard error."""
-    about = replace(dataset, standardize=bool(settings.data.standardize)).describe()
+    about, target = replace(dataset, standardize=bool(settings.data.standardize)).describe(), settings.model.target
+    likelihood = likelihood if target is None else f"{settings.model.likelihood} of {target}"
     for line in about.in_three_lines(likelihood):
         print(line, file=sys.stderr)
 

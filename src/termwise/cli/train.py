@@ -29,6 +29,10 @@ def train(
     side_to: Annotated[
         list[str] | None, typer.Option(help="A part that takes it, encoder or decoder; the recipe cvae's both do.")
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="What the decoder says in x's place, a name as of --side; see the recipe vib."),
+    ] = None,
     shape: Annotated[
         str | None,
         typer.Option(help="How positions of categories or codewords are laid out: 7x7.", metavar="ROWSxCOLUMNS"),
@@ -71,6 +75,7 @@ def train(
             prior=prior,
             side=side or None,
             side_to=side_to or None,
+            target=target,
             shape=None if shape is None else sides(shape),
             epochs=epochs,
             batch_size=batch_size,

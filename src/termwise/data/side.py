@@ -140,6 +140,17 @@ class Side:
         places = [self.names.index(name) for name in names]
         return Side(tuple(self.variables[place] for place in places), self.values[:, places])
 
+    def without(self, variable: SideVariable | None) -> "Side | None":
+        """The other variables; None where there are none.
+
+        Example:
+            >>> side = Side.of({"batch": ["b", "a"], "age": [1.5, 2.0]})
+            >>> side.without(side.variables[1]).names
+            ('batch',)
+        """
+        names = [one.name for one in self.variables if one != variable]
+        return self.chosen(names) if names else None
+
     def beside(self, other: "Side | None") -> "Side":
         """These variables, and those of another, of the same examples."""
         if other is None:

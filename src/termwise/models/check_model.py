@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 from termwise.errors import Refused
 from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.distributions import innermost
-from termwise.models.draw import Draw, generates
+from termwise.models.draw import Draw, generates, target_of
 from termwise.models.finite import broken_examples, joined_masks, not_finite
 from termwise.models.randomness import own_randomness
 from termwise.models.supports import check_rate, check_support_of_data
@@ -50,7 +50,7 @@ def check_model(batches: DataPass, rate: bool = True) -> None:
         if broken := broken_examples(first.likelihood):
             what = f"The decoder gives {' and '.join(broken)}"
             _refuse(what, batches, lambda draw: broken_examples(draw.likelihood))
-        if rate:
+        if rate and target_of(batches.model) is None:
             check_support_of_data(first.likelihood, batches.data.value_range())
 
 

@@ -28,7 +28,8 @@ class Drawable(Protocol):
     decoder, by its attribute `generates`; `networks_of(model)`, the modules that are to be in evaluation mode and on
     the device, by its attribute `networks`; and `side_variables(model)`, what it takes beside x, by that attribute.
     One that takes something has `infer(x, side)`, with values of shape (B, V), and hands them on as the context; and,
-    for critics, `side_numbers(side)`, the numbers that a network takes them by, shape (B, S).
+    for critics, `side_numbers(side)`, the numbers that a network takes them by, shape (B, S). One whose decoder says a
+    variable beside x in the place of x has it as `target`, the last of its `side_variables`, which no network takes.
 
     Example:
         >>> from torch.distributions import Independent, Normal
@@ -84,6 +85,23 @@ def side_variables(model: object) -> tuple[SideVariable, ...]:
 def decoder_is_told(model: object) -> bool:
     """Whether what stands beside x reaches a model's decoder, and not its encoder alone."""
     return "decoder" in getattr(getattr(model, "side", None), "parts", ())
+
+
+def target_of(model: object) -> SideVariable | None:
+    """What stands beside x and the likelihood is of, by a model's attribute `target`; None where it is of x itself.
+
+    Example:
+        >>> import termwise as tw
+        >>> target_of(tw.VAE.build((4,), latent=2)) is None
+        True
+    """
+    found: SideVariable | None = getattr(model, "target", None)
+    return found
+
+
+def given_variables(model: object) -> tuple[SideVariable, ...]:
+    """What the networks of a model take beside x: its `side_variables`, of which the target is none of them."""
+    return side_variables(model)[:-1] if target_of(model) is not None else side_variables(model)
 
 
 def inferred(model: Drawable, x: Tensor, side: Tensor | None) -> tuple[Distribution, Any]:
@@ -173,13 +191,22 @@ class Draw:
         return inputs_of(self.model, self.x)
 
     @cached_property
+    def target(self) -> Tensor:
+        """What the likelihood is of: the examples x, shape (B, *shape); or what stands beside each, shape (B, 1)."""
+        if target_of(self.model) is None:
+            return self.x
+        last = len(side_variables(self.model)) - 1
+        assert self.side is not None
+        return self.side[:, last : last + 1].to(self.x.dtype)
+
+    @cached_property
     def given(self) -> Tensor:
         """What the posterior is given, as a critic sees it: `inputs`; in rows, with what stands beside x, if it is."""
         return self.beside(self.inputs)
 
     def beside(self, inputs: Tensor) -> Tensor:
         """Examples as networks see them, shape (B, *shape); of a model that takes side, in rows with its numbers."""
-        if not side_variables(self.model):
+        if not given_variables(self.model):
             return inputs
         numbers: Tensor = self.model.side_numbers(self.side)  # type: ignore[attr-defined]
         return torch.cat([inputs.flatten(1), numbers.to(inputs.dtype)], 1)
@@ -265,7 +292,7 @@ class Draw:
     @property
     def _beside_code(self) -> Tensor | None:
         """What a code of the prior is decoded with: the batch's own values beside x, of a model that takes them."""
-        return self.side if side_variables(self.model) else None
+        return self.side if given_variables(self.model) else None
 
     @property
     def groups(self) -> Tensor | None:

@@ -7,6 +7,7 @@ with s the numbers that `SideNumbers` makes of the values. A body of the user's 
 """
 
 import inspect
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from termwise.errors import Refused
 from termwise.models.given_head import GivenHead
 from termwise.models.networks.bodies import Bodies
-from termwise.models.networks.table import build_bodies, network_builder
+from termwise.models.networks.table import NETWORKS, build_bodies, network_builder
 from termwise.models.side_input import SideInput
 from termwise.models.side_numbers import SideNumbers, lacking
 
@@ -106,10 +107,12 @@ def build_given_side(
     decoded: tuple[int, ...],
     options: Mapping[str, Any],
     side: SideInput | None,
+    of_target: bool = False,
 ) -> Bodies:
     """The bodies of a network by name, of which those that are to take what stands beside x do.
 
-    A builder of the user's own that has an option `side` is told S, and makes modules that take it themselves.
+    A builder of the user's own that has an option `side` is told S, and makes modules that take it themselves. Of a
+    model of a target the decoder is one linear layer, as in Alemi et al. (2017), but with a builder of the user's own.
 
     Raises:
         Refused: It cannot be built so.
@@ -121,13 +124,16 @@ def build_given_side(
         >>> encoder(torch.zeros(5, 6)).shape, decoder(torch.zeros(5, 2), torch.zeros(5, 1)).shape
         (torch.Size([5, 4]), torch.Size([5, 6]))
     """
+    linear = of_target and network in NETWORKS
+    decoded, read = (shape, decoded) if linear else (decoded, ())
     if side is None:
-        return build_bodies(network, shape, features, latent, decoded, options)
+        encoder, decoder = build_bodies(network, shape, features, latent, decoded, options)
+        return encoder, _linear(latent, read) if linear else decoder
     count = SideNumbers(side.variables).count
     if "side" in inspect.signature(network_builder(network)).parameters:
         return build_bodies(network, shape, features, latent, decoded, {**options, "side": count})
     to_encoder, to_decoder = ("encoder" in side.parts), ("decoder" in side.parts)
-    if to_decoder and options.get("grid") is not None:
+    if to_decoder and options.get("grid") is not None and not linear:
         raise Refused(
             "A decoder of codes on a grid has no place for what stands beside x: leave grid out, or say "
             "side_to = ['encoder']."
@@ -135,9 +141,15 @@ def build_given_side(
     hidden = max(HIDDEN, features)
     sizes = hidden if to_encoder else features, latent + count if to_decoder else latent
     encoder, decoder = build_bodies(network, shape, *sizes, decoded, options)
+    decoder = _linear(sizes[1], read) if linear else decoder
     if to_encoder:
         encoder = EncoderGivenSide(encoder, SideNumbers(side.variables), hidden, features)
     return encoder, DecoderGivenSide(decoder, SideNumbers(side.variables)) if to_decoder else decoder
+
+
+def _linear(latent: int, decoded: tuple[int, ...]) -> nn.Module:
+    """One layer from a code to what a likelihood is made of."""
+    return nn.Sequential(nn.Linear(latent, math.prod(decoded)), nn.Unflatten(1, decoded))
 
 
 def taking_side(encoder: nn.Module, decoder: nn.Module, side: SideInput) -> Bodies:

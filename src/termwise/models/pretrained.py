@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from termwise.content import check_file, exists, parse_json, read_bytes, unreadable
 from termwise.data.generators import turn
+from termwise.data.side import SideVariable
 from termwise.errors import BadData, Refused, TermwiseError
 from termwise.files import write_whole
 from termwise.models.likelihoods import Likelihood, likelihood_from
@@ -145,6 +146,7 @@ class ModelConfig(BaseModel):
     gaps: bool = False
     columns: list[str] = []
     side: SideConfig | None = None
+    target: SideVariableConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ class SavedModel:
         gaps: Whether it takes x of which entries are missing.
         columns: What the entries of x are called, where x is a row of a table.
         side: What it takes beside x, as `SideInput.config` says it.
+        target: What stands beside x and its likelihood is of; None where that is of x.
         unchanged: Whether config.json is the one that was saved with the weights, as far as these tell.
     """
 
@@ -173,6 +176,7 @@ class SavedModel:
     gaps: bool = False
     columns: tuple[str, ...] = ()
     side: dict[str, Any] | None = None
+    target: SideVariable | None = None
     unchanged: bool = True
 
     @classmethod
@@ -198,6 +202,7 @@ class SavedModel:
             config.gaps,
             tuple(config.columns),
             None if config.side is None else config.side.model_dump(),
+            None if config.target is None else SideVariable(config.target.name, tuple(config.target.categories)),
             checksums.get("config") in (None, hashlib.sha256(text).hexdigest()),
         )
 

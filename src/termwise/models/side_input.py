@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from termwise.data.side import Side, SideVariable
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.models.side_numbers import SideNumbers, lacking
+from termwise.models.target import TargetLikelihood
 
 SIDE_TO = ("encoder", "decoder")
 """The parts of a model that may take what stands beside x; both, where nothing else is said."""
@@ -215,6 +216,8 @@ def begin_side(model: nn.Module, side: Side) -> None:
     for part in model.modules():
         if isinstance(part, SideInput | SideNumbers):
             part.begin(side)
+        elif isinstance(part, TargetLikelihood):
+            part.begin_side(side)
 
 
 def _listed(values: Any) -> list[Any] | None:

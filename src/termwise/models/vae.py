@@ -15,27 +15,27 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from termwise.data.side import Side, SideVariable
-from termwise.errors import BadData, Refused
+from termwise.errors import Refused
 from termwise.files import write_whole
 from termwise.main_memory import check_fits
 from termwise.models.blocks import Block, BlockFamily, blocks_from, count_decoded, numbers_decoded
 from termwise.models.distributions import at_least_single, centre, check_one_law_an_example, expected_example
 from termwise.models.draw import Draw
-from termwise.models.finite import check_finite_weights
 from termwise.models.given_side import GivenSide, build_given_side, called, taking_side
-from termwise.models.likelihoods import Likelihood, likelihood_from
+from termwise.models.likelihoods import Likelihood
 from termwise.models.missing import Filler, observed
 from termwise.models.networks import NETWORKS, checked_bodies
 from termwise.models.networks.grid import keeping_places
-from termwise.models.parts_again import check_side, parts_again
+from termwise.models.parts_again import model_again, more_of
 from termwise.models.places import with_shape
 from termwise.models.posteriors import PosteriorFamily, posterior_family
-from termwise.models.pretrained import SavedModel, parts_of, write_model
+from termwise.models.pretrained import parts_of, write_model
 from termwise.models.priors import PriorOfPosteriors, prior_from
 from termwise.models.priors.meeting import meet_model
 from termwise.models.scaler import ScaledLaw, Scaler
 from termwise.models.side_input import SideInput, SideValues, values_for
 from termwise.models.supports import takes_real_numbers
+from termwise.models.target import PREDICTION_CODES, TargetLikelihood, check_makes_examples, likelihood_of, predicted
 from termwise.models.user_function import Trust
 from termwise.values import Count, Name, checked
 
@@ -54,7 +54,7 @@ class VAE(nn.Module):
         posterior: A family, or its name: a row of `termwise.models.posteriors.POSTERIORS`, such as "full-normal" or,
             without a density, "noise-input".
         likelihood: A likelihood, or its name: a row of `termwise.models.likelihoods.LIKELIHOODS`, such as "bernoulli"
-            or "normal:0.1".
+            or "normal:0.1"; "bernoulli" where left out.
         prior: p(z), batch shape (), event shape (D,), as a Distribution, as a module that gives one, or by name: a row
             of `termwise.models.priors.PRIORS`, such as "mixture:10". N(0, I) where left out.
         scaler: What standardises x for the networks and the likelihood; all that goes in and comes out is in x's own
@@ -65,6 +65,8 @@ class VAE(nn.Module):
         side: What it takes beside x: the `Dataset.side` of what is to train it, or its variables. Bodies of your own
             then have forward(x, side) and forward(z, side), with side as numbers, shape (B, S).
         side_to: The parts that take it, of "encoder" and "decoder"; both where left out.
+        target: What stands beside x and the decoder says in x's place, a label or a number; the likelihood is then of
+            it, and the one that suits it where left out. `predict` gives its law, and no example is made of a code.
 
     A part that is no row of a table is the user's to make again, and to give to `from_pretrained`.
 
@@ -88,20 +90,21 @@ class VAE(nn.Module):
         shape: tuple[Count, ...],
         latent: Count,
         posterior: str | PosteriorFamily = "diagonal-normal",
-        likelihood: str | Likelihood = "bernoulli",
+        likelihood: str | Likelihood | None = None,
         prior: str | Distribution | nn.Module | None = None,
         scaler: Scaler | None = None,
         filler: Filler | None = None,
         columns: tuple[str, ...] = (),
         side: Side | SideInput | Sequence[SideVariable] | None = None,
         side_to: Sequence[str] | None = None,
+        target: SideVariable | None = None,
     ) -> None:
         super().__init__()
         self.shape, self.latent = tuple(shape), latent
         self.family = posterior_family(posterior, latent) if isinstance(posterior, str) else posterior
         if self.family.latent != latent:
             raise Refused(f"The posterior is over codes of {self.family.latent} dimensions, and latent is {latent}.")
-        self.likelihood = likelihood_from(likelihood) if isinstance(likelihood, str) else likelihood
+        self.likelihood, self.target = likelihood_of(likelihood, target), target
         self.prior, self.side = prior_from(prior, latent), SideInput.of(side, side_to)
         self.likelihood.for_examples(self.shape)
         given_side = self.side is not None and "encoder" in self.side.parts
@@ -123,7 +126,7 @@ class VAE(nn.Module):
         latent: Count = 10,
         network: Name = "mlp",
         posterior: Name = "diagonal-normal",
-        likelihood: Name = "bernoulli",
+        likelihood: Name | None = None,
         options: Mapping[str, Any] | None = None,
         posterior_options: Mapping[str, Any] | None = None,
         prior: Name = "standard-normal",
@@ -133,6 +136,7 @@ class VAE(nn.Module):
         side: Side | SideInput | Sequence[SideVariable] | None = None,
         side_to: Sequence[str] | None = None,
         code_shape: tuple[Count, ...] = (),
+        target: SideVariable | None = None,
     ) -> "VAE":
         """A VAE of parts by name: each a row of a table, or for the network a builder of yours, "module:function".
 
@@ -145,6 +149,7 @@ class VAE(nn.Module):
             side, side_to: What it takes beside x, and which parts do, as `VAE` has it; by any network.
             code_shape: How the positions of a code of categories or codewords are laid out, such as (7, 7); a network
                 that has a grid keeps their places.
+            target: What the decoder says in the place of x, as `VAE` has it; by a linear layer.
 
         Example:
             >>> model = VAE.build((1, 8, 8), latent=3, likelihood="normal:0.1", options={"hidden": [16]})
@@ -164,10 +169,10 @@ class VAE(nn.Module):
             options = NETWORKS[network].with_defaults(options)
         family = posterior_family(posterior, latent, posterior_options)
         options = keeping_places(network, options, shape, getattr(family, "shape", ()), blocks=len(code) or 1)
-        decoded = likelihood_from(likelihood).decoded_shape(shape)
+        decoded = likelihood_of(likelihood, target).decoded_shape(shape)
         sizes = shape, family.features, count_decoded(family), decoded
         taken = SideInput.of(side, side_to)
-        encoder, decoder = build_given_side(network, *sizes, options, taken)
+        encoder, decoder = build_given_side(network, *sizes, options, taken, target is not None)
         model = cls(
             encoder,
             decoder,
@@ -178,6 +183,7 @@ class VAE(nn.Module):
             prior=prior_from(prior, latent, prior_options),
             scaler=scaler,
             side=taken,
+            target=target,
         )
         model.network = {"name": network, "options": options}
         return model
@@ -215,7 +221,7 @@ class VAE(nn.Module):
         return self._law_of(z, values_for(self.side, side, len(z), "decoder"))
 
     def _law_of(self, z: Tensor, side: Tensor | None) -> Distribution:
-        law, gaps = self.likelihood(self.decoded(z, side)), self.filler is not None
+        law, gaps = self.likelihood(self.decoded(z, side)), self.filler is not None and self.target is None
         check_one_law_an_example(law, z.shape[:-1], self.likelihood, ONE_EXAMPLE)
         law = observed(law) if gaps else law
         return ScaledLaw(law, self.scaler, gaps) if self.scaler is not None and self.is_of_standardised else law
@@ -233,7 +239,7 @@ class VAE(nn.Module):
     @property
     def is_of_standardised(self) -> bool:
         """Whether the likelihood is of standardised x: where there is a scaler, and it takes all numbers."""
-        return self.scaler is not None and self._takes_real_numbers
+        return self.scaler is not None and self.target is None and self._takes_real_numbers
 
     @cached_property
     def _takes_real_numbers(self) -> bool:
@@ -253,8 +259,9 @@ class VAE(nn.Module):
 
     @property
     def side_variables(self) -> tuple[SideVariable, ...]:
-        """What it takes beside x; nothing, of most models."""
-        return () if self.side is None else self.side.variables
+        """What it takes beside x, and last its target, where it has one; nothing, of most models."""
+        taken = () if self.side is None else self.side.variables
+        return taken if self.target is None else (*taken, self.target)
 
     def side_numbers(self, side: Tensor) -> Tensor:
         """Values beside x, shape (B, V), as its networks take them, shape (B, S), and as constants."""
@@ -273,6 +280,21 @@ class VAE(nn.Module):
         """The likelihood p(x|z) of codes z, shape (B, D), and of values beside x, shape (B, V)."""
         return self.decode(z) if context is None else self._law_of(z, context)
 
+    @torch.no_grad()
+    @checked
+    def predict(self, x: Tensor, side: SideValues | None = None, codes: Count = PREDICTION_CODES) -> Distribution:
+        """p(t|x), of a model of a target t: its law at codes of q(z|x), averaged, batch shape (B,).
+
+        Of a category a torch Categorical, whose `probs` has shape (B, K) and the order of `target.categories`.
+
+        Example:
+            >>> model = VAE.build((6,), latent=2, target=SideVariable("label", ("cat", "dog", "eel"))).eval()
+            >>> model.predict(torch.zeros(5, 6)).probs.shape
+            torch.Size([5, 3])
+        """
+        values = values_for(self.side, side, len(x), "encoder", "decoder")
+        return predicted(self, x, values, codes)
+
     def prior_law(self) -> Distribution:
         """The prior p(z): batch shape (), event shape (D,)."""
         return self.prior(self._inferred) if isinstance(self.prior, PriorOfPosteriors) else self.prior()
@@ -286,11 +308,13 @@ class VAE(nn.Module):
     @torch.no_grad()
     def generate_examples(self, z: Tensor, side: SideValues | None = None) -> Tensor:
         """Expected examples at codes z, shape (B, D), and at what stands beside x: shape (B, *shape)."""
+        check_makes_examples(self)
         return expected_example(self.decode(z, side))
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, side: SideValues | None = None) -> Tensor:
         """The expected example at the posterior's centre, its mean where it can say it, shape (B, *shape)."""
+        check_makes_examples(self)
         values = values_for(self.side, side, len(x), "encoder", "decoder")
         posterior, context = self.infer(x, values)
         return expected_example(self.generate(centre(posterior), context))
@@ -305,6 +329,7 @@ class VAE(nn.Module):
             side: What stands beside x, where the decoder takes it: {"digit": 3} for all, or {"digit": [3, 5, ...]}, one
                 each. What is left out is drawn as often as training had it, beside what is given.
         """
+        check_makes_examples(self)
         check_fits(4 * count * math.prod(self.shape), f"{count} samples")
         z = self.prior_law().sample(torch.Size([count]))
         values = side if self.side is None or "decoder" not in self.side.parts else self.side.drawn(side, count)
@@ -312,18 +337,13 @@ class VAE(nn.Module):
 
     def config(self) -> dict[str, Any]:
         """What `from_pretrained` needs to build this model again, as JSON; what is "given" must be given again."""
-        shape = list(self.shape)
-        scaled = ({} if self.scaler is None else {"standardize": True}) | (
-            {} if self.filler is None else {"gaps": True}
-        )
-        table = {"columns": list(self.columns)} if self.columns else {}
-        beside = {} if self.side is None else {"side": self.side.config()}
-        parts = {**self.parts(), "network": self.network, **scaled, **table, **beside}
-        return {"termwise": "VAE", "shape": shape, "latent": self.latent, **parts}
+        sizes = {"shape": list(self.shape), "latent": self.latent}
+        return {"termwise": "VAE", **sizes, **self.parts(), "network": self.network, **more_of(self)}
 
     def parts(self) -> dict[str, Any]:
         """The posterior, the likelihood and the prior by name, with options; "given" where Python made it."""
-        return parts_of(self.family, self.likelihood, self.prior, self.latent)
+        law = self.likelihood.law if isinstance(self.likelihood, TargetLikelihood) else self.likelihood
+        return parts_of(self.family, law, self.prior, self.latent)
 
     def save_pretrained(self, folder: str | PathLike[str], card: str | None = None) -> Path:
         """Write config.json, model.safetensors and, where given, the model card README.md, to `folder`."""
@@ -373,27 +393,7 @@ class VAE(nn.Module):
             >>> torch.equal(again.reconstruct(x), model.reconstruct(x))
             True
         """
-        saved = SavedModel.read(Path(folder))
         laws: dict[str, Any] = {"posterior": posterior, "likelihood": likelihood, "prior": prior}
         parts = {"encoder": encoder, "decoder": decoder, **laws}
         given = {name: part for name, part in parts.items() if part is not None}
-        if model is not None and given:
-            raise Refused(f"Expected a whole model, or parts of one; got both, model and {', '.join(given)}.")
-        if model is None:
-            saved.check(given, trust)
-            model = cls(**parts_again(saved, given))
-            model.network = None if "encoder" in given else saved.network
-        elif (model.shape, model.latent) != (saved.shape, saved.latent):
-            raise BadData(
-                f"{folder} holds a model of examples of shape {saved.shape} and {saved.latent} latent dimensions; the "
-                f"one to take its weights has {model.shape} and {model.latent}."
-            )
-        if saved.standardize and model.scaler is None:
-            model.scaler = Scaler.blank(model.shape)
-        if saved.gaps and model.filler is None:
-            model.filler = Filler.blank(model.shape)
-        model.columns = saved.columns
-        check_side(saved, model.side, saved.folder)
-        saved.load_into(model)
-        check_finite_weights(model, str(folder))
-        return model.eval()
+        return model_again(cls, Path(folder), given, model, trust)

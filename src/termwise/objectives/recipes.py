@@ -74,6 +74,19 @@ def cvae() -> Game:
     return solo(distortion() + rate(ClosedOrSampled()))
 
 
+VIB_MODEL = {"target": "labels"}
+"""What the decoder of `vib` says, where no other target is named."""
+
+
+def vib(beta: Weight = 1e-3) -> Game:
+    """Deep Variational Information Bottleneck (Alemi et al., 2017, eq. 17).
+
+    The distortion is that of the model's target, -log p(t|z) of a label, and not of x; and beta times the rate bounds
+    from above what the code may tell of x. At a beta of 0 it is a classifier with noise in it.
+    """
+    return solo(distortion() + beta * rate(ClosedOrSampled()))
+
+
 def beta_vae(beta: Weight = 4.0) -> Game:
     """beta-VAE (Higgins et al., 2017, eq. 4)."""
     return solo(distortion() + beta * rate(ClosedOrSampled()))
@@ -274,6 +287,7 @@ RECIPES: Makers[Recipe] = Makers(
         Recipe("fader", fader, "rate + gamma I(z; s) by a classifier, the decoder told s", model=FADER_MODEL),
         Recipe("vfae", vfae, "rate + gamma MMD^2 of groups, of x given what stands beside it", model=CVAE_MODEL),
         Recipe("cvae", cvae, "rate, of x given what stands beside it", model=CVAE_MODEL),
+        Recipe("vib", vib, "beta rate, the distortion that of a target, such as labels", model=VIB_MODEL),
         Recipe("iwae", iwae, "-log of the mean importance weight of K codes, in the place of distortion and rate"),
         Recipe("miwae", miwae, "the same, of the entries of x that are there"),
         Recipe("beta-vae", beta_vae, "beta rate"),

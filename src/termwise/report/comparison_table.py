@@ -32,7 +32,11 @@ def comparison_table(names: Sequence[str], comparison: Sequence[Mapping[str, Any
     cells = on_a_line if len(names) < 3 else [_values(row, len(names), "\n") for row in comparison]
     folded = ["\n".join(textwrap.wrap(head, NARROW)) for head in heads]
     by_run = RowsOver([Text(head) for head in heads], titles, list(zip(*on_a_line, strict=True)))
-    notes = [*(_notes(names, comparison) if differs else ()), *_withheld(names, comparison)]
+    notes = [
+        *(_differences(names, comparison) if differs else ()),
+        *_reasons(comparison),
+        *_withheld(names, comparison),
+    ]
     return Group(
         Fitting(_by_reading(heads, titles, cells), _by_reading(folded, titles, cells), by_run),
         *(Padding(Text(line, "dim"), (0, 1)) for line in notes),
@@ -64,8 +68,8 @@ def _difference(row: Mapping[str, Any]) -> list[Text]:
     return [Text(signed, style), Text(MISSING if z is None else f"{z:+.1f}", style)]
 
 
-def _notes(names: Sequence[str], comparison: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the differences are, and why some are not paired, or not there."""
+def _differences(names: Sequence[str], comparison: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the differences are."""
     paired = {bool(row.get("paired")) for row in comparison if row.get("difference") is not None}
     how = {
         frozenset({True}): "paired by example",
@@ -76,13 +80,16 @@ def _notes(names: Sequence[str], comparison: Sequence[Mapping[str, Any]]) -> lis
         lines.append(
             "of bounds: from and to where the difference lies, and no standard error; bold where its sign is sure"
         )
+    return lines
+
+
+def _reasons(comparison: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why values are of other things, and have no order; or why differences are not paired, or not there."""
     of_reason: dict[str, list[str]] = {}
     for row in comparison:
         if row.get("why"):
             of_reason.setdefault(row["why"], []).append(glossary.reading(row["name"]).title)
-    for why, titles in of_reason.items():
-        lines.append(f"{why[0].upper()}{why[1:]} ({_some(titles)}).")
-    return lines
+    return [f"{why[0].upper()}{why[1:]} ({_some(titles)})." for why, titles in of_reason.items()]
 
 
 def _withheld(names: Sequence[str], comparison: Sequence[Mapping[str, Any]]) -> list[str]:

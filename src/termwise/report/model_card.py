@@ -71,11 +71,17 @@ def _loading(model: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
     words = (
         [f"Made in Python, and not saved: {', '.join(own)}. Make these again as they were, and then:"] if own else []
     )
-    names = data.get("side") or []
-    values = ", ".join(f"{name!r}: ..." for name in ([names] if isinstance(names, str) else names))
+    names = [one for one in _named(data.get("side")) if one != model.get("target")]
+    values = ", ".join(f"{name!r}: ..." for name in names)
     beside = f", side={{{values}}}" if "encoder" in (model.get("side_to") or []) else ""
     code = f"import termwise as tw\n\nmodel = tw.VAE.from_pretrained({call})\ncodes = model.encode(x{beside})"
-    return [*words, f"```python\n{code}\nsamples = model.sample(64)\n```"]
+    made = "samples = model.sample(64)" if model.get("target") is None else f"foretold = model.predict(x{beside})"
+    return [*words, f"```python\n{code}\n{made}\n```"]
+
+
+def _named(side: Any) -> list[str]:
+    """The names of what stands beside x, as a configuration has them."""
+    return [side] if isinstance(side, str) else side or []
 
 
 def _readings(account: AccountJson) -> str:

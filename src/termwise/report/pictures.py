@@ -13,7 +13,7 @@ from termwise.errors import BadData
 from termwise.models.block_law import Dimension, dimensions_of_code
 from termwise.models.data_pass import evaluating, values_beside
 from termwise.models.distributions import centre, expected_example, samples
-from termwise.models.draw import Drawable, decoder_is_told, generates, inferred, side_variables
+from termwise.models.draw import Drawable, decoder_is_told, generates, inferred, side_variables, target_of
 from termwise.models.randomness import own_randomness
 from termwise.report.side_pictures import SidePictures, side_pictures, swept
 from termwise.report.table_pictures import TableOfExamples
@@ -122,6 +122,9 @@ def pictures_of(model: Drawable, data: Dataset, rate_by_dimension: list[float] |
     The same for the same model and data. A picture that cannot be had is left out, and why is said; so are all where x
     is no picture, or the model does not make examples.
     """
+    if (target := target_of(model)) is not None:
+        why = f"The decoder says {target.name}, and not x."
+        return Pictures(missing=dict.fromkeys(("reconstructions", "samples", "traversals"), why))
     makes_examples = generates(model) and getattr(getattr(model, "likelihood", None), "makes_examples", True)
     if not (can_be_drawn(data.shape) and makes_examples):
         return Pictures()

@@ -1,6 +1,7 @@
 """The sections of the page, each a function from plain data to HTML; every text that is not ours is escaped."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -24,7 +25,10 @@ from termwise.report.run_summary import flattened
 from termwise.report.walk_diagram import walk_svg
 from termwise.report.walks import BESIDE
 
-HEADLINES = ("elbo", "distortion", "rate", "index_code_mi", "total_correlation", "dimension_wise_kl", "active_units")
+HEADLINES = (
+    *("elbo", "prediction_accuracy", "prediction_r2", "prediction_cross_entropy", "distortion", "rate"),
+    *("index_code_mi", "target_information", "total_correlation", "dimension_wise_kl", "active_units"),
+)
 """The readings that a reader looks for first, in the order of their tiles."""
 
 
@@ -69,14 +73,14 @@ def account_section(account: AccountJson) -> str:
     rows = []
     for name, reading in account.get("readings", {}).items():
         rows.append(
-            f"<tr {hue(name)}>{_what(name)}"
+            f"<tr {hue(name)}>{_what(name, account)}"
             f'<td class="number" data-label="value">{_value(reading)}</td>'
             f'<td class="number" data-label="95% interval">{typeset(interval(reading))}</td>'
             f'<td data-label="estimator">{escape(str(reading.get("estimator") or MISSING))}</td>'
             f'<td data-label="bias">{escape(str(reading.get("bias") or MISSING))}{_bound_span(reading)}</td></tr>'
         )
     rows += [
-        f'<tr {hue(name)}>{_what(name)}<td class="number" data-label="value"><strong>{WITHHELD}</strong></td>'
+        f'<tr {hue(name)}>{_what(name, account)}<td class="number" data-label="value"><strong>{WITHHELD}</strong></td>'
         f'<td colspan="3" data-label="reason">{escape(reason)}</td></tr>'
         for name, reason in withheld(account).items()
     ]
@@ -196,9 +200,12 @@ def _ends(links: Sequence[Mapping[str, Any]]) -> set[str]:
     return {end for link in links for end in (link["from"], link["to"])}
 
 
-def _what(name: str) -> str:
-    """The head of a reading's row: its title, its symbol and what it says."""
-    entry = glossary.reading(name)
+def _what(name: str, account: AccountJson) -> str:
+    """The head of a reading's row: its title, its symbol and what it says, of a model of a target of that."""
+    entry, target = glossary.reading(name), account.get("data", {}).get("target")
+    if target is not None and "p(x|z" in entry.symbol:
+        meaning = f"how poorly the decoder says {target}" if name == "distortion" else entry.meaning
+        entry = replace(entry, symbol=entry.symbol.replace("p(x|z", "p(t|z"), meaning=meaning)
     symbol = f'<span class="symbol">{symbol_html(entry.symbol)}</span>' if entry.symbol else ""
     meaning = f'<span class="meaning">{escape(entry.meaning)}</span>' if entry.meaning else ""
     return f'<th scope="row"><span class="name">{escape(entry.title)}</span>{symbol}{meaning}</th>'

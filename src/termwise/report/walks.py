@@ -32,7 +32,7 @@ def standard_links(account: AccountJson) -> list[dict[str, Any]]:
         [('rate', 'posterior', 'prior')]
     """
     readings = overall(account)
-    links = {"distortion": ("data", "reconstruction")}
+    links = {} if "target" in account.get("data", {}) else {"distortion": ("data", "reconstruction")}
     links |= {name: laws for laws, name in LINK_NAMES.items() if "reference" not in laws}
     return [
         {"name": name, "from": left, "to": right, **{k: readings[name].get(k) for k in ("value", "stderr", "unit")}}

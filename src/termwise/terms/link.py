@@ -269,8 +269,8 @@ class Distortion:
     def __call__(self, draw: Draw) -> Tensor:
         """-log p(x|z) at the draw's codes, shape (B,), nats."""
         likelihood = draw.likelihood
-        with values_of(likelihood, draw.x, "the likelihood"):
-            return -likelihood.log_prob(draw.x)
+        with values_of(likelihood, draw.target, "the likelihood"):
+            return -likelihood.log_prob(draw.target)
 
 
 def by_example(values: Tensor) -> Tensor:

@@ -101,10 +101,10 @@ def _log_likelihood(draw: Draw, codes: Codes) -> Tensor:
     """log p(x|z) of codes, shape (K, B, D): shape (K, B); in one pass where the encoder hands the decoder nothing."""
     if draw.context is not None:
         each = [draw.model.generate(z, draw.context) for z in codes.z]
-        return torch.stack([likelihood.log_prob(draw.x) for likelihood in each])
+        return torch.stack([likelihood.log_prob(draw.target) for likelihood in each])
     count = len(codes.z)
     likelihood = draw.model.generate(codes.z.flatten(0, 1), None)
-    x = draw.x.repeat(count, *[1] * (draw.x.dim() - 1))
+    x = draw.target.repeat(count, *[1] * (draw.target.dim() - 1))
     with values_of(likelihood, x, "the likelihood"):
         return likelihood.log_prob(x).unflatten(0, (count, -1))
 

@@ -21,6 +21,7 @@ from termwise.training.model_section import (
     Section,
     spelled_out,
     with_recipes_model,
+    with_target_beside,
     without_recipes_model,
 )
 from termwise.values import Count, PositiveFinite, Seed, Share, Text, Whole, checked
@@ -114,7 +115,7 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def _with_the_recipes_model(cls, values: Any) -> Any:
-        return with_recipes_model(values) if isinstance(values, Mapping) else values
+        return with_target_beside(with_recipes_model(values)) if isinstance(values, Mapping) else values
 
     def tables(self) -> dict[str, Any]:
         """The same as nested tables, which `config_from` reads back."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from termwise.data.dataset import Dataset
 from termwise.errors import NotFinite, Refused
 from termwise.models.data_pass import DataPass, evaluating
-from termwise.models.draw import Draw
+from termwise.models.draw import Draw, target_of
 from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE
 from termwise.objectives.objective import Objective, Weighted
@@ -86,7 +86,7 @@ def fit_likelihood(model: VAE, data: Dataset, engine: Engine, limit: int | None 
     """
     passes = engine.over(model, data if limit is None else limited(data, limit))
     with own_randomness(0), evaluating(model), engine.autocast():
-        model.likelihood.fit((model.decoded(draw.z, draw.context), model.modelled(draw.x)) for draw in passes())
+        model.likelihood.fit((model.decoded(draw.z, draw.context), model.modelled(draw.target)) for draw in passes())
 
 
 def limited(data: Dataset, limit: int) -> Dataset:
@@ -127,7 +127,7 @@ def evaluate_held_out(
                         for of, its in apart[name].means(values, draw).items():
                             sums_apart[name][of] = sums_apart[name].get(of, 0) + share * its.double().cpu()
     means = {name: total / (rounds * len(data)) for name, total in sums.items()}
-    if "rate" in means:
+    if "rate" in means and target_of(model) is None:
         means["elbo"] = -(means["distortion"] + means["rate"])
     ends = {name: sums_apart.get(name) or {"": torch.tensor(mean)} for name, mean in means.items()}
     return means, sum(part.at_end(ends[_judged_by(part.term, means)]) for part in objective.parts)

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from termwise.data.side_names import side_names
 from termwise.errors import Refused, TermwiseError
 from termwise.models.networks.table import NETWORKS
 from termwise.models.places import agree, with_shape
@@ -42,7 +43,8 @@ class ModelSection(Section):
     Where no likelihood is said, it is the one that suits the data, which a run's config.toml names. Options that are
     not given are filled in with their defaults, which may be others in another version; not of a network of your own.
     `code` is a list of blocks (`Block`), in the place of latent, posterior and prior. `side_to` are the parts that take
-    what stands beside x (the data's `side`), of "encoder" and "decoder"; none, where nothing is said. `shape` is how
+    what stands beside x (the data's `side`), of "encoder" and "decoder"; none, where nothing is said. `target` is what
+    the decoder says in the place of x, by its name; it stands beside x, whether `side` names it or not. `shape` is how
     the positions of a code of categories or codewords are laid out, and stands in posterior_options as `positions`.
     """
 
@@ -56,6 +58,7 @@ class ModelSection(Section):
     prior_options: dict[str, Any] = Field(default_factory=dict)
     code: list[dict[str, Any]] = Field(default_factory=list)
     side_to: list[Text] | None = None
+    target: Text | None = None
     shape: tuple[Count, ...] = Field(default=(), exclude=True)
 
     @field_validator("shape")
@@ -102,7 +105,7 @@ def with_recipes_model(values: Mapping[str, Any]) -> dict[str, Any]:
     if not wanted or not isinstance(model, Mapping):
         return dict(values)
     if model.get("code"):
-        wanted = {key: value for key, value in wanted.items() if key == "side_to"}
+        wanted = {key: value for key, value in wanted.items() if key in ("side_to", "target")}
     model = spelled_out(model)
     for key, value in wanted.items():
         part = key.removesuffix("_options")
@@ -113,6 +116,24 @@ def with_recipes_model(values: Mapping[str, Any]) -> dict[str, Any]:
         elif model[part] == wanted[part] and isinstance(model.get(key, {}), Mapping):
             model[key] = {**value, **model.get(key, {})}
     return {**values, "model": model}
+
+
+def with_target_beside(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested tables in which the model's target, where it has one, is among what stands beside x.
+
+    Example:
+        >>> with_target_beside({"data": {"side": "site"}, "model": {"target": "labels"}})["data"]
+        {'side': ['site', 'labels']}
+    """
+    model, data = values.get("model"), values.get("data", {})
+    target = model.get("target") if isinstance(model, Mapping) else None
+    side = data.get("side") or [] if isinstance(data, Mapping) else None
+    side = [side] if isinstance(side, str) else side
+    if not isinstance(target, str) or not isinstance(side, list) or not all(isinstance(one, str) for one in side):
+        return dict(values)
+    named = [one.name for one in side_names(side, ())] if side else []
+    (of_target,) = side_names([target], (target,) if target in named else ())
+    return dict(values) if of_target.name in named else {**values, "data": {**data, "side": [*side, target]}}
 
 
 def without_recipes_model(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ keywords. What was made in Python describes itself, as far as a file can.
 from collections.abc import Mapping
 from typing import Any
 
+from termwise.data.beside import name_of
 from termwise.data.dataset import Dataset
 from termwise.errors import Refused
 from termwise.models.vae import VAE
@@ -84,6 +85,8 @@ def _described(config: Config, objective: object | None, model: VAE | None) -> C
         parts: dict[str, Any] = _without_none({"latent": model.latent, **model.parts()})
         if model.side is not None:
             parts["side_to"] = list(model.side.parts)
+        if model.target is not None:
+            parts["target"] = str(name_of(model.target))
         changes["model"] = ModelSection(network=network["name"], options=network["options"], **parts)
     return config_from(config.model_copy(update=changes).tables())
 

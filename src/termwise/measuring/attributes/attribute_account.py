@@ -19,6 +19,7 @@ from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import Drawable
 from termwise.models.randomness import seed_for
+from termwise.models.target import check_makes_examples
 from termwise.values import Count, Finite, Seed, checked
 
 _JUDGED = "as the classifier judges, its own errors included; images are the decoder's means"
@@ -76,6 +77,7 @@ def attribute_account(
     """
     if len(data) < 2:
         raise BadData(f"A standard error needs two examples or more; got {len(data)}.")
+    check_makes_examples(model)
     check_model(DataPass(model, data, batch_size, device), rate=False)
     where: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "device": device}
     before, after = edit_and_judge(model, data, vectors, judge, strength=strength, progress=progress, **where)

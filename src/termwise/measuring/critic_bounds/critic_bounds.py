@@ -33,7 +33,7 @@ from termwise.measuring.critic_bounds.fixed_reference import FixedReference
 from termwise.measuring.critic_bounds.train_critics import train_critics
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
-from termwise.models.draw import Drawable, generates
+from termwise.models.draw import Drawable, generates, target_of
 from termwise.models.randomness import own_randomness
 from termwise.models.supports import NUMBERS, support_of
 from termwise.objectives import Cosine, Objective, Weighted, solo
@@ -162,7 +162,7 @@ def _train_and_read(
     settings = OptimizerSettings(learning_rate=rate)
     game = solo(Objective((Weighted(link),)))
     train_critics(game, model, learn.data, steps=steps, batch_size=BATCH, optimizer=settings, seed=seed, device=device)
-    decodes = reference is not None and generates(model)
+    decodes = reference is not None and generates(model) and target_of(model) is None
     by_batch: dict[str, list[Tensor]] = {"left": [], "right": [], "exact": [], "distortion": []}
     with own_randomness(seed + 1), evaluating(model), evaluating(nn.ModuleList([ratio.critic])):
         if reference is not None:

@@ -136,7 +136,7 @@ class DataAggregate:
 
 def under_others(draw: Draw) -> Tensor:
     """-log p(x|z') at codes z' of other examples, drawn at random, shape (B,)."""
-    return -draw.model.generate(draw.independent.z, draw.context).log_prob(draw.x)
+    return -draw.model.generate(draw.independent.z, draw.context).log_prob(draw.target)
 
 
 def mean_over_rounds(batches: list[Tensor], rounds: int) -> Tensor:

@@ -60,14 +60,34 @@ def diagnose(
     if unmeasured is not None:
         more.append(f"The terms of q(z) were not measured. {unmeasured}")
     faults = (BLANK,) if blank else _faults_or_none(account, possible, more, remedies)
-    return (*(() if bounding is None else _bounded(bounding)), *faults, *_beside(account))
+    return (*(() if bounding is None else _bounded(bounding)), *faults, *_foretold(account), *_beside(account))
+
+
+def _foretold(account: Account) -> Iterator[str]:
+    """How well a target is foretold, and what the code tells beyond it, of a model of one."""
+    target, mi = account.data.get("target"), account.overall.get("index_code_mi")
+    if target is None:
+        return
+    if "prediction_accuracy" in account:
+        right = with_error(account["prediction_accuracy"].value, account["prediction_accuracy"].stderr)
+        nats = account["prediction_cross_entropy"].value
+        yield f"It says {target} rightly of {right} of the examples, at {nats:.3f} nats each."
+    elif "prediction_r2" in account:
+        share = with_error(account["prediction_r2"].value, account["prediction_r2"].stderr)
+        yield f"It foretells {share} of the variance of {target}."
+    if mi is not None and "target_information" in account:
+        told = account["target_information"].value
+        yield (
+            f"Its code tells {mi.value:.2f} nats of which example it is of, and at least {told:.2f} of {target}: a "
+            "greater beta leaves out more of the rest."
+        )
 
 
 def _beside(account: Account) -> Iterator[str]:
     """What the code knows of what stands beside x, where anything does."""
     if "side_information" not in account or "side_entropy" not in account:
         return
-    names = account.data.get("side", [])
+    names, target = account.data.get("side", []), account.data.get("target")
     known = [account["side_information"].value]
     errors, entropies = [account["side_information"].stderr or 0.0], [account["side_entropy"].value]
     if several := account.by_dimension.get("side_information_by_variable"):
@@ -77,7 +97,8 @@ def _beside(account: Account) -> Iterator[str]:
         f"{with_error(value, error)} of the {entropy:.2f} nats of {name}"
         for value, error, entropy, name in zip(known, errors, entropies, names, strict=True)
     ]
-    much = any(value > MUCH * entropy for value, entropy in zip(known, entropies, strict=True))
+    each = zip(known, entropies, names, strict=True)
+    much = any(value > MUCH * entropy and name != target for value, entropy, name in each)
     remedy = " What the decoder is told the code need not know (recipe cvae); vfae draws it out." if much else ""
     yield f"The code knows {listed(parts, 'and')}.{_carriers(account)}{remedy}"
 

@@ -46,6 +46,7 @@ class Question:
         faults: The sentences on it; none where there is no such fault.
         sound: What may be said where there is none; "" where nothing need be.
         of_model: Whether that may be said only where the points do not measure their own number.
+        of_examples_made: Whether it is of what a model makes, and none where its decoder says a target and not x.
         advice: What to do about such a fault, of a model for which it can be done.
     """
 
@@ -54,6 +55,7 @@ class Question:
     faults: Callable[[Account], Iterator[str]]
     sound: str = ""
     of_model: bool = False
+    of_examples_made: bool = False
     advice: Callable[[Remedies], str] = lambda remedies: ""
 
 
@@ -78,6 +80,8 @@ def find_faults(account: Account, remedies: Remedies | None = None) -> Findings:
     for question in QUESTIONS:
         lacking = unfit(account, question.needs)
         if not all(name in account or name in lacking for name in question.needs):
+            continue
+        if question.of_examples_made and "target" in account.data:
             continue
         if lacking:
             findings.unjudged[question.asks] = lacking
@@ -284,13 +288,20 @@ QUESTIONS = (
     Question("whether the decoder uses the code", ("rate", "code_use", "index_code_mi"), _ignored_code),
     Question("whether the points are enough for the code", ("rate", "index_code_mi"), _saturation),
     Question(
-        "whether q(z) is near the prior", ("rate", "marginal_kl"), _holes, "q(z) is near the prior", True, _to_fill
+        "whether q(z) is near the prior",
+        ("rate", "marginal_kl"),
+        _holes,
+        "q(z) is near the prior",
+        True,
+        True,
+        _to_fill,
     ),
     Question(
         "whether its dimensions are near independence",
         ("rate", "total_correlation"),
         _entanglement,
         "its dimensions are near independence",
+        True,
         True,
         _to_part,
     ),

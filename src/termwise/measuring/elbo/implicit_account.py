@@ -193,10 +193,10 @@ class _Round:
         if factorises(draw.prior):
             values["log p(z_j)"] = draw.prior.base_dist.log_prob(z)
         if generates(draw.model):
-            values["distortion"] = -draw.model.generate(z, draw.context).log_prob(draw.x)
+            values["distortion"] = -draw.model.generate(z, draw.context).log_prob(draw.target)
             own = values["distortion"]
             if scales is not None:
-                own = -draw.model.generate(centre, draw.context).log_prob(draw.x)
+                own = -draw.model.generate(centre, draw.context).log_prob(draw.target)
                 values["unsmoothed distortion"] = own
                 values["unsmoothed log p(x, z)"] = draw.prior.log_prob(centre) - own
             values["code_use"] = under_others(draw) - own

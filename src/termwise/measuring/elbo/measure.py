@@ -26,18 +26,21 @@ from termwise.measuring.elbo.dominance import dominating_entry
 from termwise.measuring.elbo.explicit_account import explicit_terms
 from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
 from termwise.measuring.elbo.remedies import Remedies
+from termwise.measuring.elbo.target_account import with_target
 from termwise.measuring.log_likelihood.densities import has_density
+from termwise.measuring.subject import subject_of
 from termwise.models.block_law import Dimension, LawOfBlocks, dimensions_of_code
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
-from termwise.models.draw import Draw, Drawable, generates, networks_of, side_variables
+from termwise.models.draw import Draw, Drawable, generates, given_variables, networks_of, target_of
 from termwise.models.finite import count_in_words
 from termwise.models.likelihoods import NormalLikelihood
 from termwise.models.posteriors.family import LearnsByAGradient
 from termwise.models.randomness import own_randomness
 from termwise.models.scaler import sum_log_scale
+from termwise.models.target import TargetLikelihood
 from termwise.terms.aggregate.full import Full
 from termwise.terms.closed_form import ClosedForm, has_closed_form
 from termwise.terms.closed_or_sampled import ClosedGivenCodes
@@ -127,20 +130,28 @@ def measure(
         likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey) if generates(model) else ""
         beside = given_beside(first.likelihood) if generates(model) else ""
         dimensions = dimensions_of_code(first.posterior)
-        entry = dominating_entry(first, data.columns) if generates(model) else None
+        target, entry = target_of(model), None
+        if generates(model) and target is None:
+            entry = dominating_entry(first, data.columns)
+        if target is not None:
+            terms = with_target(terms, batches, target)
     _check_finite(terms.values)
     readings: dict[str, AnyReading] = dict(terms.readings)
     if terms.means is not None:
         readings["active_units"] = active_units(*terms.means, [one.numbers for one in dimensions])
-    likelihood = getattr(model, "likelihood", None)
+    likelihood, standardised = getattr(model, "likelihood", None), "sum_log_scale" in sum_log_scale(model)
+    if isinstance(likelihood, TargetLikelihood):
+        likelihood, standardised = likelihood.law, True
     if isinstance(likelihood, NormalLikelihood) and isinstance(likelihood.sigma, str):
-        readings["sigma"] = _sigma(likelihood, len(data), standardised="sum_log_scale" in sum_log_scale(model))
+        readings["sigma"] = _sigma(likelihood, len(data), standardised)
     if grey:
         _note(readings, "grey values make it a cross-entropy, not a normalised likelihood")
     if beside:
         _note(readings, f"of x given {beside}, which x tells: no probability over all x")
-    if taken := side_variables(model):
-        _note(readings, f"of x given {', '.join(one.name for one in taken)}")
+    if target is not None:
+        _note(readings, f"of {target.name}, and not of x")
+    if given := [one.name for one in given_variables(model)]:
+        _note(readings, f"of {'x' if target is None else target.name} given {', '.join(given)}")
     for learnt in gradient_biases(model):
         _note(readings, learnt)
     about = {
@@ -149,6 +160,7 @@ def measure(
         "of": len(data.examples),
         "fingerprint": data.fingerprint(),
         "likelihood": likelihood_is_of,
+        **subject_of(model, data),
         **sum_log_scale(model),
         **({"groups": named} if named is not None else {}),
         **({"columns": [column.name for column in data.columns]} if data.columns else {}),
@@ -229,7 +241,7 @@ def gradient_biases(model: Drawable) -> list[str]:
 
 def _note(readings: dict[str, AnyReading], note: str) -> None:
     """Say of distortion and ELBO what their likelihood is of, or how it was learnt."""
-    for name in ("distortion", "elbo"):
+    for name in {"distortion", "elbo"} & readings.keys():
         readings[name] = replace(readings[name], bias=f"{readings[name].bias}; {note}")
 
 

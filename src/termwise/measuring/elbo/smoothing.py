@@ -83,5 +83,5 @@ def _best_scale(draw: Draw, noises: int) -> Tensor:
 
 def _log_joint(draw: Draw, z: Tensor) -> Tensor:
     """log p(x|z) + log p(z), shape (B,), float64."""
-    log_likelihood = draw.model.generate(z, draw.context).log_prob(draw.x)
+    log_likelihood = draw.model.generate(z, draw.context).log_prob(draw.target)
     return log_likelihood.double() + draw.prior.log_prob(z).double()

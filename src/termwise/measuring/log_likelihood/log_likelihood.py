@@ -22,14 +22,16 @@ from termwise.measuring.log_likelihood.gaps import adaptable, best_normal
 from termwise.measuring.log_likelihood.importance import effective_sample_size, jackknife, log_mean_exp, log_weights
 from termwise.measuring.log_likelihood.result import BASES, LogLikelihood, Procedure, readings_of
 from termwise.measuring.log_likelihood.summed_out import EveryCategory, SummedJoint, is_discrete
+from termwise.measuring.subject import subject_of
 from termwise.models.block_law import blocks_of
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
-from termwise.models.draw import Draw, Drawable, generates, side_variables
+from termwise.models.draw import Draw, Drawable, generates, given_variables
 from termwise.models.randomness import own_randomness
 from termwise.models.scaler import sum_log_scale
 from termwise.models.supports import NUMBERS, support_of
+from termwise.models.target import check_makes_examples
 from termwise.values import Count, Natural, PositiveFinite, Samples, Seed, checked
 
 
@@ -106,6 +108,7 @@ def log_likelihood(
     )  # fmt: skip
     if not generates(model):
         raise Refused("log p(x) needs p(x|z), and this model has no decoder: pass adapt(decode=...).")
+    check_makes_examples(model)
     index = _chosen(len(data), limit, seed)
     batches = DataPass(model, data.subset(index), batch_size, device)
     check_model(batches)
@@ -181,6 +184,7 @@ def log_likelihood(
         "n": len(index),
         "fingerprint": batches.data.fingerprint(),
         "likelihood": likelihood_is_of,
+        **subject_of(batches.model, data),
         **sum_log_scale(batches.model),
     }
     sentences = tuple(diagnose(values, procedure))
@@ -189,7 +193,7 @@ def log_likelihood(
 
 def _given(model: Drawable, draw: Draw) -> str:
     """What log p(x) is given; nothing, of most models."""
-    if taken := side_variables(model):
+    if taken := given_variables(model):
         return ", ".join(variable.name for variable in taken)
     return "" if draw.context is None else "the context that the encoder hands to the decoder"
 

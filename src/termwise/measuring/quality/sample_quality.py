@@ -19,6 +19,7 @@ from termwise.measuring.quality.measures import LEAST, FeatureClouds, measure_cl
 from termwise.models.data_pass import Progress, evaluating
 from termwise.models.draw import Drawable
 from termwise.models.randomness import own_randomness, seed_for
+from termwise.models.target import check_makes_examples
 from termwise.values import Count, Seed, checked
 
 LIMIT = 10_000
@@ -108,6 +109,7 @@ def sample_quality(
             judged = extract_features(features, checked_batches(samples.split(batch_size), data.shape), device)
             judged = judged.rows(torch.randperm(len(judged)))
         else:
+            check_makes_examples(samples)
             if reconstructions:
                 batches = reconstruction_batches(samples, halves[0], noise, batch_size, device)
             else:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
-from termwise.models.draw import Draw, side_variables
+from termwise.models.draw import Draw, given_variables
 from termwise.models.posteriors import moment_matched_normal
 from termwise.models.spline_flow import FlowLaw
 from termwise.terms.distribution_law import DistributionLaw
@@ -78,7 +78,7 @@ class Reference(DistributionLaw):
 
         def compute() -> Distribution:
             points, which = draw.x.unique(dim=0, return_inverse=True)
-            alone = not side_variables(draw.model)
+            alone = not given_variables(draw.model)
             repeated = alone and 2 * len(points) <= len(draw)  # few examples: the moments of each are taken once
             posterior = None if repeated else draw.posterior  # with its gradient, which other links ask for next
             with torch.no_grad():

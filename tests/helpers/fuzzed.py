@@ -252,6 +252,7 @@ def _meant(of: str) -> dict[str, Any]:
         ("tw.VAE.from_pretrained", "folder"): "run/model", ("tw.train", "data"): "four-points",
         ("tw.objectives.solo", "objective"): tw.objectives.Objective((tw.objectives.distortion(),)),
         ("tw.VAE", "likelihood"): "bernoulli", ("tw.VAE.build", "likelihood"): "bernoulli",
+        ("tw.VAE", "target"): None, ("tw.VAE.build", "target"): None, ("tw.train", "target"): None,
         ("tw.worlds.four_points", "mean"): torch.zeros(4, 2), ("tw.worlds.four_points", "scale"): torch.ones(4, 2),
     }  # fmt: skip
     if of == "tw.write_report":

@@ -27,6 +27,8 @@ OF_THE_LIKELIHOOD = (
 )
 """The readings that log p(x|z) itself is in, and not a ratio of two of them."""
 
+NO_ORDER = "neither is better for being higher"
+
 
 def scaled(reading: Reading, factor: float) -> Reading:
     """A multiple of a reading; NotImplemented of what is no number."""
@@ -101,10 +103,10 @@ def _of_other_things(names: Set[str], first: Mapping[str, Any], second: Mapping[
     if names <= set(OF_THE_LIKELIHOOD) | {"code_use"}:
         subjects = _subject(first), _subject(second)
         if subjects[0] != subjects[1]:
-            return f"log p is of {subjects[0]} in one and of {subjects[1]} in the other, and higher is not better there"
+            return f"log p is of {subjects[0]} in one and of {subjects[1]} in the other: {NO_ORDER}"
         counts = first.get("entries"), second.get("entries")
         if all(counts) and counts[0] != counts[1]:
-            return f"x has {counts[0]:,} entries in one and {counts[1]:,} in the other, and higher is not better there"
+            return f"x has {counts[0]:,} entries in one and {counts[1]:,} in the other: {NO_ORDER}"
     for of, key in (("target", "target"), ("prediction", "target"), ("side", "side")):
         if all(of in name for name in names) and first.get(key) != second.get(key):
             return f"it is of {_listed(first.get(key))} in one and of {_listed(second.get(key))} in the other"

@@ -11,7 +11,7 @@ from functools import partial
 from termwise.account.imputation_readings import OF_IMPUTATION
 from termwise.account.player_readings import OF_PLAYERS
 from termwise.account.reading_row import LOG_N, ReadingRow
-from termwise.account.side_readings import OF_SIDE, OF_SIDE_BY_PART, OF_SIDE_ON_ENDLESS_DATA
+from termwise.account.side_readings import OF_SIDE, OF_SIDE_BY_PART, OF_SIDE_ON_ENDLESS_DATA, USE_OF_SIDE
 from termwise.account.target_readings import OF_PREDICTION
 from termwise.registry import Registry
 
@@ -180,6 +180,7 @@ _ROWS = (
         "distortion",
         rests_on=("distortion",),
     ),
+    USE_OF_SIDE,
     _at_least_0("sigma", "sigma", "σ", "the likelihood's standard deviation", "distortion", unit="data units"),
     _at_least_0("active_units", "active units", "", "dimensions whose mean moves with x", unit="units"),
     _at_least_0("codes_used", "codes used", "", "codewords that come at all", unit="codewords"),

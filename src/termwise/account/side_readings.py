@@ -66,6 +66,16 @@ OF_SIDE = (
 )
 """Of the examples measured."""
 
+USE_OF_SIDE = ReadingRow(
+    "side_use",
+    "use of what stands beside",
+    "E log p(x|z, s)/p(x|z, s′)",
+    "what the decoder gains from an example's own value of what stands beside x",
+    "distortion",
+    rests_on=("distortion",),
+)
+"""Of a model whose decoder takes it, beside `code_use`."""
+
 OF_SIDE_ON_ENDLESS_DATA = (
     _at_least_0(
         "population_mi_given_side",
@@ -103,6 +113,14 @@ OF_SIDE_BY_PART = (
         "mi",
         at_most="side_entropy_by_variable",
         rests_on=("index_code_mi",),
+    ),
+    ReadingRow(
+        "side_use_by_variable",
+        "use of each variable beside",
+        "E log p(x|z, s)/p(x|z, s_v′)",
+        "what the decoder gains from an example's own value of each variable",
+        "distortion",
+        rests_on=("distortion",),
     ),
     _at_least_0("side_entropy_by_variable", "entropy by variable", "H(s_v)", "the most that it can tell of each"),
 )

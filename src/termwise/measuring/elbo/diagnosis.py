@@ -4,20 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from termwise.account.account import Account
 from termwise.account.judging import listed, unjudged
-from termwise.account.rounding import with_error
 from termwise.measuring.elbo.faults import NO_DIMENSION, NOT_COLLAPSED, find_faults
 from termwise.measuring.elbo.remedies import Remedies
+from termwise.measuring.elbo.side_diagnosis import beside, foretold
 from termwise.measuring.elbo.term_readings import Bounding, Smoothing
 
 WIDE = 0.5
 """Nats between the rate's bounds from which they are worth a sentence."""
-
-CARRIED = 0.02
-"""Nats of what stands beside x: a dimension that tells less carries none of it."""
-MUCH = 0.1
-"""Of the entropy of what stands beside x: so much of it is worth a remedy."""
-MOST_CARRIERS = 4
-"""So many dimensions are named for carrying it."""
 
 BLANK = (
     "All examples are the same, so there is one posterior, and q(z) is it: the ELBO is under log p(x), and no term "
@@ -60,61 +53,7 @@ def diagnose(
     if unmeasured is not None:
         more.append(f"The terms of q(z) were not measured. {unmeasured}")
     faults = (BLANK,) if blank else _faults_or_none(account, possible, more, remedies)
-    return (*(() if bounding is None else _bounded(bounding)), *faults, *_foretold(account), *_beside(account))
-
-
-def _foretold(account: Account) -> Iterator[str]:
-    """How well a target is foretold, and what the code tells beyond it, of a model of one."""
-    target, mi = account.data.get("target"), account.overall.get("index_code_mi")
-    if target is None:
-        return
-    if "prediction_accuracy" in account:
-        right = with_error(account["prediction_accuracy"].value, account["prediction_accuracy"].stderr)
-        nats = account["prediction_cross_entropy"].value
-        yield f"It says {target} rightly of {right} of the examples, at {nats:.3f} nats each."
-    elif "prediction_r2" in account:
-        share = with_error(account["prediction_r2"].value, account["prediction_r2"].stderr)
-        yield f"It foretells {share} of the variance of {target}."
-    if mi is not None and "target_information" in account:
-        told = account["target_information"].value
-        yield (
-            f"Its code tells {mi.value:.2f} nats of which example it is of, and at least {told:.2f} of {target}: a "
-            "greater beta leaves out more of the rest."
-        )
-
-
-def _beside(account: Account) -> Iterator[str]:
-    """What the code knows of what stands beside x, where anything does."""
-    if "side_information" not in account or "side_entropy" not in account:
-        return
-    names, target = account.data.get("side", []), account.data.get("target")
-    known = [account["side_information"].value]
-    errors, entropies = [account["side_information"].stderr or 0.0], [account["side_entropy"].value]
-    if several := account.by_dimension.get("side_information_by_variable"):
-        known, errors = several.value, several.stderr or [0.0] * len(names)
-        entropies = account.by_dimension["side_entropy_by_variable"].value
-    parts = [
-        f"{with_error(value, error)} of the {entropy:.2f} nats of {name}"
-        for value, error, entropy, name in zip(known, errors, entropies, names, strict=True)
-    ]
-    each = zip(known, entropies, names, strict=True)
-    much = any(value > MUCH * entropy and name != target for value, entropy, name in each)
-    remedy = " What the decoder is told the code need not know (recipe cvae); vfae draws it out." if much else ""
-    yield f"The code knows {listed(parts, 'and')}.{_carriers(account)}{remedy}"
-
-
-def _carriers(account: Account) -> str:
-    """Which dimensions tell most of what stands beside x, of several of which some do; else nothing."""
-    by_dimension = account.by_dimension.get("side_information_by_dimension")
-    if by_dimension is None or len(by_dimension.value) < 2:
-        return ""
-    values = by_dimension.value
-    names = account.data.get("dimensions", [f"z{j}" for j in range(len(values))])
-    most = sorted(range(len(values)), key=lambda j: -values[j])
-    carriers = [j for j in most if values[j] >= 0.5 * values[most[0]]]
-    if values[most[0]] < CARRIED or len(carriers) > MOST_CARRIERS:
-        return ""
-    return f" Most of it is in {listed([str(names[j]) for j in carriers], 'and')}."
+    return (*(() if bounding is None else _bounded(bounding)), *faults, *foretold(account), *beside(account))
 
 
 def _bounded(bounding: Bounding) -> Iterator[str]:

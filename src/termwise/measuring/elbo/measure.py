@@ -26,6 +26,7 @@ from termwise.measuring.elbo.dominance import dominating_entry
 from termwise.measuring.elbo.explicit_account import explicit_terms
 from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
 from termwise.measuring.elbo.remedies import Remedies
+from termwise.measuring.elbo.side_use import side_use
 from termwise.measuring.elbo.target_account import with_target
 from termwise.measuring.log_likelihood.densities import has_density
 from termwise.measuring.subject import subject_of
@@ -94,7 +95,8 @@ def measure(
         Readings in nats, with standard errors over examples: distortion, rate, elbo, index_code_mi, marginal_kl,
         total_correlation, dimension_wise_kl, what these four are for the population (population_mi and the like); the
         rate, index-code MI and dimension-wise KL by dimension; code_use, the nats that an example is worth more under
-        its own code than under another's; marginal_mmd2, of a kernel; sigma, where it was learned; active_units.
+        its own code than under another's; side_use, the same of what a decoder takes beside it; marginal_mmd2, of a
+        kernel; sigma, where it was learned; active_units.
         Without a decoder, or where q(z_j) is not known, those that can be had. Of a posterior without a
         density, the terms between bounds (`implicit_account.py`), and none of the population's.
 
@@ -135,6 +137,7 @@ def measure(
             entry = dominating_entry(first, data.columns)
         if target is not None:
             terms = with_target(terms, batches, target)
+        terms = terms.and_also(*side_use(batches))
     _check_finite(terms.values)
     readings: dict[str, AnyReading] = dict(terms.readings)
     if terms.means is not None:

@@ -1,7 +1,7 @@
 """What measuring a posterior gives: readings of the ELBO's terms, and what a diagnosis needs beside them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -57,3 +57,7 @@ class TermReadings:
     bounding: Bounding | None = None
     withheld: Mapping[str, str] = field(default_factory=dict)
     unmeasured: str | None = None
+
+    def and_also(self, readings: Mapping[str, AnyReading], values: Mapping[str, Tensor]) -> "TermReadings":
+        """These, and further ones, with their values by example."""
+        return replace(self, readings={**self.readings, **readings}, values={**self.values, **values})

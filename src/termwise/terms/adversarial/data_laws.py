@@ -14,6 +14,7 @@ from torch import Tensor
 from termwise.errors import Refused, UnknownName
 from termwise.models.distributions import expected_example, innermost
 from termwise.models.draw import Draw, inputs_of
+from termwise.models.target import check_makes_examples
 
 
 class ExampleLaw(Protocol):
@@ -47,7 +48,7 @@ class ReconstructedExamples:
 
     def sample(self, draw: Draw) -> Tensor:
         """E[x|z] at z ~ q(z|x), shape (B, *shape)."""
-        return draw.once(self.name, lambda: inputs_of(draw.model, _expected(draw.likelihood)))
+        return draw.once(self.name, lambda: inputs_of(draw.model, _expected(draw, draw.likelihood)))
 
 
 class GeneratedExamples:
@@ -57,10 +58,11 @@ class GeneratedExamples:
 
     def sample(self, draw: Draw) -> Tensor:
         """E[x|z] at z ~ p(z), shape (B, *shape)."""
-        return draw.once(self.name, lambda: inputs_of(draw.model, _expected(draw.generated)))
+        return draw.once(self.name, lambda: inputs_of(draw.model, _expected(draw, draw.generated)))
 
 
-def _expected(likelihood: torch.distributions.Distribution) -> Tensor:
+def _expected(draw: Draw, likelihood: torch.distributions.Distribution) -> Tensor:
+    check_makes_examples(draw.model)
     if isinstance(innermost(likelihood), torch.distributions.Categorical) or hasattr(likelihood, "example"):
         raise Refused(
             "A discriminator needs examples that move with the decoder, and the most probable category, or a sample of "

@@ -32,8 +32,10 @@ class Played:
 
     def __init__(self, name, options):
         torch.manual_seed(2)
-        self.side = Side.of({"kind": list("abcabcab")}) if "side_to" in RECIPES[name].model else None
-        model = {"latent": LATENT, **RECIPES[name].model, "side": self.side}
+        wanted = RECIPES[name].model
+        self.side = Side.of({"kind": list("abcabcab")}) if wanted.keys() & {"side_to", "target"} else None
+        beside = {"target": self.side.variables[0]} if "target" in wanted else {"side": self.side}
+        model = {"latent": LATENT, **wanted, **beside}
         self.model = VAE.build((6,), options={"hidden": [5]}, **model)
         self.x = torch.rand(8, 6).round()
         self.game = recipe(name, **options)

@@ -141,6 +141,7 @@ def test_a_likelihood_of_other_values_is_refused(target, likelihood, said):
         lambda model, data: model.reconstruct(data.tensor(2)),
         lambda model, data: model.generate_examples(torch.zeros(2, 2)),
         lambda model, data: tw.log_likelihood(model, data),
+        lambda model, data: tw.impute(model, data),
         lambda model, data: tw.sample_quality(model, data, features=nn.Flatten()),
         lambda model, data: tw.attributes(model, data, names=["0", "1"], classifier_steps=1),
     ],

@@ -86,9 +86,9 @@ def test_a_group_of_other_variables_is_read_beside():
     site = ["a", "a", "b", "b"] * 50  # independent of the sign
     signs_of_each = [data.side.variables[0].categories[int(one)] for one in data.side.values.flatten()]
     account = tw.measure(model, data, side={"site": site, "sign": signs_of_each})
-    assert account.data["side"] == ["sign", "site"]
+    assert account.data["side"] == ["site", "sign"]
     by_variable = account.by_dimension["side_information_by_variable"].value
-    assert by_variable[0] > 0.2 and by_variable[1] < 1e-6
+    assert by_variable[1] > 0.2 and by_variable[0] < 1e-6
 
 
 def test_categories_against_scikit_learn():

@@ -3,7 +3,7 @@ foretold; and why nothing can be said.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from termwise.account.account import Account
 from termwise.account.judging import listed
@@ -81,10 +81,10 @@ def _known(account: Account) -> Iterator[str]:
 
 def _unused(account: Account) -> Iterator[str]:
     """That the decoder ignores some of what it is told beside the code."""
-    given = account.data.get("given", [])
-    for place, name in enumerate(given):
-        use = _of_variable(account, "side_use", place, len(given))
-        knows, entropy = (_of_variable(account, f"side_{one}", place, len(given)) for one in ("information", "entropy"))
+    given, read = account.data.get("given", []), account.data.get("side", [])
+    for name in given:
+        use = _of_variable(account, "side_use", name, given)
+        knows, entropy = (_of_variable(account, f"side_{one}", name, read) for one in ("information", "entropy"))
         most = 1.0 if entropy is None else entropy[0]
         if use is None or not math.isfinite(use[0]) or use[0] + 2 * use[1] >= UNUSED * most:
             continue
@@ -97,10 +97,12 @@ def _unused(account: Account) -> Iterator[str]:
         )
 
 
-def _of_variable(account: Account, name: str, place: int, count: int) -> tuple[float, float] | None:
-    """A reading of one variable of some that a model takes, and its error; None where there is none."""
-    if (len(account.data.get("side", [])) > 1 and name != "side_use") or count > 1:
-        each = account.by_dimension.get(f"{name}_by_variable")
+def _of_variable(account: Account, name: str, variable: str, variables: Sequence[str]) -> tuple[float, float] | None:
+    """A reading of one of the variables that it is of, and its error; None where there is none."""
+    if variable not in variables:
+        return None
+    if len(variables) > 1:
+        each, place = account.by_dimension.get(f"{name}_by_variable"), variables.index(variable)
         return None if each is None else (each.value[place], each.stderr[place] if each.stderr else 0.0)
     one = account.overall.get(name)
     return None if one is None else (one.value, one.stderr or 0.0)

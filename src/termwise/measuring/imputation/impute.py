@@ -27,6 +27,7 @@ from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import innermost
 from termwise.models.draw import Draw, Drawable
 from termwise.models.randomness import own_randomness
+from termwise.models.target import check_makes_examples
 from termwise.values import Count, Natural, Samples, Seed, checked
 
 AT_ONCE = 2**21
@@ -69,6 +70,7 @@ def impute(
         >>> impute(model, data, draws=3).draws.shape
         torch.Size([3, 2, 2])
     """
+    check_makes_examples(model)
     x = data.tensor()
     check_fits(x.element_size() * x.numel() * (draws + 4), f"{draws} draws of {len(data):,} examples")
     gone = x.isnan()

@@ -116,7 +116,7 @@ def test_of_several_variables_the_one_that_is_ignored_is_named():
     assert by_variable[0] == 0 and by_variable[1] > 0.3 and account["side_use"].value > 0.3
     (said,) = sentences(account)
     assert "The decoder ignores site" in said
-    of_age = tw.measure(model, tw.load_data(x, test=0.0).with_side(columns), side="age")
+    of_age = tw.measure(model, tw.load_data(x, test=0.0).with_side(columns), side={"age": columns["age"]})
     assert of_age.data["side"] == ["age"] and of_age.data["given"] == ["site", "age"]
     assert len(sentences(of_age)) == 1 and "The decoder ignores site" in sentences(of_age)[0]
 

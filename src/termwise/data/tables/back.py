@@ -135,7 +135,7 @@ def _filled(data: Dataset, column: RawColumn, own: RawColumn, entries: list[int]
         else:
             made = place.astype(bool) if column.kind == "bool" else place
     else:
-        made = values[:, 0]
+        made = values[:, 0].astype(np.float32).astype(str).astype(np.float64)  # 3.4, not 3.4000000953674316
     result = (
         own.values.astype(np.result_type(own.values.dtype, np.float64))
         if column.kind == "number"

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from termwise.data.dataset import Dataset
-from termwise.data.tables.back import likeliest, spread_of, table_of
+from termwise.data.tables.back import blocks, likeliest, spread_of, table_of
 from termwise.errors import Refused
 
 FEW = 10
@@ -45,12 +45,13 @@ class Imputation:
     samples: int
 
     def __repr__(self) -> str:
-        count, rows = int(self.missing.sum()), int(self._gaps.sum())
-        if not count:
+        rows = int(self._gaps.sum())
+        if not rows:
             return f"Imputation(nothing is missing of {self.data.name!r})"
         median = float(self.effective_sample_size[self._gaps].median())
+        what = "cells" if self.data.columns else "entries"
         return (
-            f"Imputation({count:,} of {self.missing.numel():,} entries of {self.data.name!r} filled, in {rows:,} "
+            f"Imputation({self.count:,} of {self._cells.numel():,} {what} of {self.data.name!r} filled, in {rows:,} "
             f"example{'s' * (rows > 1)}; at the median {median:.0f} of {self.samples:,} codes carry the weights)"
         )
 
@@ -58,6 +59,11 @@ class Imputation:
     def missing(self) -> Tensor:
         """Which entries were, shape (N, *shape)."""
         return self.data.tensor().isnan()
+
+    @property
+    def count(self) -> int:
+        """How many entries were missing; of a table, how many cells."""
+        return int(self._cells.sum())
 
     @cached_property
     def filled(self) -> Tensor:
@@ -102,6 +108,12 @@ class Imputation:
     def _gaps(self) -> Tensor:
         """Which examples have any, (N,)."""
         return self.missing.flatten(1).any(1)
+
+    @cached_property
+    def _cells(self) -> Tensor:
+        """Which were missing, what one cell of a table became counted once."""
+        firsts = [entries[0] for entries in blocks(self.data)]
+        return self.missing[:, firsts] if firsts else self.missing
 
     def _of_table(self) -> Dataset:
         if not self.data.columns or not self.data.table:

@@ -30,6 +30,7 @@ class Imputation:
         samples: How many codes there were of each.
 
     Example:
+        >>> import torch
         >>> from termwise.data import InMemory
         >>> data = Dataset("gaps", InMemory(torch.tensor([[1.0, torch.nan]])))
         >>> x, spread = torch.tensor([[1.0, 2.5]]), torch.tensor([[0.0, 0.5]])

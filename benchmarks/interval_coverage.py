@@ -3,21 +3,25 @@
     python benchmarks/interval_coverage.py --worlds 1000
     python benchmarks/interval_coverage.py --worlds 1000 --bent
     python benchmarks/interval_coverage.py --worlds 300 --side
+    python benchmarks/interval_coverage.py --worlds 300 --side uneven      # also: several, discrete
 
 A world is linear-Gaussian (2 to 64 latents, diagonal or full posteriors) or clustered: x from a mixture of normals, so
 that q(z) is a mixture too, with posteriors of many widths; its truth is by Monte Carlo over 400,000 fresh codes. With
 `--bent` all are bananas: one latent is near the square of another, so that the values that a reading averages are
 skewed. With `--side` a category of two or three stands beside x, of which the code tells from nothing to nearly all (1
-to 16 latents), and the readings of q(z|s) are held, too. A 95% interval should hold the truth in 95% of the worlds
-within the 1% limits of a binomial, a bracket in nearly all. Status 1 where one does not.
+to 16 latents), and the readings of q(z|s) are held, too: `uneven`, one of three categories has 2 to 8 % of 500 to 2,000
+examples; `several`, a coin that x knows nothing of stands beside the category; `discrete`, s is a function of a
+discrete x. A 95% interval should hold the truth in 95% of the worlds within the 1% limits of a binomial, a bracket in
+nearly all. Status 1 where one does not.
 """
 
 import argparse
 import math
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +32,8 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
 
 import termwise as tw
-from termwise.worlds import ConditionalLinearGaussian, LinearGaussian
+from termwise.data import Side
+from termwise.worlds import ConditionalLinearGaussian, DiscreteWorld, LinearGaussian, random_world
 
 LINKS = ("index_code_mi", "marginal_kl", "total_correlation", "dimension_wise_kl")
 TERM = {name: name for name in ("distortion", "rate", "elbo")}
@@ -180,6 +185,51 @@ def world_beside(seed: int) -> tuple[ConditionalLinearGaussian, tw.Dataset]:
     return one, data.with_side({"kind": one.side(count, seed + 10**6)})
 
 
+def uneven_beside(seed: int) -> tuple[ConditionalLinearGaussian, tw.Dataset]:
+    """The same, of few examples, one of three categories rare."""
+    random = np.random.default_rng(seed)
+    latent, count = int(2 ** random.uniform(0, 3.02)), int(500 * 4 ** random.uniform())
+    one = ConditionalLinearGaussian.random(seed, latent, 3, random.uniform(0.1, 2.5), random.uniform(0.1, 2.0))
+    rare = random.uniform(0.02, 0.08)
+    one = replace(one, shares=torch.tensor([0.7 - rare, 0.3, rare], dtype=torch.float64))
+    data = tw.load_data(one.data(count, seed + 10**6), test=0.0)
+    return one, data.with_side({"kind": one.side(count, seed + 10**6)})
+
+
+def several_beside(seed: int) -> tuple[ConditionalLinearGaussian, tw.Dataset]:
+    """The same, a coin that x knows nothing of beside the category."""
+    one, data = world_beside(seed)
+    coin = torch.rand(len(data), generator=torch.Generator().manual_seed(seed)) < 0.3
+    assert data.side is not None
+    return one, data.with_side(data.side.beside(Side.of({"coin": coin})))
+
+
+def discrete_beside(seed: int) -> tuple["Beside", tw.Dataset]:
+    """A world of 16 states, of which a class of two to four is a function, and data."""
+    random = np.random.default_rng(seed)
+    one, classes = random_world(seed), int(random.integers(2, 5))
+    kinds = torch.from_numpy(random.permutation(np.arange(len(one.examples)) % classes))
+    count = int(1000 * 4 ** random.uniform())
+    x = one.data(count, seed + 10**6)
+    of_x = kinds[(x.long() << torch.arange(x.shape[1])).sum(1)]
+    return Beside(one, kinds), tw.load_data(x, test=0.0).with_side({"kind": of_x})
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A discrete world with a function of x beside it."""
+
+    world: DiscreteWorld
+    kinds: Tensor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.world, name)
+
+    def truth(self) -> dict[str, float]:
+        """The world's terms, and those of the function."""
+        return self.world.truth() | self.world.truth_beside(self.kinds)
+
+
 def world(seed: int) -> tuple[LinearGaussian | Clusters, Tensor]:
     """A world and data, both drawn from a seed."""
     random = np.random.default_rng(seed)
@@ -202,7 +252,14 @@ class Held:
     wider: float  # bracket over interval
 
 
-WORLDS = {"random": world, "bent": bent_world, "side": world_beside}
+WORLDS = {
+    "random": world,
+    "bent": bent_world,
+    "side": world_beside,
+    "uneven": uneven_beside,
+    "several": several_beside,
+    "discrete": discrete_beside,
+}
 
 
 def held(seed: int, kind: str = "random") -> dict[str, Held]:
@@ -230,7 +287,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first world")
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--bent", dest="kind", action="store_const", const="bent", help="bananas alone")
-    kinds.add_argument("--side", dest="kind", action="store_const", const="side", help="with a category beside x")
+    beside = ("side", "uneven", "several", "discrete")
+    kinds.add_argument("--side", dest="kind", nargs="?", const="side", choices=beside, help="with a category beside x")
     parser.set_defaults(kind="random")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal
 
+from termwise.data import Side
 from termwise.models import VAE, Draw
 
 N, B, D = 12, 5, 3
@@ -23,7 +24,9 @@ class Sample:
         self.x = torch.rand(N, 6).round()
         self.index = torch.tensor([3, 0, 11, 7, 4])
         self.groups = torch.arange(N) % 2
-        self.draw = Draw(self.model, self.x[self.index], self.index, N, groups=lambda: self.groups)
+        side = Side.of({"s": self.groups})
+        beside = {"side": side.values[self.index], "groups": lambda: self.groups, "data_side": side}
+        self.draw = Draw(self.model, self.x[self.index], self.index, N, **beside)
         self.z = self.draw.z.detach()
         self.values = self._by_hand()
 

@@ -218,7 +218,7 @@ def test_the_total_of_fader_is_its_formula(sample, gamma):
     with torch.no_grad():
         for parameter in classifier.parameters():
             parameter.zero_()
-        classifier.body[-1].bias.copy_(torch.tensor([0.0, 0.7]))
+        classifier.critic.body[-1].bias.copy_(torch.tensor([0.0, 0.7]))
     log_d = torch.tensor([0.0, 0.7]).log_softmax(0)[sample.groups[sample.index]]
     told = float(log_d.mean()) + math.log(2)
     expected = sample.values["distortion"] + sample.values["rate"] + (10 if gamma is None else gamma) * told

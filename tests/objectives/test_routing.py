@@ -53,7 +53,9 @@ class Played:
         return Draw(self.model, self.x[index], index, len(self.x), **self._beside(index))
 
     def _beside(self, index):
-        return {} if self.side is None else {"side": self.side.values[index], "groups": lambda: self.side.groups()[0]}
+        if self.side is None:
+            return {}
+        return {"side": self.side.values[index], "groups": lambda: self.side.groups()[0], "data_side": self.side}
 
     def draw(self):
         index = torch.arange(4)

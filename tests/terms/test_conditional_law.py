@@ -196,7 +196,7 @@ def test_where_nothing_stands_beside_x_there_is_no_such_law():
             link(draw)
 
 
-@pytest.mark.parametrize("ends", [("conditional", "aggregate"), ("posterior", "conditional")])
+@pytest.mark.parametrize("ends", [("conditional", "prior"), ("posterior", "conditional")])
 def test_a_critic_that_does_not_see_it_is_refused(ends):
     with pytest.raises(Refused, match="no samples of one group alone"):
         Link(*ends, DensityRatio())

@@ -14,11 +14,11 @@ OF_PLAYERS = (
         "−log(1 − D(x, z)) − log D(x̃, z̃)",
         "what the autoencoder minimises: 2 log 2 = 1.39 where its two joint laws are one",
     ),
-    _at_least_0(
+    ReadingRow(
         "side_cross_entropy",
         "classifier's cross-entropy",
-        "−E log D(s|z)",
-        "what the classifier minimises: H(s) where the code tells it nothing",
+        "E log p(s) − log D(s|z)",
+        "what the classifier minimises: 0 where the code tells it nothing",
     ),
     _share("side_accuracy", "classifier's accuracy", "", "how often it reads what stands beside x off the code"),
     _share("accuracy", "critic's accuracy", "", "1/2 where the laws are alike to the critic; 1 where it never errs"),

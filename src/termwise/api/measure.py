@@ -57,8 +57,8 @@ def measure(
             finds them, and those are not read.
         critic: Whether to read the rate with a critic trained anew, too, for a bound over the ELBO that asks for
             samples alone; or the names of links to read so: "rate", "index_code_mi", "marginal_kl",
-            "total_correlation". The critic learns on the data's training part where another is measured, and else on
-            either half for the other.
+            "total_correlation"; "side_information", of numbers as they are, not in bins. The critic learns on the
+            data's training part where another is measured, and else on either half for the other.
         critic_steps: How many moves a critic makes; more may bring its bounds nearer to the truth.
         limit: At most so many examples are measured, drawn at random; None for all. Where there are more, the account's
             `data["drawn_from"]` says how many.

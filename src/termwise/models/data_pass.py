@@ -144,7 +144,7 @@ class DataPass:
         groups = None if self.data.side is None else lambda: self._groups
         x, index = batch.x.to(self.device, self.dtype, non_blocking=True), batch.index.to(self.device)
         side, another = self._beside(batch), lambda: self._another(len(x))
-        return Draw(self.model, x, index, len(self), another, together, side, groups)
+        return Draw(self.model, x, index, len(self), another, together, side, groups, self.data.side)
 
     @cached_property
     def _groups(self) -> Tensor:

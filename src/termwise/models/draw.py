@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from termwise.data.side import SideVariable
+from termwise.data.side import Side, SideVariable
 from termwise.models.codes import Codes, score_of
 from termwise.models.distributions import in_double, rows, samples
 
@@ -149,6 +149,7 @@ class Draw:
         side: What stands beside x, shape (B, V), for a model that takes it: its variables first.
         groups: Gives the group of every example of the data set, of those beside which the same stands, shape (N,),
             int64; None where nothing does.
+        data_side: What stands beside x of every example of the data set, likewise.
 
     Example:
         >>> import termwise as tw
@@ -170,13 +171,14 @@ class Draw:
         together: bool = False,
         side: Tensor | None = None,
         groups: Callable[[], Tensor] | None = None,
+        data_side: Side | None = None,
     ) -> None:
         self.model = model
         self.x = x
         self.index = index
         self.dataset_size = dataset_size
         self.together = together
-        self.side, self._groups = side, groups
+        self.side, self._groups, self.data_side = side, groups, data_side
         self._independent = independent
         self._memory: dict[Hashable, Any] = {}
         self._standing: dict[Hashable, Any] = {}
@@ -321,7 +323,8 @@ class Draw:
             inferred: Whether it shares the posterior, too: as this one has it, with or without its gradient.
         """
         second = lambda: self.independent.again(inferred)  # noqa: E731
-        other = Draw(self.model, self.x, self.index, self.dataset_size, second, self.together, self.side, self._groups)
+        beside = (self.side, self._groups, self.data_side)
+        other = Draw(self.model, self.x, self.index, self.dataset_size, second, self.together, *beside)
         other._standing = self._standing
         if inferred:
             other._infer = lambda: self._inferred

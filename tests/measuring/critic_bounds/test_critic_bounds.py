@@ -208,3 +208,43 @@ def test_four_examples_will_do_and_three_will_not():
     assert found["marginal_nwj"].n == 4
     with pytest.raises(BadData, match="four examples or more"):
         critic_readings(world, dataset(world.data(3)), links=["marginal_kl"], steps=2, samples=4)
+
+
+def beside(count, correlation, seed=0):
+    """A model whose codes are normal about x, data with a number beside x, and I(z; s)."""
+    generator = torch.Generator().manual_seed(seed)
+    x, noise = torch.randn(count, 2, generator=generator), torch.randn(count, generator=generator)
+    age = (correlation * x[:, 0] + (1 - correlation**2) ** 0.5 * noise).double()
+    model = tw.adapt(lambda x: (x, torch.full_like(x, 0.5).log() * 2), lambda z: z, likelihood="normal:1")
+    truth = -0.5 * torch.log1p(torch.tensor(-(correlation**2) / 1.25))
+    return model, dataset(x).with_side({"age": (age.exp() * 1e9)}), float(truth)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.9])
+def test_what_a_code_tells_of_a_number_is_read_from_below_by_a_critic(correlation):
+    model, data, truth = beside(3000, correlation)
+    found = critic_readings(model, data, links=["side_information"], steps=60)
+    assert set(found) == {"side_information_nwj", "side_information_dv"}
+    bound = found["side_information_nwj"]
+    assert "LOWER" in bound.bias and bound.lower < truth
+    assert truth - 0.1 < bound.value < truth + 4 * bound.stderr
+    if correlation:
+        (said,) = found.diagnosis
+        assert "reads the side information at" in said
+        binned = tw.measure(model, data)["side_information"]
+        assert "of age by 10 bins: at most what there is" in binned.bias
+        assert bound.value > 0.8 * binned.value
+
+
+def test_a_critic_of_side_information_learns_on_others_beside_which_the_same_stands():
+    model, data, _ = beside(400, 0.9)
+    with pytest.raises(Refused, match=r"nothing does. Say what: side"):
+        critic_readings(model, dataset(data.tensor()), links=["side_information"], steps=1)
+    whole = tw.load_data(data.tensor(), test=0.5)
+    with_both, alone = whole.with_side({"age": data.side.values[:, 0]}), dataset(data.tensor(100))
+    for train in (with_both.train, alone):
+        found = critic_readings(model, with_both.test, train, links=["side_information"], steps=5)
+        assert found["side_information_nwj"].n == 200
+    ages = {"age": data.side.values[whole.splits["test"], 0]}
+    account = tw.measure(model, whole, side=ages, critic="side_information", critic_steps=5)
+    assert account["side_information_nwj"].n == account["side_information"].n

@@ -26,6 +26,7 @@ from termwise.account.account import Account
 from termwise.account.bracket import allowance
 from termwise.account.reading import Reading, reading_of
 from termwise.data.dataset import Dataset
+from termwise.data.side import SideVariable
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.critic_bounds.critic_outputs import CriticOutputs, stops_of
 from termwise.measuring.critic_bounds.diagnosis import diagnose
@@ -41,11 +42,12 @@ from termwise.objectives.optimizers import OptimizerSettings
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.ratio_bounds import donsker_varadhan, nwj
+from termwise.terms.aggregate.memory import nothing_beside
 from termwise.terms.link import Link
 from termwise.terms.link_names import link_name
 from termwise.values import Count, Samples, Seed, checked
 
-READABLE = ("rate", "index_code_mi", "marginal_kl", "total_correlation")
+READABLE = ("rate", "index_code_mi", "marginal_kl", "total_correlation", "side_information")
 """The links that a critic can be asked for."""
 MOST = 8192
 """Examples that a critic is trained on, where there are more."""
@@ -104,6 +106,10 @@ def critic_readings(
     check_model(passes)
     if "rate" in links:
         _check_reference(passes)
+    if "side_information" in links:
+        if data.side is None:
+            raise nothing_beside("Side information, by a critic,")
+        train = None if train is None else _beside(data.side.variables, train)
     readings: dict[str, Reading] = {}
     values: dict[str, Tensor] = {}
     sentences = []
@@ -121,6 +127,14 @@ def critic_readings(
         sentences.append(diagnose(outputs, readings, steps, len(folds[0][0])))
     about = {"name": data.name, "n": len(data), "fingerprint": data.fingerprint()}
     return Account(readings, tuple(sentences), values, about)
+
+
+def _beside(variables: Sequence[SideVariable], train: Dataset) -> Dataset | None:
+    """Others to train on, beside which the same stands; None where it does not."""
+    try:
+        return train.with_known_side(variables)
+    except UnknownName:
+        return None
 
 
 def _check_reference(batches: DataPass) -> None:

@@ -24,7 +24,7 @@ from torch.distributions import Distribution
 from termwise.account import glossary
 from termwise.account.bracket import Bracket
 from termwise.account.reading import AnyReading, Reading, reading_of_each
-from termwise.data.side import SIDE_BINS, Side
+from termwise.data.side import Side
 from termwise.errors import Refused
 from termwise.measuring.elbo.code_densities import CodeDensities, DataAggregate, mean_over_rounds, under_others
 from termwise.measuring.elbo.codeword_use import codeword_readings, of_points_alone
@@ -126,7 +126,7 @@ def _side_densities(
         reason = unreadable(side)
     if aggregate is None or reason is not None:
         return None, dict.fromkeys(("index_code_mi_given_side", "side_information"), str(reason).rstrip("."))
-    return SideDensities(aggregate, side.binned(SIDE_BINS)), {}
+    return SideDensities(aggregate, side), {}
 
 
 def _aggregate(batches: DataPass, laws: int | None) -> tuple[DataAggregate | None, str | None]:

@@ -57,6 +57,17 @@ def unreadable(side: Side) -> str | None:
     return None
 
 
+def in_bins(side: Side) -> tuple[str, ...]:
+    """The numbers that are read in bins, of which a code tells no more than of the numbers: I(z; bin(s)) <= I(z; s).
+
+    Example:
+        >>> in_bins(Side.of({"age": [float(one) for one in range(30)], "sex": ["f", "m"] * 15}))
+        ('age',)
+    """
+    columns = zip(side.variables, side.values.T, strict=True)
+    return tuple(one.name for one, values in columns if one.is_number and len(values.unique()) > SIDE_BINS)
+
+
 @dataclass(frozen=True)
 class ConditionalDensities:
     """log q(z|s) and log q(z_j|s) at codes by example, of the points themselves; in nats, float64, on the CPU.
@@ -79,11 +90,11 @@ class SideDensities:
 
     Args:
         aggregate: q(z) of the same posteriors.
-        side: What stands beside x, of every example; numbers in bins.
+        side: What stands beside x, of every example; numbers are read in bins.
     """
 
     def __init__(self, aggregate: DataAggregate, side: Side) -> None:
-        self.aggregate, self.side = aggregate, side
+        self.aggregate, self.in_bins, self.side = aggregate, in_bins(side), (side := side.binned(SIDE_BINS))
         self.groupings = [side.groups()[0]]
         if len(side.variables) > 1:
             self.groupings += [side.groups([name])[0] for name in side.names]
@@ -194,6 +205,8 @@ def side_readings(
         values["side_entropy_by_variable"] = torch.stack([_surprise(one) for one in looked.groupings[1:]], 1)
     entropy = float(values["side_entropy"].mean())
     said = f"exact aggregate of the {n:,} points; smallest group {smallest:,}"
+    if looked.in_bins:
+        said += f"; of {', '.join(looked.in_bins)} by {SIDE_BINS} bins: at most what there is"
     biases = {
         "side_information": f"{said}; at most H(s) = {entropy:.2f}",
         "side_entropy": "exact of the examples measured",

@@ -15,6 +15,8 @@ from torch.nn.utils.parametrizations import spectral_norm as spectrally_normalis
 
 from termwise.errors import Refused, UnknownName
 from termwise.models.draw import Draw
+from termwise.terms.adversarial.normal_scores import SideScores
+from termwise.terms.aggregate.memory import nothing_beside
 from termwise.values import Count, NonNegativeFinite, checked
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -32,7 +34,7 @@ Widths = tuple[Count, ...]
 
 
 class Critic(nn.Module):
-    """T(z), or T(x, z) where the left law is another for every x; its layers are made from the first draw it meets.
+    """T(z), T(x, z) where the left law is another for every x, or T(s, z); its layers are made from the first draw.
 
     Args:
         hidden: The widths of the hidden layers.
@@ -76,24 +78,41 @@ class Critic(nn.Module):
         self.gradient_penalty, self.quadratic = gradient_penalty, quadratic
         self.heads, self.given_x = heads, False
         self.body = body
+        self.side_scores: SideScores | None = None
         self._own = body is not None
 
-    def build(self, draw: Draw, given_x: bool) -> None:
+    def build(self, draw: Draw, given_x: bool, given_side: bool = False) -> None:
         """Make the layers for codes, and examples, of this draw's shapes; again where they were made already.
 
         Args:
             draw: Any draw of the model.
-            given_x: Whether T reads x beside z.
+            given_x: Whether T reads x beside z, or what stands beside x.
+            given_side: Whether it reads what stands beside x, and not x.
+
+        Raises:
+            Refused: It is to read what stands beside x, and nothing does.
         """
-        self.given_x = given_x
+        self.given_x, self.side_scores = given_x, None
+        if given_side:
+            if draw.data_side is None:
+                raise nothing_beside("A critic of codes and of what stands beside x")
+            self.side_scores = SideScores(draw.data_side)
         if self._own:
             return
-        inputs = draw.posterior.event_shape.numel() + (draw.given[0].numel() if given_x else 0)
+        inputs = draw.posterior.event_shape.numel() + (self.given(draw)[0].numel() if given_x else 0)
         layers: list[nn.Module] = []
         for inward, outward in itertools.pairwise((inputs, *self.hidden, self.heads)):
             linear = nn.Linear(inward, outward)
             layers += [spectrally_normalised(linear) if self.spectral_norm else linear, ACTIVATIONS[self.activation]()]
         self.body = nn.Sequential(*layers[:-1])
+
+    def given(self, draw: Draw) -> Tensor:
+        """What T reads beside the codes of a draw: x, or what stands beside it as numbers, shape (B, S)."""
+        if self.side_scores is None:
+            return draw.given
+        if draw.side is None:
+            raise nothing_beside("A critic of codes and of what stands beside x")
+        return self.side_scores(draw.side)
 
     def forward(self, z: Tensor, x: Tensor | None = None) -> Tensor:
         """T, the logit that z is the left law's, shape (B,).

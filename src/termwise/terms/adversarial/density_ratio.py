@@ -83,10 +83,11 @@ class DensityRatio:
             raise Refused(f"A link from {left.name} to itself is zero; leave it out.")
         if self.critic.quadratic and right.name != "prior":
             raise Refused(f"A quadratic critic needs the prior on the right; got {left.name} -> {right.name}.")
-        if "conditional" in (left.name, right.name):
+        if "conditional" in (left.name, right.name) and (left.name, right.name) != ("conditional", "aggregate"):
             raise Refused(
                 f"A critic has no samples of one group alone to learn q(z|s) by: got {left.name} -> {right.name}. "
-                "Use MonteCarlo(aggregate=Bank()), or, from conditional to aggregate, Kernel()."
+                "Use MonteCarlo(aggregate=Bank()); from conditional to aggregate a critic tells codes beside their own "
+                "s from codes beside another's."
             )
 
     def check_laws(self, left: Law, right: Law, draw: Draw) -> None:
@@ -178,9 +179,9 @@ class DensityRatio:
             )
             terms.append((0.5 * self.critic.gradient_penalty, penalty))
         name = f"critic of {LINK_NAMES.get((left.name, right.name), link)}".replace("_", " ")
-        build = partial(self.critic.build, given_x=left.given_x)
+        build = partial(self.critic.build, given_x=left.given_x, given_side=left.name == "conditional")
         return (Adversary(name, self.critic, build, tuple(terms), self.moves, self.optimizer),)
 
     def logit(self, z: Tensor, left: Law, draw: Draw) -> Tensor:
         """T at codes z, shape (B, D), of the draw's examples: shape (B,)."""
-        return self.critic(z, draw.given if left.given_x else None)
+        return self.critic(z, self.critic.given(draw) if left.given_x else None)

@@ -73,7 +73,10 @@ class Telescoping(DensityRatio):
             first, last = (z.detach() for z in self.samples(left, right, draw))
             m = self.critic.heads
             codes = torch.cat([waymark(first, last, k, m) for k in range(m + 1)])  # ((m + 1) B, D)
-            x = draw.given.repeat(m + 1, *[1] * (draw.given.dim() - 1)) if left.given_x else None
+            x = None
+            if left.given_x:
+                given = self.critic.given(draw)
+                x = given.repeat(m + 1, *[1] * (given.dim() - 1))
             logits = self.critic.steps(codes, x).view(m + 1, -1, m)
             return logits[:-1].diagonal(dim1=0, dim2=2), logits[1:].diagonal(dim1=0, dim2=2)  # (B, m) each
 

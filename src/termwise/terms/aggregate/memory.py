@@ -176,11 +176,16 @@ def dataset_size(draw: Draw) -> int:
 def groups_of(draw: Draw) -> Tensor:
     """The group of every example of a draw's data set, shape (N,); Refused where nothing stands beside x."""
     if draw.groups is None:
-        raise Refused(
-            'The conditional law q(z|s) is of what stands beside x, and nothing does. Say what: side = ["labels"] '
-            'under [data], load_data(..., side="labels"), or data.with_side({"batch": [...]}).'
-        )
+        raise nothing_beside("The conditional law q(z|s)")
     return draw.groups
+
+
+def nothing_beside(thing: str) -> Refused:
+    """That `thing` is of what stands beside x, which nothing does."""
+    return Refused(
+        f'{thing} is of what stands beside x, and nothing does. Say what: side = ["labels"] under [data], '
+        'load_data(..., side="labels"), or data.with_side({"batch": [...]}).'
+    )
 
 
 def index_of(draw: Draw) -> Tensor:

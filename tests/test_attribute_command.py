@@ -105,3 +105,24 @@ def test_what_cannot_be_is_refused_in_one_line(run, call, tmp_path):
         attributes(run, split="train")
     with pytest.raises(UnknownName, match="Unknown split"):
         attributes(run, split="tset")
+
+
+def test_a_model_that_is_told_the_labels_is_edited_by_them_too(run, call, tmp_path):
+    config = {"model": {"options": {"hidden": [32]}, "latent": 4}, "training": {"epochs": 12, "batch_size": 32}}
+    config["training"] |= {"audit": False, "evaluate_every": 12, "measure_limit": 50}
+    told = tw.train(config, data="digits", side="labels", recipe="cvae", out=tmp_path / "told", progress=False)
+    status, out, err = call("attributes", told.folder, "--attribute", "0", "--attribute", "3", "--limit", "120")
+    assert (status, err) == (0, "") and "side, another value beside x" in out
+    account = Account.load(told.folder.attributes_file, told.folder.edits_file)
+    assert account.data["methods"] == ["mean-difference", "regression", "side"]
+    low, _ = account["attribute_success_by_side"].interval
+    _, high = account["attribute_success"].interval
+    assert low > high  # the code knows little of what the decoder is told
+    page = told.folder.report_file.read_text()
+    assert "Side, another value beside x" in page and "edited in every attribute, by side" in page
+    with Image.open(told.folder.edits_figure("side")) as figure:
+        assert figure.width == 2 * 3 + 6 * 59 + 2 * 10 - 3
+    alone = attributes(told, names=["3"], methods=["side"], limit=50)
+    assert "attribute_success" not in alone and alone["attribute_success_by_side"].n == 50
+    with pytest.raises(Refused, match="--side labels"):
+        attributes(run, methods=["side"])

@@ -48,7 +48,7 @@ def test_images_are_edited_by_every_attribute_at_every_strength():
 def test_a_row_is_an_image_and_a_group_of_columns_an_attribute(channels):
     shades = np.linspace(0, 1, 2 * 6).reshape(2, 6)[..., None, None, None] * np.ones((1, 1, channels, 28, 28))
     edits = shades[:, 2:].reshape(2, 2, 2, channels, 28, 28)
-    sheet = attribute_figure(EditedImages(shades[:, 0], shades[:, 1], edits, vectors().names, (-1.0, 1.0)))
+    sheet = attribute_figure(EditedImages(shades[:, 0], shades[:, 1], edits, vectors().names, ("-1", "+1")))
     lefts = [GAP + k * (SIDE + GAP) + APART * (0, 0, 1, 1, 2, 2)[k] for k in range(6)]
     assert sheet.size == (lefts[-1] + SIDE + GAP, TOP + 2 * (SIDE + GAP))
     pixels = np.asarray(sheet)

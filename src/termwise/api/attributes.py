@@ -13,8 +13,20 @@ from termwise.account import Account
 from termwise.api.attribute_vectors import LIMIT, prepared_parts
 from termwise.api.model_and_data import Data, Measurable, with_part
 from termwise.api.on_device import on_device
+from termwise.errors import Refused
 from termwise.files import write_whole
-from termwise.measuring.attributes import METHODS, Judge, attribute_account, check_strengths, joined, vectors_of
+from termwise.measuring.attributes import (
+    BESIDE,
+    METHODS,
+    Edits,
+    Judge,
+    attribute_account,
+    attributes_beside,
+    check_strengths,
+    joined,
+    vectors_of,
+)
+from termwise.measuring.attributes.vectors import STANDARD_METHOD
 from termwise.measuring.classifier.classifier import train_classifier
 from termwise.models.data_pass import Progress
 from termwise.models.target import check_makes_examples
@@ -32,7 +44,7 @@ def attributes(
     *,
     split: str = "test",
     names: Sequence[str] | None = None,
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str] | None = None,
     strength: Finite = 1.0,
     strengths: Sequence[Finite] = STRENGTHS,
     limit: Count | None = LIMIT,
@@ -56,7 +68,8 @@ def attributes(
             and ones; where it has none, each of its labels is one.
         split: What edits are judged on: "test" or "validation".
         names: Which attributes; all that differ among the examples where left out.
-        methods: "mean-difference", "regression", or both.
+        methods: "mean-difference" and "regression", vectors both; and "side", by the value that the decoder takes
+            beside x, of a model that takes every attribute so. All that there are where left out.
         strength: Of the edits that are judged, in units of the vectors.
         strengths: Of the edits in the figures, which show the first 12 attributes.
         limit: How many held-out examples to edit at most, drawn at random; None for all.
@@ -83,11 +96,23 @@ def attributes(
         20
     """
     check_strengths(*strengths)
-    vae, parts = prepared_parts(model, data, split, names, methods, limit, seed, trust)
+    asked = tuple(METHODS) if methods is None else tuple(methods)
+    by_vectors = tuple(method for method in asked if method != BESIDE)
+    checked_methods = (STANDARD_METHOD,) if asked and not by_vectors else by_vectors
+    vae, parts = prepared_parts(model, data, split, names, checked_methods, limit, seed, trust)
     check_makes_examples(vae)
+    told = attributes_beside(vae, parts.train) if methods is None or BESIDE in asked else None
+    if told is None and BESIDE in asked:
+        raise Refused(
+            "Edits by 'side' are of a model whose decoder takes every attribute beside x, and this one's does not. "
+            "Train one, such as --side attributes --recipe cvae (of labels, --side labels); or take --method "
+            "regression."
+        )
     files = None if folder is None else RunFolder(folder)
     with nullcontext() if files is None else files.locked(), on_device(vae, device):
-        vectors = vectors_of(vae, parts.few, methods, seed, batch_size, device)
+        vectors: dict[str, Edits] = {**vectors_of(vae, parts.few, by_vectors, seed, batch_size, device)}
+        if told is not None:
+            vectors[BESIDE] = told
         judge = classifier
         if judge is None:
             both = joined(parts.train, parts.held_out)

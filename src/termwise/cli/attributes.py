@@ -29,7 +29,10 @@ def attributes(
         list[str] | None, typer.Option(help="Which attribute; say it again for more. All where left out.")
     ] = None,
     method: Annotated[
-        list[str] | None, typer.Option(help="mean-difference or regression; both where left out.")
+        list[str] | None,
+        typer.Option(
+            help="mean-difference, regression, or side, by what the decoder takes beside x; all where left out."
+        ),
     ] = None,
     strength: Annotated[float, typer.Option(help="Of the edits that are judged, in units of the vectors.")] = 1.0,
     show: Annotated[list[float] | None, typer.Option(help="A strength in the figure; -1 and 1 where left out.")] = None,

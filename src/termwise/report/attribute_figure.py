@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from termwise.data.dataset import Dataset
 from termwise.errors import Refused
-from termwise.measuring.attributes import AttributeVectors, check_strengths, decoded
+from termwise.measuring.attributes import AttributesBeside, Edits, check_strengths, decoded
 from termwise.measuring.attributes.edits import code_means
 from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.draw import Drawable
@@ -35,25 +35,27 @@ class EditedImages:
         reconstructions: Likewise.
         edits: By attribute and strength, shape (n, A, S, *shape).
         names: The A attributes'.
-        strengths: The S strengths, in units of the vectors.
+        titles: Of the S columns of an attribute: the strengths, in units of the vectors; or without it, and with it.
     """
 
     originals: np.ndarray
     reconstructions: np.ndarray
     edits: np.ndarray
     names: tuple[str, ...]
-    strengths: tuple[float, ...]
+    titles: tuple[str, ...]
 
 
 def edited_images(
     model: Drawable,
     data: Dataset,
-    vectors: AttributeVectors,
+    vectors: Edits,
     strengths: Sequence[float] = STRENGTHS,
     count: int = 8,
     device: torch.device | str = "cpu",
 ) -> EditedImages:
     """The first `count` examples, edited in the first attributes, at most `MOST_ATTRIBUTES`, at every strength.
+
+    By values beside x they are edited to be without each, and with it.
 
     Raises:
         Refused: Examples that are no images; strengths that are no finite numbers.
@@ -62,15 +64,17 @@ def edited_images(
         raise Refused(f"A figure needs images, (1 or 3, H, W) or (H, W); {data.name} has examples of {data.shape}.")
     check_strengths(*strengths)
     names = vectors.names[:MOST_ATTRIBUTES]
+    by_value = isinstance(vectors, AttributesBeside)
+    shown = (-1.0, 1.0) if by_value else tuple(strengths)
     draw = DataPass(model, data, device=device).at(torch.arange(min(count, len(data))))
     with evaluating(model):
-        codes = code_means(draw)
+        code = (code_means(draw), draw.context)
         edits = [
-            torch.stack([decoded(model, vectors.edit(codes, name, s), draw.context).cpu() for s in strengths], 1)
-            for name in names
+            torch.stack([decoded(model, *vectors.added(code, j, s)).cpu() for s in shown], 1) for j in range(len(names))
         ]
-        plain = decoded(model, codes, draw.context).cpu()
-    return EditedImages(draw.x.cpu().numpy(), plain.numpy(), torch.stack(edits, 1).numpy(), names, tuple(strengths))
+        plain = decoded(model, *code).cpu()
+    titles = ("without", "with") if by_value else tuple(f"{s:+g}" for s in shown)
+    return EditedImages(draw.x.cpu().numpy(), plain.numpy(), torch.stack(edits, 1).numpy(), names, titles)
 
 
 def attribute_figure(images: EditedImages) -> Image.Image:
@@ -79,10 +83,10 @@ def attribute_figure(images: EditedImages) -> Image.Image:
         [original, plain, *edits.reshape(-1, *original.shape)]
         for original, plain, edits in zip(images.originals, images.reconstructions, images.edits, strict=True)
     ]
-    per_group, high, wide = len(images.strengths), *images.originals.shape[-2:]
+    per_group, high, wide = len(images.titles), *images.originals.shape[-2:]
     scale = max(1, round(_LEAST_SIDE / max(high, wide)))
     high, wide = high * scale, wide * scale
-    titles = ["original", "decoded", *([f"{s:+g}" for s in images.strengths] * len(images.names))]
+    titles = ["original", "decoded", *(images.titles * len(images.names))]
     font = ImageFont.load_default(12)
     groups = [_fitted(name, per_group * (wide + _GAP) + _APART - 2 * _GAP, font) for name in images.names]
     lefts = [

@@ -12,9 +12,9 @@ from termwise.account.reading import AnyReading, ReadingByDimension, reading_of
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused
 from termwise.measuring.attributes.diagnosis import diagnose
-from termwise.measuring.attributes.edits import BaselineJudgements, EditJudgements, Judge, edit_and_judge
+from termwise.measuring.attributes.edits import BaselineJudgements, EditJudgements, Edits, Judge, edit_and_judge
 from termwise.measuring.attributes.shares import share_readings
-from termwise.measuring.attributes.vectors import AttributeVectors, reading_ending
+from termwise.measuring.attributes.vectors import reading_ending
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress
 from termwise.models.draw import Drawable
@@ -29,7 +29,7 @@ _JUDGED = "as the classifier judges, its own errors included; images are the dec
 def attribute_account(
     model: Drawable,
     data: Dataset,
-    vectors: Mapping[str, AttributeVectors],
+    vectors: Mapping[str, Edits],
     judge: Judge,
     *,
     strength: Finite = 1.0,
@@ -44,7 +44,7 @@ def attribute_account(
         model: A VAE, or what `adapt` made.
         data: Examples that neither the vectors nor the judge learned from, two or more, with attributes of 0 and 1,
             each with both values.
-        vectors: By method, as `vectors_of` gives them.
+        vectors: By method, as `vectors_of` gives them, or as `attributes_beside` does.
         judge: Such as `train_classifier` makes.
         strength: In units of the vectors.
         seed: Of what is generated, and of pairs of examples.
@@ -62,7 +62,8 @@ def attribute_account(
         their examples; identity_distance, how far edits move the classifier's features, and identity_scale, how far
         apart reconstructions of different examples are; attribute_cosine and attribute_squared_error (Larsen et al.,
         2016, table 2) of_data, of_reconstructions and of_generated; classifier_accuracy and classifier_majority. Those
-        that depend on the method of the vectors end in _by_regression where it is that.
+        that depend on the method of the vectors end in _by_regression where it is that, and in _by_side where edits are
+        of values beside x.
 
     Example:
         >>> import termwise as tw
@@ -84,8 +85,7 @@ def attribute_account(
     collected = _Collected(", ".join(data.attribute_names))
     collected.add_baseline(before, seed)
     for method, judgements in after.items():
-        how = f"{vectors[method].method} of {vectors[method].n} codes, strength {strength:g}"
-        collected.add_edits(before, judgements, reading_ending(method), how)
+        collected.add_edits(before, judgements, reading_ending(method), vectors[method].how(strength))
     columns = [judge.names.index(name) for name in data.attribute_names]
     for name, reading in (("classifier_accuracy", judge.accuracy), ("classifier_majority", judge.majority)):
         by_attribute = _columns(reading, f"{name}_by_attribute", columns, collected.order)
@@ -136,7 +136,7 @@ class _Collected:
         self.add_share(f"attribute_success{ending}", after.right, (~has, has), f"{what}, both ways alike")
         self.add_share(f"attribute_added{ending}", after.right, (~has,), f"{what}, of examples without the attribute")
         self.add_share(f"attribute_removed{ending}", after.right, (has,), f"{what}, of examples with the attribute")
-        what = f"codes of the prior plus the vector ({how}), judged to have the attribute"
+        what = f"codes of the prior with the attribute added by {how}, judged to have the attribute"
         self.add_share(f"attribute_generated{ending}", after.generated, (everywhere,), what)
         if has.shape[1] > 1:
             what = f"other attributes judged as before an edit by {how}"

@@ -7,7 +7,8 @@ With posterior means m_n, attributes a_n, a decoder g, vectors v_j, a strength s
     generated         g(e_n + s v_j), beside g(e_n)
     from attributes   g(e_n + sum_j (a_nj - a_j) v_j)       with a_j the share that has attribute j
 
-where g gives the expected example. The judge calls attribute j present where its logit is above 0.
+where g gives the expected example; or by values beside x (`beside.py`). The judge calls attribute j present where its
+logit is above 0.
 """
 
 from abc import abstractmethod
@@ -21,6 +22,7 @@ from torch import Tensor
 from termwise.account.reading import AnyReading
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, NoDensity, Refused
+from termwise.measuring.attributes.beside import AttributesBeside
 from termwise.measuring.attributes.vectors import AttributeVectors, find_vectors
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import expected_example
@@ -61,6 +63,10 @@ class Judge(Protocol):
     @abstractmethod
     def logits(self, x: Tensor) -> Tensor:
         """One logit a name, (B, A), for examples, (B, *shape): above 0 where the attribute is judged present."""
+
+
+Edits = AttributeVectors | AttributesBeside
+"""How attributes are edited: along vectors, or by values beside x."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,7 @@ def decoded(model: Drawable, z: Tensor, context: Any) -> Tensor:
 def edit_and_judge(
     model: Drawable,
     data: Dataset,
-    vectors: Mapping[str, AttributeVectors],
+    vectors: Mapping[str, Edits],
     judge: Judge,
     *,
     strength: float = 1.0,
@@ -172,7 +178,7 @@ def edit_and_judge(
     Args:
         model: In whose codes the vectors lie.
         data: Examples on which neither vectors nor judge learned.
-        vectors: By method, all of the data's attributes, in their order.
+        vectors: By method, all of the data's attributes, in their order; or what says them beside x.
         judge: On the same device; it may know of more attributes.
         strength: s.
         seed: Of the codes of the prior. The random state is left as it was.
@@ -207,12 +213,12 @@ def edit_and_judge(
             has = attributes[draw.index.cpu()].to(device).bool()
             batch = _Batch(model, judge, columns, code_means(draw), draw.context)
             noise = draw.prior.sample(torch.Size([len(draw)]))
-            plain = batch.decode(batch.codes)
+            plain = batch.decode(batch.codes, draw.context)
             baseline = BaselineJudgements(
                 has=has,
                 data=batch.logits(draw.x),
                 reconstructed=batch.logits(plain),
-                generated=batch.logits(batch.decode(noise)),
+                generated=batch.logits(batch.decode(noise, draw.context)),
                 features=judge.features(plain),
             )
             before.append(baseline)
@@ -237,22 +243,19 @@ class _Batch:
     codes: Tensor
     context: Any
 
-    def decode(self, z: Tensor) -> Tensor:
-        return decoded(self.model, z, self.context)
+    def decode(self, z: Tensor, context: Any) -> Tensor:
+        return decoded(self.model, z, context)
 
     def logits(self, x: Tensor) -> Tensor:
         return self.judge.logits(x)[:, self.columns]
 
 
 def _judge_edits(
-    batch: _Batch, before: BaselineJudgements, noise: Tensor, directions: AttributeVectors, strength: float
+    batch: _Batch, before: BaselineJudgements, noise: Tensor, edits: Edits, strength: float
 ) -> EditJudgements:
-    moves = directions.vectors.to(batch.codes)  # (A, D)
-    shares, has = directions.shares.to(moves), before.has
-    by_attribute = []
-    for j, move in enumerate(strength * moves):
-        sign = 1 - 2 * has[:, j : j + 1].to(moves)
-        image = batch.decode(batch.codes + sign * move)
+    has, drawn, by_attribute = before.has, (noise, batch.context), []
+    for j in range(has.shape[1]):
+        image = batch.decode(*edits.turned((batch.codes, batch.context), j, has[:, j], strength))
         logits = batch.logits(image)
         same = (logits > 0) == (before.reconstructed > 0)  # (B, A)
         others = (same.sum(1) - same[:, j].long()) / max(1, same.shape[1] - 1)
@@ -261,9 +264,9 @@ def _judge_edits(
                 (logits[:, j] > 0) != has[:, j],
                 others,
                 (batch.judge.features(image) - before.features).norm(dim=1),
-                batch.logits(batch.decode(noise + move))[:, j] > 0,
+                batch.logits(batch.decode(*edits.added(drawn, j, strength)))[:, j] > 0,
             )
         )
-    from_attributes = batch.logits(batch.decode(noise + (has.to(moves) - shares) @ moves))
+    from_attributes = batch.logits(batch.decode(*edits.made_from(drawn, has)))
     right, kept, moved, generated = (torch.stack(column, 1) for column in zip(*by_attribute, strict=True))
     return EditJudgements(right, kept, moved, generated, from_attributes)

@@ -12,6 +12,7 @@ z' = z + s v_j, so that strength 1 is the way from the average example without t
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -117,6 +118,25 @@ class AttributeVectors:
     def edit(self, z: Tensor, name: str, strength: float = 1.0) -> Tensor:
         """Codes z, shape (B, D), with more of an attribute; with less, where the strength is negative."""
         return z + strength * self[name].to(z)
+
+    def how(self, strength: float) -> str:
+        """In words, how edits are made."""
+        return f"{self.method} of {self.n} codes, strength {strength:g}"
+
+    def turned(self, code: tuple[Tensor, Any], j: int, has: Tensor, strength: float) -> tuple[Tensor, Any]:
+        """Codes, shape (B, D), and their context: with attribute j where it is not, and without it where it is."""
+        z, context = code
+        sign = 1 - 2 * has.to(z).unsqueeze(1)
+        return z + sign * strength * self.vectors[j].to(z), context
+
+    def added(self, code: tuple[Tensor, Any], j: int, strength: float) -> tuple[Tensor, Any]:
+        """The same with attribute j, or where the strength is below 0 without it."""
+        return code[0] + strength * self.vectors[j].to(code[0]), code[1]
+
+    def made_from(self, code: tuple[Tensor, Any], has: Tensor) -> tuple[Tensor, Any]:
+        """The same with the attributes of each, (B, A), in the place of those that are usual."""
+        z, context = code
+        return z + (has.to(z) - self.shares.to(z)) @ self.vectors.to(z), context
 
 
 def check_strengths(*strengths: float) -> None:

@@ -2,7 +2,7 @@
 
     python benchmarks/attribute_edits.py [--count 4000] [--epochs 60] [--seed 0] [--only vae cvae ...]
 
-`vae` is told nothing, and edited along the vectors of its code; `cvae`, `vfae` and `fader` are told five attributes, and
+`vae` is told nothing, and edited along vectors in its code; `cvae`, `vfae` and `fader` are told five attributes, and
 edited along vectors, too, and by encoding with the values that an image has and decoding with one of them changed. One
 classifier, which learned the attributes from real training images alone, judges all on held-out images: how many edits
 show, and show without an edit; how many of the other four attributes are judged as before; how far the edit moves its

@@ -16,7 +16,7 @@ from termwise.api.on_device import on_device
 from termwise.errors import Refused
 from termwise.files import write_whole
 from termwise.measuring.attributes import (
-    BESIDE,
+    BY_SIDE,
     METHODS,
     Edits,
     Judge,
@@ -97,12 +97,12 @@ def attributes(
     """
     check_strengths(*strengths)
     asked = tuple(METHODS) if methods is None else tuple(methods)
-    by_vectors = tuple(method for method in asked if method != BESIDE)
+    by_vectors = tuple(method for method in asked if method != BY_SIDE)
     checked_methods = (STANDARD_METHOD,) if asked and not by_vectors else by_vectors
     vae, parts = prepared_parts(model, data, split, names, checked_methods, limit, seed, trust)
     check_makes_examples(vae)
-    told = attributes_beside(vae, parts.train) if methods is None or BESIDE in asked else None
-    if told is None and BESIDE in asked:
+    told = attributes_beside(vae, parts.train) if methods is None or BY_SIDE in asked else None
+    if told is None and BY_SIDE in asked:
         raise Refused(
             "Edits by 'side' are of a model whose decoder takes every attribute beside x, and this one's does not. "
             "Train one, such as --side attributes --recipe cvae (of labels, --side labels); or take --method "
@@ -112,7 +112,7 @@ def attributes(
     with nullcontext() if files is None else files.locked(), on_device(vae, device):
         vectors: dict[str, Edits] = {**vectors_of(vae, parts.few, by_vectors, seed, batch_size, device)}
         if told is not None:
-            vectors[BESIDE] = told
+            vectors[BY_SIDE] = told
         judge = classifier
         if judge is None:
             both = joined(parts.train, parts.held_out)

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from termwise.account.rounding import MISSING, with_error
-from termwise.measuring.attributes import BESIDE
+from termwise.measuring.attributes import BY_SIDE
 from termwise.measuring.attributes.vectors import reading_ending
 from termwise.report.account_json import AccountJson, ReadingJson, withheld_sentences
 from termwise.report.terminal import Fitting, RowsOver, listed_diagnosis
@@ -28,7 +28,7 @@ def attribute_table(account: AccountJson) -> RenderableType:
 
 def edit_title(account: AccountJson, method: str) -> str:
     """How the edits of a method were made."""
-    if method == BESIDE:
+    if method == BY_SIDE:
         return "side, another value beside x"
     return f"{method}, strength {account['data']['strength']:g}"
 

@@ -14,7 +14,7 @@ from termwise.data.dataset import Dataset
 from termwise.models.data_pass import values_beside
 from termwise.models.draw import Drawable, decoder_is_told, side_variables
 
-BESIDE = "side"
+BY_SIDE = "side"
 """What edits by values beside x are called, among the ways to edit."""
 
 
@@ -41,7 +41,7 @@ class AttributesBeside:
     having: tuple[float, ...]
     lacking: tuple[Tensor, ...]
 
-    method = BESIDE
+    method = BY_SIDE
 
     def how(self, strength: float) -> str:
         """In words, how edits are made; of what strength is no matter."""

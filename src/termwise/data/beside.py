@@ -17,8 +17,14 @@ from termwise.data.tables.raw import RawColumn
 from termwise.errors import BadData, UnknownName
 
 
-def with_side(data: Dataset, side: SideLike) -> Dataset:
+def with_side(data: Dataset, side: SideLike, hidden: bool = True) -> Dataset:
     """The same data with something beside x, as `Dataset.with_side` has it.
+
+    Args:
+        data: The data.
+        side: Names, or values by name.
+        hidden: Whether what is to be known of so many each is hidden of the others that train, which is done when it
+            is known which do.
 
     Raises:
         UnknownName: Nothing of the kind is known.
@@ -38,11 +44,51 @@ def with_side(data: Dataset, side: SideLike) -> Dataset:
     variables, values = [], []
     for name, column, usual in columns:
         categories, numbers = variable_of(column, name.kind or usual, name.missing == "missing")
-        variables.append(SideVariable(column.name, categories))
+        if name.missing == "partly" and not categories:
+            raise BadData(
+                f"{column.name}: expected categories, for what is known of some examples is observed by a block of "
+                f'categories; got numbers. Say "{column.name}:category:partly", or "{column.name}:known", which leaves '
+                "out the examples without one."
+            )
+        variables.append(SideVariable(column.name, categories, name.missing == "partly"))
         values.append(numbers)
     beside = Side(tuple(variables), torch.stack(values, 1))
     source = None if data.source is None else {**data.source, "side": side if isinstance(side, str) else list(side)}
-    return _where_known(replace(data, beside=beside, source=source))
+    found = _where_known(replace(data, beside=beside, source=source))
+    return with_few_known(found, side) if hidden else found
+
+
+def with_few_known(data: Dataset, side: SideLike, seed: int | None = None) -> Dataset:
+    """The same data, of whose training part it is known of so many examples each what stands beside x, as names ask.
+
+    Args:
+        data: The data with it, and with their parts.
+        side: The names; "labels:10-each" asks for ten of each category, chosen at random.
+        seed: Of that choice; the data's own where left out.
+    """
+    if isinstance(side, Mapping | Side) or data.beside is None:
+        return data
+    values = data.beside.values
+    for asked in side_names(side, _known(data.annotations)):
+        if asked.each is None:
+            continue
+        place = data.beside.names.index(asked.name)
+        own = torch.arange(len(data)) if "train" not in data.splits else data.splits["train"]
+        train = own if data.positions is None else data.positions[own]
+        chosen = int((data.source or {}).get("seed", 0)) if seed is None else seed
+        values = values.clone()
+        values[train, place] = _of_each(values[train, place], asked.each, chosen)
+    return replace(data, beside=Side(data.beside.variables, values))
+
+
+def _of_each(values: Tensor, count: int, seed: int) -> Tensor:
+    """Categories of which `count` of each are left, chosen at random, and the others not known, shape (N,)."""
+    order = torch.randperm(len(values), generator=torch.Generator().manual_seed(seed))
+    kept = torch.full_like(values, torch.nan)
+    for category in values[~values.isnan()].unique():
+        rows = order[values[order] == category][:count]
+        kept[rows] = category
+    return kept
 
 
 def as_trained(data: Dataset, variables: Sequence[SideVariable]) -> Dataset:
@@ -62,11 +108,15 @@ def as_trained(data: Dataset, variables: Sequence[SideVariable]) -> Dataset:
         or (kinds[one.name] != one.is_number and one.name in known)  # as these few would have it
     ]
     side = data.beside
-    if sought:
+    if sought := [one for one in sought if not (one.partly and one.name not in known)]:
         found = with_side(data, [str(name_of(one)) for one in sought]).beside
         rest = [one.name for one in stands if one.name not in {one.name for one in sought}]
         assert found is not None
         side = found if side is None or not rest else found.beside(side.chosen(rest))
+    names = () if side is None else side.names
+    if unknown := tuple(one for one in variables if one.partly and one.name not in names):  # of no example
+        values = torch.full((len(data.examples), len(unknown)), torch.nan, dtype=torch.float64)
+        side = Side(unknown, values).beside(side)
     assert side is not None
     others = [name for name in side.names if name not in {one.name for one in variables}]
     trained = side.as_known(variables)
@@ -76,7 +126,8 @@ def as_trained(data: Dataset, variables: Sequence[SideVariable]) -> Dataset:
 def name_of(variable: SideVariable) -> SideName:
     """The name that asks for a variable as it is."""
     kind: SideKind = "number" if variable.is_number else "category"
-    return SideName(variable.name, kind, "missing" if MISSING in variable.categories else None)
+    missing = "partly" if variable.partly else "missing" if MISSING in variable.categories else None
+    return SideName(variable.name, kind, missing)
 
 
 def _with_values(data: Dataset, side: Side) -> Dataset:
@@ -152,15 +203,16 @@ def _check_gaps(columns: list[tuple[SideName, RawColumn, SideKind]], side: str |
     told = in_words(f"{name!r} of {count:,}" for name, count in gaps.items())
     raise BadData(
         f"{where}: expected a value of every example beside x, of {len(columns[0][1].values):,}; missing are {told}. "
-        f'side="{",".join(asked)}" (--set data.side={",".join(asked)}) leaves these examples out, and ":{MISSING}" in '
-        'place of ":known" makes a category of them.'
+        f'side="{",".join(asked)}" (--set data.side={",".join(asked)}) leaves these examples out; ":{MISSING}" in '
+        'place of ":known" makes a category of them, and ":partly" leaves them to a block of the code that observes it.'
     )
 
 
 def _where_known(data: Dataset) -> Dataset:
     """The data without the examples of which something beside x is not known, and is to be."""
     assert data.beside is not None
-    known = ~data.beside.values.isnan().any(1)
+    whole = torch.tensor([not variable.partly for variable in data.beside.variables])
+    known = ~data.beside.values[:, whole].isnan().any(1)
     positions = torch.arange(len(data.examples)) if data.positions is None else data.positions
     kept = known[positions]
     if kept.all():

@@ -81,11 +81,14 @@ def described_side(data: Dataset) -> tuple[DescribedSide, ...]:
 
 def _described(variable: SideVariable, values: Tensor, train: Tensor) -> DescribedSide:
     """What there is to say of one variable, of its values of all examples, and of those that train."""
-    distinct, counts = values.unique(return_counts=True)
+    known = values[~values.isnan()]
+    about = DescribedSide(variable.name, "category", len(values), 0, 0, unknown=len(values) - len(known))
+    if not len(known):
+        return about
+    distinct, counts = known.unique(return_counts=True)
     smallest = int(counts.argmin())
-    about = DescribedSide(
-        variable.name, "category", len(values), len(counts), int(counts[smallest]), alone=int((counts == 1).sum())
-    )
+    alone = int((counts == 1).sum())
+    about = replace(about, groups=len(counts), smallest=int(counts[smallest]), alone=alone)
     if variable.is_number:
         return replace(about, kind="number", minimum=float(distinct[0]), maximum=float(distinct[-1]))
     untrained = distinct[~torch.isin(distinct, train)]

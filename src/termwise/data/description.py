@@ -56,6 +56,7 @@ class DescribedSide:
         smallest_name: The category that has them; "" of a number.
         alone: How many categories or numbers have one example.
         untrained: Categories of which no example trains.
+        unknown: Of how many examples it is not known.
         minimum, maximum: Of numbers; None of categories.
     """
 
@@ -69,12 +70,14 @@ class DescribedSide:
     untrained: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    unknown: int = 0
 
     def __str__(self) -> str:
         if self.kind == "number":
             return f"{self.name}, a number from {self.minimum:,.6g} to {self.maximum:,.6g}"
         several = f"{self.groups:,} categories, the smallest {self.smallest_name!r} of {self.smallest:,}"
-        return f"{self.name}, {several if self.groups > 1 else 'one category'}"
+        some = f", known of {self.examples - self.unknown:,} of {self.examples:,}" if self.unknown else ""
+        return f"{self.name}, {several if self.groups > 1 else 'one category'}{some}"
 
     def oddities(self) -> Iterator[str]:
         """A sentence on each thing for which little can be learned of it, or from it."""

@@ -11,6 +11,7 @@ import torch
 
 from termwise.content import exists
 from termwise.data.annotations import label_codes, with_label_names, with_labels_as_attributes
+from termwise.data.beside import with_few_known, with_side
 from termwise.data.binarize import BinaryExamples, binarization
 from termwise.data.dataset import Dataset
 from termwise.data.examples import undivided
@@ -58,7 +59,8 @@ def load_data(
             array; or names of a table's columns.
         side: What stands beside x, for models and readings: "labels", "factors", "attributes", or the names of some, of
             columns, or of what else is known of the examples; or values by name. "age:number" and "donor:category" say
-            how one is read; "donor:known" leaves out examples without it, "donor:missing" makes a category of them.
+            how one is read; "donor:known" leaves out examples without it, "donor:missing" makes a category of them,
+            "donor:partly" leaves them to a block that observes it; "labels:10-each" hides all but ten of each that train.
         pad: The side in pixels to which pictures are padded with zeros on all sides: 32 makes 32 x 32 of 28 x 28.
         binarize: How to make x binary: "threshold" at 1/2; or read as probabilities and drawn, once ("fixed"), or what
             trains at every visit anew ("dynamic").
@@ -116,7 +118,7 @@ def load_data(
     if attributes is not None:
         data = replace(data, annotations=with_labels_as_attributes(data.annotations, data.name))
     if side is not None:
-        data = data.with_side(side)
+        data = with_side(data, side, hidden=False)
     splits = divide(len(data), data.splits, validation=validation, test=test, seed=seed, where=data.name)
     if options.get("missing") == "mean" and data.has_missing:
         data = with_training_means(data, splits["train"])
@@ -124,6 +126,8 @@ def load_data(
     record = _record(source, {**always, **({} if labels is None else {"labels": labels}), **beside, **options})
     wanted = data.standardize if standardize is None else standardize
     data = replace(data, splits=splits, source=record, standardize=wanted)
+    if side is not None:
+        data = with_few_known(data, side, seed)
     if levels:
         data = replace(data, examples=undivided(data.examples, data.name))
     if binarize is not None:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from termwise.data.bins import quantile_bins
 from termwise.data.side_columns import category_word, column_of_values, kind_by_type, variable_of
+from termwise.data.side_names import side_name
 from termwise.errors import BadData, UnknownName, in_short
 from termwise.notebook import in_a_line
 
@@ -29,6 +30,7 @@ class SideVariable:
     Attributes:
         name: What it is called.
         categories: What it may be, where it is one of some; none where it is a number.
+        partly: Whether it may be known of some examples alone; the others' value is nan.
 
     Example:
         >>> SideVariable("batch", ("a", "b")).is_number, SideVariable("age").is_number
@@ -37,6 +39,7 @@ class SideVariable:
 
     name: str
     categories: tuple[str, ...] = ()
+    partly: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -70,7 +73,8 @@ class Side:
 
     Attributes:
         variables: What the columns are.
-        values: Shape (N, V), float64: of a category its place among the categories, of a number the number.
+        values: Shape (N, V), float64: of a category its place among the categories, of a number the number; nan of a
+            variable that is known of others alone.
 
     Example:
         >>> side = Side.of({"batch": ["b", "a", "b"], "age": [1.5, 2.0, 3.0]})
@@ -101,23 +105,40 @@ class Side:
     def of(cls, columns: Mapping[str, Any]) -> "Side":
         """The variables of columns by name, each of N values: fractions are numbers, all else are categories.
 
-        Whole numbers, words and yes or no are categories: hand in floating-point numbers where they are numbers.
+        Whole numbers, words and yes or no are categories: hand in floating-point numbers where they are numbers. Of a
+        column called "labels:partly" values may be missing, None or nan.
 
         Raises:
             BadData: A column has another length, misses values, or is no column.
+
+        Example:
+            >>> Side.of({"labels:partly": ["a", None, "b"]}).values.T.tolist()
+            [[0.0, nan, 1.0]]
         """
-        read = [column_of_values(str(name), values) for name, values in columns.items()]
+        names = [side_name(str(name)) for name in columns]
+        read = [
+            column_of_values(name.name if name.missing == "partly" else str(given), values)
+            for name, (given, values) in zip(names, columns.items(), strict=True)
+        ]
         if len({len(column.values) for column in read}) > 1:
             got = ", ".join(f"{column.name} {len(column.values)}" for column in read)
             raise BadData(f"Expected as many values of every variable beside x; got {got}.")
-        if gaps := [f"{column.name} {int(column.missing.sum()):,}" for column in read if column.missing.any()]:
+        partly = [name.missing == "partly" for name in names]
+        gaps = [column for column, may in zip(read, partly, strict=True) if column.missing.any() and not may]
+        if gaps:
             raise BadData(
                 f"Expected a value of every example, of {len(read[0].values):,}, got some that are missing: "
-                f"{', '.join(gaps)}. Fill them with a word of their own, or leave these examples out."
+                f"{', '.join(f'{column.name} {int(column.missing.sum()):,}' for column in gaps)}. Fill them with a "
+                f"word of their own, or leave these examples out; or, for a block of the code that observes it, call "
+                f"it '{gaps[0].name}:partly'."
             )
-        found = [variable_of(column, kind_by_type(column)) for column in read]
-        variables = (SideVariable(column.name, words) for column, (words, _) in zip(read, found, strict=True))
-        return cls(tuple(variables), torch.stack([values for _, values in found], 1) if found else torch.empty(0, 0))
+        found = [
+            variable_of(column, "category" if may else kind_by_type(column))
+            for column, may in zip(read, partly, strict=True)
+        ]
+        columns_read = zip(read, found, partly, strict=True)
+        variables = tuple(SideVariable(column.name, words, may) for column, (words, _), may in columns_read)
+        return cls(variables, torch.stack([values for _, values in found], 1) if found else torch.empty(0, 0))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -179,6 +200,8 @@ class Side:
                 f"Expected categories to make groups of, got numbers, {', '.join(numbers)}. Make categories of them "
                 "first: side.binned(5) makes five bins, by quantiles."
             )
+        if told := mine.unknown():
+            raise BadData(f"Expected a value of every example to make groups of: {told}")
         codes = mine.values.long()  # (N, V)
         ids = torch.zeros(len(self), dtype=torch.int64)
         for variable, column in zip(mine.variables, codes.T, strict=True):
@@ -186,6 +209,20 @@ class Side:
         member = torch.empty(int(ids.max()) + 1, dtype=torch.int64)
         member[ids] = torch.arange(len(ids))
         return ids, tuple(mine._in_words(row) for row in codes[member].tolist())
+
+    def unknown(self) -> str:
+        """A sentence on the variables that are not known of every example, and what to do; "" where all are.
+
+        Example:
+            >>> Side.of({"labels:partly": ["a", None, "b"]}).unknown()
+            "labels is known of 2 of 3 examples. side='labels:known' leaves the others out."
+        """
+        known = (~self.values.isnan()).sum(0).tolist()
+        some = [(name, count) for name, count in zip(self.names, known, strict=True) if count < len(self)]
+        if not some:
+            return ""
+        said = ", ".join(f"{name} is known of {count:,} of {len(self):,} examples" for name, count in some)
+        return f"{said}. side={','.join(f'{name}:known' for name, _ in some)!r} leaves the others out."
 
     def entropy(self, names: str | Sequence[str] | None = None) -> float:
         """H(s) in nats, of how often each group comes: of one variable, of several jointly, or of all.

@@ -1,6 +1,7 @@
 """Codes of several blocks: each with a posterior family and a prior of its own, one after the other in z."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from itertools import accumulate
@@ -11,9 +12,10 @@ from torch.distributions import Distribution
 
 from termwise.errors import Refused
 from termwise.models.block_law import Conditional, LawOfBlocks
+from termwise.models.categories import Categories
 from termwise.models.chained_law import law_of
 from termwise.models.given_head import GivenHead
-from termwise.models.places import HasPositions, with_shape
+from termwise.models.places import HasPositions, shape_of, with_shape
 from termwise.models.posteriors.categorical import CategoricalPosterior
 from termwise.models.posteriors.family import PosteriorFamily
 from termwise.models.posteriors.ladder import LadderNormal
@@ -43,6 +45,8 @@ class Block:
         hidden: The width of the layer through which it is given them.
         decoded: Whether the decoder sees it.
         shape: How the positions of categories or codewords are laid out, such as (7, 7); it says how many there are.
+        observes: The variable beside x that a block of categories is, where it is known: of such examples its
+            posterior is that category in training, and wherever a value is given.
 
     Example:
         >>> Block("digit", 10, posterior="categorical").prior_name
@@ -59,6 +63,7 @@ class Block:
     hidden: Count = 64
     decoded: bool = True
     shape: tuple[Count, ...] = ()
+    observes: str = ""
 
     @property
     def prior_name(self) -> str:
@@ -118,8 +123,15 @@ def blocks_from(code: Sequence[Block | Mapping[str, Any]]) -> tuple[Block, ...]:
                 f"The codewords of block {block.name!r} learn from what is nearest to them, once a step, and are not "
                 "given other blocks: leave given out."
             )
+        if block.observes and (block.posterior != "categorical" or block.given or _positions(block) != 1):
+            raise Refused(
+                f"A block that observes what stands beside x is of categories, one for each value, and given no other; "
+                f"{block.name!r} is not. Say posterior = 'categorical', of one position, without given."
+            )
         if block.prior_name == "conditional" and not block.given:
             raise Refused(f"The prior of block {block.name!r} is conditional, and given nothing: say given = [...].")
+    if len(observing := [block.name for block in made if block.observes]) > 1:
+        raise Refused(f"One block of a code observes what stands beside x; got {', '.join(observing)}.")
     if not any(block.decoded for block in made):
         raise Refused("The decoder sees no block: leave decoded = true with one or more.")
     return tuple(made)
@@ -185,13 +197,33 @@ class BlockFamily(nn.Module):
             for j in range(start, start + block.latent)
         ]
 
+    @cached_property
+    def observed(self) -> tuple[str, int] | None:
+        """The variable beside x that a block observes, and the first of its numbers; None where none does."""
+        start = 0
+        for block in self.code:
+            if block.observes:
+                return block.observes, start
+            start += block.latent
+        return None
+
     @property
     def asks_prior(self) -> bool:
         """Whether some block's posterior is made of its prior."""
         return any(isinstance(family, LadderNormal) for family in self.blocks)
 
-    def forward(self, features: Tensor, prior: Distribution | None = None) -> LawOfBlocks:
+    def forward(
+        self,
+        features: Tensor,
+        prior: Distribution | None = None,
+        observe: Callable[[Categories], Distribution] | None = None,
+    ) -> LawOfBlocks:
         """q(z|x) from features of shape (B, features), and the prior, where it `asks_prior`.
+
+        Args:
+            features: Of every example.
+            prior: p(z).
+            observe: What makes of the law of the block that observes what it is where some values are known.
 
         Raises:
             Refused: That prior is not of the same blocks.
@@ -218,6 +250,9 @@ class BlockFamily(nn.Module):
                 law = Conditional(partial(_law_given, family, head), places, block.latent, its)
             else:
                 law = family(its)
+                if block.observes and observe is not None:
+                    assert isinstance(law, Categories)
+                    law = observe(law)
             links.append(law)
         return law_of(links, [block.name for block in self.code])
 
@@ -278,6 +313,11 @@ def places_given(code: Sequence[Block]) -> list[tuple[int, ...]]:
 def numbers_given(code: Sequence[Block]) -> list[int]:
     """How many numbers the blocks have that each block is given."""
     return [sum(code[place].latent for place in places) for places in places_given(code)]
+
+
+def _positions(block: Block) -> int:
+    """How many positions a block of categories has."""
+    return math.prod(shape_of(with_shape(block.posterior, block.posterior_options, block.shape).get("positions", 1)))
 
 
 def _has_head(block: Block) -> bool:

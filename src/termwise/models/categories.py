@@ -13,6 +13,9 @@ from torch import Size, Tensor
 from torch.distributions import Distribution, OneHotCategorical
 from torch.distributions.kl import register_kl
 
+MOST_VALUES = 256
+"""So many values of categories are summed over, and no more."""
+
 LEAST = -700.0
 """The log probability under which a category cannot come: its exponential is 0 in float32, and nothing is infinite."""
 
@@ -27,6 +30,7 @@ class Categories(Distribution):
             their probabilities straight through (Bengio, Leonard and Courville, 2013).
         has_rsample: Whether codes carry a gradient at all; where not, it is their score's (`draw.score`).
         shape: How the positions are laid out; in a row, where left out.
+        summed: Whether the distortion is summed over all that they may be (`termwise.terms.summed_distortion`).
 
     Example:
         >>> law = Categories(torch.tensor([[[0.0, 0.0], [2.0, -2.0]]]))  # two positions, two categories
@@ -39,10 +43,15 @@ class Categories(Distribution):
     arg_constraints: dict[str, Any] = {}  # noqa: RUF012 - as torch declares it
 
     def __init__(
-        self, logits: Tensor, temperature: float | None = None, has_rsample: bool = True, shape: Sequence[int] = ()
+        self,
+        logits: Tensor,
+        temperature: float | None = None,
+        has_rsample: bool = True,
+        shape: Sequence[int] = (),
+        summed: bool = False,
     ) -> None:
         self.log_probs = logits.log_softmax(-1).clamp(min=LEAST)
-        self.temperature, self.has_rsample = temperature, has_rsample
+        self.temperature, self.has_rsample, self.summed = temperature, has_rsample, summed
         positions, categories = logits.shape[-2:]
         self.shape = tuple(shape) or (positions,)
         super().__init__(logits.shape[:-2], Size([positions * categories]), validate_args=False)
@@ -110,7 +119,44 @@ class Categories(Distribution):
         return self._with(self.log_probs.double())
 
     def _with(self, logits: Tensor) -> "Categories":
-        return Categories(logits, self.temperature, self.has_rsample, self.shape)
+        return Categories(logits, self.temperature, self.has_rsample, self.shape, self.summed)
+
+
+class ObservedCategories(Categories):
+    """One category of K, of which it is known for some examples which it is: their law is a point there.
+
+    Args:
+        own: What an encoder says of every example, q(y|x): one position, shape (B, 1, K).
+        values: The place of the category that each has, nan where it is not known, shape (B,).
+        pinned: Whether those that are known are points; else the law is the encoder's for all.
+
+    Attributes:
+        own: As given, for a classifier's loss and its readings.
+        values: As given.
+
+    Example:
+        >>> law = ObservedCategories(Categories(torch.zeros(2, 1, 4)), torch.tensor([3.0, torch.nan]))
+        >>> law.mean.tolist(), law.own_log_prob()
+        ([[0.0, 0.0, 0.0, 1.0], [0.25, 0.25, 0.25, 0.25]], tensor([-1.3863, 0.0000]))
+    """
+
+    def __init__(self, own: Categories, values: Tensor, pinned: bool = True) -> None:
+        logits = own.log_probs
+        if pinned:
+            points = torch.full_like(logits, LEAST).scatter_(-1, _places(values)[:, None, None], 0.0)
+            logits = torch.where(values.isnan()[:, None, None], logits, points)
+        super().__init__(logits, own.temperature, own.has_rsample, own.shape, own.summed)
+        self.own, self.values, self.pinned = own, values, pinned
+
+    def own_log_prob(self) -> Tensor:
+        """log q(y|x) of the category that each example has, nats, shape (B,); 0 where it is not known."""
+        found = self.own.log_probs.squeeze(-2).gather(-1, _places(self.values).unsqueeze(-1)).squeeze(-1)
+        return torch.where(self.values.isnan(), torch.zeros_like(found), found)
+
+
+def _places(values: Tensor) -> Tensor:
+    """Places of categories, int64; 0 where none is known."""
+    return values.nan_to_num(0.0).long()
 
 
 def one_hot_at(scores: Tensor) -> Tensor:

@@ -15,11 +15,7 @@ from torch import Size, Tensor
 from torch.distributions import Distribution
 
 from termwise.models.block_law import BlockLaw, Conditional, LawOfBlocks
-from termwise.models.categories import Categories
-
-MOST_VALUES = 256
-"""So many values of categories are summed over, and no more."""
-
+from termwise.models.categories import MOST_VALUES, Categories
 
 class ChainedLaw(LawOfBlocks):
     """The law of a code whose blocks are drawn in their order, each given some of those before it.

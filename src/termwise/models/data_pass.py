@@ -13,9 +13,16 @@ from torch import Tensor, nn
 
 from termwise.data.batch import Batch
 from termwise.data.dataset import Dataset
-from termwise.data.side import SIDE_BINS
+from termwise.data.side import SIDE_BINS, Side
 from termwise.errors import Refused, UnknownName
-from termwise.models.draw import Draw, Drawable, networks_of, side_variables
+from termwise.models.draw import (
+    Draw,
+    Drawable,
+    ObservedPart,
+    networks_of,
+    observed_variables,
+    side_variables,
+)
 from termwise.models.finite import broken_examples, joined_masks, not_finite
 
 Progress = Callable[[str, float], None]
@@ -68,7 +75,9 @@ def with_side_of(model: object, data: Dataset) -> Dataset:
     if not taken or (side is not None and side.variables[: len(taken)] == taken):
         return data
     try:
-        return data.with_known_side(taken)
+        found = data.with_known_side(taken)
+        _check_known(found.side)
+        return found
     except UnknownName:
         names = [variable.name for variable in taken]
         lacking = [name for name in names if side is None or name not in side.names]
@@ -77,6 +86,14 @@ def with_side_of(model: object, data: Dataset) -> Dataset:
             f"{' or '.join(lacking)}. Read the data with it, load_data(..., side={names}); or give values by name, "
             f"data.with_side({{{lacking[0]!r}: [...]}})."
         ) from None
+
+
+def _check_known(side: Side | None) -> None:
+    """Raise Refused where a variable that networks take is known of some examples alone."""
+    assert side is not None
+    whole = [variable.name for variable in side.variables if not variable.partly]
+    if told := side.chosen(whole).unknown() if whole else "":
+        raise Refused(f"The model takes what stands beside x of every example. {told}")
 
 
 def values_beside(model: object, data: Dataset) -> Tensor | None:
@@ -144,7 +161,30 @@ class DataPass:
         groups = None if self.data.side is None else lambda: self._groups
         x, index = batch.x.to(self.device, self.dtype, non_blocking=True), batch.index.to(self.device)
         side, another = self._beside(batch), lambda: self._another(len(x))
-        return Draw(self.model, x, index, len(self), another, together, side, groups, self.data.side)
+        observed = self._observed_part(len(x))
+        return Draw(self.model, x, index, len(self), another, together, side, groups, self.data.side, observed)
+
+    @cached_property
+    def _observed(self) -> tuple[str, Tensor] | None:
+        """The variable that a block of the code observes, and the positions of the examples of which it is known."""
+        observed = observed_variables(self.model)
+        if not observed or self.data.side is None:
+            return None
+        name = observed[0].name
+        values = self.data.side.values[:, self.data.side.names.index(name)]
+        return name, (~values.isnan()).nonzero().squeeze(1)
+
+    def _observed_part(self, count: int) -> ObservedPart | None:
+        """The examples of which it is known what a block observes, batches of which have `count` at most."""
+        if self._observed is None:
+            return None
+        name, known = self._observed
+
+        def another() -> Draw:
+            order = known[torch.randperm(len(known))[:count]]
+            return self.draw(next(iter(self.data.batches(len(order), order=order))))
+
+        return ObservedPart(name, len(known) / len(self), another)
 
     @cached_property
     def _groups(self) -> Tensor:

@@ -6,6 +6,7 @@ code or a log q(z) share it here; and draws of one batch, for as long as the mod
 
 from abc import abstractmethod
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -99,9 +100,26 @@ def target_of(model: object) -> SideVariable | None:
     return found
 
 
+def observed_variables(model: object) -> tuple[SideVariable, ...]:
+    """Those of its `side_variables` that a block of a model's code observes, by its attribute `observed`.
+
+    They come after those that its networks take; it has a `variable`.
+
+    Example:
+        >>> import termwise as tw
+        >>> observed_variables(tw.VAE.build((4,), latent=2))
+        ()
+    """
+    observed = getattr(model, "observed", None)
+    return () if observed is None else (observed.variable,)
+
+
 def given_variables(model: object) -> tuple[SideVariable, ...]:
-    """What the networks of a model take beside x: its `side_variables`, of which the target is none of them."""
-    return side_variables(model)[:-1] if target_of(model) is not None else side_variables(model)
+    """What the networks of a model take beside x: its `side_variables`, of which what a block observes, and the target,
+    are none.
+    """
+    others = len(observed_variables(model)) + (target_of(model) is not None)
+    return side_variables(model)[: len(side_variables(model)) - others]
 
 
 def inferred(model: Drawable, x: Tensor, side: Tensor | None) -> tuple[Distribution, Any]:
@@ -134,6 +152,21 @@ class Itself:
         return id(self.thing)
 
 
+@dataclass(frozen=True)
+class ObservedPart:
+    """The examples of a data set of which it is known what a block of the code observes.
+
+    Attributes:
+        name: The variable that it observes.
+        share: Which share of all they are.
+        another: Makes the draw of a batch of these alone, chosen at random.
+    """
+
+    name: str
+    share: float
+    another: "Callable[[], Draw]"
+
+
 class Draw:
     """One batch, seen through a model.
 
@@ -150,6 +183,7 @@ class Draw:
         groups: Gives the group of every example of the data set, of those beside which the same stands, shape (N,),
             int64; None where nothing does.
         data_side: What stands beside x of every example of the data set, likewise.
+        observed: The examples of which it is known what a block of the code observes; None where none does.
 
     Example:
         >>> import termwise as tw
@@ -172,13 +206,14 @@ class Draw:
         side: Tensor | None = None,
         groups: Callable[[], Tensor] | None = None,
         data_side: Side | None = None,
+        observed: ObservedPart | None = None,
     ) -> None:
         self.model = model
         self.x = x
         self.index = index
         self.dataset_size = dataset_size
         self.together = together
-        self.side, self._groups, self.data_side = side, groups, data_side
+        self.side, self._groups, self.data_side, self.observed = side, groups, data_side, observed
         self._independent = independent
         self._memory: dict[Hashable, Any] = {}
         self._standing: dict[Hashable, Any] = {}
@@ -323,7 +358,7 @@ class Draw:
             inferred: Whether it shares the posterior, too: as this one has it, with or without its gradient.
         """
         second = lambda: self.independent.again(inferred)  # noqa: E731
-        beside = (self.side, self._groups, self.data_side)
+        beside = (self.side, self._groups, self.data_side, self.observed)
         other = Draw(self.model, self.x, self.index, self.dataset_size, second, self.together, *beside)
         other._standing = self._standing
         if inferred:

@@ -17,6 +17,7 @@ from termwise.terms.groups import Groups
 from termwise.terms.laws import STOPS, Law, law
 from termwise.terms.link_names import LINK_NAMES, link_name
 from termwise.terms.references.moments import ReferenceLaw
+from termwise.terms.summed_distortion import summed_distortion
 
 
 @runtime_checkable
@@ -267,7 +268,9 @@ class Distortion:
     memory = None
 
     def __call__(self, draw: Draw) -> Tensor:
-        """-log p(x|z) at the draw's codes, shape (B,), nats."""
+        """-log p(x|z) at the draw's codes, or summed over categories that learn so, shape (B,), nats."""
+        if (summed := summed_distortion(draw)) is not None:
+            return summed
         likelihood = draw.likelihood
         with values_of(likelihood, draw.target, "the likelihood"):
             return -likelihood.log_prob(draw.target)

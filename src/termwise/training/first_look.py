@@ -18,6 +18,7 @@ from termwise.models.finite import broken_examples
 from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE
 from termwise.objectives.game import Game
+from termwise.terms.class_cross_entropy import ClassCrossEntropy
 from termwise.terms.closed_form import ClosedForm, has_closed_form
 from termwise.terms.link import Distortion, Link, Term, by_example
 
@@ -129,7 +130,7 @@ def _has_measure(draw: Draw) -> bool:
 
 
 def check_links(passes: DataPass, game: Game) -> None:
-    """Raise Refused where a link of the game has no meaning, or no gradient, under the model's laws.
+    """Raise Refused where a term of the game has no meaning, or no gradient, under the model's laws.
 
     A term that shows x to a network beside decoded examples says so, by `of_whole_examples`: BadData, where x has gaps.
 
@@ -140,7 +141,7 @@ def check_links(passes: DataPass, game: Game) -> None:
     with own_randomness(0), evaluating(passes.model):
         draw = passes.at(torch.arange(1))
         for term in (part.term for player in game.players for part in player.objective.parts):
-            if isinstance(term, Link):
+            if isinstance(term, Link | ClassCrossEntropy):
                 term.check(draw)
             if getattr(term, "of_whole_examples", False):
                 check_whole(passes.data, term.name.replace("_", " ").capitalize())

@@ -6,17 +6,18 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from termwise.errors import Refused
-from termwise.models.categories import Categories
+from termwise.models.categories import MOST_VALUES, Categories
 from termwise.models.places import Positions, as_option, shape_of
 from termwise.schedules import AnySchedule, Weight, as_schedule
 
-Gradient = Literal["straight-through", "relaxed", "score-function"]
+Gradient = Literal["straight-through", "relaxed", "score-function", "sum"]
 """How categories learn."""
 
 BIAS_OF_GRADIENT: dict[Gradient, str] = {
     "straight-through": "trained by straight-through gradients, biased unless the decoder is linear in z",
     "relaxed": "trained on relaxed codes, of which it is not",
     "score-function": "trained by the score function, an unbiased gradient",
+    "sum": "trained by sums over all categories, whose gradient is exact",
 }
 """What an account says of each, beside the distortion."""
 
@@ -31,7 +32,9 @@ class CategoricalPosterior(nn.Module):
             (Bengio, Leonard and Courville, 2013), which a decoder that is not linear makes biased; "relaxed", codes
             between the categories (Jang, Gu and Poole, 2017; Maddison, Mnih and Teh, 2017), of which the decoder sees
             others than those it is measured by; or "score-function", one-hot codes whose score every term is weighed
-            by, less what the batch's others came to (Williams, 1992): unbiased, and of more noise.
+            by, less what the batch's others came to (Williams, 1992): unbiased, and of more noise; or "sum", where the
+            distortion is summed over all categories, each decoded, and no code stands for them: exact, at K times the
+            decoder's cost. Other terms at codes are then as with "straight-through".
         temperature: Of relaxed codes: a number, or a schedule of one over the steps of a training.
 
     Example:
@@ -57,6 +60,11 @@ class CategoricalPosterior(nn.Module):
             raise Refused(
                 f"{latent} numbers are not {count} positions of as many categories each. Give as latent the "
                 "positions times the categories."
+            )
+        if gradient == "sum" and (values := (latent // count) ** count) > MOST_VALUES:
+            raise Refused(
+                f"gradient = 'sum' decodes every value of the categories, at most {MOST_VALUES}; these have {values:,}. "
+                "Take 'straight-through', which decodes one."
             )
         schedule = as_schedule(temperature)
         if schedule.least() <= 0:
@@ -84,4 +92,6 @@ class CategoricalPosterior(nn.Module):
         """q(z|x) from features of shape (B, P K); in evaluation codes are one-hot."""
         logits = features.unflatten(-1, (self.positions, -1))
         relaxed = self.training and self.gradient == "relaxed"
-        return Categories(logits, self.temperature if relaxed else None, self.gradient != "score-function", self.shape)
+        temperature = self.temperature if relaxed else None
+        has_path, summed = self.gradient != "score-function", self.gradient == "sum"
+        return Categories(logits, temperature, has_path, self.shape, summed)

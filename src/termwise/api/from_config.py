@@ -1,5 +1,6 @@
 """What a configuration names: the data and the model, made or read."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -8,19 +9,21 @@ import torch
 
 from termwise.data import Dataset, load_data
 from termwise.data.pixel_cache import caches_as_they_are
-from termwise.data.side import SideVariable
+from termwise.data.side import Side, SideVariable
 from termwise.data.side_names import side_names
 from termwise.data.suits import is_standardised, suited_likelihood
 from termwise.errors import BadData, Refused
 from termwise.models import VAE
 from termwise.models.likelihoods import likelihood_from, likelihood_of_columns
 from termwise.models.missing import observed
+from termwise.models.observed import of_observed
 from termwise.models.pretrained import GIVEN
 from termwise.models.supports import takes_real_numbers
 from termwise.models.target import suited_to_target
 from termwise.models.user_function import Trust
 from termwise.training import Config, RunFolder
 from termwise.training.config import config_from, merged
+from termwise.training.model_section import ModelSection
 from termwise.training.resolve import OWN
 
 
@@ -60,6 +63,8 @@ def settled(config: Config, data: Dataset, model: VAE | None, resumed: bool) -> 
     if asked is None and wanted and chosen is not None and target is None:
         wanted = takes_real_numbers(chosen, data.shape)  # others take x as it is
     tables: dict[str, Any] = {"model": {"likelihood": name}, "data": {"standardize": True} if wanted else {}}
+    if model is None and _observes(config.model.code):
+        tables["model"]["code"] = of_observed(config.model.code, data.side)
     return config_from(merged(config.tables(), tables))
 
 
@@ -69,6 +74,8 @@ def configured_target(config: Config, data: Dataset) -> SideVariable | None:
         return None
     (named,) = side_names([config.model.target], () if data.side is None else data.side.names)
     found = None if data.side is None else data.side.chosen([named.name])
+    if found is not None and (told := found.unknown()):
+        raise BadData(f"The target is to be known of every example. {told}")
     if found is None or len(found.values.unique()) < 2:
         raise BadData(f"The target {named.name} is the same for all examples of {data.name}: there is nothing to say.")
     return found.variables[0]
@@ -92,10 +99,22 @@ def configured_model(config: Config, data: Dataset) -> VAE:
         section.prior,
         section.prior_options,
         code=section.code,
-        side=None if section.side_to is None or side is None else side.without(target),
-        side_to=section.side_to,
+        side=_beside(section, side, target),
+        side_to=section.side_to or (),
         target=target,
     )
+
+
+def _beside(section: ModelSection, side: Side | None, target: SideVariable | None) -> Side | None:
+    """What a model takes of what stands beside x, in its networks or in a block of its code, but for its target."""
+    if side is None or (section.side_to is None and not _observes(section.code)):
+        return None
+    return side.without(target)
+
+
+def _observes(code: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a block of a code observes what stands beside x."""
+    return any(block.get("observes") for block in code)
 
 
 def check_fit(model: VAE, data: Dataset) -> None:

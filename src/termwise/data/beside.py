@@ -126,8 +126,9 @@ def as_trained(data: Dataset, variables: Sequence[SideVariable]) -> Dataset:
 def name_of(variable: SideVariable) -> SideName:
     """The name that asks for a variable as it is."""
     kind: SideKind = "number" if variable.is_number else "category"
-    missing = "partly" if variable.partly else "missing" if MISSING in variable.categories else None
-    return SideName(variable.name, kind, missing)
+    if variable.partly:
+        return SideName(variable.name, kind, "partly")
+    return SideName(variable.name, kind, "missing" if MISSING in variable.categories else None)
 
 
 def _with_values(data: Dataset, side: Side) -> Dataset:

@@ -60,7 +60,7 @@ def load_data(
         side: What stands beside x, for models and readings: "labels", "factors", "attributes", or the names of some, of
             columns, or of what else is known of the examples; or values by name. "age:number" and "donor:category" say
             how one is read; "donor:known" leaves out examples without it, "donor:missing" makes a category of them,
-            "donor:partly" leaves them to a block that observes it; "labels:10-each" hides all but ten of each that train.
+            "donor:partly" leaves them to a block that observes it, "labels:10-each" hides all but ten each that train.
         pad: The side in pixels to which pictures are padded with zeros on all sides: 32 makes 32 x 32 of 28 x 28.
         binarize: How to make x binary: "threshold" at 1/2; or read as probabilities and drawn, once ("fixed"), or what
             trains at every visit anew ("dynamic").

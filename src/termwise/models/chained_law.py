@@ -17,6 +17,7 @@ from torch.distributions import Distribution
 from termwise.models.block_law import BlockLaw, Conditional, LawOfBlocks
 from termwise.models.categories import MOST_VALUES, Categories
 
+
 class ChainedLaw(LawOfBlocks):
     """The law of a code whose blocks are drawn in their order, each given some of those before it.
 

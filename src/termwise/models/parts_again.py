@@ -77,7 +77,11 @@ def parts_again(saved: SavedModel, given: Mapping[str, Any]) -> dict[str, Any]:
         of_target = saved.target is not None
         encoder, decoder = build_given_side(network["name"], *sizes, network["options"], side, of_target)
     laws = {"posterior": family, "likelihood": likelihood, "prior": prior, "target": saved.target}
-    return {"encoder": encoder, "decoder": decoder, "shape": saved.shape, "latent": latent, **laws, "side": side}
+    beside: dict[str, Any] = {"side": side}
+    if saved.observed is not None:
+        others, to = ((), ()) if side is None else (side.variables, side.parts)
+        beside = {"side": (*others, saved.observed), "side_to": to}
+    return {"encoder": encoder, "decoder": decoder, "shape": saved.shape, "latent": latent, **laws, **beside}
 
 
 def more_of(model: Any) -> dict[str, Any]:
@@ -91,6 +95,8 @@ def more_of(model: Any) -> dict[str, Any]:
         found["columns"] = list(model.columns)
     if model.side is not None:
         found["side"] = model.side.config()
+    if model.observed is not None:
+        found["observed"] = model.observed.config()
     if model.target is not None:
         found["target"] = {"name": model.target.name, "categories": list(model.target.categories)}
     return found

@@ -147,6 +147,7 @@ class ModelConfig(BaseModel):
     columns: list[str] = []
     side: SideConfig | None = None
     target: SideVariableConfig | None = None
+    observed: SideVariableConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,7 @@ class SavedModel:
         columns: What the entries of x are called, where x is a row of a table.
         side: What it takes beside x, as `SideInput.config` says it.
         target: What stands beside x and its likelihood is of; None where that is of x.
+        observed: What a block of its code observes; None where none does.
         unchanged: Whether config.json is the one that was saved with the weights, as far as these tell.
     """
 
@@ -177,6 +179,7 @@ class SavedModel:
     columns: tuple[str, ...] = ()
     side: dict[str, Any] | None = None
     target: SideVariable | None = None
+    observed: SideVariable | None = None
     unchanged: bool = True
 
     @classmethod
@@ -202,7 +205,8 @@ class SavedModel:
             config.gaps,
             tuple(config.columns),
             None if config.side is None else config.side.model_dump(),
-            None if config.target is None else SideVariable(config.target.name, tuple(config.target.categories)),
+            _variable(config.target),
+            _variable(config.observed, partly=True),
             checksums.get("config") in (None, hashlib.sha256(text).hexdigest()),
         )
 
@@ -244,6 +248,11 @@ class SavedModel:
                 f"The weights in {self.folder} are not those of its config.json, or of the modules given; or their "
                 f"code was changed since: {reason:.300}"
             ) from None
+
+
+def _variable(config: SideVariableConfig | None, partly: bool = False) -> SideVariable | None:
+    """A variable beside x as a file has it."""
+    return None if config is None else SideVariable(config.name, tuple(config.categories), partly)
 
 
 def _checked_weights(path: Path) -> dict[str, str]:

@@ -52,6 +52,12 @@ class SideInput(nn.Module):
         for part in to:
             if part not in SIDE_TO:
                 raise UnknownName("part that takes what stands beside x", part, SIDE_TO)
+        if partly := [variable.name for variable in self.variables if variable.partly]:
+            raise Refused(
+                f"{partly[0]} is known of some examples, and what networks take must be known of all. Let a block of "
+                f"the code observe it, observes = {partly[0]!r} in its [[model.code]] table; or leave the others out, "
+                f"side = ['{partly[0]}:known']."
+            )
         if not self.variables or not self.parts:
             raise Refused("Expected one variable beside x or more, and a part that takes it, 'encoder' or 'decoder'.")
         self.register_buffer("rows", torch.zeros(rows, len(self.variables)))

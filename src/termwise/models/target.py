@@ -137,9 +137,14 @@ def predicted(model: Any, x: Tensor, side: Tensor | None, codes: int) -> Distrib
         side: The values beside them, shape (B, V), where its networks take some.
         codes: How many of each.
     """
-    if model.target is None:
-        raise Refused("This model's decoder says x, and predicts nothing. The recipe vib has a target: labels, say.")
     posterior, context = model.infer(x, side)
+    if model.observed is not None:
+        return Categorical(logits=model.observed.law(posterior).log_probs.squeeze(-2))
+    if model.target is None:
+        raise Refused(
+            "This model's decoder says x, and predicts nothing. The recipe vib has a target, labels, say; m2 a "
+            "block that observes them."
+        )
     return averaged_over_codes(law_at_codes(model, posterior, context, codes), codes)
 
 

@@ -20,12 +20,13 @@ from termwise.files import write_whole
 from termwise.main_memory import check_fits
 from termwise.models.blocks import Block, BlockFamily, blocks_from, count_decoded, numbers_decoded
 from termwise.models.distributions import at_least_single, centre, check_one_law_an_example, expected_example
-from termwise.models.draw import Draw
+from termwise.models.draw import Draw, observed_variables
 from termwise.models.given_side import GivenSide, build_given_side, called, taking_side
 from termwise.models.likelihoods import Likelihood
 from termwise.models.missing import Filler, observed
 from termwise.models.networks import NETWORKS, checked_bodies
 from termwise.models.networks.grid import keeping_places
+from termwise.models.observed import Observe, observing, of_observed, parted, seen_by, taken_by
 from termwise.models.parts_again import model_again, more_of
 from termwise.models.places import with_shape
 from termwise.models.posteriors import PosteriorFamily, posterior_family
@@ -33,7 +34,7 @@ from termwise.models.pretrained import parts_of, write_model
 from termwise.models.priors import PriorOfPosteriors, prior_from
 from termwise.models.priors.meeting import meet_model
 from termwise.models.scaler import ScaledLaw, Scaler
-from termwise.models.side_input import SideInput, SideValues, values_for
+from termwise.models.side_input import SideInput, SideValues
 from termwise.models.supports import takes_real_numbers
 from termwise.models.target import PREDICTION_CODES, TargetLikelihood, check_makes_examples, likelihood_of, predicted
 from termwise.models.user_function import Trust
@@ -64,7 +65,7 @@ class VAE(nn.Module):
         columns: What the entries of x are called, where x is a row of a table.
         side: What it takes beside x: the `Dataset.side` of what is to train it, or its variables. Bodies of your own
             then have forward(x, side) and forward(z, side), with side as numbers, shape (B, S).
-        side_to: The parts that take it, of "encoder" and "decoder"; both where left out.
+        side_to: The parts that take it, but for what a block observes: "encoder" and "decoder", where left out.
         target: What stands beside x and the decoder says in x's place, a label or a number; the likelihood is then of
             it, and the one that suits it where left out. `predict` gives its law, and no example is made of a code.
 
@@ -105,7 +106,8 @@ class VAE(nn.Module):
         if self.family.latent != latent:
             raise Refused(f"The posterior is over codes of {self.family.latent} dimensions, and latent is {latent}.")
         self.likelihood, self.target = likelihood_of(likelihood, target), target
-        self.prior, self.side = prior_from(prior, latent), SideInput.of(side, side_to)
+        self.prior = prior_from(prior, latent)
+        self.side, self.observed = parted(side, side_to, self.family)
         self.likelihood.for_examples(self.shape)
         given_side = self.side is not None and "encoder" in self.side.parts
         meet_model(self.prior, self.family, latent, self.shape, given_side)
@@ -113,8 +115,8 @@ class VAE(nn.Module):
         if self.side is not None:
             encoder, decoder = taking_side(encoder, decoder, self.side)
         sizes = self.shape, self.family.features, count_decoded(self.family), decoded
-        trial = {} if self.side is None else self.side.trial(2)
-        self.encoder, self.decoder = checked_bodies((encoder, decoder), *sizes, beside=trial)
+        beside = {} if self.side is None else self.side.trial(2)
+        self.encoder, self.decoder = checked_bodies((encoder, decoder), *sizes, beside=beside)
         self.network: dict[str, Any] | None = None
         self.scaler, self.filler, self.columns = scaler, filler, columns
 
@@ -147,21 +149,17 @@ class VAE(nn.Module):
             scaler: What standardises x.
             code: Blocks, in the place of latent, posterior and prior: each has its own.
             side, side_to: What it takes beside x, and which parts do, as `VAE` has it; by any network.
-            code_shape: How the positions of a code of categories or codewords are laid out, such as (7, 7); a network
-                that has a grid keeps their places.
+            code_shape: How positions of categories or codewords are laid out, such as (7, 7); a grid keeps their places.
             target: What the decoder says in the place of x, as `VAE` has it; by a linear layer.
 
         Example:
-            >>> model = VAE.build((1, 8, 8), latent=3, likelihood="normal:0.1", options={"hidden": [16]})
-            >>> model.sample(5).shape
-            torch.Size([5, 1, 8, 8])
             >>> model = VAE.build((1, 8, 8), latent=3, side=Side.of({"digit": [3, 5, 5]}))
             >>> model.encode(torch.zeros(2, 1, 8, 8), side={"digit": [5, 3]}).mean.shape, model.sample(4).shape
             (torch.Size([2, 3]), torch.Size([4, 1, 8, 8]))
         """
         options, shape = dict(options or {}), tuple(shape)
         if code:
-            blocks = blocks_from(code)
+            blocks = blocks_from(of_observed(code, side))
             latent, posterior, prior = sum(block.latent for block in blocks), "blocks", "blocks"
             posterior_options = prior_options = {"code": [block.table() for block in blocks]}
         posterior_options = with_shape(posterior, posterior_options, code_shape)
@@ -171,7 +169,7 @@ class VAE(nn.Module):
         options = keeping_places(network, options, shape, getattr(family, "shape", ()), blocks=len(code) or 1)
         decoded = likelihood_of(likelihood, target).decoded_shape(shape)
         sizes = shape, family.features, count_decoded(family), decoded
-        taken = SideInput.of(side, side_to)
+        taken, _ = parted(side, side_to, family)
         encoder, decoder = build_given_side(network, *sizes, options, taken, target is not None)
         model = cls(
             encoder,
@@ -182,7 +180,8 @@ class VAE(nn.Module):
             likelihood=likelihood,
             prior=prior_from(prior, latent, prior_options),
             scaler=scaler,
-            side=taken,
+            side=side,
+            side_to=side_to,
             target=target,
         )
         model.network = {"name": network, "options": options}
@@ -198,27 +197,29 @@ class VAE(nn.Module):
         """q(z|x) of examples x, shape (B, *shape): batch shape (B,), event shape (D,).
 
         `side` is what stands beside x, where the encoder takes it: {"digit": 3}, or {"digit": [3, 5]}, one an example.
+        A block that observes it is then that.
         """
-        return self._posterior(x, values_for(self.side, side, len(x), "encoder"))
+        return self._posterior(x, taken_by(self, side, len(x), "encoder"), seen_by(self, side, len(x)))
 
-    def _posterior(self, x: Tensor, side: Tensor | None) -> Distribution:
-        law = self._inferred(self.standardised(x), side)
+    def _posterior(self, x: Tensor, side: Tensor | None, seen: Tensor | None, pinned: bool = True) -> Distribution:
+        law = self._inferred(self.standardised(x), side, observing(seen, pinned))
         check_one_law_an_example(law, x.shape[: -len(self.shape)], self.family, ONE_CODE)
         return law
 
-    def _inferred(self, inputs: Tensor, side: Tensor | None = None) -> Distribution:
+    def _inferred(self, inputs: Tensor, side: Tensor | None = None, observe: Observe | None = None) -> Distribution:
         """q(z|x) of what the networks see of x, shape (B, *shape), and of values beside it."""
         features = at_least_single(called(self.encoder, inputs, side))
-        if isinstance(self.family, BlockFamily) and self.family.asks_prior:
-            return self.family.forward(features, self.prior())
+        if isinstance(self.family, BlockFamily):
+            return self.family.forward(features, self.prior() if self.family.asks_prior else None, observe)
         return self.family(features)
 
     def decode(self, z: Tensor, side: SideValues | None = None) -> Distribution:
         """p(x|z) of codes z, shape (B, D): batch shape (B,), the event an example.
 
-        `side` is what stands beside x, where the decoder takes it, as `encode` has it.
+        `side` is what stands beside x, as `encode` has it; what a block observes is put in the place of its numbers.
         """
-        return self._law_of(z, values_for(self.side, side, len(z), "decoder"))
+        written = z if self.observed is None else self.observed.written(z, seen_by(self, side, len(z)))
+        return self._law_of(written, taken_by(self, side, len(z), "decoder"))
 
     def _law_of(self, z: Tensor, side: Tensor | None) -> Distribution:
         law, gaps = self.likelihood(self.decoded(z, side)), self.filler is not None and self.target is None
@@ -259,8 +260,8 @@ class VAE(nn.Module):
 
     @property
     def side_variables(self) -> tuple[SideVariable, ...]:
-        """What it takes beside x, and last its target, where it has one; nothing, of most models."""
-        taken = () if self.side is None else self.side.variables
+        """What it takes beside x, what a block of its code observes, and last its target, of what there is of these."""
+        taken = (() if self.side is None else self.side.variables) + observed_variables(self)
         return taken if self.target is None else (*taken, self.target)
 
     def side_numbers(self, side: Tensor) -> Tensor:
@@ -273,7 +274,7 @@ class VAE(nn.Module):
 
         The context for `generate` is the values, where the decoder takes them; else None.
         """
-        law = self.encode(x) if side is None else self._posterior(x, side)
+        law = self.encode(x) if side is None else self._posterior(x, side, seen_by(self, side, len(x)), self.training)
         return law, side if self.side is not None and "decoder" in self.side.parts else None
 
     def generate(self, z: Tensor, context: Tensor | None = None) -> Distribution:
@@ -283,17 +284,16 @@ class VAE(nn.Module):
     @torch.no_grad()
     @checked
     def predict(self, x: Tensor, side: SideValues | None = None, codes: Count = PREDICTION_CODES) -> Distribution:
-        """p(t|x), of a model of a target t: its law at codes of q(z|x), averaged, batch shape (B,).
+        """p(t|x), of a model of a target t: its law at codes of q(z|x), averaged; or q(t|x), where a block observes t.
 
-        Of a category a torch Categorical, whose `probs` has shape (B, K) and the order of `target.categories`.
+        Of a category a torch Categorical, `probs` (B, K) by the categories of `target`, or of `observed.variable`.
 
         Example:
             >>> model = VAE.build((6,), latent=2, target=SideVariable("label", ("cat", "dog", "eel"))).eval()
             >>> model.predict(torch.zeros(5, 6)).probs.shape
             torch.Size([5, 3])
         """
-        values = values_for(self.side, side, len(x), "encoder", "decoder")
-        return predicted(self, x, values, codes)
+        return predicted(self, x, taken_by(self, side, len(x), "encoder", "decoder"), codes)
 
     def prior_law(self) -> Distribution:
         """The prior p(z): batch shape (), event shape (D,)."""
@@ -315,9 +315,8 @@ class VAE(nn.Module):
     def reconstruct(self, x: Tensor, side: SideValues | None = None) -> Tensor:
         """The expected example at the posterior's centre, its mean where it can say it, shape (B, *shape)."""
         check_makes_examples(self)
-        values = values_for(self.side, side, len(x), "encoder", "decoder")
-        posterior, context = self.infer(x, values)
-        return expected_example(self.generate(centre(posterior), context))
+        values = taken_by(self, side, len(x), "encoder", "decoder")
+        return expected_example(self._law_of(centre(self._posterior(x, values, seen_by(self, side, len(x)))), values))
 
     @torch.no_grad()
     @checked
@@ -326,13 +325,15 @@ class VAE(nn.Module):
 
         Args:
             count: How many.
-            side: What stands beside x, where the decoder takes it: {"digit": 3} for all, or {"digit": [3, 5, ...]}, one
-                each. What is left out is drawn as often as training had it, beside what is given.
+            side: What stands beside x, where the decoder takes it, or a block observes it: {"digit": 3} for all, or
+                {"digit": [3, 5]}, one each. What is left out is drawn as training had it, beside what is given.
         """
         check_makes_examples(self)
         check_fits(4 * count * math.prod(self.shape), f"{count} samples")
-        z = self.prior_law().sample(torch.Size([count]))
-        values = side if self.side is None or "decoder" not in self.side.parts else self.side.drawn(side, count)
+        z, others = (prior := self.prior_law()).sample(torch.Size([count])), side
+        if self.observed is not None:
+            z, others = self.observed.drawn(prior, z, side), self.observed.others(side)
+        values = others if self.side is None or "decoder" not in self.side.parts else self.side.drawn(others, count)
         return self.generate_examples(z, values)
 
     def config(self) -> dict[str, Any]:

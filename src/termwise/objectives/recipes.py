@@ -40,6 +40,7 @@ from termwise.objectives.shapes import By, Target, floor, free_bits, gap
 from termwise.registry import Makers, Row
 from termwise.schedules import Linear, Weight
 from termwise.terms.aggregate.table import AnyAggregate
+from termwise.terms.class_cross_entropy import ClassCrossEntropy
 from termwise.terms.closed_or_sampled import ClosedOrSampled
 from termwise.terms.groups import Grouping
 from termwise.terms.hsic import HSIC
@@ -85,6 +86,25 @@ def vib(beta: Weight = 1e-3) -> Game:
     from above what the code may tell of x. At a beta of 0 it is a classifier with noise in it.
     """
     return solo(distortion() + beta * rate(ClosedOrSampled()))
+
+
+M2_MODEL = {
+    "code": [
+        {"name": "label", "posterior": "categorical", "posterior_options": {"gradient": "sum"}, "observes": "side"},
+        {"name": "style", "latent": 10, "given": ["label"]},
+    ]
+}
+"""A category for each value of what stands beside x, and numbers given it."""
+
+
+def m2(alpha: Weight = 0.1) -> Game:
+    """Semi-supervised Learning with Deep Generative Models, M2 (Kingma et al., 2014, eqs. 6 to 9).
+
+    Of x whose y is known the bound is on log p(x, y), of others on log p(x), summed over y; and alpha weighs the
+    classifier's cross-entropy, the mean over those that are known, beside nats by example. This is the paper's
+    alpha = 0.1 N of sums over N examples.
+    """
+    return solo(distortion() + rate(ClosedOrSampled()) + alpha * Weighted(ClassCrossEntropy()))
 
 
 def beta_vae(beta: Weight = 4.0) -> Game:
@@ -288,6 +308,9 @@ RECIPES: Makers[Recipe] = Makers(
         Recipe("vfae", vfae, "rate + gamma MMD^2 of groups, of x given what stands beside it", model=CVAE_MODEL),
         Recipe("cvae", cvae, "rate, of x given what stands beside it", model=CVAE_MODEL),
         Recipe("vib", vib, "beta rate, the distortion that of a target, such as labels", model=VIB_MODEL),
+        Recipe(
+            "m2", m2, "rate + alpha cross-entropy of q(y|x), of y known of some x, else summed over", model=M2_MODEL
+        ),
         Recipe("iwae", iwae, "-log of the mean importance weight of K codes, in the place of distortion and rate"),
         Recipe("miwae", miwae, "the same, of the entries of x that are there"),
         Recipe("beta-vae", beta_vae, "beta rate"),

@@ -15,6 +15,7 @@ from termwise.terms.aggregate.full import Full
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.aggregate.minibatch import MinibatchStratified, MinibatchWeighted
 from termwise.terms.aggregate.table import AGGREGATES
+from termwise.terms.class_cross_entropy import ClassCrossEntropy
 from termwise.terms.closed_form import ClosedForm
 from termwise.terms.closed_or_sampled import ClosedOrSampled
 from termwise.terms.estimators import ESTIMATORS
@@ -41,6 +42,7 @@ __all__ = [
     "REFERENCES",
     "AdaptiveContrast",
     "Bank",
+    "ClassCrossEntropy",
     "ClosedForm",
     "ClosedOrSampled",
     "Critic",

@@ -35,9 +35,7 @@ def summed_distortion(draw: Draw) -> Tensor | None:
         torch.Size([5])
     """
     law = draw.posterior
-    summed = {
-        place: link for place, link in enumerate(_links(law)) if isinstance(link, Categories) and link.summed
-    }
+    summed = {place: link for place, link in enumerate(_links(law)) if isinstance(link, Categories) and link.summed}
     if not summed:
         return None
     log_probs = [of.log_probs[:, p] for of in summed.values() for p in range(of.log_probs.shape[1])]  # (B, K) each

@@ -63,8 +63,8 @@ class CategoricalPosterior(nn.Module):
             )
         if gradient == "sum" and (values := (latent // count) ** count) > MOST_VALUES:
             raise Refused(
-                f"gradient = 'sum' decodes every value of the categories, at most {MOST_VALUES}; these have {values:,}. "
-                "Take 'straight-through', which decodes one."
+                f"gradient = 'sum' decodes every value of the categories, {MOST_VALUES} at most; these have {values}. "
+                "Take gradient = 'straight-through', which decodes one."
             )
         schedule = as_schedule(temperature)
         if schedule.least() <= 0:

@@ -20,6 +20,9 @@ from termwise.models.codes import Codes
 from termwise.models.distributions import rows, values_of
 from termwise.models.draw import Draw
 
+LEAST = 1e-38
+"""A value of less probability is not decoded: float32 hardly has a number for it."""
+
 
 def summed_distortion(draw: Draw) -> Tensor | None:
     """-log p(x|z) summed over categories, shape (B,), nats; None where the posterior has none that are.
@@ -48,7 +51,7 @@ def summed_distortion(draw: Draw) -> Tensor | None:
     values = torch.tensor(list(itertools.product(*map(range, shape))), device=draw.x.device)  # (J, positions)
     log_weight = torch.stack([of[:, values[:, p]] for p, of in enumerate(log_probs)]).sum(0)  # (B, J)
     weight = log_weight.exp()
-    example, value = (weight.detach() > 0).nonzero(as_tuple=True)
+    example, value = (weight.detach() > LEAST).nonzero(as_tuple=True)
     z = _codes(rows(law, example), summed, values[value])
     context = draw.context[example] if isinstance(draw.context, Tensor) else draw.context
     likelihood, x = draw.model.generate(z, context), draw.x[example]

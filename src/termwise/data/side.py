@@ -210,6 +210,13 @@ class Side:
         member[ids] = torch.arange(len(ids))
         return ids, tuple(mine._in_words(row) for row in codes[member].tolist())
 
+    def wholly_known(self) -> "Side | None":
+        """Those of the variables that are known of every example; None where none is."""
+        whole = [
+            variable.name for variable, of in zip(self.variables, self.values.T, strict=True) if not of.isnan().any()
+        ]
+        return self.chosen(whole) if whole else None
+
     def unknown(self) -> str:
         """A sentence on the variables that are not known of every example, and what to do; "" where all are.
 

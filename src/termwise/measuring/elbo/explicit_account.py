@@ -123,7 +123,9 @@ def _side_densities(
     if aggregate is not None and aggregate.laws is not None:
         reason = "so many posteriors of no exponential family are not asked group by group: measure fewer examples"
     elif aggregate is not None:
-        reason = unreadable(side)
+        known = side.wholly_known()
+        reason = side.unknown() if known is None else unreadable(known)
+        side = known or side
     if aggregate is None or reason is not None:
         return None, dict.fromkeys(("index_code_mi_given_side", "side_information"), str(reason).rstrip("."))
     return SideDensities(aggregate, side), {}

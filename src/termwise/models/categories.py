@@ -146,6 +146,7 @@ class ObservedCategories(Categories):
             points = torch.full_like(logits, LEAST).scatter_(-1, _places(values)[:, None, None], 0.0)
             logits = torch.where(values.isnan()[:, None, None], logits, points)
         super().__init__(logits, own.temperature, own.has_rsample, own.shape, own.summed)
+        self.log_probs = logits  # which sum to one already
         self.own, self.values, self.pinned = own, values, pinned
 
     def own_log_prob(self) -> Tensor:

@@ -149,7 +149,7 @@ class VAE(nn.Module):
             scaler: What standardises x.
             code: Blocks, in the place of latent, posterior and prior: each has its own.
             side, side_to: What it takes beside x, and which parts do, as `VAE` has it; by any network.
-            code_shape: How positions of categories or codewords are laid out, such as (7, 7); a grid keeps their places.
+            code_shape: How positions of categories or codewords are laid out: (7, 7); a grid keeps their places.
             target: What the decoder says in the place of x, as `VAE` has it; by a linear layer.
 
         Example:

@@ -168,7 +168,7 @@ def measure(
         **({"groups": named} if named is not None else {}),
         **({"columns": [column.name for column in data.columns]} if data.columns else {}),
         **(_blocks(first.posterior, dimensions)),
-        **({"side": list(beside_x.names)} if beside_x is not None else {}),
+        **({"side": list((beside_x.wholly_known() or beside_x).names)} if beside_x is not None else {}),
     }
     ordered = {name: readings[name] for name in glossary.in_order(readings)}
     by_example = {name: v for name, v in terms.values.items() if v.dim() == 1}

@@ -21,7 +21,9 @@ from termwise.values import Count, checked
 def export_latents(model: VAE, data: Dataset, path: str | PathLike[str], batch_size: Count = 1024) -> Path:
     """Write the codes' means and standard deviations (and labels, where known) to an .npz or a .csv file.
 
-    The .npz holds `mean` and `stddev`, shape (N, D), and `label`; the .csv a row an example.
+    The .npz holds `mean` and `stddev`, shape (N, D), and `label`; the .csv a row an example. Of data that have parts it
+    also holds the means as `x_train` and `x_test`, and labels as `y_train` and `y_test`, so that it is itself data
+    of the same parts: `load_data` reads it.
 
     Raises:
         Refused: The file's name ends in neither.
@@ -48,6 +50,10 @@ def export_latents(model: VAE, data: Dataset, path: str | PathLike[str], batch_s
         columns["label"] = data.labels.numpy()
     content = io.BytesIO()
     if path.suffix == ".npz":
+        for part, positions in data.splits.items():
+            columns[f"x_{part}"] = columns["mean"][positions.numpy()]
+            if data.labels is not None:
+                columns[f"y_{part}"] = columns["label"][positions.numpy()]
         np.savez(content, **columns)
         write_whole(path, content.getvalue())
         return path

@@ -25,6 +25,7 @@ from termwise.measuring.elbo.diagnosis import diagnose
 from termwise.measuring.elbo.dominance import dominating_entry
 from termwise.measuring.elbo.explicit_account import explicit_terms
 from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
+from termwise.measuring.elbo.observed_account import with_observed
 from termwise.measuring.elbo.remedies import Remedies
 from termwise.measuring.elbo.side_use import side_use
 from termwise.measuring.elbo.target_account import with_target
@@ -137,7 +138,7 @@ def measure(
             entry = dominating_entry(first, data.columns)
         if target is not None:
             terms = with_target(terms, batches, target)
-        terms = terms.and_also(*side_use(batches))
+        terms = with_observed(terms.and_also(*side_use(batches)), batches)
     _check_finite(terms.values)
     readings: dict[str, AnyReading] = dict(terms.readings)
     if terms.means is not None:

@@ -33,7 +33,8 @@ class Played:
     def __init__(self, name, options):
         torch.manual_seed(2)
         wanted = RECIPES[name].model
-        self.side = Side.of({"kind": list("abcabcab")}) if wanted.keys() & {"side_to", "target"} else None
+        kinds = {"kind": list("abcabcab")} if name != "m2" else {"kind:partly": ["a", "b", None, "c", *"abca"]}
+        self.side = Side.of(kinds) if name == "m2" or wanted.keys() & {"side_to", "target"} else None
         beside = {"target": self.side.variables[0]} if "target" in wanted else {"side": self.side}
         model = {"latent": LATENT, **wanted, **beside}
         self.model = VAE.build((6,), options={"hidden": [5]}, **model)

@@ -1,6 +1,6 @@
 """How well a block that observes what stands beside x foretells it: readings of q(y|x), where y is known.
 
-In measuring nothing is observed: the terms are of q(z|x), as if no y were known, and y is held against what q(y|x) says.
+In measuring nothing is observed: the terms are of q(z|x), as if no y were known, and y is held against q(y|x).
 """
 
 from dataclasses import replace

@@ -33,8 +33,9 @@ def run(tmp_path_factory):
 
 
 def test_a_command_trains_it_and_says_what_it_observes(tmp_path):
-    """The configuration names the variable and as many numbers as there are categories; the account has the accuracy."""
+    """The configuration names the variable, and as many numbers as it has categories; the account has the accuracy."""
     more = ["--set", "model.options.hidden=[16]", "--set", "training.audit=false", "--epochs", "1"]
+    more += ["--set", "training.measure_limit=100", "--set", "training.batch_size=700"]
     given = ["train", "--data", "digits", "--side", "labels:10-each", "--recipe", "m2", *more]
     done = CliRunner().invoke(app, [*given, "--out", str(tmp_path / "run")])
     assert done.exit_code == 0, done.output
@@ -70,6 +71,7 @@ def test_every_step_has_the_labelled_at_hand(run):
         torch.testing.assert_close(ClassCrossEntropy()(passes.draw(batch)).detach(), truth.detach())
 
 
+@pytest.mark.slow
 def test_a_run_that_was_resumed_is_the_same(run, tmp_path):
     """One epoch and another: weights to the last bit, though labelled batches are drawn at random."""
     trained(tmp_path / "run", epochs=1, batch_size=40)

@@ -31,7 +31,8 @@ def with_observed(terms: TermReadings, batches: DataPass) -> TermReadings:
     for draw in batches():
         law = observed_law(draw)
         known = ~law.values.isnan()
-        foretold.append((Categorical(logits=law.own.log_probs.squeeze(-2)[known]), law.values[known]))
+        if known.any():
+            foretold.append((Categorical(logits=law.own.log_probs.squeeze(-2)[known]), law.values[known]))
     n = sum(len(truth) for _, truth in foretold)
     if n < 2:
         none = f"{observed[0].name} is known of {n} of the examples measured"

@@ -6,6 +6,9 @@ import torch
 import termwise as tw
 from termwise.data import Side
 from termwise.errors import BadData, Refused
+from termwise.objectives import distortion
+from termwise.objectives.objective import side_information
+from termwise.terms import Kernel, MonteCarlo, SideClassifier
 
 TABLE = "a,b,kind\n1.5,2.5,x\n2.5,0.5,\n3.5,1.5,y\n0.5,2.0,x\n1.0,1.0,\n2.0,3.0,y\n0.7,0.2,x\n0.9,0.3,y\n"
 
@@ -105,3 +108,14 @@ def test_its_names_are_kept_by_a_saved_source(table):
     again = tw.load_data(**data.source)
     assert data.source["side"] == "kind:2-each"
     assert torch.equal(again.side.values.nan_to_num(-1), data.side.values.nan_to_num(-1))
+
+
+@pytest.mark.parametrize(
+    "estimator", [SideClassifier, lambda: Kernel("imq"), lambda: MonteCarlo("minibatch-stratified")]
+)
+def test_terms_that_compare_groups_want_it_of_all(table, estimator, tmp_path):
+    """A classifier of codes, a kernel and Monte Carlo: a training is refused as it begins."""
+    objective = distortion() + side_information(estimator())
+    data = tw.load_data(table, side="kind:partly", test=0.25)
+    with pytest.raises(BadData, match="side='kind:known'"):
+        tw.train(data=data, objective=objective, latent=2, out=tmp_path / "run", progress=False)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as spectrally_normalised
 
-from termwise.errors import Refused, UnknownName
+from termwise.errors import BadData, Refused, UnknownName
 from termwise.models.draw import Draw
 from termwise.terms.adversarial.normal_scores import SideScores
 from termwise.terms.aggregate.memory import nothing_beside
@@ -96,6 +96,8 @@ class Critic(nn.Module):
         if given_side:
             if draw.data_side is None:
                 raise nothing_beside("A critic of codes and of what stands beside x")
+            if told := draw.data_side.unknown():
+                raise BadData(f"A critic reads what stands beside every example: {told}")
             self.side_scores = SideScores(draw.data_side)
         if self._own:
             return

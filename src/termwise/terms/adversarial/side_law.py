@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from termwise.data.side import SIDE_BINS, Side
+from termwise.errors import BadData
 from termwise.models.draw import Draw
 from termwise.terms.adversarial.critic import Critic, Widths
 from termwise.terms.adversarial.normal_scores import normal_scores
@@ -61,6 +62,8 @@ class SideLaw(nn.Module):
         side = draw.data_side
         if side is None:
             raise nothing_beside("A classifier")
+        if told := side.unknown():
+            raise BadData(f"A classifier learns what stands beside every example: {told}")
         self._begin(side)
         classes = len(self._counts)
         of_number = 0 if self.number is None else 3 * COMPONENTS

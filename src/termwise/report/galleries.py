@@ -16,6 +16,9 @@ from termwise.report.table_pictures import distributions_section, misses_section
 MOST_PICTURES = 32
 """How many originals are shown, and half as many as samples are."""
 
+LEAST_ACROSS = 8
+"""A row of fewer images at values beside x leaves the place of so many, so that none is huge."""
+
 MOST_CHANNELS = 6
 """How many channels of a series are drawn."""
 
@@ -132,18 +135,19 @@ def side_gallery(pictures: Pictures) -> str:
     if side is None:
         return ""
     columns = side.made.shape[1]
+    per_row = max(columns, LEAST_ACROSS)
     names = ", ".join(side.names)
     others = " Other variables stay as they are beside a held-out example a column." if len(side.names) > 1 else ""
     some = f" {side.left_out} other values are not shown." if side.left_out else ""
 
     def grid(rows: np.ndarray, what: str, first: str = "") -> str:
         strips = (
-            _strip(f'<span class="side">{escape(row.label)}</span>', images, columns, f"{what} {escape(row.label)}")
+            _strip(f'<span class="side">{escape(row.label)}</span>', images, per_row, f"{what} {escape(row.label)}")
             for row, images in zip(side.rows, rows, strict=True)
         )
         return f'<div class="strips">{first}{"".join(strips)}</div>'
 
-    original = _strip("original", side.originals, columns, f"{columns} held-out examples")
+    original = _strip("original", side.originals, per_row, f"{columns} held-out examples")
     inner = (
         "<h3>Made at each value</h3>"
         f"<p>{columns} codes drawn from the prior, one a column, decoded at every value of {escape(names)}.{others}"

@@ -26,8 +26,8 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MOST_VALUES, MOST_SHOWN, MOST_COLUMNS = 12, 24, 12
 """So many values of a variable are shown at the most, of all variables together, and so many codes at each."""
 
-MOST_PIXELS = 2**19
-"""Of a grid, so that a page with two of them stays light."""
+MOST_PIXELS = 2**18
+"""Numbers of a grid, so that a page with two of them stays light; a grid has four columns at the least."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def side_pictures(model: Drawable, variables: Sequence[SideVariable], x: Tensor,
     if not rows:
         return None
     fits = MOST_PIXELS // (len(rows) * x[0, ..., :, :].numel())
-    columns = min(len(x), MOST_COLUMNS if x.shape[-1] <= 32 else 8, max(2, fits))
+    columns = min(len(x), MOST_COLUMNS if x.shape[-1] <= 32 else 8, max(4, fits))
     x, own = x[:columns], beside[:columns]
     posterior, _ = inferred(model, x, own)
     codes = samples(model.prior_law(), columns)

@@ -149,6 +149,17 @@ def test_a_model_made_in_python_takes_up_the_frequencies_of_what_trains(tmp_path
     assert run.model.sample(5, {"s": 1}).shape == (5, 3)
 
 
+def test_numbers_of_a_configuration_are_standardised_by_what_trains(tmp_path):
+    x, s = shifted(300)
+    data = tw.load_data(x, test=0.3).with_side({"s": s, "age": (torch.randn(300) * 5 + 40).double() * 1e6})
+    run = train(tmp_path, data=data, likelihood="normal:1", epochs=1)
+    ages = data.train.side.values[:, 1]
+    for model in (run.model, tw.VAE.from_pretrained(run.folder.model_folder)):
+        for body in (model.encoder, model.decoder):
+            assert float(body.numbers.mean[1]) == pytest.approx(float(ages.mean()), rel=1e-6)
+            assert float(body.numbers.scale[1]) == pytest.approx(float(ages.std(correction=0)), rel=1e-6)
+
+
 def test_without_what_takes_it_a_run_is_as_if_nothing_stood_beside_x(tmp_path):
     with_side = train(tmp_path / "with", data="digits", recipe="vae", side="labels", epochs=1)
     without = train(tmp_path / "without", data="digits", recipe="vae", epochs=1)

@@ -248,3 +248,15 @@ def test_what_a_critic_is_given_is_x_and_the_numbers_beside_it(to):
     assert draw.given.shape == (4, 10) and not draw.given.requires_grad
     plain = VAE.build((1, 2, 3), 2).draw(draw.x)
     assert plain.given is plain.inputs
+
+
+@pytest.mark.parametrize("to", [("encoder",), ("decoder",), ("encoder", "decoder")])
+def test_numbers_are_standardised_by_the_side_that_a_model_is_built_of(to):
+    side = Side.of({"age": [30.0, 50.0, 70.0], "kind": ["a", "b", "a"]})
+    model = VAE.build((4,), 2, options={"hidden": [8]}, side=side, side_to=to)
+    for part in to:
+        numbers = getattr(model, part).numbers
+        assert numbers.mean.tolist() == [50.0, 0.0]
+        assert numbers.scale.tolist() == pytest.approx([(800 / 3) ** 0.5, 1.0])
+    huge = VAE.build((4,), 2, options={"hidden": [8]}, side=Side.of({"age": [0.5e12, 1.0e12, 2e12]}), side_to=to)
+    assert huge.reconstruct(torch.rand(2, 4), {"age": [1e12, 2e12]}).isfinite().all()

@@ -143,8 +143,8 @@ def build_given_side(
     encoder, decoder = build_bodies(network, shape, *sizes, decoded, options)
     decoder = _linear(sizes[1], read) if linear else decoder
     if to_encoder:
-        encoder = EncoderGivenSide(encoder, SideNumbers(side.variables), hidden, features)
-    return encoder, DecoderGivenSide(decoder, SideNumbers(side.variables)) if to_decoder else decoder
+        encoder = EncoderGivenSide(encoder, side.numbers(), hidden, features)
+    return encoder, DecoderGivenSide(decoder, side.numbers()) if to_decoder else decoder
 
 
 def _linear(latent: int, decoded: tuple[int, ...]) -> nn.Module:
@@ -161,7 +161,7 @@ def taking_side(encoder: nn.Module, decoder: nn.Module, side: SideInput) -> Bodi
     bodies = []
     for name, body, of in (("encoder", encoder, "x"), ("decoder", decoder, "z")):
         if name in side.parts and not isinstance(body, GivenSide):
-            numbers = SideNumbers(side.variables)
+            numbers = side.numbers()
             if not takes_side(body):
                 others = [part for part in side.parts if part != name]
                 raise Refused(

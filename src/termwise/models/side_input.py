@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from termwise.data.side import Side, SideVariable
 from termwise.errors import BadData, Refused, UnknownName
-from termwise.models.side_numbers import SideNumbers, lacking
+from termwise.models.side_numbers import SideNumbers, lacking, scales_of
 from termwise.models.target import TargetLikelihood
 
 SIDE_TO = ("encoder", "decoder")
@@ -60,6 +60,7 @@ class SideInput(nn.Module):
             )
         if not self.variables or not self.parts:
             raise Refused("Expected one variable beside x or more, and a part that takes it, 'encoder' or 'decoder'.")
+        self._scales: tuple[Tensor, Tensor] | None = None
         self.register_buffer("rows", torch.zeros(rows, len(self.variables)))
         self.register_buffer("counts", torch.zeros(rows))
 
@@ -93,12 +94,21 @@ class SideInput(nn.Module):
         return ", ".join(variable.name for variable in self.variables)
 
     def begin(self, side: Side) -> None:
-        """Take up how often each row of values comes in what trains."""
-        rows, counts = side.values[:, : len(self.variables)].unique(dim=0, return_counts=True)
+        """Take up how often each row of values comes in what trains, and the scale of its numbers."""
+        values = side.values[:, : len(self.variables)]
+        self._scales = scales_of(values, self.variables)
+        rows, counts = values.unique(dim=0, return_counts=True)
         if len(rows) > MOST_ROWS:
             chosen = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:MOST_ROWS]
             rows, counts = rows[chosen], counts[chosen]
         self.rows, self.counts = rows.to(self.rows), counts.to(self.counts)
+
+    def numbers(self) -> SideNumbers:
+        """What makes numbers for a network of values beside x, standardised by what trains where that is known."""
+        numbers = SideNumbers(self.variables)
+        if self._scales is not None:
+            numbers.take(*self._scales)
+        return numbers
 
     def trial(self, count: int) -> dict[str, Tensor]:
         """Values of so many examples to try bodies with, by part that takes them: all zero."""

@@ -44,11 +44,12 @@ class SideNumbers(nn.Module):
 
     def begin(self, side: Side) -> None:
         """Standardise numbers by what trains; of one that is always the same, the deviation is taken for 1."""
-        for place, variable in enumerate(self.variables):
-            if variable.is_number:
-                values = side.values[:, place]
-                spread = float(values.std(correction=0))
-                self.mean[place], self.scale[place] = float(values.mean()), spread or 1.0
+        self.take(*scales_of(side.values[:, : len(self.variables)], self.variables))
+
+    def take(self, mean: Tensor, scale: Tensor) -> None:
+        """Standardise by these means and deviations, shape (V,)."""
+        self.mean.copy_(mean)
+        self.scale.copy_(scale)
 
     def forward(self, values: Tensor) -> Tensor:
         """Shape (B, S), in the type of the network's numbers."""
@@ -63,6 +64,18 @@ class SideNumbers(nn.Module):
                 places = torch.arange(len(variable.categories), device=column.device)
                 columns.append(column.unsqueeze(-1) == places)
         return torch.cat([column.to(self.mean.dtype) for column in columns], -1)
+
+
+def scales_of(values: Tensor, variables: Sequence[SideVariable]) -> tuple[Tensor, Tensor]:
+    """The mean and the deviation of every number of values beside x, shape (N, V): shape (V,) each; 0, 1 of categories.
+
+    Example:
+        >>> scales_of(torch.tensor([[1.0, 40.0], [0.0, 60.0]]), [SideVariable("sex", ("f", "m")), SideVariable("age")])
+        (tensor([ 0., 50.]), tensor([ 1., 10.]))
+    """
+    mean, scale = values.mean(0), values.std(0, correction=0)
+    numbers = torch.tensor([one.is_number for one in variables], device=values.device)
+    return torch.where(numbers, mean, 0.0), torch.where(numbers & (scale > 0), scale, 1.0)
 
 
 def lacking(variables: Sequence[SideVariable]) -> Refused:

@@ -155,6 +155,12 @@ def test_a_part_that_lacks_a_category_is_read_by_those_that_trained():
     assert torch.allclose(link(draw), expected, atol=1e-6)
 
 
+def test_what_is_the_same_for_all_is_refused():
+    data = tw.load_data(torch.rand(6, 4), test=0.0).with_side({"a": ["b"] * 6})
+    with pytest.raises(Refused, match="read a off the codes, which is the same for all that trains"):
+        built(DataPass(tw.VAE.build((4,), 2, options={"hidden": [8]}), data).at(torch.arange(6)))
+
+
 def test_categories_that_never_came_together_tell_nothing():
     data = tw.load_data(torch.rand(6, 4), test=0.0).with_side({"a": [0, 0, 1, 1, 0, 1], "b": [0, 1, 0, 0, 1, 1]})
     model = tw.VAE.build((4,), 2, options={"hidden": [8]})

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from termwise.data.side import SIDE_BINS, Side
-from termwise.errors import BadData
+from termwise.errors import BadData, Refused
 from termwise.models.draw import Draw
 from termwise.terms.adversarial.critic import Critic, Widths
 from termwise.terms.adversarial.normal_scores import normal_scores
@@ -57,7 +57,7 @@ class SideLaw(nn.Module):
         """Make the layers for the codes of this draw, and take up what stands beside x of all its data.
 
         Raises:
-            Refused: Nothing stands beside x, or the draw is of no data set.
+            Refused: Nothing stands beside x, the draw is of no data set, or all is the same.
         """
         side = draw.data_side
         if side is None:
@@ -66,8 +66,14 @@ class SideLaw(nn.Module):
             raise BadData(f"A classifier learns what stands beside every example: {told}")
         self._begin(side)
         classes = len(self._counts)
+        if classes == 1 and self.number is None:
+            same = "is the same" if len(side.names) == 1 else "are the same"
+            raise Refused(
+                f"A classifier is to read {', '.join(side.names)} off the codes, which {same} for all that trains: "
+                "there is nothing to tell apart. Name something else as side, or take another recipe, such as vae."
+            )
         of_number = 0 if self.number is None else 3 * COMPONENTS
-        self.critic.heads = (classes if classes > 1 else 0) + of_number or 1
+        self.critic.heads = (classes if classes > 1 else 0) + of_number
         self.critic.build(draw, given_x=False)
         self.shift = None
         if of_number and classes > 1:
@@ -159,8 +165,6 @@ class SideLaw(nn.Module):
         logits = self.critic.steps(z)
         if (count := len(self._counts)) > 1:
             return logits[:, :count].argmax(1) == classes
-        if self.number is None:
-            return classes == 0
         weights, means, _ = self._mixture(logits, classes.clamp(min=0))
         return ((weights.softmax(1) * means).sum(1) > 0) == (scores > 0)
 

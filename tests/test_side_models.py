@@ -242,7 +242,9 @@ def test_the_command_takes_it(call, tmp_path):
 
 
 ONE_PART = [[name, [part]] for name in ("vae", "iwae", "avb-ac", "factor-vae", "vq-vae") for part in SIDE_TO]
-BOTH_PARTS = [[name, list(SIDE_TO)] for name in sorted(tw.RECIPES.keys() - {"vib", "m2"})]
+BOTH_PARTS = [
+    [name, list(SIDE_TO)] for name in sorted(tw.RECIPES.keys() - {"vib", "m2"})
+]  # whose target, or code, the labels are
 
 
 @pytest.mark.slow

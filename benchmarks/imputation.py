@@ -1,14 +1,15 @@
 """How near do imputed cells come to the truth, beside means, scikit-learn's IterativeImputer and missForest?
 
-    python benchmarks/imputation.py [--tables breast-cancer wine] [--share 0.5] [--seeds 3] [--epochs 200] [--codes 20]
-                                    [--latent 10] [--hidden 128 128] [--samples 1000] [--out runs/imputation]
+    python benchmarks/imputation.py [--tables breast-cancer wine] [--share 0.5] [--seeds 0 1 2] [--steps 1200]
+                                    [--codes 20] [--latent 10] [--hidden 128 128] [--samples 1000]
+                                    [--methods METHOD ...] [--out runs/imputation]
 
 Of scikit-learn's tables a half of all cells is hidden, completely at random, and filled again: the task of Mattei and
 Frellsen (2019, section 5.3). Everyone sees the same gaps, which a seed makes, and columns in standard deviations; an
 error is the mean squared one over all hidden cells, so that 1 is what means give. vae and miwae train on the table with
 its gaps (two rows are set aside, since a training measures itself on some), at the defaults where nothing is said
 here; their spread is judged, too: the root mean square of errors beside it, 1 where it is right. IterativeImputer is as
-it comes, with 20 rounds, and as missForest with 100 trees and 5 rounds. The error beside a mean is over seeds.
+it comes, with 20 rounds, and as missForest with 50 trees and 5 rounds. The error beside a mean is over seeds.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from sklearn.impute import IterativeImputer
 from stepping import table
 
 import termwise as tw
+from termwise.measuring.imputation import Imputation
 
 TABLES = {"breast-cancer": load_breast_cancer, "wine": load_wine, "diabetes": load_diabetes}
 COLUMNS = ("table", "method", "squared error", "spread", "seconds")
@@ -40,19 +42,26 @@ def by_regression(x: np.ndarray, seed: int) -> np.ndarray:
 
 
 def by_forests(x: np.ndarray, seed: int) -> np.ndarray:
-    forest = RandomForestRegressor(n_estimators=100, max_features="sqrt", random_state=seed)
+    forest = RandomForestRegressor(n_estimators=50, max_features="sqrt", random_state=seed)
     return IterativeImputer(forest, max_iter=5, random_state=seed).fit_transform(x)
 
 
-def by_codes(
-    given: argparse.Namespace, recipe: str, x: np.ndarray, seed: int, name: str
-) -> tw.measuring.imputation.Imputation:
+FIXED: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "means": by_means,
+    "IterativeImputer": by_regression,
+    "missForest": by_forests,
+}
+METHODS = [*FIXED, "vae", "miwae"]
+
+
+def by_codes(given: argparse.Namespace, recipe: str, x: np.ndarray, seed: int, name: str) -> Imputation:
     """What a VAE of the table with its gaps fills in."""
     frame = pd.DataFrame(x, columns=[f"column {place}" for place in range(x.shape[1])])
     data = tw.load_data(frame, missing="mask", labels=False, test=2 / len(x), name=name)
+    epochs = max(1, given.steps * 64 // len(x))
     config = {
         "model": {"options": {"hidden": given.hidden}},
-        "training": {"audit": False, "evaluate_every": given.epochs},
+        "training": {"audit": False, "evaluate_every": epochs},
     }
     options = {"codes": given.codes} if recipe == "miwae" else {}
     run = tw.train(
@@ -60,7 +69,7 @@ def by_codes(
         data=data,
         recipe=recipe,
         latent=given.latent,
-        epochs=given.epochs,
+        epochs=epochs,
         batch_size=64,
         seed=seed,
         measure_limit=2,
@@ -82,8 +91,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=["breast-cancer", "wine"])
     parser.add_argument("--share", type=float, default=0.5, help="of cells that are hidden")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=200)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=1200, help="of a training, of 64 rows each")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--codes", type=int, default=20, help="of every example, in training")
     parser.add_argument("--latent", type=int, default=10)
     parser.add_argument("--hidden", type=int, nargs="+", default=[128, 128])
@@ -91,11 +101,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/imputation"))
     given = parser.parse_args()
     warnings.filterwarnings("ignore")  # rounds of the imputers that do not settle
-    fixed: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
-        "means": by_means,
-        "IterativeImputer": by_regression,
-        "missForest": by_forests,
-    }
     rows = []
     for name in given.tables:
         x = TABLES[name]().data
@@ -103,13 +108,13 @@ def main() -> None:
         errors: dict[str, list[float]] = {}
         spreads: dict[str, list[float]] = {}
         seconds: dict[str, list[float]] = {}
-        for seed in range(given.seeds):
+        for seed in given.seeds:
             gone = np.random.default_rng(seed).random(x.shape) < given.share
             gaps = np.where(gone, np.nan, x)
-            for method in (*fixed, "vae", "miwae"):
+            for method in given.methods:
                 began = time.process_time()
-                if method in fixed:
-                    filled = fixed[method](gaps, seed)
+                if method in FIXED:
+                    filled = FIXED[method](gaps, seed)
                 else:
                     found = by_codes(given, method, gaps, seed, name)
                     filled = found.filled.double().numpy()
@@ -117,7 +122,8 @@ def main() -> None:
                     spreads.setdefault(method, []).append(float(np.sqrt((beside**2).mean())))
                 seconds.setdefault(method, []).append(time.process_time() - began)
                 errors.setdefault(method, []).append(float(((filled - x)[gone] ** 2).mean()))
-                print(f"{name}, seed {seed}, {method}: {errors[method][-1]:.3f}", flush=True)
+                told = *errors[method][-1:], *spreads.get(method, [])[-1:], *seconds[method][-1:]
+                print(f"{name}, seed {seed}, {method}:", *(f"{one:.3f}" for one in told), flush=True)
         for method, values in errors.items():
             spread = said(spreads[method]) if method in spreads else "-"
             rows.append([name, method, said(values), spread, f"{np.mean(seconds[method]):.0f}"])

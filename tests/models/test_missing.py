@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -175,3 +176,48 @@ def test_who_tells_data_from_decoded_examples_asks_for_whole_ones(recipe, tmp_pa
     data = load_data(x, missing="mask")
     with pytest.raises(BadData, match=r"of whole examples.*has some with missing entries.*--set data.missing=mean"):
         tw.train(data=data, recipe=recipe, latent=2, epochs=1, out=tmp_path / "run", progress=False)
+
+
+@pytest.mark.parametrize("kind", ["masked pixels", "mask of a tensor", "nan", ".npz with a mask"])
+def test_images_with_gaps_are_images_and_are_filled(kind, tmp_path):
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (24, 8, 8)).astype(np.uint8)
+    gone = generator.random(pixels.shape) < 0.2
+    if kind == "masked pixels":
+        data = load_data(np.ma.array(pixels, mask=gone), missing="mask")
+    elif kind == "mask of a tensor":
+        data = load_data(torch.from_numpy(pixels), mask=torch.from_numpy(gone))
+    elif kind == "nan":
+        data = load_data(np.where(gone, np.nan, pixels / 255)[:, None], missing="mask")
+    else:
+        np.savez(tmp_path / "gaps.npz", x=pixels, gone=gone)
+        data = load_data(tmp_path / "gaps.npz", mask="gone")
+    x = data.tensor()
+    assert data.shape == (1, 8, 8) and torch.equal(x.isnan(), torch.from_numpy(gone)[:, None])
+    assert torch.allclose(x.nan_to_num(0), torch.from_numpy(np.where(gone, 0, pixels / 255))[:, None].float())
+    config = {"model": {"network": "conv", "options": {"channels": 4}}}
+    run = tw.train(config, data=data, recipe="miwae", codes=2, latent=2, epochs=1, out=tmp_path / "run", progress=False)
+    found = tw.impute(run.model, data, samples=20)
+    assert not found.filled.isnan().any() and torch.equal(found.filled[~x.isnan()], x[~x.isnan()])
+
+
+def test_a_mask_of_another_shape_is_refused():
+    with pytest.raises(BadData, match=r"mask of the shape of x, \(4, 3\), true where an entry is missing; got bool of"):
+        load_data(torch.zeros(4, 3), mask=torch.zeros(4, dtype=torch.bool))
+
+
+@pytest.mark.parametrize(
+    "options", [{"pad": 12}, {"binarize": "threshold"}, {"binarize": "dynamic"}, {"binarize": "fixed"}]
+)
+def test_what_is_missing_stays_so_where_x_is_padded_or_made_binary(options, tmp_path):
+    x = torch.rand(20, 1, 8, 8)
+    gone = torch.rand(20, 1, 8, 8) < 0.2
+    data = load_data(x.where(~gone, NAN), missing="mask", **options)
+    seen = data.tensor()[..., 2:10, 2:10] if "pad" in options else data.tensor()
+    assert data.has_missing and torch.equal(seen.isnan(), gone)
+    if "pad" not in options:
+        assert bool(((seen == 0) | (seen == 1) | gone).all())
+        with pytest.raises(BadData, match="from 0 to 1; got 0"):
+            load_data((2 * x).where(~gone, NAN), missing="mask", **options).tensor()
+    run = tw.train(data=data, epochs=1, latent=2, out=tmp_path / "run", progress=False)
+    assert math.isfinite(run.account["elbo"].value) and not tw.impute(run.model, data, samples=10).filled.isnan().any()

@@ -45,6 +45,11 @@ class BinaryExamples:
         """As the grey ones are."""
         return self.grey.in_memory
 
+    @property
+    def has_missing(self) -> bool:
+        """Whether entries are missing, of the grey ones, which are so of these too."""
+        return getattr(self.grey, "has_missing", False)
+
     def __len__(self) -> int:
         return len(self.grey)
 
@@ -53,13 +58,15 @@ class BinaryExamples:
         for x, positions in zip(
             self.grey.batches(order, batch_size, drop_last), chunks(order, batch_size, drop_last), strict=True
         ):
-            low, high = float(x.min()), float(x.max())
+            known = x.nan_to_num(0.5) if self.has_missing else x
+            low, high = float(known.min()), float(known.max())
             if low < 0 or high > 1:
                 raise BadData(
                     f"Binarizing reads x as probabilities, from 0 to 1; got {low:g} to {high:g}. Rescale the data, or "
                     "leave binarize out."
                 )
-            yield (self._levels(x, positions) < x).to(x.dtype)
+            binary = (self._levels(x, positions) < x).to(x.dtype)
+            yield binary.where(~x.isnan(), x) if self.has_missing else binary
 
     def _levels(self, x: Tensor, positions: Tensor) -> Tensor:
         """What a grey value must exceed to become 1, of the shape of x."""

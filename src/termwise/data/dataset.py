@@ -99,11 +99,10 @@ class Dataset:
         """Whether the x are in memory, rather than rendered or read when they are asked for."""
         return self.examples.in_memory
 
-    @cached_property
+    @property
     def has_missing(self) -> bool:
         """Whether some x hold no number, but nan: cells of a table that are missing, of examples in memory."""
-        kept = getattr(self.examples, "kept", None)
-        return kept is not None and kept.is_floating_point() and bool(kept.sum().isnan()) and bool(kept.isnan().any())
+        return getattr(self.examples, "has_missing", False)
 
     @cached_property
     def labels(self) -> Tensor | None:

@@ -9,6 +9,7 @@ classes. So do channel-last images of other numbers, which are taken as they are
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -87,6 +88,12 @@ class InMemory:
         """The shape of one example."""
         return tuple(self.kept.shape[1:])
 
+    @cached_property
+    def has_missing(self) -> bool:
+        """Whether some numbers are none, but nan."""
+        kept = self.kept
+        return kept.is_floating_point() and bool(kept.sum().isnan()) and bool(kept.isnan().any())
+
     def __len__(self) -> int:
         return len(self.kept)
 
@@ -130,12 +137,38 @@ def in_memory_examples(
     Raises:
         BadData: Not numbers, no examples, or a number that is not finite.
     """
-    kept = layout(numbers(array, where), where, channels)
+    gone = np.ma.getmaskarray(array) if np.ma.is_masked(array) else None
+    if gone is not None and array.dtype.kind in "ub" and array.itemsize == 1:  # pixels are pixels still
+        pixels = layout(numbers(np.ma.getdata(array), where), where, channels)
+        holes = layout(torch.from_numpy(gone), where, channels).bool()
+        kept = as_float(pixels, divisor_of(pixels)).masked_fill(holes, torch.nan)
+    else:
+        kept = layout(numbers(array, where), where, channels)
     if missing == "refuse":
         check_finite(kept, where)
     elif kept.isinf().any():
         check_finite(kept.nan_to_num(nan=0.0, posinf=torch.inf, neginf=-torch.inf), where)
     return InMemory(kept.contiguous(), divisor_of(kept))
+
+
+def with_mask(array: Any, mask: Any, where: str) -> Any:
+    """An array of which entries are masked: those where `mask`, of its shape, is true or 1.
+
+    Example:
+        >>> with_mask(np.array([[1.0, 2.0]]), [[False, True]], "x").tolist()
+        [[1.0, None]]
+
+    Raises:
+        BadData: The mask is of another shape, or says neither.
+    """
+    values = array.detach().cpu().numpy() if isinstance(array, Tensor) else array
+    gone = np.asarray(mask.detach().cpu() if isinstance(mask, Tensor) else mask)
+    if gone.shape != tuple(values.shape) or not np.isin(gone, (0, 1)).all():
+        raise BadData(
+            f"{where}: expected a mask of the shape of x, {tuple(values.shape)}, true where an entry is missing; got "
+            f"{gone.dtype} of shape {gone.shape}."
+        )
+    return np.ma.array(values, mask=gone.astype(bool) | np.ma.getmaskarray(values))
 
 
 def numbers(array: Any, where: str) -> Tensor:

@@ -37,6 +37,11 @@ class PaddedExamples:
         """As the pictures are."""
         return self.inner.in_memory
 
+    @property
+    def has_missing(self) -> bool:
+        """Whether pixels are missing, of the pictures themselves."""
+        return getattr(self.inner, "has_missing", False)
+
     def __len__(self) -> int:
         return len(self.inner)
 

@@ -26,7 +26,7 @@ from termwise.data.annotations import (
     label_codes,
 )
 from termwise.data.dataset import SPLITS, Dataset
-from termwise.data.examples import Channels, MissingEntries, in_memory_examples, notes_on, notes_on_missing
+from termwise.data.examples import Channels, MissingEntries, in_memory_examples, notes_on, notes_on_missing, with_mask
 from termwise.data.formats.folder_structure import PARTS
 from termwise.data.side_columns import column_of_values
 from termwise.data.tables.raw import RawColumn
@@ -71,6 +71,10 @@ class NamedArrays:
         own = {_plain(name): name for name in reversed(list(self.kinds))}
         return next((own[name] for name in names if name in own), None)
 
+    def without(self, name: str) -> "NamedArrays":
+        """The other arrays."""
+        return replace(self, kinds={one: kind for one, kind in self.kinds.items() if one != name})
+
     def listed(self) -> str:
         """The arrays with their shapes, for a message."""
         shown = [f"{name} {shape if dtype is not None else ''}".strip() for name, (shape, dtype) in self.kinds.items()]
@@ -108,6 +112,7 @@ def dataset_of(
     channels: Channels | None = None,
     last: bool | None = False,
     missing: MissingEntries = "refuse",
+    mask: str | None = None,
 ) -> Dataset:
     """The data set that a file's arrays make.
 
@@ -119,9 +124,10 @@ def dataset_of(
         channels: Where the colours of images lie.
         last: Whether the examples lie along the last axis; None where labels may say so.
         missing: What becomes of entries of x that are nan.
+        mask: The array that is true where an entry of x is missing.
     """
     where = arrays.where
-    chosen = x or _whole(arrays)
+    chosen = x or _whole(arrays if mask is None else arrays.without(mask))
     if chosen is None:
         whole, known, splits, lengths = _of_parts(arrays)
         arrays = _with_joined(arrays, lengths)
@@ -131,6 +137,8 @@ def dataset_of(
             known = _usable_labels(arrays, found)
     if labels is not None:
         known = label_codes(_column(arrays[labels]), where)
+    if mask is not None:
+        whole, missing = with_mask(whole, arrays[mask], where), "mask" if missing == "refuse" else missing
     whole = _examples_first(whole, None if known is None else len(known[0]), last, arrays)
     annotations = replace(_annotations(arrays, known or (None, ())), others=_others(arrays, len(whole), chosen))
     examples = in_memory_examples(whole, where, channels, missing)

@@ -30,6 +30,7 @@ def load_npz(
     labels: str | None = None,
     channels: Channels | None = None,
     missing: MissingEntries = "refuse",
+    mask: str | None = None,
     log1p: bool = False,
 ) -> Dataset:
     """Arrays by name in a .npz file, or a sparse matrix as scipy saves it.
@@ -45,17 +46,19 @@ def load_npz(
         channels: Where the colours of images lie: "first", (N, C, H, W), or "last", (N, H, W, C).
         missing: What to do where an entry is nan: "refuse" the array, fill in the "mean" of what trains, or "mask" it:
             left out of the likelihood.
+        mask: The name of an array of the shape of x, true where an entry is missing; `missing` is then "mask", or
+            "mean" if said.
         log1p: Whether x is log(1 + entry) of a sparse matrix.
     """
     kinds = _kinds(path)
     if kinds.keys() >= _SPARSE and x is None:
-        if missing != "refuse":
+        if missing != "refuse" or mask is not None:
             raise BadData(f"{path}: missing= is for arrays, and this file holds a sparse matrix. Leave it out.")
         return _sparse(path, kinds, log1p)
     if log1p:
         raise BadData(f"{path}: log1p is for a sparse matrix, and this file holds arrays. Leave it out.")
     arrays = NamedArrays(str(path), kinds, partial(_member, path))
-    return dataset_of(arrays, path.stem, x, labels, channels, missing=missing)
+    return dataset_of(arrays, path.stem, x, labels, channels, missing=missing, mask=mask)
 
 
 def _kinds(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype | None]]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from termwise.data.annotations import Annotations, attribute_values, column_names, factor_indices
 from termwise.data.dataset import Dataset
-from termwise.data.examples import Channels, MissingEntries, in_memory_examples, notes_on, notes_on_missing
+from termwise.data.examples import Channels, MissingEntries, in_memory_examples, notes_on, notes_on_missing, with_mask
 from termwise.data.sparse_rows import sparse_examples
 from termwise.errors import BadData
 
@@ -28,6 +28,7 @@ def load_array(
     attributes: Any = None,
     attribute_names: Sequence[object] | None = None,
     missing: MissingEntries = "refuse",
+    mask: Any = None,
 ) -> Dataset:
     """A tensor or array (N, ...), and what is known of its rows.
 
@@ -41,7 +42,10 @@ def load_array(
         attribute_names: A list of A names.
         missing: What to do where an entry is masked or nan: "refuse" the array, fill in the "mean" of what trains, or
             "mask" it: left out of the likelihood.
+        mask: An array of the shape of x, true where an entry is missing; `missing` is then "mask", or "mean" if said.
     """
+    if mask is not None:
+        array, missing = with_mask(array, mask, name), "mask" if missing == "refuse" else missing
     if isinstance(attributes, str):
         raise BadData(f'{name}: expected attributes="labels", or an array (N, A) of them, got {attributes!r}.')
     factors = None if factors is None else factor_indices(factors, name)

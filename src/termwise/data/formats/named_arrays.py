@@ -72,7 +72,7 @@ class NamedArrays:
         return next((own[name] for name in names if name in own), None)
 
     def without(self, name: str) -> "NamedArrays":
-        """The other arrays."""
+        """The same arrays without one of them."""
         return replace(self, kinds={one: kind for one, kind in self.kinds.items() if one != name})
 
     def listed(self) -> str:

@@ -96,3 +96,18 @@ def test_mistakes_are_refused_in_words():
     world = ConditionalLinearGaussian.random(0)
     with pytest.raises(Refused, match="nothing does"):
         tw.group_aggregates(world, world.data(50))
+
+
+def test_distances_are_means_of_the_densities_of_torch_s_mixtures():
+    of, mean, scale = laws()
+    found = of.distances()
+    for s in range(3):
+        rows, apart = (of.groups == s).nonzero().squeeze(1), torch.zeros(4, dtype=torch.float64)
+        for n in rows.tolist():
+            others = rows[rows != n]
+            own = mixture(mean[others], scale[others]).log_prob(mean[n].double())
+            for t in range(4):
+                members = others if t == s else of.groups == t
+                apart[t] += own - mixture(mean[members], scale[members]).log_prob(mean[n].double())
+        assert torch.allclose(found[s], apart / len(rows), atol=1e-5)
+    assert found[3].isnan().all()  # which has one example alone

@@ -12,6 +12,7 @@ of single cells (Boyeau et al., 2022). What varies from sample to sample is its 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -58,6 +59,7 @@ class GroupAggregates:
         names: What the groups are called, in the order of columns.
         codes: A code of every example, the centre of its posterior, shape (N, D), float64.
         groups: The place of its group among the names, shape (N,), int64.
+        positions: The place of the example in its source, shape (N,), int64.
 
     Example:
         >>> import termwise as tw
@@ -71,8 +73,16 @@ class GroupAggregates:
         True
     """
 
-    def __init__(self, components: Components, codes: Tensor, groups: Tensor, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        components: Components,
+        codes: Tensor,
+        groups: Tensor,
+        names: Sequence[str],
+        positions: Tensor | None = None,
+    ) -> None:
         self.codes, self.groups, self.names = codes, groups, tuple(names)
+        self.positions = torch.arange(len(codes)) if positions is None else positions
         self._rows = groups.argsort(stable=True).split(groups.bincount(minlength=len(names)).tolist())  # of every group
         self._laws = [components.at(rows) for rows in self._rows]
 
@@ -102,8 +112,8 @@ class GroupAggregates:
         batches = DataPass(model, data, batch_size, device)
         if batches.data.side is None:
             raise Refused(
-                'Groups are of examples beside which the same stands, and nothing does: data.with_side("labels"), or '
-                'data.with_side({"sample": [...]}).'
+                "Groups are of examples beside which the same stands, and nothing does. Name what makes them: "
+                'side="sample" (--side sample), or data.with_side({"sample": [...]}).'
             )
         groups, names = batches.data.side.binned(SIDE_BINS).groups(side)
         parts, codes, done = [], [], 0
@@ -114,7 +124,8 @@ class GroupAggregates:
                 done += len(draw)
                 if progress is not None:
                     progress("encoding", done / len(data))
-        return cls(type(parts[0]).joined(parts), torch.cat(codes), groups.to(device), names)
+        components = type(parts[0]).joined(parts)
+        return cls(components, torch.cat(codes), groups.to(device), names, batches.data.positions)
 
     def __repr__(self) -> str:
         return f"GroupAggregates({len(self.names):,} groups of {len(self.codes):,} examples)"
@@ -140,6 +151,10 @@ class GroupAggregates:
 
         -inf under a group of which it is the only one.
         """
+        return self._of_data
+
+    @cached_property
+    def _of_data(self) -> Tensor:
         place = torch.empty_like(self.groups)  # of every example in its group
         for rows in self._rows:
             place[rows] = torch.arange(len(rows), device=rows.device)
@@ -172,6 +187,23 @@ class GroupAggregates:
         known = [variance for variance in variances if variance is not None]
         stderr = None if len(known) < 2 else (known[0] + known[1]).sqrt()
         return Abundance(means[0] - means[1], stderr)
+
+    def distances(self) -> Tensor:
+        """How far group s is from t: the mean of log q(z|s) - log q(z|t) over the codes of s, shape (G, G), nats.
+
+        Each code is its example's own, under q(z|s) without the posterior of that example; 0 on the diagonal, and nan
+        from a group of one example.
+
+        Example:
+            >>> import termwise as tw
+            >>> untrained = tw.VAE.build((1, 8, 8), latent=2, options={"hidden": [8]})
+            >>> tw.group_aggregates(untrained, "digits", side="labels").distances().shape
+            torch.Size([10, 10])
+        """
+        found = self.log_density_of_data()
+        own = found.gather(1, self.groups.unsqueeze(1))
+        apart = torch.where(own.isfinite(), own - found, torch.nan)
+        return torch.stack([apart[rows].mean(0) for rows in self._rows])
 
     def _log_density(self, z: Tensor, group: int, place: Tensor) -> Tensor:
         """log q(z|s) of codes, shape (M,), without the example at `place` of the group; -1 where all count."""

@@ -143,6 +143,49 @@ def test_gaps_beside_x_are_no_missing_cells_of_it(tmp_path):
     assert "missing" not in load_data(h5ad(tmp_path / "x.h5ad")).describe().about_x()
 
 
+def test_columns_that_may_lack_values_are_read_as_pandas_has_them(tmp_path):
+    path, mask = h5ad(tmp_path / "x.h5ad"), np.arange(20) == 4
+    with h5py.File(path, "a") as file:
+        for name, values in {"lane": np.arange(20) % 3, "smoker": np.arange(20) % 2 == 0, "site": TYPES}.items():
+            for gaps, missing in (("", 0 * mask), ("_gaps", mask)):
+                stored = values.astype(object) if values.dtype.kind == "U" else values
+                file[f"obs/{name}{gaps}/values"] = stored
+                file[f"obs/{name}{gaps}/mask"] = missing.astype(bool)
+        file["obs/wrong/values"], file["obs/wrong/mask"] = np.zeros(20), np.zeros(3, bool)
+    with pytest.raises(BadData, match="a mask of column 'wrong'"):
+        load_data(path)
+    with h5py.File(path, "a") as file:
+        del file["obs/wrong"]
+    categories = {"lane": ("0", "1", "2"), "smoker": ("no", "yes"), "site": ("B", "NK", "T")}
+    for name, words in categories.items():
+        assert load_data(path, side=name).side.variables[0].categories == words
+        with pytest.raises(BadData, match=f"missing are '{name}_gaps' of 1"):
+            load_data(path, side=f"{name}_gaps")
+        assert len(load_data(path, side=f"{name}_gaps:known")) == 19
+
+
+def test_names_that_may_lack_are_names(tmp_path):
+    with h5py.File(h5ad(tmp_path / "x.h5ad"), "a") as file:
+        del file["var/gene"]
+        file["var/gene/values"], file["var/gene/mask"] = np.array(GENES, dtype=object), np.zeros(6, bool)
+    assert [column.name for column in load_data(tmp_path / "x.h5ad").columns][:2] == ["CD3", "CD8"]
+
+
+@pytest.mark.parametrize("null", [True, False])
+def test_without_x_what_is_there_is_named(tmp_path, null):
+    with h5py.File(h5ad(tmp_path / "x.h5ad", layers=[("counts", COUNTS)]), "a") as file:
+        del file["X"]
+        if null:
+            file["X"] = h5py.Empty("f4")
+            file["X"].attrs["encoding-type"] = "null"
+    cells = in_memory(None)
+    cells.layers = {"counts": COUNTS}
+    for source in (tmp_path / "x.h5ad", cells):
+        with pytest.raises(BadData, match=r"with X, got none, and counts beside it: layer=counts"):
+            load_data(source)
+        assert torch.equal(load_data(source, layer="counts", test=0.0).tensor(), torch.from_numpy(COUNTS))
+
+
 def test_labels_with_gaps_are_refused(tmp_path):
     with pytest.raises(BadData, match="a label for every example in 'gaps', and 1 have none"):
         load_data(h5ad(tmp_path / "x.h5ad"), labels="gaps")

@@ -5,7 +5,7 @@ obs, var           what is known of cells and of genes: columns of numbers, word
 layers, raw        other matrices of the same cells
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,11 @@ def load_h5ad(
     except ImportError:
         raise Refused(f"{path}: an .h5ad file needs h5py. Install it: pip install 'termwise[science]'.") from None
     with _refusing(path), h5py.File(path, "r") as file:
-        if "X" not in file:
-            raise BadData(f"{path}: expected an AnnData file, with X, got {', '.join(file) or 'nothing'}.")
         raw = next((name for name in ("raw/", "raw.") if f"{name}X" in file), None)  # as AnnData writes it, and did
         layers = [*file.get("layers", ()), *(["raw"] if raw else [])]
         _check_layer(layer, layers, str(path))
+        if layer is None and _is_nothing(file.get("X")):
+            raise BadData(f"{path}: expected an AnnData file, with X, got {_in_place_of_x(layers, file)}.")
         place, var = ("X", "var") if layer is None else (f"layers/{layer}", "var")
         if layer == "raw":
             place, var = f"{raw}X", f"{raw}var"
@@ -85,6 +85,8 @@ def load_anndata(
     _check_layer(layer, layers, name)
     of: Any = raw if layer == "raw" else cells
     x = cells.layers[layer] if layer not in (None, "raw") else of.X
+    if x is None:
+        raise BadData(f"{name}: expected cells by genes, with X, got {_in_place_of_x(layers, ['none'])}.")
     x = x.to_memory() if hasattr(x, "to_memory") else x
     x = x if scipy.sparse.issparse(x) else np.asarray(x)
     genes = [str(gene) for gene in of.var_names]
@@ -104,6 +106,13 @@ def _check_layer(layer: str | None, layers: list[str], where: str) -> None:
     if not layers:
         raise BadData(f"{where}: expected a matrix {layer!r} beside X, got none. Leave layer out.")
     raise UnknownName(f"layer of {where}", layer, layers)
+
+
+def _in_place_of_x(layers: list[str], others: Iterable[str]) -> str:
+    """What there is where X is not, and how it is taken."""
+    if not layers:
+        return ", ".join(others) or "nothing"
+    return f"none, and {', '.join(layers)} beside it: layer={layers[0]} (--set data.layer={layers[0]}) takes that"
 
 
 def _layers(layers: list[str], chosen: str | None) -> tuple[str, ...]:
@@ -138,6 +147,11 @@ def _decoded(values: np.ndarray) -> np.ndarray:
     )
 
 
+def _is_nothing(stored: Any) -> bool:
+    """Whether a place of a file holds no matrix: there is none, or it is None as AnnData writes it."""
+    return stored is None or stored.attrs.get("encoding-type") == "null"
+
+
 def _matrix(stored: Any, path: Path) -> Any:
     """A dense or sparse matrix, if memory will hold it."""
     if not hasattr(stored, "keys"):
@@ -166,7 +180,10 @@ def _index(table: Any) -> list[str]:
         return list(map(str, _decoded(table[name])))
     name = table.attrs.get("_index", "_index")
     name = name.decode() if isinstance(name, bytes) else str(name)
-    return list(map(str, _decoded(table[name][()]))) if name in table else []
+    if name not in table:
+        return []
+    stored = table[name]  # of words that may be missing it is a group
+    return list(map(str, _decoded((stored["values"] if hasattr(stored, "keys") else stored)[()])))
 
 
 def _columns(table: Any, file: Any) -> dict[str, Any]:
@@ -182,12 +199,25 @@ def _columns(table: Any, file: Any) -> dict[str, Any]:
         column = table[name]
         if name in (index, "__categories"):
             continue
-        if hasattr(column, "keys"):  # a group of codes and categories; others are left out
+        if hasattr(column, "keys"):  # a group of codes and categories, or of values and a mask; others are left out
             if {"codes", "categories"} <= set(column):
                 columns[name] = _words(column["codes"][()], column["categories"][()], file.filename)
+            elif {"values", "mask"} <= set(column):
+                columns[name] = _masked(column["values"][()], column["mask"][()], file.filename, name)
         else:
             columns[name] = _of_categories(column[()], old.get(name), file.filename)
     return columns
+
+
+def _masked(values: np.ndarray, mask: np.ndarray, where: str, name: str) -> np.ndarray:
+    """The values of a column that may lack some, as pandas' nullable types have them; None where one is missing."""
+    if values.shape != mask.shape or mask.dtype.kind not in "biu":
+        raise BadData(f"{where}: expected a mask of column {name!r} of shape {values.shape}, got {mask.shape}.")
+    if not mask.any():
+        return _decoded(values)
+    present = _decoded(values).astype(object)
+    present[mask.astype(bool)] = None
+    return present
 
 
 def _of_categories(values: np.ndarray, categories: Any, where: str) -> np.ndarray:

@@ -274,10 +274,27 @@ def centre(law: Distribution) -> Tensor:
 
 
 @checked
-def expected_example(likelihood: Distribution) -> Tensor:
+def as_of(likelihood: Distribution, x: Tensor) -> Distribution:
+    """p(x|z) of reconstructions of x: where it is given a total beside z, the one that x has.
+
+    Example:
+        >>> from termwise.models.likelihoods import likelihood_from
+        >>> law = likelihood_from("poisson:observed")(torch.zeros(1, 4))  # equal shares
+        >>> as_of(law, torch.tensor([[6.0, 0.0, 0.0, 0.0]])).mean
+        tensor([[1.5000, 1.5000, 1.5000, 1.5000]])
+    """
+    given: Distribution = getattr(likelihood, "as_of", lambda _: likelihood)(x)
+    return given
+
+
+def expected_example(likelihood: Distribution, of: Tensor | None = None) -> Tensor:
     """What p(x|z) looks like: its mean, or its most probable category; shape (B, *shape), float32.
 
     A law that makes examples and cannot say their mean has one made, by its method `example`.
+
+    Args:
+        likelihood: p(x|z), batch shape (B,).
+        of: The examples that it is to be a reconstruction of, shape (B, *shape).
 
     Example:
         >>> logits = torch.tensor([[[0.0, 2.0, 1.0], [3.0, 0.0, 0.0]]])  # one example of two pixels, three classes
@@ -285,6 +302,7 @@ def expected_example(likelihood: Distribution) -> Tensor:
         >>> expected_example(law)
         tensor([[1., 0.]])
     """
+    likelihood = likelihood if of is None else as_of(likelihood, of)
     base = innermost(likelihood)
     if made := getattr(likelihood, "example", None):
         example: Tensor = made()

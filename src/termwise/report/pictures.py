@@ -185,7 +185,7 @@ def _sampled(model: Drawable, count: int, beside: Tensor | None) -> Distribution
 def _reconstructed(model: Drawable, x: Tensor, beside: Tensor | None) -> Tensor:
     """The expected examples at the centres of the posteriors, shape (B, *shape)."""
     posterior, context = inferred(model, x, beside)
-    return expected_example(model.generate(centre(posterior), context))
+    return expected_example(model.generate(centre(posterior), context), x)
 
 
 def _traversals(

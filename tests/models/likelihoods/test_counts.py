@@ -11,12 +11,14 @@ from scipy import stats
 import termwise as tw
 from termwise.data import ValueRange
 from termwise.errors import BadData, Refused, UnknownName
+from termwise.measuring.quality.examples import reconstruction_batches
 from termwise.models import VAE
 from termwise.models.distributions import expected_example
 from termwise.models.likelihoods import likelihood_from
 from termwise.models.likelihoods.negative_binomial import NegativeBinomialCounts
 from termwise.models.likelihoods.poisson import PoissonCounts
 from termwise.models.likelihoods.stirling import log_beta, log_negative_binomial, log_poisson
+from termwise.report.pictures import pictures_of
 
 COUNTS = torch.tensor([0, 1, 2, 3, 7, 15, 16, 17, 300, 10**4, 10**6, 2**24], dtype=torch.float64)
 LOG_MEANS = torch.linspace(-12, 18, 21, dtype=torch.float64)
@@ -231,3 +233,20 @@ def test_a_tensor_under_poisson_is_the_mean_and_logs_are_said():
         0.0,
         -math.inf,
     ]
+
+
+def test_reconstructions_have_the_totals_of_their_own_examples():
+    torch.manual_seed(0)
+    x = torch.poisson(torch.rand(20, 6) * torch.linspace(1, 40, 20)[:, None])
+    model = VAE.build((6,), latent=2, likelihood="negative-binomial:observed", options={"hidden": [4]})
+    with torch.no_grad():
+        shares = model.decoder(model.encode(x).mean).softmax(1)
+    expected = x.sum(1, keepdim=True) * shares
+    assert torch.allclose(model.reconstruct(x), expected, rtol=1e-4)
+    made = pictures_of(model, tw.load_data(x, test=0.0), None, count=20).reconstructions
+    assert np.allclose(made, expected.numpy(), rtol=1e-4)
+    (batch,) = reconstruction_batches(model, tw.load_data(x, test=0.0), False, 20, "cpu")
+    assert torch.allclose(batch.sum(1), x.sum(1), rtol=1e-4)
+    (batch,) = reconstruction_batches(model, tw.load_data(x, test=0.0), True, 20, "cpu")
+    assert float(np.corrcoef(batch.sum(1), x.sum(1))[0, 1]) > 0.6  # 0 if totals were not its own
+    assert torch.allclose(expected_example(likelihood_from("poisson")(torch.zeros(1, 4)), x[:1, :4]), torch.ones(1, 4))

@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData
 from termwise.models.data_pass import DataPass, values_beside
-from termwise.models.distributions import expected_example
+from termwise.models.distributions import as_of, expected_example
 from termwise.models.draw import Drawable
 
 
@@ -45,7 +45,7 @@ def reconstruction_batches(
 ) -> Iterator[Tensor]:
     """Reconstructions of every example, at a code from its posterior."""
     for draw in DataPass(model, data, batch_size, device)():
-        yield _example(draw.likelihood, noise)
+        yield _example(as_of(draw.likelihood, draw.x), noise)
 
 
 def _example(likelihood: Distribution, noise: bool) -> Tensor:

@@ -64,6 +64,10 @@ class GivenTotal(Distribution):
         ).log()  # of an example without counts, no entry has any
         return Independent(self.shares.times(log_total.reshape(total.shape + (1,) * entries)), entries)
 
+    def as_of(self, x: Tensor) -> Distribution:
+        """The law of examples of the totals that x has, shape (..., B, *shape)."""
+        return self.at(x.flatten(-len(self.event_shape)).sum(-1))
+
     @property
     def mean(self) -> Tensor:
         """The mean of examples of the usual total, shape (B, *shape)."""
@@ -75,4 +79,4 @@ class GivenTotal(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(x|z, l) at the total that each x has, shape (..., B), nats."""
-        return self.at(value.flatten(-len(self.event_shape)).sum(-1)).log_prob(value)
+        return self.as_of(value).log_prob(value)

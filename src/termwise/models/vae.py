@@ -315,8 +315,8 @@ class VAE(nn.Module):
     def reconstruct(self, x: Tensor, side: SideValues | None = None) -> Tensor:
         """The expected example at the posterior's centre, its mean where it can say it, shape (B, *shape)."""
         check_makes_examples(self)
-        values = taken_by(self, side, len(x), "encoder", "decoder")
-        return expected_example(self._law_of(centre(self._posterior(x, values, seen_by(self, side, len(x)))), values), x)
+        told = taken_by(self, side, len(x), "encoder", "decoder")
+        return expected_example(self._law_of(centre(self._posterior(x, told, seen_by(self, side, len(x)))), told), x)
 
     @torch.no_grad()
     @checked

@@ -8,6 +8,7 @@ from torch import nn
 
 import termwise as tw
 from termwise.data import Side
+from termwise.measuring.elbo.measure import measure
 from termwise.measuring.elbo.side_use import _of_others
 from termwise.models import VAE
 
@@ -116,7 +117,7 @@ def test_of_several_variables_the_one_that_is_ignored_is_named():
     assert by_variable[0] == 0 and by_variable[1] > 0.3 and account["side_use"].value > 0.3
     (said,) = sentences(account)
     assert "The decoder ignores site" in said
-    of_age = tw.measure(model, tw.load_data(x, test=0.0).with_side(columns), side={"age": columns["age"]})
+    of_age = measure(model, tw.load_data(x, test=0.0).with_side(columns), side=["age"])
     assert of_age.data["side"] == ["age"] and of_age.data["given"] == ["site", "age"]
     assert len(sentences(of_age)) == 1 and "The decoder ignores site" in sentences(of_age)[0]
 

@@ -22,6 +22,7 @@ from termwise.models.draw import (
     networks_of,
     observed_variables,
     side_variables,
+    target_of,
 )
 from termwise.models.finite import broken_examples, joined_masks, not_finite
 
@@ -188,9 +189,10 @@ class DataPass:
 
     @cached_property
     def _groups(self) -> Tensor:
-        """The group of every example, of those beside which the same stands, shape (N,)."""
+        """The group of every example, of those beside which the same stands but for a target, shape (N,)."""
         assert self.data.side is not None
-        return self.data.side.binned(SIDE_BINS).groups()[0].to(self.device)
+        side = self.data.side.without(target_of(self.model)) or self.data.side
+        return side.binned(SIDE_BINS).groups()[0].to(self.device)
 
     def _beside(self, batch: Batch) -> Tensor | None:
         """What stands beside x of a batch; in float64, wherever that can be."""

@@ -1,6 +1,6 @@
 """The information bottleneck of labels on MNIST, over betas, beside a plain classifier of the same body.
 
-    python benchmarks/bottleneck.py MNIST [--examples 60000] [--epochs 10] [--seed 0] [--betas 0.0001 0.001 ...]
+    python benchmarks/information_bottleneck.py MNIST [--examples 60000] [--epochs 10] [--betas 0 0.001 ...]
 
 Alemi et al. (2017), table 1: an encoder 784-1024-1024 to a code of 256 numbers, a linear decoder; the plain classifier
 is 784-1024-1024-10. Both have Adam, its rate falling from 1e-3 to 0 by a cosine, and batches of 100. Errors are of the
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--betas", type=float, nargs="+", default=[1e-4, 1e-3, 1e-2, 1e-1])
-    parser.add_argument("--out", type=Path, default=Path("runs/bottleneck"))
+    parser.add_argument("--out", type=Path, default=Path("runs/information-bottleneck"))
     given = parser.parse_args()
     whole = tw.load_data(given.mnist)
     order = torch.randperm(len(whole.train), generator=torch.Generator().manual_seed(given.seed))[: given.examples]

@@ -138,7 +138,7 @@ def measure(
             entry = dominating_entry(first, data.columns)
         if target is not None:
             terms = with_target(terms, batches, target)
-        terms = with_observed(terms.and_also(*side_use(batches)), batches)
+        terms = with_observed(terms.and_also(*side_use(batches, first)), batches)
     _check_finite(terms.values)
     readings: dict[str, AnyReading] = dict(terms.readings)
     if terms.means is not None:

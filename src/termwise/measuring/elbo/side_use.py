@@ -14,13 +14,16 @@ from termwise.models.data_pass import DataPass
 from termwise.models.draw import Draw, given_variables
 
 
-def side_use(batches: DataPass) -> tuple[dict[str, AnyReading], dict[str, Tensor]]:
+def side_use(batches: DataPass, first: Draw) -> tuple[dict[str, AnyReading], dict[str, Tensor]]:
     """The readings of it and their values by example, shape (N,), or by variable, (N, V), where there are several.
 
     None of a model whose decoder takes nothing beside x, and none of values of which all examples have the same.
+
+    Args:
+        batches: The data through the model.
+        first: A draw of some of them.
     """
     taken, side = given_variables(batches.model), batches.data.side
-    first = batches.at(torch.arange(1))
     if not taken or side is None or first.context is None or first.context is not first.side:
         return {}, {}
     columns = [list(range(len(taken)))] + [[place] for place in range(len(taken))] * (len(taken) > 1)

@@ -193,7 +193,7 @@ def of_observed(
 
     Example:
         >>> of_observed([{"name": "label", "observes": "side"}], [SideVariable("kind", ("a", "b", "c"))])
-        [{'name': 'label', 'observes': 'kind', 'latent': 3}]
+        [{'latent': 3, 'name': 'label', 'observes': 'kind'}]
 
     Raises:
         Refused: What it observes is not there.

@@ -267,6 +267,7 @@ def miwae(codes: Count = 20, gradient: GradientOfBound = "plain") -> Game:
 
     The bound of `iwae` on log p of what there is of x, read with missing = "mask": a weight has the likelihood of the
     entries that are there, and the encoder sees means in the others' place. `tw.impute` fills them by such weights.
+    Of numbers take the likelihood "normal:learned", as with `iwae`.
     """
     return iwae(codes, gradient)
 

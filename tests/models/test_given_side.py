@@ -159,7 +159,7 @@ def test_own_builders_make_what_takes_it_or_are_wrapped(builder):
 
 def test_what_cannot_be_is_refused_in_words():
     build = {"shape": (1, 8, 8), "latent": 2, "side": SIDE}
-    with pytest.raises(Refused, match=r"p\(z\|s\), is not to be had: say side_to"):
+    with pytest.raises(Refused, match=r"this one takes nothing beside x: say prior = 'conditional'"):
         VAE.build(**build, side_to=["encoder", "prior"])
     with pytest.raises(UnknownName, match=r"'encodre'. Did you mean 'encoder'"):
         VAE.build(**build, side_to=["encodre"])

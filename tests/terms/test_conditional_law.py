@@ -120,12 +120,12 @@ def test_the_links_of_a_world_are_read_from_training_draws(memory, seed):
     for ends, name in ((("posterior", "conditional"), "index_code_mi_given_side"),
                        (("conditional", "aggregate"), "side_information"),
                        (("conditional", "marginals"), "side_and_total_correlation"),
-                       (("conditional", "prior"), "side_and_marginal_kl")):  # fmt: skip
+                       (("conditional", "prior"), "marginal_kl_given_side")):  # fmt: skip
         link = Link(*ends, MonteCarlo(held))
         assert link.name == name
         values[name] = link(draw)
     truth["side_and_total_correlation"] = truth["side_information"] + truth["total_correlation"]
-    truth["side_and_marginal_kl"] = truth["side_information"] + truth["marginal_kl"]
+    truth["marginal_kl_given_side"] = truth["side_information"] + truth["marginal_kl"]
     for name, of in values.items():
         stderr = float(of.std()) / math.sqrt(3000)
         assert abs(float(of.mean()) - truth[name]) < 4 * stderr + 0.02, name  # of 3000 points

@@ -37,7 +37,7 @@ class Account(Mapping[str, Reading]):
         diagnosis: Sentences.
         per_example: The values that a reading is the mean of, shape (N,), by name.
         data: Which data was measured: its name, how many examples, of how many, and its fingerprint; and whether the
-            likelihood's logarithms are of densities, probabilities or cross-entropies.
+            likelihood's logarithms are of densities, probabilities or cross-entropies; what its prior is given.
         withheld: Why a reading is not among the readings, in words, by its name.
 
     Example:
@@ -62,7 +62,7 @@ class Account(Mapping[str, Reading]):
     withheld: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        readings, withheld = guarded(self.readings, self.withheld)
+        readings, withheld = guarded(self.readings, self.withheld, prior_given=bool(self.data.get("prior_given")))
         values = {name: values for name, values in self.per_example.items() if name not in withheld}
         sampled = {name: _sampled(one, Sample(values.get(name), self.data)) for name, one in readings.items()}
         for name, kept in (("readings", sampled), ("withheld", withheld), ("per_example", values)):

@@ -45,9 +45,13 @@ _switched_on: ContextVar[bool] = ContextVar("guard", default=True)
 
 
 def guarded(
-    readings: Mapping[str, AnyReading], withheld: Mapping[str, str]
+    readings: Mapping[str, AnyReading], withheld: Mapping[str, str], prior_given: bool = False
 ) -> tuple[dict[str, AnyReading], dict[str, str]]:
-    """The readings that can be, and the reasons of those that cannot, by name; those withheld already among them."""
+    """The readings that can be, and the reasons of those that cannot, by name; those withheld already among them.
+
+    Where the prior is given what stands beside x, a code may tell of x what the rate does not pay for: as much as it
+    tells of that.
+    """
     if not _switched_on.get():
         return dict(readings), dict(withheld)
     reasons = dict(withheld)
@@ -58,6 +62,8 @@ def guarded(
             reasons[name] = reason
     for name, reading in left.items():
         others = {other: one for other, one in left.items() if other not in reasons}
+        if prior_given and glossary.reading(name).at_most in ("rate", "rate_by_dimension"):
+            continue
         if name in others and (reason := _beside(reading, others, whole)):
             reasons[name] = reason
     while found := {name: reason for name in left if name not in reasons and (reason := _resting(name, reasons))}:

@@ -28,11 +28,13 @@ OF_SIDE = (
     ),
     _at_least_0("side_entropy", "entropy of what stands beside", "H(s)", "the most that a code can tell of it"),
     _at_least_0(
-        "side_and_marginal_kl",
-        "side and marginal KL",
-        "KL(q(z|s) ‖ p(z))",
-        "how far the codes of each s lie from the prior",
+        "marginal_kl_given_side",
+        "marginal KL given what stands beside",
+        "KL(q(z|s) ‖ p)",
+        "how far the codes of each s lie from the prior, p(z) or p(z|s)",
         "marginal",
+        short="marg|s",
+        sum_of={"rate": 1, "index_code_mi_given_side": -1},
     ),
     _at_least_0(
         "side_and_total_correlation",
@@ -92,6 +94,14 @@ OF_SIDE_ON_ENDLESS_DATA = (
         "side information, on endless data",
         "mi",
         population_of="side_information",
+    ),
+    _at_least_0(
+        "population_marginal_kl_given_side",
+        "population marginal KL given side",
+        "KL(q(z|s) ‖ p)",
+        "marginal KL given what stands beside x, on endless data",
+        "marginal",
+        population_of="marginal_kl_given_side",
     ),
 )
 """The same for the population."""

@@ -13,7 +13,7 @@ from termwise.api.from_config import check_fit, data_of_run
 from termwise.api.run import Run, load_model
 from termwise.content import exists
 from termwise.data import Dataset, load_data
-from termwise.data.beside import name_of
+from termwise.data.beside import name_of, with_side_too
 from termwise.data.formats.h5ad_files import is_anndata
 from termwise.data.load import load_undivided
 from termwise.data.side import Side, SideLike
@@ -99,9 +99,7 @@ def beside(data: Dataset, side: SideLike | None) -> tuple[Dataset, list[str] | N
     """The data with what is asked for beside x, too, and the names of that; None where nothing is asked for."""
     if side is None:
         return data, None
-    asked = data.with_side(side)
-    assert asked.side is not None
-    return asked, list(asked.side.names)
+    return with_side_too(data, side)
 
 
 def names_function(model: str | PathLike[str]) -> bool:

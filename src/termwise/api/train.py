@@ -89,7 +89,8 @@ def train(
         likelihood: p(x|z) by name, such as "bernoulli" or "normal:0.1".
         prior: p(z) by name, such as "standard-normal"; its options stand in model.prior_options.
         side: What stands beside x, by name: "labels", "factors", "attributes", or names of them or of columns.
-        side_to: The parts of the model that take it, of "encoder" and "decoder"; none, but by recipes such as "cvae".
+        side_to: The parts of the model that take it, of "encoder", "decoder" and "prior"; none, but by recipes such as
+            "cvae".
         target: What the decoder says in the place of x, by its name among what can stand beside x; of x where left
             out, but by recipes such as "vib".
         shape: How the positions of a code of categories or codewords are laid out, such as (7, 7).

@@ -27,7 +27,8 @@ def train(
         list[str] | None, typer.Option(help="What stands beside x: labels, factors, attributes, or a name of one.")
     ] = None,
     side_to: Annotated[
-        list[str] | None, typer.Option(help="A part that takes it, encoder or decoder; the recipe cvae's both do.")
+        list[str] | None,
+        typer.Option(help="A part that takes it: encoder, decoder or prior; cvae has the first two."),
     ] = None,
     target: Annotated[
         str | None,

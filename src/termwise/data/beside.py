@@ -37,8 +37,10 @@ def with_side(data: Dataset, side: SideLike, hidden: bool = True) -> Dataset:
             f"{data.name}: expected side as names, as columns of values by name, or as a Side, got "
             f"{type(side).__name__}. The columns of a data frame are side=dict(frame)."
         )
-    known = _known(data.annotations)
+    known, stands = _known(data.annotations), data.beside
     names = side_names(side, known)
+    if stands is not None and all(one.name in stands.names and one.name not in known for one in names):
+        return replace(data, beside=stands.chosen([one.name for one in names]), source=None)  # values of before
     columns = [pair for name in names for pair in _columns(data, name, known)]
     _check_gaps(columns, side, data.name)
     variables, values = [], []
@@ -89,6 +91,24 @@ def _of_each(values: Tensor, count: int, seed: int) -> Tensor:
         rows = order[values[order] == category][:count]
         kept[rows] = category
     return kept
+
+
+def with_side_too(data: Dataset, side: SideLike) -> tuple[Dataset, list[str]]:
+    """The data with something beside x first, and after it what stood there; and the names of the first.
+
+    Example:
+        >>> data = Dataset("four", torch.zeros(4, 2)).with_side({"batch": list("aabb"), "age": [1.5, 2.0, 3.0, 1.0]})
+        >>> both, asked = with_side_too(data, "age")
+        >>> both.side.names, asked
+        (('age', 'batch'), ['age'])
+    """
+    found, stood = with_side(data, side), data.beside
+    assert found.beside is not None
+    names = list(found.beside.names)
+    rest = [] if stood is None else [name for name in stood.names if name not in names]
+    if stood is None or not rest:
+        return found, names
+    return replace(found, beside=found.beside.beside(stood.chosen(rest))), names
 
 
 def as_trained(data: Dataset, variables: Sequence[SideVariable]) -> Dataset:

@@ -32,6 +32,18 @@ def samples(law: Distribution, *shape: int) -> Tensor:
     return law.rsample(torch.Size(shape)) if law.has_rsample else law.sample(torch.Size(shape))
 
 
+def one_each(law: Distribution, count: int) -> Tensor:
+    """Samples of `count` examples, shape (count, *event_shape): of a law that is one for all, or another for each.
+
+    Example:
+        >>> one_each(torch.distributions.Normal(0.0, 1.0), 3).shape
+        torch.Size([3])
+        >>> one_each(torch.distributions.Normal(torch.zeros(3), 1.0), 3).shape
+        torch.Size([3])
+    """
+    return samples(law) if law.batch_shape else samples(law, count)
+
+
 def rows(law: Distribution, part: slice | Tensor) -> Distribution:
     """The law of some of a batch's examples, which are the first dimension of every tensor that it holds.
 

@@ -16,7 +16,7 @@ from torch.distributions import Distribution
 
 from termwise.data.side import Side, SideVariable
 from termwise.models.codes import Codes, score_of
-from termwise.models.distributions import in_double, rows, samples
+from termwise.models.distributions import in_double, one_each, rows
 
 T = TypeVar("T")
 
@@ -31,6 +31,7 @@ class Drawable(Protocol):
     One that takes something has `infer(x, side)`, with values of shape (B, V), and hands them on as the context; and,
     for critics, `side_numbers(side)`, the numbers that a network takes them by, shape (B, S). One whose decoder says a
     variable beside x in the place of x has it as `target`, the last of its `side_variables`, which no network takes.
+    One whose prior takes values has `prior_given_side`, true, and `prior_law(side)`, p(z|s) of batch shape (B,).
 
     Example:
         >>> from torch.distributions import Independent, Normal
@@ -127,6 +128,22 @@ def inferred(model: Drawable, x: Tensor, side: Tensor | None) -> tuple[Distribut
     if side_variables(model):
         return model.infer(x, side)  # type: ignore[call-arg]
     return model.infer(x)
+
+
+def prior_given_side(model: object) -> bool:
+    """Whether a model's prior takes what stands beside x, by its attribute `prior_given_side`.
+
+    Example:
+        >>> import termwise as tw
+        >>> prior_given_side(tw.VAE.build((4,), latent=2))
+        False
+    """
+    return bool(getattr(model, "prior_given_side", False))
+
+
+def prior_of(model: Drawable, side: Any) -> Distribution:
+    """p(z), batch shape (); or of a model whose prior takes values beside x, shape (B, V), p(z|s), batch shape (B,)."""
+    return model.prior_law(side) if prior_given_side(model) else model.prior_law()  # type: ignore[call-arg]
 
 
 def networks_of(model: Drawable | nn.Module) -> list[nn.Module]:
@@ -303,13 +320,13 @@ class Draw:
 
     @cached_property
     def prior(self) -> Distribution:
-        """The prior p(z): batch shape (), event shape (D,)."""
-        return self.model.prior_law()
+        """The prior p(z), batch shape (), event shape (D,); or p(z|s), batch shape (B,), of one that takes values."""
+        return prior_of(self.model, self.side)
 
     @cached_property
     def prior_codes(self) -> Tensor:
         """As many codes z ~ p(z), shape (B, D), with the pathwise gradient of a prior that learns and has one."""
-        return samples(self.prior, len(self))
+        return one_each(self.prior, len(self))
 
     @property
     def generated(self) -> Distribution:

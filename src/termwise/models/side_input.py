@@ -12,7 +12,10 @@ from termwise.models.side_numbers import SideNumbers, lacking, scales_of
 from termwise.models.target import TargetLikelihood
 
 SIDE_TO = ("encoder", "decoder")
-"""The parts of a model that may take what stands beside x; both, where nothing else is said."""
+"""The parts of a model that take what stands beside x, where nothing else is said."""
+
+TAKERS = (*SIDE_TO, "prior")
+"""The parts of a model that may take it."""
 
 MOST_ROWS = 4096
 """So many different rows of values are kept at the most, for samples to be drawn at; of more, some at random."""
@@ -26,7 +29,7 @@ class SideInput(nn.Module):
 
     Args:
         variables: What they are.
-        to: The parts that see them, of "encoder" and "decoder".
+        to: The parts that see them, of "encoder", "decoder" and "prior".
         rows: How many different rows are known, where another's are to be loaded.
 
     Raises:
@@ -43,15 +46,10 @@ class SideInput(nn.Module):
 
     def __init__(self, variables: Sequence[SideVariable], to: Sequence[str] = SIDE_TO, rows: int = 0) -> None:
         super().__init__()
-        self.variables, self.parts = tuple(variables), tuple(part for part in SIDE_TO if part in to)
-        if "prior" in to:
-            raise Refused(
-                "A prior given what stands beside x, p(z|s), is not to be had: say side_to = ['encoder', 'decoder']. "
-                "A decoder that takes s can turn a code of N(0, I) into one of any such prior."
-            )
+        self.variables, self.parts = tuple(variables), tuple(part for part in TAKERS if part in to)
         for part in to:
-            if part not in SIDE_TO:
-                raise UnknownName("part that takes what stands beside x", part, SIDE_TO)
+            if part not in TAKERS:
+                raise UnknownName("part that takes what stands beside x", part, TAKERS)
         if partly := [variable.name for variable in self.variables if variable.partly]:
             raise Refused(
                 f"{partly[0]} is known of some examples, and what networks take must be known of all. Let a block of "
@@ -59,7 +57,7 @@ class SideInput(nn.Module):
                 f"side = ['{partly[0]}:known']."
             )
         if not self.variables or not self.parts:
-            raise Refused("Expected one variable beside x or more, and a part that takes it, 'encoder' or 'decoder'.")
+            raise Refused(f"Expected one variable beside x or more, and parts that take it, of {', '.join(TAKERS)}.")
         self._scales: tuple[Tensor, Tensor] | None = None
         self.register_buffer("rows", torch.zeros(rows, len(self.variables)))
         self.register_buffer("counts", torch.zeros(rows))
@@ -111,7 +109,7 @@ class SideInput(nn.Module):
         return numbers
 
     def trial(self, count: int) -> dict[str, Tensor]:
-        """Values of so many examples to try bodies with, by part that takes them: all zero."""
+        """Values of so many examples to try parts with, by part that takes them: all zero."""
         return {part: torch.zeros(count, len(self.variables)) for part in self.parts}
 
     def values_of(self, side: SideValues | None, count: int) -> Tensor:

@@ -19,9 +19,9 @@ from termwise.errors import Refused
 from termwise.files import write_whole
 from termwise.main_memory import check_fits
 from termwise.models.blocks import Block, BlockFamily, blocks_from, count_decoded, numbers_decoded
-from termwise.models.distributions import at_least_single, centre, check_one_law_an_example, expected_example
-from termwise.models.draw import Draw, observed_variables
-from termwise.models.given_side import GivenSide, build_given_side, called, taking_side
+from termwise.models.distributions import at_least_single, centre, check_one_law_an_example, expected_example, one_each
+from termwise.models.draw import Draw, observed_variables, prior_of
+from termwise.models.given_side import build_given_side, called, taking_side
 from termwise.models.likelihoods import Likelihood
 from termwise.models.missing import Filler, observed
 from termwise.models.networks import NETWORKS, checked_bodies
@@ -35,6 +35,7 @@ from termwise.models.priors import PriorOfPosteriors, prior_from
 from termwise.models.priors.meeting import meet_model
 from termwise.models.scaler import ScaledLaw, Scaler
 from termwise.models.side_input import SideInput, SideValues
+from termwise.models.side_numbers import SideNumbers
 from termwise.models.supports import takes_real_numbers
 from termwise.models.target import PREDICTION_CODES, TargetLikelihood, check_makes_examples, likelihood_of, predicted
 from termwise.models.user_function import Trust
@@ -65,7 +66,8 @@ class VAE(nn.Module):
         columns: What the entries of x are called, where x is a row of a table.
         side: What it takes beside x: the `Dataset.side` of what is to train it, or its variables. Bodies of your own
             then have forward(x, side) and forward(z, side), with side as numbers, shape (B, S).
-        side_to: The parts that take it, but for what a block observes: "encoder" and "decoder", where left out.
+        side_to: The parts that take it, but for what a block observes, of "encoder", "decoder" and "prior"; the first
+            two where left out.
         target: What stands beside x and the decoder says in x's place, a label or a number; the likelihood is then of
             it, and the one that suits it where left out. `predict` gives its law, and no example is made of a code.
 
@@ -108,9 +110,9 @@ class VAE(nn.Module):
         self.likelihood, self.target = likelihood_of(likelihood, target), target
         self.prior = prior_from(prior, latent)
         self.side, self.observed = parted(side, side_to, self.family)
+        self.prior_given_side = self.side is not None and "prior" in self.side.parts
         self.likelihood.for_examples(self.shape)
-        given_side = self.side is not None and "encoder" in self.side.parts
-        meet_model(self.prior, self.family, latent, self.shape, given_side)
+        meet_model(self.prior, self.family, latent, self.shape, self.side)
         decoded = self.likelihood.decoded_shape(self.shape)
         if self.side is not None:
             encoder, decoder = taking_side(encoder, decoder, self.side)
@@ -266,8 +268,7 @@ class VAE(nn.Module):
 
     def side_numbers(self, side: Tensor) -> Tensor:
         """Values beside x, shape (B, V), as its networks take them, shape (B, S), and as constants."""
-        given = self.encoder if isinstance(self.encoder, GivenSide) else self.decoder
-        return torch.as_tensor(given.numbers(side)).detach()  # type: ignore[operator]
+        return next(one for one in self.modules() if isinstance(one, SideNumbers))(side).detach()
 
     def infer(self, x: Tensor, side: Tensor | None = None) -> tuple[Distribution, Tensor | None]:
         """The posterior q(z|x) of examples x, shape (B, *shape), and of values beside them, shape (B, V).
@@ -295,8 +296,10 @@ class VAE(nn.Module):
         """
         return predicted(self, x, taken_by(self, side, len(x), "encoder", "decoder"), codes)
 
-    def prior_law(self) -> Distribution:
-        """The prior p(z): batch shape (), event shape (D,)."""
+    def prior_law(self, side: Tensor | None = None) -> Distribution:
+        """The prior p(z), batch shape (), event shape (D,); of one that takes values, (B, V), p(z|s), batch (B,)."""
+        if self.side is not None and self.prior_given_side:
+            return self.prior(self.side.values_of(side, 0 if side is None else len(side)))
         return self.prior(self._inferred) if isinstance(self.prior, PriorOfPosteriors) else self.prior()
 
     def draw(
@@ -325,15 +328,16 @@ class VAE(nn.Module):
 
         Args:
             count: How many.
-            side: What stands beside x, where the decoder takes it, or a block observes it: {"digit": 3} for all, or
+            side: What stands beside x, where decoder or prior takes it, or a block observes it: {"digit": 3} for all, or
                 {"digit": [3, 5]}, one each. What is left out is drawn as training had it, beside what is given.
         """
         check_makes_examples(self)
         check_fits(4 * count * math.prod(self.shape), f"{count} samples")
-        z, others = (prior := self.prior_law()).sample(torch.Size([count])), side
-        if self.observed is not None:
-            z, others = self.observed.drawn(prior, z, side), self.observed.others(side)
-        values = others if self.side is None or "decoder" not in self.side.parts else self.side.drawn(others, count)
+        others = side if self.observed is None else self.observed.others(side)
+        told = self.side is not None and self.side.parts != ("encoder",)
+        values = self.side.drawn(others, count) if self.side is not None and told else others
+        z = one_each(prior := prior_of(self, values), count)
+        z = z if self.observed is None else self.observed.drawn(prior, z, side)
         return self.generate_examples(z, values)
 
     def config(self) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from termwise.data.dataset import Dataset
 from termwise.errors import BadData
 from termwise.models.block_law import Dimension, dimensions_of_code
 from termwise.models.data_pass import evaluating, values_beside
-from termwise.models.distributions import centre, expected_example, samples
-from termwise.models.draw import Drawable, decoder_is_told, generates, inferred, side_variables, target_of
+from termwise.models.distributions import centre, expected_example, one_each
+from termwise.models.draw import Drawable, decoder_is_told, generates, inferred, prior_of, side_variables, target_of
 from termwise.models.randomness import own_randomness
 from termwise.report.side_pictures import SidePictures, side_pictures, swept
 from termwise.report.table_pictures import TableOfExamples
@@ -179,7 +179,8 @@ def _first(beside: Tensor | None, count: int) -> Tensor | None:
 
 def _sampled(model: Drawable, count: int, beside: Tensor | None) -> Distribution:
     """The likelihood of so many codes from the prior, at what stands beside the first examples."""
-    return model.generate(samples(model.prior_law(), count), _first(beside, count))
+    beside = _first(beside, count)
+    return model.generate(one_each(prior_of(model, beside), count), beside)
 
 
 def _reconstructed(model: Drawable, x: Tensor, beside: Tensor | None) -> Tensor:
@@ -223,8 +224,9 @@ def _table(model: Drawable, data: Dataset, beside: Tensor | None) -> TableOfExam
     of_parts = _split(_first(beside, count), len(parts))
     copies = torch.cat([_reconstructed(model, *part) for part in zip(parts, of_parts, strict=True)])
     many = max(count, FEWEST_DRAWN)
-    codes = samples(model.prior_law(), many).split(FEWEST_ROWS)
-    of_codes = _split(_first(beside, many), len(codes))
+    of_many = _first(beside, many)
+    codes = one_each(prior_of(model, of_many), many).split(FEWEST_ROWS)
+    of_codes = _split(of_many, len(codes))
     drawn = [model.generate(*part).sample() for part in zip(codes, of_codes, strict=True)]
     rows = (torch.cat(one).double().numpy() for one in (parts, [copies], drawn))
     return TableOfExamples(data.columns, *rows)

@@ -17,8 +17,9 @@ from torch.distributions import Distribution
 
 from termwise.account.rounding import with_error
 from termwise.data.side import SideVariable
-from termwise.models.distributions import centre, expected_example, samples
-from termwise.models.draw import Drawable, inferred
+from termwise.models.distributions import centre, expected_example, one_each
+from termwise.models.draw import Drawable, inferred, prior_of
+from termwise.models.randomness import own_randomness
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Where a number beside x is shown."""
@@ -113,11 +114,10 @@ def side_pictures(model: Drawable, variables: Sequence[SideVariable], x: Tensor,
     columns = min(len(x), MOST_COLUMNS if x.shape[-1] <= 32 else 8, max(4, fits))
     x, own = x[:columns], beside[:columns]
     posterior, _ = inferred(model, x, own)
-    codes = samples(model.prior_law(), columns)
     return SidePictures(
         rows=tuple(rows),
         names=tuple(dict.fromkeys(variables[row.place].name for row in rows)),
-        made=at_values(model, codes, own, rows),
+        made=at_values(model, None, own, rows),
         originals=x.double().numpy(),
         carried=at_values(model, centre(posterior), own, rows),
         left_out=left_out,
@@ -154,22 +154,24 @@ def swept(
     return dict(list(walks.items())[:MOST_VALUES])
 
 
-def at_values(model: Drawable, z: Tensor, own: Tensor, rows: Sequence[AtValue]) -> np.ndarray:
+def at_values(model: Drawable, z: Tensor | None, own: Tensor, rows: Sequence[AtValue]) -> np.ndarray:
     """What is decoded of codes z, shape (B, D), one variable after the other set to the value of each row.
 
     Args:
         model: Whose decoder takes values beside x.
-        z: The codes.
+        z: The codes; where left out, of the prior, by the same noise at each value.
         own: The values that the other variables keep, shape (B, V).
         rows: At what.
 
     Returns:
         Shape (rows, B, *shape).
     """
-    made = []
+    made, seed = [], int(torch.randint(2**31, ()))
     for row in rows:
         asked = own.clone()
         asked[:, row.place] = row.value
-        law: Distribution = model.generate(z, asked)
+        with own_randomness(seed):
+            codes = one_each(prior_of(model, asked), len(asked)) if z is None else z
+        law: Distribution = model.generate(codes, asked)
         made.append(expected_example(law))
     return torch.stack(made).double().numpy()

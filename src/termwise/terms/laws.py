@@ -22,7 +22,7 @@ from torch.distributions import Distribution
 from termwise.errors import NoDensity
 from termwise.models.block_law import dimensions_of_code, has_categories
 from termwise.models.codes import log_density_without_score
-from termwise.models.distributions import samples
+from termwise.models.distributions import one_each
 from termwise.models.draw import Draw, Itself
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.distribution_law import DistributionLaw
@@ -132,7 +132,7 @@ class PriorLaw(DistributionLaw):
 
     def sample(self, draw: Draw) -> Tensor:
         """As many codes as there are examples, with the pathwise gradient of a prior that learns and has one."""
-        return samples(draw.prior, len(draw))
+        return one_each(draw.prior, len(draw))
 
 
 class _Average:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from termwise.errors import Refused, in_short
 from termwise.models.distributions import values_of
-from termwise.models.draw import Draw
+from termwise.models.draw import Draw, prior_given_side
 from termwise.terms.aggregate.memory import Memory, groups_of
 from termwise.terms.groups import Groups
 from termwise.terms.laws import STOPS, Law, law
@@ -236,8 +236,15 @@ class Link:
         return isinstance(self.estimator, AtNoCode) and self.estimator.at_no_code(self.left, self.right, draw)
 
     def _check_prior(self, draw: Draw) -> None:
-        of_margins = self.left.name in ("groups", "marginals") and self.right.name == "prior"
-        if of_margins and "KL" in self.estimator.quantity and not self.right.factorises(draw):
+        if self.right.name != "prior" or "KL" not in self.estimator.quantity:
+            return
+        if self.left.name in ("aggregate", "groups", "marginals") and prior_given_side(draw.model):
+            raise Refused(
+                f"There is no {self.name} under a prior that is given what stands beside x: q(z) is one law, and "
+                f"p(z|s) another for every s. Take {LINK_NAMES['conditional', 'prior']} (conditional -> prior), which "
+                "with index_code_mi_given_side is the rate."
+            )
+        if self.left.name in ("groups", "marginals") and not self.right.factorises(draw):
             raise Refused(
                 f"There is no {self.name} under this prior ({type(draw.prior).__name__}), which is no product over "
                 "dimensions. Take the marginal KL (aggregate -> prior) in place of this and of what leads here; or a "

@@ -35,7 +35,7 @@ LINK_NAMES = {
     ("conditional", "aggregate"): "side_information",
     ("conditional", "groups"): "side_and_group_correlation",
     ("conditional", "marginals"): "side_and_total_correlation",
-    ("conditional", "prior"): "side_and_marginal_kl",
+    ("conditional", "prior"): "marginal_kl_given_side",
     ("posterior", "reference"): "reference_kl",
     ("reference", "prior"): "reference_to_prior",
 }

@@ -15,7 +15,7 @@ from torch.distributions import Distribution, MultivariateNormal
 
 from termwise.errors import Refused
 from termwise.models.block_law import has_categories
-from termwise.models.draw import Draw
+from termwise.models.draw import Draw, prior_given_side
 from termwise.terms.groups import Groups
 from termwise.terms.laws import Law
 
@@ -111,6 +111,11 @@ def _covariance(law: Law, whole: Tensor, draw: Draw) -> Tensor:
         for group in law.dimensions_of(draw):
             within[torch.tensor(group).unsqueeze(1), group] = 1
         return whole * within
+    if law.name == "prior" and prior_given_side(draw.model):
+        raise Refused(
+            "The covariances of a prior that is given what stands beside x are others for every s: leave prior out of "
+            "side_to, or take another estimator, such as Kernel."
+        )
     if law.name == "prior":
         return covariance_of(draw.prior)
     return whole.diagonal().diag() if law.name == "marginals" else whole

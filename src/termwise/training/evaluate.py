@@ -13,7 +13,7 @@ from torch import Tensor
 from termwise.data.dataset import Dataset
 from termwise.errors import NotFinite, Refused
 from termwise.models.data_pass import DataPass, evaluating
-from termwise.models.draw import Draw, target_of
+from termwise.models.draw import Draw, prior_given_side, target_of
 from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE
 from termwise.objectives.objective import Objective, Weighted
@@ -55,10 +55,12 @@ def standard_terms(batches: DataPass, full: Full | None) -> list[Term]:
     if full is None:
         return [Distortion(), Link("posterior", "prior", ClosedForm())] if closed else [Distortion()]
     kl = MonteCarlo(full)
-    walk = [("posterior", "aggregate"), ("aggregate", "prior")]
+    given = prior_given_side(batches.model)
+    rest = [("posterior", "conditional"), ("conditional", "prior")] if given else [("aggregate", "prior")]
+    walk = [("posterior", "aggregate"), *rest]
     if full.held().knows_marginals:
         walk.append(("aggregate", "marginals"))
-        if PriorLaw().factorises(one):
+        if PriorLaw().factorises(one) and not given:
             walk.append(("marginals", "prior"))
     return [
         Distortion(),

@@ -43,9 +43,9 @@ class ModelSection(Section):
     Where no likelihood is said, it is the one that suits the data, which a run's config.toml names. Options that are
     not given are filled in with their defaults, which may be others in another version; not of a network of your own.
     `code` is a list of blocks (`Block`), in the place of latent, posterior and prior. `side_to` are the parts that take
-    what stands beside x (the data's `side`), of "encoder" and "decoder"; none, where nothing is said. `target` is what
-    the decoder says in the place of x, by its name; it stands beside x, whether `side` names it or not. `shape` is how
-    the positions of a code of categories or codewords are laid out, and stands in posterior_options as `positions`.
+    what stands beside x (the data's `side`), of "encoder", "decoder" and "prior"; none, where nothing is said. `target`
+    is what the decoder says in the place of x, by its name; it stands beside x, whether `side` names it or not. `shape`
+    is how the positions of a code of categories or codewords are laid out; in posterior_options it is `positions`.
     """
 
     network: Text = "mlp"

@@ -212,7 +212,7 @@ def edit_and_judge(
             assert draw.index is not None
             has = attributes[draw.index.cpu()].to(device).bool()
             batch = _Batch(model, judge, columns, code_means(draw), draw.context)
-            noise = draw.prior.sample(torch.Size([len(draw)]))
+            noise = draw.prior_codes
             plain = batch.decode(batch.codes, draw.context)
             baseline = BaselineJudgements(
                 has=has,

@@ -38,7 +38,7 @@ from termwise.measuring.elbo.side_account import SideDensities, side_readings, u
 from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.data_pass import DataPass, Progress
-from termwise.models.draw import InDouble, generates
+from termwise.models.draw import Drawable, InDouble, generates, given_variables, prior_given_side
 from termwise.terms.closed_form import ClosedForm, kl_by_block
 from termwise.terms.closed_or_sampled import ClosedGivenCodes
 from termwise.terms.link import Distortion, Link, by_example
@@ -83,6 +83,9 @@ def explicit_terms(
     if aggregate and groups:
         of_groups = GroupDensities([draw.posterior for draw in batches()], groups, aggregate.laws)
     side, withheld = _side_densities(beside_x, aggregate, reason)
+    of_one_prior = not prior_given_side(batches.model)
+    if not of_one_prior and (why := _unlike_that_of_the_prior(batches.model, beside_x)):
+        withheld = {**withheld, "marginal_kl_given_side": why}
     looking = [one for one in (of_groups, side) if one is not None]
     values, densities, codes = _values_at_codes(batches, rate, aggregate, samples, progress, looking)
     label = rate.label
@@ -96,7 +99,7 @@ def explicit_terms(
         readings["marginal_mmd2"], values["marginal_mmd2"] = to_kernel
     if aggregate is None or densities is None:
         return TermReadings(readings, values, unmeasured=reason, withheld=withheld)
-    links = _link_values(values, densities)
+    links = _link_values(values, densities, of_one_prior)
     readings |= codeword_readings(aggregate.posteriors)
     if of_groups is not None:
         links |= of_groups.links(links, densities.expected_own, samples)
@@ -105,10 +108,11 @@ def explicit_terms(
     if aggregate.laws is not None:
         readings |= _between_bounds(links, values["rate"], densities, aggregate.laws)
     if side is not None:
-        of_side, values_of_side = side_readings(side, links, densities, samples, label)
+        own = None if of_one_prior or "marginal_kl_given_side" in withheld else values["rate"]
+        of_side, values_of_side = side_readings(side, links, densities, samples, label, own)
         readings, values = readings | of_side, values | values_of_side
     if len(batches) >= LEAST:
-        of_population = _of_population(values["rate"], densities, readings)
+        of_population = _of_population(values["rate"], densities, readings, of_one_prior)
         readings |= {name: reading for name, (reading, _) in of_population.items()}
         links |= {name: influence for name, (_, influence) in of_population.items()}
     return TermReadings(readings, values | links, (aggregate.means, aggregate.means), withheld=withheld)
@@ -129,6 +133,16 @@ def _side_densities(
     if aggregate is None or reason is not None:
         return None, dict.fromkeys(("index_code_mi_given_side", "side_information"), str(reason).rstrip("."))
     return SideDensities(aggregate, side), {}
+
+
+def _unlike_that_of_the_prior(model: Drawable, beside_x: Side | None) -> str | None:
+    """Why the prior given s is not one law for all examples of which q(z|s) is the average; None where it is."""
+    names = [] if beside_x is None else beside_x.names
+    if unread := [one.name for one in given_variables(model) if one.name not in names]:
+        return f"the prior is given {', '.join(unread)}, and q(z|s) is of something else"
+    if numbers := [one.name for one in given_variables(model) if one.is_number]:
+        return f"the prior is given {', '.join(numbers)}, and q(z|s) is of bins of it"
+    return None
 
 
 def _aggregate(batches: DataPass, laws: int | None) -> tuple[DataAggregate | None, str | None]:
@@ -225,13 +239,15 @@ def _controlled_rate(rate: Tensor, at: CodeDensities) -> Tensor:
     return at.expected_own - controlled(log_p, at.controls, at.expected_own)
 
 
-def _link_values(values: dict[str, Tensor], at: CodeDensities) -> dict[str, Tensor]:
-    """The links of the rate for the aggregate of the points, by example, shape (N,), or by dimension, (N, D)."""
+def _link_values(values: dict[str, Tensor], at: CodeDensities, of_one_prior: bool) -> dict[str, Tensor]:
+    """The links of the rate for the aggregate of the points, by example, shape (N,), or by dimension, (N, D).
+
+    To the prior where it is one for all.
+    """
     log_q = controlled(_near(at.of_points), at.controls, at.expected_own)
-    links = {
-        "index_code_mi": at.expected_own - log_q,
-        "marginal_kl": values["rate"] - (at.expected_own - log_q),
-    }
+    links = {"index_code_mi": at.expected_own - log_q}
+    if of_one_prior:
+        links["marginal_kl"] = values["rate"] - links["index_code_mi"]
     if at.by_block.shape[1]:
         links["index_code_mi_by_block"] = torch.stack([_mi_of_block(*of.T) for of in at.by_block.unbind(1)], 1)
     if not at.marginals.shape[1]:
@@ -240,7 +256,7 @@ def _link_values(values: dict[str, Tensor], at: CodeDensities) -> dict[str, Tens
     log_q_j = torch.stack([controlled(*of_dimension) for of_dimension in by_dimension], 1)
     mi_j = at.expected_own_by_dimension - log_q_j
     links |= {"total_correlation": log_q - log_q_j.sum(1), "index_code_mi_by_dimension": mi_j}
-    if at.to_prior.shape[1]:
+    if at.to_prior.shape[1] and of_one_prior:
         links["dimension_wise_kl_by_dimension"] = at.to_prior - mi_j
         links["dimension_wise_kl"] = links["marginal_kl"] - links["total_correlation"]
     return links
@@ -302,15 +318,19 @@ def _bracket(of_points: Tensor, controls: Tensor, expected: Tensor) -> Bracket:
 
 
 def _of_population(
-    rate: Tensor, at: CodeDensities, of_points: Mapping[str, AnyReading]
+    rate: Tensor, at: CodeDensities, of_points: Mapping[str, AnyReading], of_one_prior: bool
 ) -> dict[str, tuple[Reading, Tensor]]:
-    """The links for the population, by example too: each a sum of log q(z), sum_j log q(z_j) and a rest."""
+    """The links for the population, by example too: each a sum of log q(z), sum_j log q(z_j) and a rest.
+
+    Under one prior for all they are parts of the rate, and no more than it.
+    """
     joint = at.joint.controlled(at.controls, at.expected_own)
     marginal = at.marginal.controlled(at.controls_by_dimension.sum(1), at.expected_own_by_dimension.sum(1))
     rest, zero = rate - at.expected_own, torch.zeros_like(rate)
-    in_rate = rate if at.to_prior.shape[1] else None  # else there is no dimension-wise KL, which with it sums to that
+    whole = rate if of_one_prior else None
+    in_rate = whole if at.to_prior.shape[1] else None  # else there is no dimension-wise KL, which with it sums to that
     sums = {
-        "index_code_mi": LinkSum(at.expected_own, ((-1, joint),), rate),
+        "index_code_mi": LinkSum(at.expected_own, ((-1, joint),), whole),
         "marginal_kl": LinkSum(rest, ((1, joint),), rate),
         "total_correlation": LinkSum(zero, ((1, joint), (-1, marginal)), in_rate),
         "dimension_wise_kl": LinkSum(rest, ((1, marginal),), rate),

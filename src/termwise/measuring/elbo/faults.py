@@ -205,10 +205,19 @@ def _of_model(account: Account, name: str) -> tuple[float, str]:
 
 
 def _holes(account: Account) -> Iterator[str]:
-    (marginal, least), rate = _of_model(account, "marginal_kl"), account["rate"].value
+    yield from _far("q(z)", "marginal KL", *_of_model(account, "marginal_kl"), account["rate"].value)
+
+
+def _holes_given_side(account: Account) -> Iterator[str]:
+    marginal = _of_model(account, "marginal_kl_given_side")
+    yield from _far("q(z|s)", "marginal KL given s", *marginal, account["rate"].value)
+
+
+def _far(law: str, name: str, marginal: float, least: str, rate: float) -> Iterator[str]:
+    """The sentence on a law of codes that is far from the prior, by the part of the rate that this is."""
     if marginal > 1 and marginal > 0.2 * rate:
         yield (
-            f"q(z) is far from the prior: marginal KL is {least}{marginal:.2f} of the rate's {rate:.2f} nats. Samples "
+            f"{law} is far from the prior: {name} is {least}{marginal:.2f} of the rate's {rate:.2f} nats. Samples "
             "from the prior fall where no example's code is."
         )
 
@@ -295,6 +304,12 @@ QUESTIONS = (
         True,
         True,
         _to_fill,
+    ),
+    Question(
+        "whether q(z|s) is near the prior of its s",
+        ("rate", "marginal_kl_given_side"),
+        _holes_given_side,
+        "q(z|s) is near the prior of its s",
     ),
     Question(
         "whether its dimensions are near independence",

@@ -33,7 +33,7 @@ from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales
 from termwise.measuring.elbo.term_readings import Bounding, Smoothing, TermReadings
 from termwise.models.codes import Codes, factorises
 from termwise.models.data_pass import DataPass, Progress
-from termwise.models.draw import Draw, generates
+from termwise.models.draw import Draw, generates, prior_given_side
 from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, log_density
@@ -79,9 +79,11 @@ def implicit_terms(batches: DataPass, samples: int, noises: int, progress: Progr
     p, q = exact["log p(z)"], between["log q(z|x)"]
     joint, marginal = between["log q(z)"], between["sum log q(z_j)"]
     prior = Bracket(p, p, p)
-    brackets = {"rate": q - prior, "index_code_mi": q - joint, "marginal_kl": joint - prior}
-    brackets["total_correlation"] = joint - marginal
-    if factorises(first.prior):
+    brackets = {"rate": q - prior, "index_code_mi": q - joint, "total_correlation": joint - marginal}
+    of_one_prior = not prior_given_side(batches.model)
+    if of_one_prior:
+        brackets["marginal_kl"] = joint - prior
+    if of_one_prior and factorises(first.prior):
         brackets["dimension_wise_kl"] = marginal - prior
     how = f"SIVI sandwich, {noises:,} noises" + (", smoothed" if smooth else "")
     readings: dict[str, AnyReading] = {}
@@ -101,6 +103,8 @@ def implicit_terms(batches: DataPass, samples: int, noises: int, progress: Progr
             "index_code_mi_by_dimension": ("log q(z_j|x)", "log q(z_j)", f"both from above; {points}"),
             "dimension_wise_kl_by_dimension": ("log q(z_j)", "log p(z_j)", f"upper bound; {points}"),
         }
+        if not of_one_prior:
+            del by_dimension["dimension_wise_kl_by_dimension"]
         for name, (left, right, bias) in by_dimension.items():
             values[name] = exact[left] - exact[right]
             readings[name] = reading_by_dimension(values[name], name, estimator=how, bias=bias)

@@ -183,5 +183,5 @@ def _at(draw: InDouble, codes: Codes, example: Tensor) -> Draw:
     found = Draw(draw.model, draw.x[example], None if draw.index is None else draw.index[example], draw.dataset_size)
     law = rows(draw.posterior, example)
     found._infer = lambda: (law, None)
-    found.prior, found.codes = draw.prior, codes
+    found.prior, found.codes = rows(draw.prior, example) if draw.prior.batch_shape else draw.prior, codes
     return found

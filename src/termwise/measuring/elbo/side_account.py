@@ -5,6 +5,10 @@
     index_code_mi_given_side = E log q(z|x) - E log q(z|s)     index_code_mi = index_code_mi_given_side
     side_information         = E log q(z|s) - E log q(z)                       + side_information
 
+and under a prior that is given s
+
+    marginal_kl_given_side   = E log q(z|s) - E log p(z|s)     rate = index_code_mi_given_side + marginal_kl_given_side
+
 I(x; z) = I(x; z|s) + I(z; s) is so for every example, at the same codes. I(z; s) is at most the entropy of s. A small
 group has few posteriors of which q(z|s) is the average, so that I(z; s) of N points is too high for the population, by
 part of what a code tells of its example within the group; what it is there is read beside (`population.py`).
@@ -176,7 +180,12 @@ class _Group:
 
 
 def side_readings(
-    looked: SideDensities, links: Mapping[str, Tensor], at: CodeDensities, samples: int, how: str
+    looked: SideDensities,
+    links: Mapping[str, Tensor],
+    at: CodeDensities,
+    samples: int,
+    how: str,
+    rate: Tensor | None = None,
 ) -> tuple[dict[str, AnyReading], dict[str, Tensor]]:
     """The readings of the links through q(z|s), and their values by example, shape (N,) or (N, D).
 
@@ -186,6 +195,7 @@ def side_readings(
         at: The densities that need none, at the same codes.
         samples: How many codes of every example these are.
         how: How the links are estimated.
+        rate: By example, under a prior that is one law for each s, p(z|s); None under one that is not.
     """
     together, *each = conditionals = looked.conditionals(samples)
     names, smallest = looked.side.names, looked.smallest
@@ -196,6 +206,8 @@ def side_readings(
         "side_information": log_q_s - log_q,
         "side_entropy": _surprise(looked.groupings[0]),
     }
+    if rate is not None:
+        values["marginal_kl_given_side"] = rate - values["index_code_mi_given_side"]
     if "index_code_mi_by_dimension" in links:
         log_q_j = at.expected_own_by_dimension - links["index_code_mi_by_dimension"]
         for name, one in zip(["", *(f"of_{name}_" for name in names)], conditionals, strict=False):
@@ -226,6 +238,8 @@ def side_readings(
         "index_code_mi_given_side": LinkSum(at.expected_own, ((-1, conditional),)),
         "side_information": LinkSum(torch.zeros_like(log_q), ((1, conditional), (-1, joint)), values["side_entropy"]),
     }
+    if rate is not None:
+        sums["marginal_kl_given_side"] = LinkSum(rate - at.expected_own, ((1, conditional),), rate)
     for name, link in sums.items():
         of_points = readings[name]
         assert isinstance(of_points, Reading)

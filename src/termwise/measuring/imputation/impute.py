@@ -99,7 +99,7 @@ def impute(
 def _of_batch(draw: Draw, draws: int, samples: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Mean and standard deviation of every entry, draws of examples, (B, M, *shape), and effective samples, (B,)."""
     check_fits(16 * samples * len(draw) * (draw.posterior.event_shape[0] + 2), f"{samples:,} codes of an example")
-    joint = Joint(draw.model, draw.x, draw.context)
+    joint = Joint(draw.model, draw.x, draw.context, draw.prior)
     proposal = "posterior" if has_density(draw.posterior) else "normal"
     codes, log_w = weighed_codes(joint, base_law(proposal, joint, draw.posterior), samples)
     shares = log_w.softmax(0)  # (S, B)

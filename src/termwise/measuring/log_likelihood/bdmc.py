@@ -17,10 +17,11 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.measuring.log_likelihood.annealing import Annealer, annealed
-from termwise.measuring.log_likelihood.densities import Joint, sampled
+from termwise.measuring.log_likelihood.densities import Joint
 from termwise.measuring.log_likelihood.importance import log_mean_exp
 from termwise.measuring.log_likelihood.path import Path
 from termwise.measuring.log_likelihood.tuning import Kernels
+from termwise.models.distributions import in_double, one_each
 from termwise.models.draw import Draw, Drawable, inferred
 
 FEWEST = 8
@@ -87,7 +88,7 @@ def simulate(model: Drawable, draw: Draw, annealer: Annealer) -> Simulated:
     Raises:
         Refused: p(x|z) cannot be sampled.
     """
-    z = sampled(model.prior_law(), len(draw))
+    z = one_each(in_double(draw.prior) or draw.prior, len(draw)).double()
     try:
         x = model.generate(z.to(draw.x.dtype), draw.context).sample().to(draw.x.dtype)
     except NotImplementedError:
@@ -96,7 +97,7 @@ def simulate(model: Drawable, draw: Draw, annealer: Annealer) -> Simulated:
             "temperatures=1000, simulated=0 to anneal without a certificate."
         ) from None
     posterior, _ = inferred(model, x, draw.side)
-    path, kernels = annealer.prepare(Joint(model, x, draw.context), posterior)
+    path, kernels = annealer.prepare(Joint(model, x, draw.context, draw.prior), posterior)
     return Simulated(path, kernels, z if annealer.every is None else z[:, annealer.every.numbers])
 
 

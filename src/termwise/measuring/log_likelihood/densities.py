@@ -93,15 +93,15 @@ class Joint:
     """log p(x, z) = log p(z) + log p(x|z) of a batch of examples, as a function of the codes.
 
     Args:
-        model: Has inferred a batch already, so that its prior knows its size.
+        model: What generates.
         x: The examples, shape (B, *shape).
         context: What the decoder needs beside the codes, or None; with one, the model is asked chain by chain, since
             only the model knows how a context is spread over examples.
+        prior: p(z), or one law for each of the examples.
     """
 
-    def __init__(self, model: Drawable, x: Tensor, context: Any) -> None:
-        self.model, self.x, self.context = model, x, context
-        self.prior = model.prior_law()
+    def __init__(self, model: Drawable, x: Tensor, context: Any, prior: Distribution) -> None:
+        self.model, self.x, self.context, self.prior = model, x, context, prior
         self._log_prior = density(self.prior, x.dtype)
 
     def __call__(self, z: Tensor) -> Tensor:

@@ -147,7 +147,7 @@ def log_likelihood(
             certificate = _certificate(batches, annealer, simulated, tolerance, counts, tell)
             schedule = certificate.schedule
         for number, draw in enumerate(batches()):
-            joint = Joint(model, draw.x, draw.context)
+            joint = Joint(model, draw.x, draw.context, draw.prior)
             parts = _by_importance(joint, draw, proposal, samples, split_gap)
             if annealer is not None:
                 path, kernels = annealer.prepare(joint, draw.posterior)

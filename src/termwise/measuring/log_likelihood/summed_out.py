@@ -86,7 +86,7 @@ class SummedJoint(Joint):
     """
 
     def __init__(self, joint: Joint, every: EveryCategory) -> None:
-        super().__init__(joint.model, joint.x, joint.context)
+        super().__init__(joint.model, joint.x, joint.context, joint.prior)
         self.every = every
         if len(every.numbers):
             self.prior = every.numbers_of(self.prior)

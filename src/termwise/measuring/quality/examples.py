@@ -9,8 +9,8 @@ from torch.distributions import Distribution
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData
 from termwise.models.data_pass import DataPass, values_beside
-from termwise.models.distributions import as_of, expected_example
-from termwise.models.draw import Drawable
+from termwise.models.distributions import as_of, expected_example, one_each
+from termwise.models.draw import Drawable, prior_of
 
 
 def checked_batches(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Iterator[Tensor]:
@@ -35,8 +35,8 @@ def sample_batches(
     beside = values_beside(model, data)
     for start in range(0, count, batch_size):
         size = min(batch_size, count - start)
-        z = model.prior_law().sample(torch.Size([size])).to(device)
         rows = None if beside is None else beside[torch.arange(start, start + size) % len(beside)].to(device)
+        z = one_each(prior_of(model, rows), size).to(device)
         yield _example(model.generate(z, rows), noise)
 
 

@@ -1,4 +1,4 @@
-"""The prior of a block given those before it: a normal, or categories, whose numbers a small network makes of them."""
+"""A prior given others: what stands beside x, or of a block those before it; a small network makes its numbers."""
 
 from typing import Any
 
@@ -8,11 +8,14 @@ from torch.distributions import Distribution, Independent, Normal
 
 from termwise.models.categories import Categories
 from termwise.models.given_head import GivenHead
+from termwise.models.side_numbers import SideNumbers
 from termwise.values import Count, Natural
 
 
 class ConditionalPrior(nn.Module):
-    """p(z_b | z_given), which learns: diagonal normal, or categories at each of so many positions.
+    """p(z_b | z_given), or p(z|s), which learns: diagonal normal, or categories at each of so many positions.
+
+    Given what stands beside x, it begins at N(0, I), whatever that is.
 
     Args:
         latent: The numbers of the block.
@@ -32,14 +35,27 @@ class ConditionalPrior(nn.Module):
         super().__init__()
         self.latent, self.positions = latent, positions
         self.options: dict[str, Any] = {"given": given, "positions": positions, "hidden": hidden}
-        size = latent if positions else 2 * latent
-        self.head = GivenHead(given, hidden, size) if given else None
-        self.numbers = None if given else nn.Parameter(torch.zeros(size))
+        self._size = latent if positions else 2 * latent
+        self.head = GivenHead(given, hidden, self._size) if given else None
+        self.numbers = None if given else nn.Parameter(torch.zeros(self._size))
+        self.beside: SideNumbers | None = None
 
-    def forward(self) -> Distribution:
-        """The law where what it is given is 0, batch shape (), event shape (latent,)."""
+    def meet_side(self, numbers: SideNumbers) -> None:
+        """Be given what stands beside x."""
+        self.beside, self.numbers = numbers, None
+        self.head = GivenHead(numbers.count, self.options["hidden"], self._size)
+        nn.init.zeros_(self.head.numbers.weight)
+        nn.init.zeros_(self.head.numbers.bias)
+
+    def forward(self, side: Tensor | None = None) -> Distribution:
+        """The law given values beside x, shape (B, V): batch shape (B,), event shape (latent,).
+
+        Where left out, the law where what it is given is 0, batch shape ().
+        """
+        if side is not None and self.beside is not None:
+            return self.law(self.beside(side))
         like = next(self.parameters())
-        return self.law(like.new_zeros(self.options["given"]))
+        return self.law(like.new_zeros(0 if self.head is None else self.head.given.in_features))
 
     def law(self, given: Tensor, features: Tensor | None = None) -> Distribution:
         """p(z_b | z_given), batch shape (...), of numbers of shape (..., given)."""

@@ -3,11 +3,15 @@
 from torch import nn
 
 from termwise.errors import Refused
-from termwise.models.priors.prior import PriorOfCodes, PriorOfPosteriors
+from termwise.models.priors.prior import PriorOfCodes, PriorOfPosteriors, PriorOfSide
 from termwise.models.priors.table import check_codes
+from termwise.models.side_input import SideInput
+from termwise.models.side_numbers import SideNumbers
 
 
-def meet_model(prior: nn.Module, family: object, latent: int, shape: tuple[int, ...], given_side: bool) -> None:
+def meet_model(
+    prior: nn.Module, family: object, latent: int, shape: tuple[int, ...], side: SideInput | None = None
+) -> None:
     """Let a prior take what it asks of a model.
 
     Args:
@@ -15,7 +19,7 @@ def meet_model(prior: nn.Module, family: object, latent: int, shape: tuple[int, 
         family: The posterior family.
         latent: D.
         shape: Of an example.
-        given_side: Whether the encoder takes what stands beside x.
+        side: What the model takes beside x, if anything.
 
     Raises:
         Refused: The prior cannot be of this model.
@@ -24,13 +28,13 @@ def meet_model(prior: nn.Module, family: object, latent: int, shape: tuple[int, 
         >>> from termwise.models.posteriors import posterior_family
         >>> from termwise.models.priors import prior_from
         >>> prior = prior_from("learned-categories", 12)
-        >>> meet_model(prior, posterior_family("categorical", 12, {"positions": 3}), 12, (4,), given_side=False)
+        >>> meet_model(prior, posterior_family("categorical", 12, {"positions": 3}), 12, (4,))
         >>> prior.logits.shape
         torch.Size([3, 4])
     """
     if isinstance(prior, PriorOfPosteriors):
         prior.meet(shape)
-        if given_side:
+        if side is not None and "encoder" in side.parts:
             raise Refused(
                 "This prior is made of posteriors at examples that it learns, beside which nothing stands: take "
                 "another prior, such as mixture or flow, or side_to = ['decoder']."
@@ -38,3 +42,17 @@ def meet_model(prior: nn.Module, family: object, latent: int, shape: tuple[int, 
     if isinstance(prior, PriorOfCodes):
         prior.meet_posterior(family)
         check_codes(prior(), latent)
+    if side is not None and "prior" in side.parts:
+        if not isinstance(prior, PriorOfSide):
+            raise Refused(
+                f"The prior is to take {side.names}, and this one takes nothing beside x: say prior = 'conditional', a "
+                "normal given what stands beside x, or leave prior out of side_to. One of your own has "
+                "meet_side(numbers) and forward(side), as `PriorOfSide` says."
+            )
+        prior.meet_side(SideNumbers(side.variables))
+        law = prior(side.trial(2)["prior"])
+        if (law.batch_shape, law.event_shape) != ((2,), (latent,)):
+            raise Refused(
+                f"The prior given what stands beside x must have batch shape (2,) for two examples and event shape "
+                f"({latent},); got {tuple(law.batch_shape)} and {tuple(law.event_shape)}."
+            )

@@ -7,6 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 from torch.distributions import Distribution
 
+from termwise.models.side_numbers import SideNumbers
+
 
 @runtime_checkable
 class Prior(Protocol):
@@ -59,6 +61,35 @@ class PriorOfCodes(Protocol):
     @abstractmethod
     def meet_posterior(self, family: object) -> None:
         """Be over the codes of this posterior family, which stays the model's own."""
+        ...
+
+
+@runtime_checkable
+class PriorOfSide(Protocol):
+    """A prior that may be given what stands beside x, p(z|s).
+
+    `meet_side` is called once, when a model is built whose prior is to take it, and the prior ever after as
+    `prior(side)`, with values of shape (B, V).
+
+    Example:
+        >>> import torch
+        >>> from termwise.data.side import SideVariable
+        >>> from termwise.models.priors import prior_from
+        >>> from termwise.models.side_numbers import SideNumbers
+        >>> prior = prior_from("conditional", 2)
+        >>> prior.meet_side(SideNumbers([SideVariable("batch", ("a", "b"))]))
+        >>> isinstance(prior, PriorOfSide), prior(torch.zeros(5, 1)).batch_shape
+        (True, torch.Size([5]))
+    """
+
+    @abstractmethod
+    def meet_side(self, numbers: SideNumbers) -> None:
+        """Take, and keep, what makes numbers of values, shape (B, V): `numbers(values)`, shape (B, numbers.count)."""
+        ...
+
+    @abstractmethod
+    def __call__(self, side: Tensor) -> Distribution:
+        """p(z|s), batch shape (B,), event shape (D,), of values of shape (B, V)."""
         ...
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.codes import all_have_paths
-from termwise.models.draw import Draw
+from termwise.models.draw import Draw, prior_of
 from termwise.terms.adversarial.adversary import Adversary
 from termwise.terms.adversarial.critic import Critic, as_constants
 from termwise.terms.adversarial.critic_loss import Accuracy, CrossEntropy, GradientPenalty, MeanLogit
@@ -100,7 +100,7 @@ class DensityRatio:
             )
         if right.name == "prior" and self.divergence.name != "kl" and not draw.prior.has_rsample:
             with torch.enable_grad():
-                learns = draw.model.prior_law().log_prob(draw.z.detach()).requires_grad
+                learns = prior_of(draw.model, draw.side).log_prob(draw.z.detach()).requires_grad
             if learns:
                 raise self._without_gradient(draw)
 

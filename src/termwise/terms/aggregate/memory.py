@@ -32,7 +32,7 @@ BIAS_OF_JENSEN = {
     "side_information": "biased, either way (Jensen)",
     "side_and_group_correlation": "biased, either way (Jensen)",
     "side_and_total_correlation": "biased, either way (Jensen)",
-    "side_and_marginal_kl": "biased down (Jensen)",
+    "marginal_kl_given_side": "biased down (Jensen)",
 }
 """The side to which each link is off where log q(z) is the log of an unbiased estimate (Jensen's inequality)."""
 

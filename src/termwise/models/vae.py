@@ -66,8 +66,7 @@ class VAE(nn.Module):
         columns: What the entries of x are called, where x is a row of a table.
         side: What it takes beside x: the `Dataset.side` of what is to train it, or its variables. Bodies of your own
             then have forward(x, side) and forward(z, side), with side as numbers, shape (B, S).
-        side_to: The parts that take it, but for what a block observes, of "encoder", "decoder" and "prior"; the first
-            two where left out.
+        side_to: Of "encoder", "decoder" and "prior", those that take what no block observes; else the first two.
         target: What stands beside x and the decoder says in x's place, a label or a number; the likelihood is then of
             it, and the one that suits it where left out. `predict` gives its law, and no example is made of a code.
 
@@ -108,8 +107,7 @@ class VAE(nn.Module):
         if self.family.latent != latent:
             raise Refused(f"The posterior is over codes of {self.family.latent} dimensions, and latent is {latent}.")
         self.likelihood, self.target = likelihood_of(likelihood, target), target
-        self.prior = prior_from(prior, latent)
-        self.side, self.observed = parted(side, side_to, self.family)
+        self.prior, (self.side, self.observed) = prior_from(prior, latent), parted(side, side_to, self.family)
         self.prior_given_side = self.side is not None and "prior" in self.side.parts
         self.likelihood.for_examples(self.shape)
         meet_model(self.prior, self.family, latent, self.shape, self.side)
@@ -328,17 +326,15 @@ class VAE(nn.Module):
 
         Args:
             count: How many.
-            side: What stands beside x, where decoder or prior takes it, or a block observes it: {"digit": 3} for all, or
+            side: What stands beside x, where decoder or prior takes it, or a block observes it: {"digit": 3}, or
                 {"digit": [3, 5]}, one each. What is left out is drawn as training had it, beside what is given.
         """
         check_makes_examples(self)
         check_fits(4 * count * math.prod(self.shape), f"{count} samples")
         others = side if self.observed is None else self.observed.others(side)
-        told = self.side is not None and self.side.parts != ("encoder",)
-        values = self.side.drawn(others, count) if self.side is not None and told else others
+        values = others if self.side is None or self.side.parts == ("encoder",) else self.side.drawn(others, count)
         z = one_each(prior := prior_of(self, values), count)
-        z = z if self.observed is None else self.observed.drawn(prior, z, side)
-        return self.generate_examples(z, values)
+        return self.generate_examples(z if self.observed is None else self.observed.drawn(prior, z, side), values)
 
     def config(self) -> dict[str, Any]:
         """What `from_pretrained` needs to build this model again, as JSON; what is "given" must be given again."""

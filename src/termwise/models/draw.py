@@ -17,6 +17,7 @@ from torch.distributions import Distribution
 from termwise.data.side import Side, SideVariable
 from termwise.models.codes import Codes, score_of
 from termwise.models.distributions import in_double, one_each, rows
+from termwise.models.priors.given_side import prior_of
 
 T = TypeVar("T")
 
@@ -128,22 +129,6 @@ def inferred(model: Drawable, x: Tensor, side: Tensor | None) -> tuple[Distribut
     if side_variables(model):
         return model.infer(x, side)  # type: ignore[call-arg]
     return model.infer(x)
-
-
-def prior_given_side(model: object) -> bool:
-    """Whether a model's prior takes what stands beside x, by its attribute `prior_given_side`.
-
-    Example:
-        >>> import termwise as tw
-        >>> prior_given_side(tw.VAE.build((4,), latent=2))
-        False
-    """
-    return bool(getattr(model, "prior_given_side", False))
-
-
-def prior_of(model: Drawable, side: Any) -> Distribution:
-    """p(z), batch shape (); or of a model whose prior takes values beside x, shape (B, V), p(z|s), batch shape (B,)."""
-    return model.prior_law(side) if prior_given_side(model) else model.prior_law()  # type: ignore[call-arg]
 
 
 def networks_of(model: Drawable | nn.Module) -> list[nn.Module]:

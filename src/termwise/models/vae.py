@@ -20,7 +20,7 @@ from termwise.files import write_whole
 from termwise.main_memory import check_fits
 from termwise.models.blocks import Block, BlockFamily, blocks_from, count_decoded, numbers_decoded
 from termwise.models.distributions import at_least_single, centre, check_one_law_an_example, expected_example, one_each
-from termwise.models.draw import Draw, observed_variables, prior_of
+from termwise.models.draw import Draw, observed_variables
 from termwise.models.given_side import build_given_side, called, taking_side
 from termwise.models.likelihoods import Likelihood
 from termwise.models.missing import Filler, observed
@@ -32,6 +32,7 @@ from termwise.models.places import with_shape
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import parts_of, write_model
 from termwise.models.priors import PriorOfPosteriors, prior_from
+from termwise.models.priors.given_side import prior_of
 from termwise.models.priors.meeting import meet_model
 from termwise.models.scaler import ScaledLaw, Scaler
 from termwise.models.side_input import SideInput, SideValues

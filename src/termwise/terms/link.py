@@ -11,7 +11,8 @@ from torch import Tensor
 
 from termwise.errors import Refused, in_short
 from termwise.models.distributions import values_of
-from termwise.models.draw import Draw, prior_given_side
+from termwise.models.draw import Draw
+from termwise.models.priors.given_side import prior_given_side
 from termwise.terms.aggregate.memory import Memory, groups_of
 from termwise.terms.groups import Groups
 from termwise.terms.laws import STOPS, Law, law

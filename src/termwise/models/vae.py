@@ -31,8 +31,7 @@ from termwise.models.parts_again import model_again, more_of
 from termwise.models.places import with_shape
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import parts_of, write_model
-from termwise.models.priors import PriorOfPosteriors, prior_from
-from termwise.models.priors.given_side import prior_of
+from termwise.models.priors import PriorOfPosteriors, prior_from, prior_of
 from termwise.models.priors.meeting import meet_model
 from termwise.models.scaler import ScaledLaw, Scaler
 from termwise.models.side_input import SideInput, SideValues

@@ -17,6 +17,12 @@ def prior_given_side(model: object) -> bool:
 
 
 def prior_of(model: Any, side: Any) -> Distribution:
-    """p(z), batch shape (); or of a model whose prior takes values beside x, shape (B, V), p(z|s), batch shape (B,)."""
+    """p(z), batch shape (); or of a model whose prior takes values beside x, shape (B, V), p(z|s), batch shape (B,).
+
+    Example:
+        >>> import termwise as tw
+        >>> prior_of(tw.VAE.build((4,), latent=2), None).event_shape
+        torch.Size([2])
+    """
     law: Distribution = model.prior_law(side) if prior_given_side(model) else model.prior_law()
     return law

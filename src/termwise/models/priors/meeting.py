@@ -6,7 +6,6 @@ from termwise.errors import Refused
 from termwise.models.priors.prior import PriorOfCodes, PriorOfPosteriors, PriorOfSide
 from termwise.models.priors.table import check_codes
 from termwise.models.side_input import SideInput
-from termwise.models.side_numbers import SideNumbers
 
 
 def meet_model(
@@ -49,7 +48,7 @@ def meet_model(
                 "normal given what stands beside x, or leave prior out of side_to. One of your own has "
                 "meet_side(numbers) and forward(side), as `PriorOfSide` says."
             )
-        prior.meet_side(SideNumbers(side.variables))
+        prior.meet_side(side.numbers())
         law = prior(side.trial(2)["prior"])
         if (law.batch_shape, law.event_shape) != ((2,), (latent,)):
             raise Refused(

@@ -123,6 +123,8 @@ def test_a_run_begun_before_there_was_standardising_is_resumed_without_it(tmp_pa
         (torch.rand(60, 4).round(), {}, "bernoulli", False),
         (torch.rand(60, 4), {}, "bernoulli", False),
         (torch.randn(60, 4), {}, "normal:optimal", False),
+        (torch.randn(60, 4), {"recipe": "miwae"}, "normal:learned", False),  # optimal for codes that weigh alike
+        (torch.randn(60, 4), {"recipe": "iwae", "likelihood": "normal:optimal"}, "normal:optimal", False),
         (replace(tw.load_data(torch.rand(60, 4)), columns=tuple(map(Column, "abcd"))), {}, "normal:optimal", True),
         (
             replace(tw.load_data(torch.rand(60, 4)), columns=tuple(map(Column, "abcd"))),
@@ -143,7 +145,20 @@ def test_a_run_begun_before_there_was_standardising_is_resumed_without_it(tmp_pa
             True,
         ),
     ],
-    ids=["table", "laplace", "asked for", "bits", "grey", "reals", "shares", "said bernoulli", "binary", "categories"],
+    ids=[
+        "table",
+        "laplace",
+        "asked for",
+        "bits",
+        "grey",
+        "reals",
+        "miwae",
+        "iwae",
+        "shares",
+        "said bernoulli",
+        "binary",
+        "categories",
+    ],
 )
 def test_what_nobody_said_the_data_decide(tmp_path, data, options, likelihood, standardized):
     run = trained(data, tmp_path / "run", epochs=1, **options)

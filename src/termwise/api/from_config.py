@@ -54,9 +54,10 @@ def settled(config: Config, data: Dataset, model: VAE | None, resumed: bool) -> 
     """
     asked = data.standardize if config.data.standardize is None else config.data.standardize
     target = configured_target(config, data) if model is None else model.target
-    name = config.model.likelihood or (
-        suited_likelihood(replace(data, standardize=asked)).name if target is None else suited_to_target(target)
-    )
+    suited = suited_likelihood(replace(data, standardize=asked)).name if target is None else suited_to_target(target)
+    if suited == "normal:optimal" and config.objective.weighs_codes:  # whose sigma is of codes that weigh alike
+        suited = "normal:learned"
+    name = config.model.likelihood or suited
     name = likelihood_of_columns(data) if name == "columns" and model is None else name
     chosen = likelihood_from(name) if model is None and name != GIVEN else None if model is None else model.likelihood
     wanted = not resumed and is_standardised(data) if asked is None else asked

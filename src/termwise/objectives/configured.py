@@ -23,6 +23,7 @@ from termwise.terms.groups import Grouping, Groups
 from termwise.terms.laws import Law
 from termwise.terms.link import Estimator, Link, WithReference
 from termwise.terms.link_names import LINK_NAMES
+from termwise.terms.multi_sample import MultiSampleBound
 from termwise.values import checked
 
 
@@ -131,6 +132,17 @@ class ObjectiveSpec(BaseModel):
             return f" {in_short(named)} is an option of no recipe."
         use = f"name one of them, as in --recipe {of[0]}, or recipe={of[0]!r}"
         return f" {named!r} is an option of {', '.join(of)}: {use}."
+
+    @property
+    def weighs_codes(self) -> bool:
+        """Whether several codes of an example are weighed against each other, as by the recipe "iwae".
+
+        Example:
+            >>> ObjectiveSpec(recipe="miwae").weighs_codes, ObjectiveSpec(recipe="vae").weighs_codes
+            (True, False)
+        """
+        terms = [part.term for part in self.build().players[0].objective.parts]
+        return any(isinstance(term, MultiSampleBound) for term in terms)
 
     def build(self) -> Game:
         """A fresh game of the players that the recipe, or the walk, asks for."""

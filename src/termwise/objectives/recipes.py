@@ -256,8 +256,8 @@ def iwae(codes: Count = 5, gradient: GradientOfBound = "plain") -> Game:
     """Importance Weighted Autoencoders (Burda, Grosse and Salakhutdinov, 2016, eq. 8), for distortion and rate both.
 
     `gradient` is "plain"; "dreg" (Tucker et al., 2019), of less noise; or "stl" (Roeder, Wu and Duvenaud, 2017), which
-    is biased from two codes on. An optimal sigma is that of codes that weigh alike: take the likelihood
-    "normal:learned".
+    is biased from two codes on. The likelihood of numbers is "normal:learned" where nobody says another, for an
+    optimal sigma is that of codes that weigh alike.
     """
     return solo(Objective((Weighted(MultiSampleBound(codes, gradient)),)))
 
@@ -267,7 +267,7 @@ def miwae(codes: Count = 20, gradient: GradientOfBound = "plain") -> Game:
 
     The bound of `iwae` on log p of what there is of x, read with missing = "mask": a weight has the likelihood of the
     entries that are there, and the encoder sees means in the others' place. `tw.impute` fills them by such weights.
-    Of numbers take the likelihood "normal:learned", as with `iwae`.
+    The likelihood of numbers is as with `iwae`.
     """
     return iwae(codes, gradient)
 

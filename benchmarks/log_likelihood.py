@@ -26,7 +26,7 @@ from torch.distributions import MultivariateNormal, Normal
 
 import termwise as tw
 from termwise.measuring.log_likelihood import log_likelihood
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 from termwise.worlds import LinearGaussian
 
 TOLERANCE = 0.1

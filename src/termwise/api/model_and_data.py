@@ -22,7 +22,7 @@ from termwise.data.sources import SOURCES
 from termwise.errors import Refused, TermwiseError, UnknownName
 from termwise.models import VAE, Drawable, adapt
 from termwise.models.adapters import Adapted
-from termwise.models.draw import side_variables
+from termwise.models.drawable import side_variables
 from termwise.models.user_function import Trust, user_function
 from termwise.training import RunFolder
 from termwise.values import LARGEST_SEED

@@ -9,7 +9,7 @@ from torch import nn
 from termwise.data.generators import turn
 from termwise.errors import Refused
 from termwise.models import Drawable
-from termwise.models.draw import networks_of
+from termwise.models.drawable import networks_of
 
 
 @contextmanager

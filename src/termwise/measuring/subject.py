@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from termwise.data.dataset import Dataset
-from termwise.models.draw import Drawable, given_variables, target_of
+from termwise.models.drawable import Drawable, given_variables, target_of
 
 
 def subject_of(model: Drawable, data: Dataset) -> dict[str, Any]:

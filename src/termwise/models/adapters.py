@@ -13,7 +13,7 @@ from torch.distributions import Distribution, Independent, Normal
 
 from termwise.data import Dataset, ValueRange
 from termwise.errors import Refused, TermwiseError
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 from termwise.models.flat_codes import flat, split_encoded, tensor_like, widened
 from termwise.models.likelihoods import Likelihood, likelihood_from, over_examples, unclamped
 from termwise.models.reachable_modules import modules_of

@@ -10,7 +10,8 @@ from torch.distributions import Distribution
 from termwise.errors import Refused
 from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.distributions import innermost
-from termwise.models.draw import Draw, generates, target_of
+from termwise.models.draw import Draw
+from termwise.models.drawable import generates, target_of
 from termwise.models.finite import broken_examples, joined_masks, not_finite
 from termwise.models.randomness import own_randomness
 from termwise.models.supports import check_rate, check_support_of_data

@@ -15,15 +15,8 @@ from termwise.data.batch import Batch
 from termwise.data.dataset import Dataset
 from termwise.data.side import SIDE_BINS, Side
 from termwise.errors import Refused, UnknownName
-from termwise.models.draw import (
-    Draw,
-    Drawable,
-    ObservedPart,
-    networks_of,
-    observed_variables,
-    side_variables,
-    target_of,
-)
+from termwise.models.draw import Draw, ObservedPart
+from termwise.models.drawable import Drawable, networks_of, observed_variables, side_variables, target_of
 from termwise.models.finite import broken_examples, joined_masks, not_finite
 
 Progress = Callable[[str, float], None]

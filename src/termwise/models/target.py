@@ -17,7 +17,7 @@ from torch.types import _size
 
 from termwise.data.side import Side, SideVariable
 from termwise.errors import Refused
-from termwise.models.draw import target_of
+from termwise.models.drawable import target_of
 from termwise.models.likelihoods import Likelihood, likelihood_from
 from termwise.models.likelihoods.categorical import Categorical as CategoricalLikelihood
 from termwise.models.scaler import ScaledLaw, Scaler

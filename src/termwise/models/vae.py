@@ -20,7 +20,8 @@ from termwise.files import write_whole
 from termwise.main_memory import check_fits
 from termwise.models.blocks import Block, BlockFamily, blocks_from, count_decoded, numbers_decoded
 from termwise.models.distributions import at_least_single, centre, check_one_law_an_example, expected_example, one_each
-from termwise.models.draw import Draw, observed_variables
+from termwise.models.draw import Draw
+from termwise.models.drawable import observed_variables, prior_of
 from termwise.models.given_side import build_given_side, called, taking_side
 from termwise.models.likelihoods import Likelihood
 from termwise.models.missing import Filler, observed
@@ -31,7 +32,7 @@ from termwise.models.parts_again import model_again, more_of
 from termwise.models.places import with_shape
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import parts_of, write_model
-from termwise.models.priors import PriorOfPosteriors, prior_from, prior_of
+from termwise.models.priors import PriorOfPosteriors, prior_from
 from termwise.models.priors.meeting import meet_model
 from termwise.models.scaler import ScaledLaw, Scaler
 from termwise.models.side_input import SideInput, SideValues
@@ -73,8 +74,7 @@ class VAE(nn.Module):
     A part that is no row of a table is the user's to make again, and to give to `from_pretrained`.
 
     Raises:
-        Refused: A body's output has another shape than the posterior or the likelihood asks for; the prior is over
-            something else.
+        Refused: A body's output has another shape than its law asks for; the prior is over something else.
 
     Example:
         >>> encoder, decoder = nn.Linear(6, 4), nn.Linear(2, 6)

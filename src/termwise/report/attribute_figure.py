@@ -13,7 +13,7 @@ from termwise.errors import Refused
 from termwise.measuring.attributes import AttributesBeside, Edits, check_strengths, decoded
 from termwise.measuring.attributes.edits import code_means
 from termwise.models.data_pass import DataPass, evaluating
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 from termwise.report.pictures import can_be_drawn, is_image
 
 MOST_ATTRIBUTES = 12

@@ -13,8 +13,7 @@ from termwise.errors import BadData
 from termwise.models.block_law import Dimension, dimensions_of_code
 from termwise.models.data_pass import evaluating, values_beside
 from termwise.models.distributions import centre, expected_example, one_each
-from termwise.models.draw import Drawable, decoder_is_told, generates, inferred, side_variables, target_of
-from termwise.models.priors.given_side import prior_of
+from termwise.models.drawable import Drawable, decoder_is_told, generates, inferred, prior_of, side_variables, target_of
 from termwise.models.randomness import own_randomness
 from termwise.report.side_pictures import SidePictures, side_pictures, swept
 from termwise.report.table_pictures import TableOfExamples

@@ -18,8 +18,7 @@ from torch.distributions import Distribution
 from termwise.account.rounding import with_error
 from termwise.data.side import SideVariable
 from termwise.models.distributions import centre, expected_example, one_each
-from termwise.models.draw import Drawable, inferred
-from termwise.models.priors.given_side import prior_of
+from termwise.models.drawable import Drawable, inferred, prior_of
 from termwise.models.randomness import own_randomness
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -12,7 +12,7 @@ from torch import Tensor
 from termwise.errors import Refused, in_short
 from termwise.models.distributions import values_of
 from termwise.models.draw import Draw
-from termwise.models.priors.given_side import prior_given_side
+from termwise.models.drawable import prior_given_side
 from termwise.terms.aggregate.memory import Memory, groups_of
 from termwise.terms.groups import Groups
 from termwise.terms.laws import STOPS, Law, law

@@ -16,7 +16,7 @@ from torch.distributions import Distribution, MultivariateNormal
 from termwise.errors import Refused
 from termwise.models.block_law import has_categories
 from termwise.models.draw import Draw
-from termwise.models.priors.given_side import prior_given_side
+from termwise.models.drawable import prior_given_side
 from termwise.terms.groups import Groups
 from termwise.terms.laws import Law
 

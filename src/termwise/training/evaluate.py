@@ -13,8 +13,8 @@ from torch import Tensor
 from termwise.data.dataset import Dataset
 from termwise.errors import NotFinite, Refused
 from termwise.models.data_pass import DataPass, evaluating
-from termwise.models.draw import Draw, target_of
-from termwise.models.priors.given_side import prior_given_side
+from termwise.models.draw import Draw
+from termwise.models.drawable import prior_given_side, target_of
 from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE
 from termwise.objectives.objective import Objective, Weighted

@@ -16,7 +16,7 @@ from termwise.data.examples import InMemory
 from termwise.measuring import measure
 from termwise.models.block_law import BlockLaw
 from termwise.models.categories import Categories
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 from termwise.models.vae import VAE
 from termwise.terms.groups import Grouping
 from termwise.verify.check import Check, check

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 
 
 @runtime_checkable

@@ -19,7 +19,7 @@ from helpers.side_worlds import (
 from termwise.errors import Refused
 from termwise.models import VAE
 from termwise.models.data_pass import DataPass
-from termwise.models.priors.given_side import prior_given_side
+from termwise.models.drawable import prior_given_side
 from termwise.objectives import recipe
 from termwise.terms import ClosedForm, Full, Kernel, Link, MonteCarlo
 from termwise.worlds.conditional import information_of

@@ -23,7 +23,7 @@ from termwise.errors import BadData, Refused, UnknownName
 from termwise.models.codes import Codes
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import centre
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 from termwise.notebook import in_a_line
 from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.gaussians import LogWeights

@@ -17,7 +17,7 @@ from termwise.measuring.attributes.shares import share_readings
 from termwise.measuring.attributes.vectors import reading_ending
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 from termwise.models.randomness import seed_for
 from termwise.models.target import check_makes_examples
 from termwise.values import Count, Finite, Seed, checked

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from termwise.data.dataset import Dataset
 from termwise.models.data_pass import values_beside
-from termwise.models.draw import Drawable, decoder_is_told, side_variables
+from termwise.models.drawable import Drawable, decoder_is_told, side_variables
 
 BY_SIDE = "side"
 """What edits by values beside x are called, among the ways to edit."""

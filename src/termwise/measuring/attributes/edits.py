@@ -26,7 +26,8 @@ from termwise.measuring.attributes.beside import AttributesBeside
 from termwise.measuring.attributes.vectors import AttributeVectors, find_vectors
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import expected_example
-from termwise.models.draw import Draw, Drawable
+from termwise.models.draw import Draw
+from termwise.models.drawable import Drawable
 from termwise.models.randomness import own_randomness
 from termwise.models.tensor_dataclasses import map_fields
 

@@ -34,7 +34,7 @@ from termwise.measuring.critic_bounds.fixed_reference import FixedReference
 from termwise.measuring.critic_bounds.train_critics import train_critics
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
-from termwise.models.draw import Drawable, generates, target_of
+from termwise.models.drawable import Drawable, generates, target_of
 from termwise.models.randomness import own_randomness
 from termwise.models.supports import NUMBERS, support_of
 from termwise.objectives import Cosine, Objective, Weighted, solo

@@ -5,7 +5,7 @@ import torch
 from termwise.data.dataset import Dataset
 from termwise.errors import NonFiniteLoss, Refused
 from termwise.models.data_pass import DataPass, evaluating
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 from termwise.models.randomness import own_randomness
 from termwise.objectives.game import Game
 from termwise.objectives.optimizers import OptimizerSettings, optimizer_for

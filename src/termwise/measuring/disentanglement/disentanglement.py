@@ -11,7 +11,7 @@ from termwise.errors import BadData, Refused, TermwiseError
 from termwise.measuring.disentanglement.encodings import encode_dataset, factors_of
 from termwise.measuring.disentanglement.metrics import METRICS
 from termwise.models.data_pass import Progress
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 from termwise.values import Count, Seed, checked
 
 LIMIT = 30_000

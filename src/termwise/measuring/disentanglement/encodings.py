@@ -11,7 +11,7 @@ from termwise.errors import BadData, Refused
 from termwise.measuring.disentanglement.factors import Factors, factors_from
 from termwise.models.codes import Codes
 from termwise.models.data_pass import DataPass
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 from termwise.models.randomness import own_randomness
 from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.aggregate.mixture import Gaussians, gaussians

@@ -38,8 +38,8 @@ from termwise.measuring.elbo.side_account import SideDensities, side_readings, u
 from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.data_pass import DataPass, Progress
-from termwise.models.draw import Drawable, InDouble, generates, given_variables
-from termwise.models.priors.given_side import prior_given_side
+from termwise.models.draw import InDouble
+from termwise.models.drawable import Drawable, generates, given_variables, prior_given_side
 from termwise.terms.closed_form import ClosedForm, kl_by_block
 from termwise.terms.closed_or_sampled import ClosedGivenCodes
 from termwise.terms.link import Distortion, Link, by_example

@@ -33,8 +33,8 @@ from termwise.measuring.elbo.smoothing import Smoothed, chosen_scales
 from termwise.measuring.elbo.term_readings import Bounding, Smoothing, TermReadings
 from termwise.models.codes import Codes, factorises
 from termwise.models.data_pass import DataPass, Progress
-from termwise.models.draw import Draw, generates
-from termwise.models.priors.given_side import prior_given_side
+from termwise.models.draw import Draw
+from termwise.models.drawable import generates, prior_given_side
 from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, log_density

@@ -36,11 +36,11 @@ from termwise.models.chained_law import ChainedLaw
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
-from termwise.models.draw import Draw, Drawable, generates, given_variables, networks_of, target_of
+from termwise.models.draw import Draw
+from termwise.models.drawable import Drawable, generates, given_variables, networks_of, prior_given_side, target_of
 from termwise.models.finite import count_in_words
 from termwise.models.likelihoods import NormalLikelihood
 from termwise.models.posteriors.family import LearnsByAGradient
-from termwise.models.priors.given_side import prior_given_side
 from termwise.models.randomness import own_randomness
 from termwise.models.scaler import sum_log_scale
 from termwise.models.target import TargetLikelihood

@@ -10,7 +10,7 @@ from torch.distributions import Categorical
 from termwise.measuring.elbo.target_account import Foretold, foretelling_readings
 from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.data_pass import DataPass
-from termwise.models.draw import observed_variables
+from termwise.models.drawable import observed_variables
 from termwise.terms.class_cross_entropy import observed_law
 
 OF_CATEGORIES = ("prediction_accuracy", "prediction_cross_entropy")

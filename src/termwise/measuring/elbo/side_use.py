@@ -11,7 +11,8 @@ from torch import Tensor
 
 from termwise.account.reading import AnyReading, reading_of_each
 from termwise.models.data_pass import DataPass
-from termwise.models.draw import Draw, given_variables
+from termwise.models.draw import Draw
+from termwise.models.drawable import given_variables
 
 
 def side_use(batches: DataPass, first: Draw) -> tuple[dict[str, AnyReading], dict[str, Tensor]]:

@@ -26,7 +26,7 @@ from termwise.data.tables.back import blocks, likeliest
 from termwise.errors import BadData
 from termwise.measuring.imputation.impute import impute
 from termwise.models.data_pass import Progress
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 from termwise.models.randomness import own_randomness
 from termwise.values import Count, PositiveFinite, Samples, Seed, checked
 

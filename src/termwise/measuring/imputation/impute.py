@@ -25,7 +25,8 @@ from termwise.measuring.log_likelihood.importance import effective_sample_size, 
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import innermost
-from termwise.models.draw import Draw, Drawable
+from termwise.models.draw import Draw
+from termwise.models.drawable import Drawable
 from termwise.models.randomness import own_randomness
 from termwise.models.target import check_makes_examples
 from termwise.values import Count, Natural, Samples, Seed, checked

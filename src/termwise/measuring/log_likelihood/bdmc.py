@@ -22,7 +22,8 @@ from termwise.measuring.log_likelihood.importance import log_mean_exp
 from termwise.measuring.log_likelihood.path import Path
 from termwise.measuring.log_likelihood.tuning import Kernels
 from termwise.models.distributions import in_double, one_each
-from termwise.models.draw import Draw, Drawable, inferred
+from termwise.models.draw import Draw
+from termwise.models.drawable import Drawable, inferred
 
 FEWEST = 8
 """Temperatures at which doubling begins."""

@@ -14,7 +14,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from termwise.errors import BadData, NoDensity
 from termwise.models.block_law import BlockLaw
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 from termwise.models.posteriors import normal_of_codes
 
 CODES = 1024

@@ -27,7 +27,8 @@ from termwise.models.block_law import blocks_of
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
-from termwise.models.draw import Draw, Drawable, generates, given_variables
+from termwise.models.draw import Draw
+from termwise.models.drawable import Drawable, generates, given_variables
 from termwise.models.randomness import own_randomness
 from termwise.models.scaler import sum_log_scale
 from termwise.models.supports import NUMBERS, support_of

@@ -10,8 +10,7 @@ from termwise.data.dataset import Dataset
 from termwise.errors import BadData
 from termwise.models.data_pass import DataPass, values_beside
 from termwise.models.distributions import as_of, expected_example, one_each
-from termwise.models.draw import Drawable
-from termwise.models.priors.given_side import prior_of
+from termwise.models.drawable import Drawable, prior_of
 
 
 def checked_batches(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Iterator[Tensor]:

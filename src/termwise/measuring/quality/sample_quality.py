@@ -17,7 +17,7 @@ from termwise.measuring.quality.features import FeatureFunction, Features, descr
 from termwise.measuring.quality.frechet import GROUPS
 from termwise.measuring.quality.measures import LEAST, FeatureClouds, measure_clouds
 from termwise.models.data_pass import Progress, evaluating
-from termwise.models.draw import Drawable
+from termwise.models.drawable import Drawable
 from termwise.models.randomness import own_randomness, seed_for
 from termwise.models.target import check_makes_examples
 from termwise.values import Count, Seed, checked

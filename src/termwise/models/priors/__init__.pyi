@@ -2,7 +2,6 @@ from .autoregressive import AutoregressivePrior as AutoregressivePrior
 from .categories import LearnedCategories as LearnedCategories
 from .flow import FlowPrior as FlowPrior
 from .given import GivenPrior as GivenPrior
-from .given_side import prior_of as prior_of
 from .mixture import MixturePrior as MixturePrior
 from .prior import (
     Prior as Prior,

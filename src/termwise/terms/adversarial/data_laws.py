@@ -13,7 +13,8 @@ from torch import Tensor
 
 from termwise.errors import Refused, UnknownName
 from termwise.models.distributions import expected_example, innermost
-from termwise.models.draw import Draw, inputs_of
+from termwise.models.draw import Draw
+from termwise.models.drawable import inputs_of
 from termwise.models.target import check_makes_examples
 
 

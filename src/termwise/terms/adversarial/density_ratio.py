@@ -18,7 +18,7 @@ from torch import Tensor
 from termwise.errors import Refused
 from termwise.models.codes import all_have_paths
 from termwise.models.draw import Draw
-from termwise.models.priors.given_side import prior_of
+from termwise.models.drawable import prior_of
 from termwise.terms.adversarial.adversary import Adversary
 from termwise.terms.adversarial.critic import Critic, as_constants
 from termwise.terms.adversarial.critic_loss import Accuracy, CrossEntropy, GradientPenalty, MeanLogit

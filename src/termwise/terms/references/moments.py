@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
-from termwise.models.draw import Draw, given_variables
+from termwise.models.draw import Draw
+from termwise.models.drawable import given_variables
 from termwise.models.posteriors import moment_matched_normal
 from termwise.models.spline_flow import FlowLaw
 from termwise.terms.distribution_law import DistributionLaw

@@ -266,3 +266,18 @@ def test_every_recipe_trains_resumes_saves_and_measures_a_model_that_takes_it(re
         tw.train(out=parts.folder.path, data=data, resume=True, epochs=2, progress=False)
         for name in ("model/model.safetensors", "metrics.jsonl"):
             assert (parts.folder.path / name).read_bytes() == (run.folder.path / name).read_bytes()
+
+
+def test_the_parts_that_take_it_stand_in_one_word_and_no_curve_is_of_what_the_account_withholds(call, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = "\n".join(f"{a:.3f},{b:.3f},{c:.3f}" for a, b, c in rng.normal(size=(60, 3)))
+    (tmp_path / "x.csv").write_text(f"a,b,age\n{rows}\n")
+    beside = ("--side", "age", "--side-to", "encoder, decoder,prior", "--prior", "conditional")
+    little = ("--epochs", "1", "--latent", "2", "--set", "model.options.hidden=[8]", "--out", str(tmp_path / "run"))
+    status, out, _ = call("train", "--data", str(tmp_path / "x.csv"), *beside, *little)
+    assert status == 0 and "withheld, as the prior is given age, and q(z|s) is of bins of it." in " ".join(out.split())
+    run = tw.load_run(tmp_path / "run")
+    assert run.config.model.side_to == ["encoder", "decoder", "prior"]
+    assert "marginal_kl_given_side" in run.account.withheld
+    terms = {name for line in run.metrics() if line["split"] == "test" for name in line["terms"]}
+    assert "index_code_mi_given_side" in terms and "marginal_kl_given_side" not in terms

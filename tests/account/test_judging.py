@@ -119,3 +119,9 @@ def test_a_claim_is_held_against_no_reading_that_is_withheld():
     del account["readings"]["elbo"]
     sentences = diagnose_game(avb([3.0] * 12), {**account, "withheld": {"elbo": "it reads nan nats"}})
     assert "That could not be judged: the account's own is withheld." in sentences[-1]
+
+
+def test_why_one_reading_is_withheld_is_said_beside():
+    (said,) = unjudged({"whether a": ["x"], "whether b": ["x"]}, {"x": "nobody knows y"})
+    assert said == "It could not be judged whether a or whether b: x is withheld, as nobody knows y."
+    assert unjudged({"whether a": ["x"]}, {"z": "why"}) == unjudged({"whether a": ["x"]})

@@ -126,3 +126,21 @@ def test_a_column_that_has_its_place_alone_is_called_a_column():
     one, _ = table()
     unnamed = TableOfExamples(tuple(Column(str(j)) for j in range(3)), one.real, one.reconstructions, one.drawn)
     assert names(misses_section(unnamed)) == names(distributions_section(unnamed)) == [f"column {j}" for j in (2, 1, 0)]
+
+
+def test_a_cell_that_is_missing_counts_for_nothing():
+    one, _ = table()
+    gone = np.random.default_rng(1).random(one.real.shape) < 0.3
+    with_gaps = TableOfExamples(one.columns, np.where(gone, np.nan, one.real), one.reconstructions, one.drawn)
+    for j in range(3):
+        kept = ~gone[:, j]
+        whole = TableOfExamples(
+            *((one.columns[j],), *(of[kept, j : j + 1] for of in (one.real, one.reconstructions, one.drawn)))
+        )
+        assert with_gaps.misses()[j] == pytest.approx(whole.misses()[0])
+        assert with_gaps.distances()[j] == pytest.approx(ks_2samp(one.real[kept, j], one.drawn[:, j]).statistic)
+    assert not {"nan", "inf"} & set(Tags(misses_section(with_gaps) + distributions_section(with_gaps)).text)
+    empty = TableOfExamples(one.columns, np.full_like(one.real, np.nan), one.reconstructions, one.drawn)
+    assert (empty.misses() == 0).all() and misses_section(empty)
+    broken = TableOfExamples(one.columns, one.real, np.full_like(one.real, np.nan), one.drawn)
+    assert np.isinf(broken.misses()).all()

@@ -19,11 +19,12 @@ def unfit(account: Account, names: Sequence[str]) -> list[str]:
     return [name for name in names if name in account.withheld or not _finite(account, name)]
 
 
-def unjudged(questions: Mapping[str, Sequence[str]]) -> list[str]:
+def unjudged(questions: Mapping[str, Sequence[str]], withheld: Mapping[str, str] | None = None) -> list[str]:
     """The sentence on questions that could not be judged, none where there are none.
 
     Args:
         questions: The readings that were unfit, by what was asked: "whether a dimension is collapsed".
+        withheld: Why readings are withheld, by name: said of one that stands alone.
 
     Example:
         >>> unjudged({"whether a dimension is collapsed": ["rate"]})
@@ -31,9 +32,13 @@ def unjudged(questions: Mapping[str, Sequence[str]]) -> list[str]:
     """
     if not questions:
         return []
-    names = list(dict.fromkeys(glossary.reading(name).title for lacking in questions.values() for name in lacking))
-    are = "is no number" if len(names) == 1 else "are no numbers"
-    return [f"It could not be judged {listed(list(questions), 'or')}: {listed(names, 'and')} {are} that can be."]
+    names = list(dict.fromkeys(name for lacking in questions.values() for name in lacking))
+    titles = listed([glossary.reading(name).title for name in names], "and")
+    why = (withheld or {}).get(names[0]) if len(names) == 1 else None
+    are = "is no number that can be" if len(names) == 1 else "are no numbers that can be"
+    return [
+        f"It could not be judged {listed(list(questions), 'or')}: {titles} {f'is withheld, as {why}' if why else are}."
+    ]
 
 
 def listed(words: Sequence[str], last: str) -> str:

@@ -24,11 +24,11 @@ def train(
     posterior: Annotated[str | None, typer.Option(help=f"q(z|x): {choices(POSTERIORS)}")] = None,
     prior: Annotated[str | None, typer.Option(help=f"p(z): {choices(PRIORS)}")] = None,
     side: Annotated[
-        list[str] | None, typer.Option(help="What stands beside x: labels, factors, attributes, or a name of one.")
+        list[str] | None, typer.Option(help="What stands beside x: names such as labels, or columns: site,age.")
     ] = None,
     side_to: Annotated[
         list[str] | None,
-        typer.Option(help="A part that takes it: encoder, decoder or prior; cvae has the first two."),
+        typer.Option(help="The parts that take it, of encoder,decoder,prior; cvae has the first two."),
     ] = None,
     target: Annotated[
         str | None,
@@ -75,7 +75,7 @@ def train(
             posterior=posterior,
             prior=prior,
             side=side or None,
-            side_to=side_to or None,
+            side_to=[part.strip() for one in side_to or [] for part in one.split(",")] or None,
             target=target,
             shape=None if shape is None else sides(shape),
             epochs=epochs,

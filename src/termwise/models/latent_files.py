@@ -17,6 +17,7 @@ from termwise.models.vae import VAE
 from termwise.values import Count, checked
 
 
+@torch.no_grad()
 @checked
 def export_latents(model: VAE, data: Dataset, path: str | PathLike[str], batch_size: Count = 1024) -> Path:
     """Write the codes' means and standard deviations (and labels, where known) to an .npz or a .csv file.

@@ -28,7 +28,7 @@ class TableOfExamples:
 
     Args:
         columns: The D columns.
-        real: Held-out rows, shape (n, D).
+        real: Held-out rows, shape (n, D); nan where a cell is missing, which then counts for nothing.
         reconstructions: The same rows decoded from their codes, shape (n, D).
         drawn: Rows drawn from p(x|z) at codes from the prior, noise and all, shape (m, D).
     """
@@ -40,18 +40,18 @@ class TableOfExamples:
 
     def spread(self) -> np.ndarray:
         """The standard deviation of each column, shape (D,), 1 where it is constant."""
-        spread: np.ndarray = self.real.std(0)
+        spread = np.sqrt(_mean_of_known(np.square(self.real - _mean_of_known(self.real)), self.real))
         return np.where(spread > 0, spread, 1.0)
 
     def misses(self) -> np.ndarray:
         """How far reconstructions are off, as root mean square, in standard deviations of the column; shape (D,)."""
-        off: np.ndarray = np.sqrt(np.square(self.reconstructions - self.real).mean(0)) / self.spread()
+        off = np.sqrt(_mean_of_known(np.square(self.reconstructions - self.real), self.real)) / self.spread()
         return np.nan_to_num(off, nan=np.inf)
 
     def distances(self) -> np.ndarray:
         """The largest difference of the distribution functions of real and drawn values, from 0 to 1; shape (D,)."""
         pairs = zip(self.real.T, self.drawn.T, strict=True)
-        return np.array([_kolmogorov_smirnov(a, b) for a, b in pairs])
+        return np.array([_kolmogorov_smirnov(a[~np.isnan(a)], b) for a, b in pairs])
 
 
 def misses_section(table: TableOfExamples) -> str:
@@ -129,12 +129,19 @@ def histograms(real: np.ndarray, drawn: np.ndarray, *, logarithmic: bool = False
 
 
 def _kolmogorov_smirnov(a: np.ndarray, b: np.ndarray) -> float:
-    """The largest difference of the distribution functions of two samples; nan where a value is."""
+    """The largest difference of the distribution functions of two samples; nan where a value is, or none."""
     both = np.concatenate([a, b])
-    if np.isnan(both).any():
+    if not len(a) or np.isnan(both).any():
         return float("nan")
     below = [np.searchsorted(np.sort(sample), both, side="right") / len(sample) for sample in (a, b)]
     return float(np.abs(below[0] - below[1]).max())
+
+
+def _mean_of_known(rows: np.ndarray, real: np.ndarray | None = None) -> np.ndarray:
+    """The mean of each column over the rows whose real cell is there, shape (D,); 0 where none is."""
+    there = ~np.isnan(rows if real is None else real)
+    mean: np.ndarray = np.where(there, rows, 0.0).sum(0) / there.sum(0).clip(1)
+    return mean
 
 
 def _called(column: Column) -> str:
@@ -161,12 +168,15 @@ def _means(table: TableOfExamples) -> str:
     """
     if all(column.kind == "count" for column in table.columns):
         what = "log(1 + mean) of every column, held out from left to right and drawn upwards"
-        x, y = (np.log1p(rows.mean(0).clip(0)) for rows in (table.real, table.drawn))
+        x, y = (np.log1p(mean.clip(0)) for mean in (_mean_of_known(table.real), table.drawn.mean(0)))
         low, high = 0.0, float(np.nanmax([x, y])) or 1.0
         line = (0.0, 1.0)
     else:
         what = "how far the mean of every drawn column is off, in its standard deviations, the columns in their order"
-        x, y = np.linspace(0, 1, len(table.columns)), (table.drawn.mean(0) - table.real.mean(0)) / table.spread()
+        x, y = (
+            np.linspace(0, 1, len(table.columns)),
+            (table.drawn.mean(0) - _mean_of_known(table.real)) / table.spread(),
+        )
         most = max(0.1, float(np.abs(y[np.isfinite(y)]).max(initial=0)))
         low, high, line = -most, most, (0.5, 0.5)
         what = f"{what}: from {-most:.2g} to {most:.2g}"

@@ -14,7 +14,7 @@ from termwise.data.dataset import Dataset
 from termwise.errors import NotFinite, Refused
 from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.draw import Draw
-from termwise.models.drawable import prior_given_side, target_of
+from termwise.models.drawable import given_variables, prior_given_side, target_of
 from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE
 from termwise.objectives.objective import Objective, Weighted
@@ -57,8 +57,9 @@ def standard_terms(batches: DataPass, full: Full | None) -> list[Term]:
         return [Distortion(), Link("posterior", "prior", ClosedForm())] if closed else [Distortion()]
     kl = MonteCarlo(full)
     given = prior_given_side(batches.model)
-    rest = [("posterior", "conditional"), ("conditional", "prior")] if given else [("aggregate", "prior")]
-    walk = [("posterior", "aggregate"), *rest]
+    walk = [("posterior", "aggregate"), ("posterior", "conditional") if given else ("aggregate", "prior")]
+    if given and not any(one.is_number for one in given_variables(batches.model)):  # of which q(z|s) is of bins
+        walk.append(("conditional", "prior"))
     if full.held().knows_marginals:
         walk.append(("aggregate", "marginals"))
         if PriorLaw().factorises(one) and not given:

@@ -173,3 +173,37 @@ def test_a_real_sigma_at_its_floor_is_found():
     account = tw.measure(model, x)
     assert account["sigma"].value == pytest.approx(1e-3)
     assert any("at its floor of 0.001" in sentence for sentence in account.diagnosis)
+
+
+def test_a_code_of_a_target_may_need_few_nats():
+    def of_a_target(**values):
+        return diagnose(
+            replace(account_of(**{"marginal_kl": 0.01, "total_correlation": 0.0, **values}), data=OF_TARGET)
+        )
+
+    few = {"rate": 0.33, "rate_by_dimension": [0.32, 0.01]}
+    (said,) = of_a_target(**few)
+    assert said.startswith("1 of 2 dimensions is collapsed")
+    assert "collapsed whole" in diagnose(account_of(**few, marginal_kl=0.01, total_correlation=0.0))[0]
+    assert "collapsed whole" in of_a_target(rate=0.02, rate_by_dimension=[0.01, 0.01])[0]
+    assert not any("ignores the code" in one for one in of_a_target(code_use=0.1))
+
+
+OF_TARGET = {"target": "kind", "n": 10_000}
+
+
+@pytest.mark.parametrize(("told", "said"), [(0.2, "at least 0.20 of kind: a greater beta"), (-0.02, "lower beta")])
+def test_what_a_code_tells_of_a_target_is_no_negative_bound(told, said):
+    sentences = diagnose(replace(account_of(target_information=told), data=OF_TARGET))
+    (one,) = [one for one in sentences if "which example it is of" in one]
+    assert said in one and "-0.0" not in one
+
+
+def test_who_must_leave_out_examples_is_told_nothing_else():
+    for reason, more in (
+        ("kind is known of 2 of 9. side='kind:known' leaves the others out", 0),
+        ("it is constant", 1),
+    ):
+        account = Account(readings(), withheld={"side_information": reason})
+        (said,) = [one for one in diagnose(account) if "cannot be said" in one]
+        assert said.count("Measure it of another variable") == more and f"{reason}." in said

@@ -105,3 +105,15 @@ def test_what_cannot_be_hidden_or_filled_is_said():
         tw.impute(tw.adapt(lambda x: (x[:, :2], x[:, :2])), data)
     with pytest.raises(Refused, match="Nothing to fill"):
         tw.impute(model)
+
+
+def test_a_model_that_is_told_something_beside_x_is_asked_too():
+    x = torch.randn(40, 3)
+    data = load_data(x, test=0.0).with_side({"sign": ["-" if one < 0 else "+" for one in x[:, 0]]})
+    model = tw.VAE.build((3,), latent=1, likelihood="normal:1", side=data.side, options={"hidden": [4]})
+    model.filler = Filler.of(data)
+    account = imputation_error(model, data, share=0.3, samples=20)
+    assert account["imputation_error"].n > 0
+    x[0, 0] = torch.nan
+    gaps = load_data(x, missing="mask", test=0.0).with_side(data.side)
+    assert impute(model, gaps, samples=20).draws.shape == (0, 40, 3)

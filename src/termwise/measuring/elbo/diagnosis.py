@@ -83,7 +83,7 @@ def _faults_or_none(
 ) -> tuple[str, ...]:
     """A sentence for each fault, and for what could not be judged; or how sure it is that there is none."""
     found = find_faults(account, remedies)
-    sentences = [*found.faults, *more, *unjudged(found.unjudged)]
+    sentences = [*found.faults, *more, *unjudged(found.unjudged, account.withheld)]
     if not sentences and possible is not None and find_faults(possible).faults:
         sentences.append(
             "No fault is sure, but the bounds of marginal KL and total correlation leave room for one: they do not say "

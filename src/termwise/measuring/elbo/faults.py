@@ -20,7 +20,8 @@ from termwise.measuring.elbo.remedies import Remedies
 COLLAPSED = 0.05
 """Nats: a dimension of a rate under it carries nothing."""
 COLLAPSED_WHOLE = 0.5
-"""Nats of rate, over all dimensions, under which the posterior has collapsed whole."""
+"""Nats of rate, over all dimensions, under which the posterior has collapsed whole; of a target, as it may need so few,
+`COLLAPSED`."""
 IGNORED = 0.05
 """Of the mutual information: a decoder that gains less from its codes does not use them."""
 SATURATED = math.log(10)
@@ -95,12 +96,15 @@ def find_faults(account: Account, remedies: Remedies | None = None) -> Findings:
     return findings
 
 
+def _is_collapsed(account: Account) -> bool:
+    return account["rate"].value < (COLLAPSED if "target" in account.data else COLLAPSED_WHOLE)
+
+
 def _collapsed_whole(account: Account) -> Iterator[str]:
-    rate = account["rate"].value
-    if rate < COLLAPSED_WHOLE:
+    if _is_collapsed(account):
         yield (
-            f"The posterior has collapsed whole: the rate is {rate:.3f} nats, so the code says next to nothing about x "
-            "and the decoder ignores it."
+            f"The posterior has collapsed whole: the rate is {account['rate'].value:.3f} nats, so the code says next "
+            "to nothing about x and the decoder ignores it."
         )
 
 
@@ -116,7 +120,7 @@ def _collapsed_dimensions(account: Account) -> Iterator[str]:
     rate, by_dimension = account["rate"].value, account.by_dimension["rate_by_dimension"].value
     collapsed = [j for j, nats in enumerate(by_dimension) if nats < COLLAPSED]
     others, names = len(by_dimension) - len(collapsed), account.data.get("dimensions", range(len(by_dimension)))
-    if collapsed and others and rate >= COLLAPSED_WHOLE:
+    if collapsed and others and not _is_collapsed(account):
         yield (
             f"{len(collapsed)} of {len(by_dimension)} dimensions {'is' if len(collapsed) == 1 else 'are'} collapsed "
             f"(rate under {COLLAPSED} nats): {', '.join(str(names[j]) for j in collapsed)}. The other {others} carry "
@@ -128,7 +132,7 @@ def _collapsed_dimensions(account: Account) -> Iterator[str]:
 def _ignored_code(account: Account) -> Iterator[str]:
     gain, nats = account["code_use"].value, account["index_code_mi"].value
     error = account["code_use"].stderr
-    if account["rate"].value >= COLLAPSED_WHOLE and gain + 2 * (error or 0.0) < IGNORED * nats:
+    if not _is_collapsed(account) and gain + 2 * (error or 0.0) < IGNORED * nats:
         yield (
             f"The decoder ignores the code: it carries {nats:.2f} nats about x (index-code MI), yet an example is "
             f"worth only {gain:.3f} nats more under its own code than under another example's. A decoder that sees x "
@@ -294,7 +298,12 @@ NOT_COLLAPSED, NO_DIMENSION = "the posterior has not collapsed", "no dimension i
 QUESTIONS = (
     Question("whether the posterior has collapsed", ("rate",), _collapsed_whole, NOT_COLLAPSED, advice=_to_wake),
     Question("whether a dimension is collapsed", ("rate", "rate_by_dimension"), _collapsed_dimensions, NO_DIMENSION),
-    Question("whether the decoder uses the code", ("rate", "code_use", "index_code_mi"), _ignored_code),
+    Question(
+        "whether the decoder uses the code",
+        ("rate", "code_use", "index_code_mi"),
+        _ignored_code,
+        of_examples_made=True,
+    ),
     Question("whether the points are enough for the code", ("rate", "index_code_mi"), _saturation),
     Question(
         "whether q(z) is near the prior",

@@ -35,10 +35,11 @@ def foretold(account: Account) -> Iterator[str]:
         yield f"It foretells {share} of the variance of {target}."
     if mi is not None and "target_information" in account:
         told = account["target_information"].value
-        yield (
-            f"Its code tells {mi.value:.2f} nats of which example it is of, and at least {told:.2f} of {target}: a "
-            "greater beta leaves out more of the rest."
-        )
+        which = f"Its code tells {mi.value:.2f} nats of which example it is of, and"
+        if told > 0:
+            yield f"{which} at least {told:.2f} of {target}: a greater beta leaves out more of the rest."
+        else:
+            yield f"{which} the decoder reads nothing of {target} off it: train for longer, or lower beta."
 
 
 def beside(account: Account) -> Iterator[str]:
@@ -50,10 +51,9 @@ def beside(account: Account) -> Iterator[str]:
 def _known(account: Account) -> Iterator[str]:
     """What the code knows of it; or why that cannot be said."""
     if reason := account.withheld.get("side_information"):
-        yield (
-            f"What the code knows of what stands beside x cannot be said: {reason}. Measure it of another variable, "
-            "side=..., or on examples of which some differ in it and some agree."
-        )
+        another = "Measure it of another variable, side=..., or on examples of which some differ in it and some agree."
+        todo = "" if "side=" in reason else f" {another}"
+        yield f"What the code knows of what stands beside x cannot be said: {reason}.{todo}"
     if "side_information" not in account or "side_entropy" not in account:
         return
     names, target, given = account.data.get("side", []), account.data.get("target"), account.data.get("given", [])

@@ -105,10 +105,12 @@ def _of_batch(draw: Draw, draws: int, samples: int) -> tuple[Tensor, Tensor, Ten
     codes, log_w = weighed_codes(joint, base_law(proposal, joint, draw.posterior), samples)
     shares = log_w.softmax(0)  # (S, B)
     moments = _moments(draw, codes, shares)
-    chosen = torch.multinomial(shares.T, draws, replacement=True) if draws else shares.new_zeros(len(draw), 0).long()
-    picked = codes.gather(0, chosen.T.unsqueeze(-1).expand(-1, -1, codes.shape[-1]))  # (M, B, D)
-    made = [law.sample().unflatten(0, (-1, len(draw))) for law in _laws(draw, picked)]
-    several = torch.cat(made).transpose(0, 1) if made else draw.x.new_zeros(len(draw), 0, *draw.x.shape[1:])
+    several = draw.x.new_zeros(len(draw), 0, *draw.x.shape[1:])
+    if draws:
+        chosen = torch.multinomial(shares.T, draws, replacement=True)
+        picked = codes.gather(0, chosen.T.unsqueeze(-1).expand(-1, -1, codes.shape[-1]))  # (M, B, D)
+        made = [law.sample().unflatten(0, (-1, len(draw))) for law in _laws(draw, picked)]
+        several = torch.cat(made).transpose(0, 1)
     return *moments, several, effective_sample_size(log_w)
 
 

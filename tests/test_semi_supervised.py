@@ -55,6 +55,7 @@ def test_the_run_has_the_loss_and_the_classifier_of_its_labels(run):
     says = run.model.encode(test.tensor()).links[0].mean.argmax(1)
     accuracy = run.account["prediction_accuracy"]
     assert accuracy.value == pytest.approx(float((says == test.labels).double().mean())) and accuracy.n == len(test)
+    assert run.account.data["observes"] == "labels"
 
 
 def test_every_step_has_the_labelled_at_hand(run):

@@ -74,6 +74,18 @@ OF_P = {"distortion", "elbo", "code_use"}
             {"distortion", "elbo"},
             "cross-entropies in one",
         ),
+        (
+            {"observes": "labels"},
+            {"observes": "site"},
+            {"prediction_cross_entropy"},
+            "it is of labels in one and of site",
+        ),
+        (
+            {**X, "observes": "labels"},
+            {"target": "labels"},
+            {*OF_P, "target_information"},  # a classifier within a model of x, and one alone, foretell the same
+            "log p is of x in one and of labels",
+        ),
         (X, X, set(), ""),
         ({}, X, set(), ""),  # of an account that does not say
     ],

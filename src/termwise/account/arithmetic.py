@@ -107,9 +107,10 @@ def _of_other_things(names: Set[str], first: Mapping[str, Any], second: Mapping[
         counts = first.get("entries"), second.get("entries")
         if all(counts) and counts[0] != counts[1]:
             return f"x has {counts[0]:,} entries in one and {counts[1]:,} in the other: {NO_ORDER}"
-    for of, key in (("target", "target"), ("prediction", "target"), ("side", "side")):
-        if all(of in name for name in names) and first.get(key) != second.get(key):
-            return f"it is of {_listed(first.get(key))} in one and of {_listed(second.get(key))} in the other"
+    for of, keys in (("target", ("target",)), ("prediction", ("target", "observes")), ("side", ("side",))):
+        one, other = (next((data[key] for key in keys if key in data), None) for data in (first, second))
+        if all(of in name for name in names) and one != other:
+            return f"it is of {_listed(one)} in one and of {_listed(other)} in the other"
     return ""
 
 

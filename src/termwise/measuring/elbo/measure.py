@@ -37,7 +37,15 @@ from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
 from termwise.models.draw import Draw
-from termwise.models.drawable import Drawable, generates, given_variables, networks_of, prior_given_side, target_of
+from termwise.models.drawable import (
+    Drawable,
+    generates,
+    given_variables,
+    networks_of,
+    observed_variables,
+    prior_given_side,
+    target_of,
+)
 from termwise.models.finite import count_in_words
 from termwise.models.likelihoods import NormalLikelihood
 from termwise.models.posteriors.family import LearnsByAGradient
@@ -171,6 +179,7 @@ def measure(
         **({"columns": [column.name for column in data.columns]} if data.columns else {}),
         **(_blocks(first.posterior, dimensions)),
         **({"side": list((beside_x.wholly_known() or beside_x).names)} if beside_x is not None else {}),
+        **({"observes": observed[0].name} if (observed := observed_variables(model)) else {}),
         **({"prior_given": [one.name for one in given_variables(model)]} if prior_given_side(model) else {}),
     }
     ordered = {name: readings[name] for name in glossary.in_order(readings)}

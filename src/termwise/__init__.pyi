@@ -3,6 +3,7 @@ from . import (
     account as account,
     api as api,
     data as data,
+    functional as functional,
     measuring as measuring,
     models as models,
     objectives as objectives,

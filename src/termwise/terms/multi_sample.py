@@ -69,7 +69,7 @@ class MultiSampleBound:
         log_w = _log_likelihood(draw, codes) + _of_each(draw.prior, codes) - _of_each(law, codes)  # (K, B)
         if self.gradient == "dreg":
             _weigh_gradient(codes, log_w.detach().softmax(0).unsqueeze(-1))
-        bound = log_w.logsumexp(0) - math.log(self.codes)
+        bound = log_mean_weight(log_w)
         score = score_of(posterior, codes)  # (K, B)
         if score is None:
             return -bound
@@ -78,6 +78,16 @@ class MultiSampleBound:
     def of_no_code(self, draw: Draw) -> bool:
         """Always: its codes are its own, and so is their score."""
         return True
+
+
+def log_mean_weight(log_w: Tensor) -> Tensor:
+    """log 1/K sum_k w_k of log weights, shape (K, B): shape (B,), nats.
+
+    Example:
+        >>> log_mean_weight(torch.tensor([[0.0], [1.0]]))  # log (1 + e) / 2
+        tensor([0.6201])
+    """
+    return log_w.logsumexp(0) - math.log(len(log_w))
 
 
 def _credit(log_w: Tensor) -> Tensor:

@@ -20,6 +20,21 @@ from termwise.terms.adversarial.data_laws import ExampleLaw, RealExamples, Recon
 from termwise.terms.adversarial.discriminator import Discriminator
 
 
+def telling_apart(real: Tensor, *fakes: Tensor) -> Tensor:
+    """-log D(x) - sum log(1 - D(fake)) of logits, shape (B,) each: shape (B,), nats."""
+    return sum((softplus(fake) for fake in fakes), start=softplus(-real))
+
+
+def deception(*fakes: Tensor) -> Tensor:
+    """-sum log D(fake) of logits, shape (B,) each: shape (B,), nats."""
+    return torch.stack([softplus(-fake) for fake in fakes], 1).sum(1)
+
+
+def feature_gap(target: Tensor, features: Tensor) -> Tensor:
+    """1/2 |target - features|^2, the target without gradient, shape (B, F) each: shape (B,)."""
+    return 0.5 * (target.detach() - features).square().sum(1)
+
+
 class _OfDiscriminator:
     """A term that is taken from a discriminator's logits. Abstract."""
 
@@ -54,7 +69,7 @@ class GanLoss(_OfDiscriminator):
     def __call__(self, draw: Draw) -> Tensor:
         """Shape (B,), nats."""
         real, fake = self.logits(draw)
-        return softplus(-real) + softplus(fake).sum(1)
+        return telling_apart(real, *fake.unbind(1))
 
 
 class NonSaturating(_OfDiscriminator):
@@ -67,7 +82,7 @@ class NonSaturating(_OfDiscriminator):
 
     def __call__(self, draw: Draw) -> Tensor:
         """Shape (B,), nats."""
-        return softplus(-self.logits(draw)[1]).sum(1)
+        return deception(*self.logits(draw)[1].unbind(1))
 
 
 class LossOn(_OfDiscriminator):
@@ -116,5 +131,5 @@ class FeatureDistortion:
 
     def __call__(self, draw: Draw) -> Tensor:
         """Shape (B,), in squared units of the features."""
-        target = self.discriminator.at(RealExamples(), draw).features.detach()
-        return 0.5 * (target - self.discriminator.at(ReconstructedExamples(), draw).features).square().sum(1)
+        target = self.discriminator.at(RealExamples(), draw).features
+        return feature_gap(target, self.discriminator.at(ReconstructedExamples(), draw).features)

@@ -1,0 +1,161 @@
+"""A draw of laws and codes that are given, and of no model: what terms are functions of."""
+
+from typing import Any, Literal, NoReturn
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal
+
+from termwise.errors import Refused
+from termwise.models.codes import Codes
+from termwise.models.draw import Draw
+from termwise.models.flat_codes import flat, split_encoded, tensor_like, widened
+from termwise.terms.link import by_example
+
+Posterior = Distribution | tuple[Tensor, Tensor]
+"""q(z|x) of a batch: a Distribution over codes, batch shape (B,), or (B, D) of independent dimensions; or (mean, log
+variance), shape (B, D) each."""
+
+Reduction = Literal["mean", "sum", "none", "dimension"]
+"""What is given of a term's values: the batch's mean or sum, shape (); those by example, (B,); means by dimension, (D,)."""
+
+
+class GivenDraw(Draw):
+    """A batch's posteriors and codes, and what else a term may ask for.
+
+    Args:
+        posterior: q(z|x) of the batch.
+        z: Codes drawn from it, shape (B, D), with their gradient; drawn where left out.
+        prior: p(z), event shape (D,); N(0, I) where left out.
+        index: Which examples of the data set they are, shape (B,), int64.
+        dataset_size: N, of how many examples q(z) is the average.
+        groups: What stands beside every example, as the number of its group, shape (N,), int64.
+        log_likelihood: log p(x|z) of each, shape (B,), where a term has a distortion.
+
+    Raises:
+        Refused: Shapes do not fit.
+
+    Example:
+        >>> draw = GivenDraw((torch.zeros(5, 2), torch.zeros(5, 2)))
+        >>> draw.posterior.event_shape, draw.z.shape, draw.prior.event_shape
+        (torch.Size([2]), torch.Size([5, 2]), torch.Size([2]))
+    """
+
+    def __init__(
+        self,
+        posterior: Posterior,
+        z: Tensor | None = None,
+        prior: Distribution | None = None,
+        *,
+        index: Tensor | None = None,
+        dataset_size: int | None = None,
+        groups: Tensor | None = None,
+        log_likelihood: Tensor | None = None,
+    ) -> None:
+        law = law_of(posterior)
+        count, size = law.batch_shape[0], law.event_shape.numel()
+        if z is not None and z.shape != (count, size):
+            z = z.reshape(count, -1) if len(z) == count and z[0].numel() == size else _mismatch(law, z)
+        for name, one in (("index", index), ("log_likelihood", log_likelihood)):
+            if one is not None and one.shape != (count,):
+                raise Refused(f"Expected {name} of shape ({count},), one an example; got {tuple(one.shape)}.")
+        like = tensor_like(law, torch.zeros(())) if z is None else z
+        super().__init__(
+            _Nothing(), like.new_zeros(count, 0), index, dataset_size, groups=None if groups is None else lambda: groups
+        )
+        self._infer = lambda: (law, None)
+        if z is not None:
+            self.codes = Codes.at(z)
+        self.prior = standard_normal(size, like) if prior is None else flat(prior, batch=0)
+        if log_likelihood is not None:
+            self._likelihood = _Known(log_likelihood)
+
+
+class _Nothing:
+    """The model of a draw of which all is given."""
+
+    def infer(self, x: Tensor) -> NoReturn:
+        """Never asked."""
+        raise Refused("This draw is of laws and codes that were given, and of no model.")
+
+    def generate(self, z: Tensor, context: Any) -> NoReturn:
+        """Asked by a distortion, where nothing is known of it."""
+        raise Refused("The distortion needs log p(x|z): give log_likelihood=decoder_law.log_prob(x), shape (B,).")
+
+    def prior_law(self) -> NoReturn:
+        """Never asked."""
+        raise Refused("This draw is of laws and codes that were given, and of no model.")
+
+
+class _Known(Distribution):
+    """A likelihood of which the logarithm is known, at the examples at hand."""
+
+    def __init__(self, log_likelihood: Tensor) -> None:
+        super().__init__(log_likelihood.shape, validate_args=False)
+        self._log_likelihood = log_likelihood
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """What was given, shape (B,)."""
+        return self._log_likelihood
+
+
+def law_of(posterior: Posterior) -> Distribution:
+    """The posterior as one law over flat codes, batch shape (B,), event shape (D,).
+
+    Example:
+        >>> law_of(Normal(torch.zeros(5, 2), 1.0)).event_shape
+        torch.Size([2])
+    """
+    law, context = split_encoded(posterior, torch.Size())
+    if context is not None:
+        raise Refused("Expected a torch Distribution, or (mean, log variance); got something beside it.")
+    if not isinstance(law, Distribution):
+        mean, log_variance = (widened(part) for part in law)
+        law = Normal(mean, (0.5 * log_variance).exp(), validate_args=False)
+    if not law.batch_shape:
+        raise Refused(
+            f"Expected posteriors of a batch, batch shape (B,); got a {type(law).__name__} of batch shape () and event "
+            f"shape {tuple(law.event_shape)}. Independent(law, 1) makes the last dimension one event, not all."
+        )
+    return flat(law)
+
+
+def standard_normal(size: int, like: Tensor) -> Distribution:
+    """N(0, I) over codes of so many dimensions, of the type and on the device of a tensor.
+
+    Example:
+        >>> standard_normal(2, torch.zeros(1, dtype=torch.float64)).mean.dtype
+        torch.float64
+    """
+    zero = like.new_zeros(size)
+    return Independent(Normal(zero, torch.ones_like(zero), validate_args=False), 1, validate_args=False)
+
+
+def reduced(values: Tensor, reduction: Reduction) -> Tensor:
+    """What is asked of a term's values, by example (B,), or by example and dimension (B, D).
+
+    Raises:
+        Refused: There are none by dimension.
+
+    Example:
+        >>> values = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> reduced(values, "mean"), reduced(values, "none"), reduced(values, "dimension")
+        (tensor(5.), tensor([3., 7.]), tensor([2., 3.]))
+    """
+    if reduction == "dimension":
+        if values.dim() != 2:
+            raise Refused("There are no values by dimension here: its laws are no products over dimensions.")
+        return values.mean(0)
+    each = by_example(values)
+    if reduction == "none":
+        return each
+    if reduction in ("mean", "sum"):
+        return each.mean() if reduction == "mean" else each.sum()
+    raise Refused(f"reduction is 'mean', 'sum', 'none' or 'dimension'; got {reduction!r}.")
+
+
+def _mismatch(law: Distribution, z: Tensor) -> NoReturn:
+    raise Refused(
+        f"Expected codes of {law.batch_shape[0]} posteriors of {law.event_shape.numel()} dimensions; got codes of "
+        f"shape {tuple(z.shape)}."
+    )

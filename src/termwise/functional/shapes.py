@@ -1,0 +1,75 @@
+"""Shapes of a term's batch mean as functions: towards a target, over it, or free below it."""
+
+from torch import Tensor
+
+from termwise.objectives.shapes import floor as floor_shape
+from termwise.objectives.shapes import free_bits as free_bits_shape
+from termwise.objectives.shapes import gap as gap_shape
+from termwise.schedules import Linear, Weight
+
+
+def gap(value: Tensor, target: Weight, step: int = 0) -> Tensor:
+    """The gap |value - target|, in the value's unit: 0 where a batch mean is at its target (Burgess et al., 2018, eq. 8).
+
+    Args:
+        value: A batch mean, shape ().
+        target: A number, or a schedule, such as {"schedule": "linear", "end": 25.0, "steps": 100_000}.
+        step: The training step, for a schedule.
+
+    Example:
+        >>> import torch
+        >>> gap(torch.tensor(22.0), 25.0)
+        tensor(3.)
+    """
+    return gap_shape(target)(value, step)
+
+
+def capacity(value: Tensor, step: int, *, end: float, steps: int) -> Tensor:
+    """The gap to a capacity that rises from 0 to `end` over so many steps, in the value's unit, shape ().
+
+    Weighted by a thousand or so it makes a rate follow the capacity (Burgess et al., 2018, eq. 8).
+
+    Args:
+        value: The rate's batch mean, shape ().
+        step: The training step.
+        end: The capacity at last, nats.
+        steps: By when.
+
+    Example:
+        >>> import torch
+        >>> capacity(torch.tensor(5.0), step=500, end=20.0, steps=1000)
+        tensor(5.)
+    """
+    return gap_shape(Linear(start=0.0, end=end, steps=steps))(value, step)
+
+
+def floor(value: Tensor, target: Weight, step: int = 0) -> Tensor:
+    """The lack max(0, target - value), in the value's unit: pushes a batch mean up to a target, and leaves it be above.
+
+    Args:
+        value, target, step: As of `gap`.
+
+    Example:
+        >>> import torch
+        >>> floor(torch.tensor(1.0), 3.0), floor(torch.tensor(4.0), 3.0)
+        (tensor(2.), tensor(0.))
+    """
+    return floor_shape(target)(value, step)
+
+
+def free_bits(value: Tensor, target: Weight, step: int = 0) -> Tensor:
+    """The sum of max(target, value), in nats, shape (): what is below the target costs no more than it.
+
+    Kingma et al. (2016, eq. 15): of each dimension's batch mean, so that none need collapse.
+
+    Args:
+        value: Batch means by dimension, shape (D,), as `rate(..., reduction="dimension")` gives; or of the whole, ().
+        target: What each may cost for nothing, nats: a number or a schedule.
+        step: The training step, for a schedule.
+
+    Example:
+        >>> import torch
+        >>> free_bits(torch.tensor([0.1, 2.0]), 0.25)
+        tensor(2.2500)
+    """
+    return free_bits_shape(target)(value, step).sum()

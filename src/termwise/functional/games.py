@@ -1,4 +1,4 @@
-"""What players of a game minimise, as functions of a critic's or a discriminator's logits: in nats, but for features."""
+"""What players of a game minimise, as functions of the logits of a critic or a discriminator; or of features."""
 
 from torch import Tensor
 

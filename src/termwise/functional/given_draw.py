@@ -17,7 +17,7 @@ Posterior = Distribution | tuple[Tensor, Tensor]
 variance), shape (B, D) each."""
 
 Reduction = Literal["mean", "sum", "none", "dimension"]
-"""What is given of a term's values: the batch's mean or sum, shape (); those by example, (B,); means by dimension, (D,)."""
+"""What is given of a term's values: their mean or sum, (), those by example, (B,), or means by dimension, (D,)."""
 
 
 class GivenDraw(Draw):
@@ -75,7 +75,7 @@ class _Nothing:
     """The model of a draw of which all is given."""
 
     def infer(self, x: Tensor) -> NoReturn:
-        """Never asked."""
+        """Never asked, since all is given."""
         raise Refused("This draw is of laws and codes that were given, and of no model.")
 
     def generate(self, z: Tensor, context: Any) -> NoReturn:
@@ -83,7 +83,7 @@ class _Nothing:
         raise Refused("The distortion needs log p(x|z): give log_likelihood=decoder_law.log_prob(x), shape (B,).")
 
     def prior_law(self) -> NoReturn:
-        """Never asked."""
+        """Never asked, since all is given."""
         raise Refused("This draw is of laws and codes that were given, and of no model.")
 
 

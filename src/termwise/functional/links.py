@@ -166,8 +166,8 @@ def group_correlation(
     Example:
         >>> import torch
         >>> mean = torch.tensor([[0.0, 0.0, 0.0], [100.0, 100.0, 0.0]])
-        >>> group_correlation((mean, torch.zeros(2, 3)), mean, [[0, 1], [2]], dataset_size=2)
-        tensor(0.)
+        >>> group_correlation((mean, torch.zeros(2, 3)), mean, [[0, 2], [1]], dataset_size=2)  # log 2: z_1 tells z_2
+        tensor(0.6931)
     """
     return _of_aggregate("aggregate", Groups(groups), posterior, z, None, dataset_size, aggregate, index, reduction)
 

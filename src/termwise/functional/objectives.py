@@ -28,6 +28,7 @@ def objective(
     index: Tensor | None = None,
     side: Tensor | None = None,
     step: int = 0,
+    run: int | None = None,
     **options: Any,
 ) -> Breakdown:
     """The loss of a recipe, such as "beta-tcvae", in nats, to be minimised, with each term's own batch mean beside it.
@@ -42,6 +43,7 @@ def objective(
         index: Which examples these are, shape (B,).
         side: What stands beside every example, shape (N,), int64, in recipes that have it.
         step: The training step, for schedules.
+        run: How many steps there are, for schedules that last a share of them, such as that of "capacity".
         options: The recipe's own, such as beta=6.0.
 
     Returns:
@@ -71,7 +73,7 @@ def objective(
             f"The recipe {recipe} is a game of several ({brought}), and one function is no game: train() plays it, and "
             "termwise.functional has the players' losses."
         )
-    parts = game.players[0].objective
+    parts = game.players[0].objective if run is None else game.over(run).players[0].objective
     if any(isinstance(part.term, MultiSampleBound) for part in parts.parts):
         raise Refused(f"The recipe {recipe} draws several codes of each example: take iwae_bound(log_weights).")
     groups = None if side is None else side.unique(return_inverse=True)[1]

@@ -11,8 +11,7 @@ from termwise.models.distributions import one_each
 from termwise.models.flat_codes import flat
 from termwise.terms.groups import Numbers, dimensions_of
 from termwise.terms.hsic import LEAST, pairwise_hsic
-from termwise.terms.kernel import Kernel, KernelFunction
-from termwise.terms.kernel import mmd2 as unbiased_mmd2
+from termwise.terms.kernel import Kernel, KernelFunction, mmd2 as unbiased_mmd2
 from termwise.terms.link import Link
 from termwise.terms.moments import Moments
 

@@ -2,14 +2,14 @@
 
 from torch import Tensor
 
-from termwise.objectives.shapes import floor as floor_shape
-from termwise.objectives.shapes import free_bits as free_bits_shape
-from termwise.objectives.shapes import gap as gap_shape
+from termwise.objectives.shapes import floor as floor_shape, free_bits as free_bits_shape, gap as gap_shape
 from termwise.schedules import Linear, Weight
 
 
 def gap(value: Tensor, target: Weight, step: int = 0) -> Tensor:
-    """The gap |value - target|, in the value's unit: 0 where a batch mean is at its target (Burgess et al., 2018, eq. 8).
+    """The gap |value - target|, in the value's unit: 0 where a batch mean is at its target.
+
+    Burgess et al. (2018, eq. 8).
 
     Args:
         value: A batch mean, shape ().

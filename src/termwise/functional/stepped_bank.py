@@ -154,7 +154,7 @@ class SteppedBank(Memory):
             raise Refused(f"A bank of {self.size} is smaller than a batch of {len(index)}. Raise its size.")
         if int(index.min()) < 0 or int(index.max()) >= self.dataset_size:
             raise Refused(
-                f"Expected the places of examples of a data set of {self.dataset_size:,}, 0 to {self.dataset_size - 1:,}; "
+                f"Expected the places of examples of a data set of {self.dataset_size:,}, counted from 0; "
                 f"got {int(index.min())} to {int(index.max())}."
             )
         if len(index.unique()) < len(index):

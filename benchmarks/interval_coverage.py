@@ -3,16 +3,17 @@
     python benchmarks/interval_coverage.py --worlds 1000
     python benchmarks/interval_coverage.py --worlds 1000 --bent
     python benchmarks/interval_coverage.py --worlds 300 --side
-    python benchmarks/interval_coverage.py --worlds 300 --side uneven      # also: several, discrete
+    python benchmarks/interval_coverage.py --worlds 300 --side uneven      # also: many, several, discrete
 
 A world is linear-Gaussian (2 to 64 latents, diagonal or full posteriors) or clustered: x from a mixture of normals, so
 that q(z) is a mixture too, with posteriors of many widths; its truth is by Monte Carlo over 400,000 fresh codes. With
 `--bent` all are bananas: one latent is near the square of another, so that the values that a reading averages are
 skewed. With `--side` a category of two or three stands beside x, of which the code tells from nothing to nearly all (1
 to 16 latents), and the readings of q(z|s) are held, too: `uneven`, one of three categories has 2 to 8 % of 500 to 2,000
-examples; `several`, a coin that x knows nothing of stands beside the category; `discrete`, s is a function of a
-discrete x. A 95% interval should hold the truth in 95% of the worlds within the 1% limits of a binomial, a bracket in
-nearly all. Status 1 where one does not.
+examples; `many`, every group has 8 to 60 or so; `several`, a coin that x knows nothing of stands beside the category;
+`discrete`, s is a function of a discrete x. A 95% interval should hold the truth in 95% of the worlds within the 1%
+limits of a binomial, a bracket in nearly all: of fewer than 300 worlds it is chance that is seen. Status 1 where one
+does not.
 """
 
 import argparse
@@ -196,6 +197,19 @@ def uneven_beside(seed: int) -> tuple[ConditionalLinearGaussian, tw.Dataset]:
     return one, data.with_side({"kind": one.side(count, seed + 10**6)})
 
 
+def many_beside(seed: int) -> tuple[ConditionalLinearGaussian, tw.Dataset]:
+    """The same, of few examples, each of two categories dealt into groups of 8 to 60 or so of which x knows nothing."""
+    random = np.random.default_rng(seed)
+    latent, count = int(2 ** random.uniform(0, 3.02)), int(500 * 4 ** random.uniform())
+    one = ConditionalLinearGaussian.random(seed, latent, 2, random.uniform(0.1, 2.5), random.uniform(0.1, 2.0))
+    size, kinds = int(random.integers(8, 61)), one.side(count, seed + 10**6)
+    dealt = torch.zeros_like(kinds)
+    for rows in ((kinds == kind).nonzero().squeeze(1) for kind in (0, 1)):
+        dealt[rows] = (torch.arange(len(rows)) // size).clamp(max=max(len(rows) // size - 1, 0))
+    data = tw.load_data(one.data(count, seed + 10**6), test=0.0)
+    return one, data.with_side({"group": 2 * dealt + kinds})
+
+
 def several_beside(seed: int) -> tuple[ConditionalLinearGaussian, tw.Dataset]:
     """The same, a coin that x knows nothing of beside the category."""
     one, data = world_beside(seed)
@@ -257,6 +271,7 @@ WORLDS = {
     "bent": bent_world,
     "side": world_beside,
     "uneven": uneven_beside,
+    "many": many_beside,
     "several": several_beside,
     "discrete": discrete_beside,
 }
@@ -287,7 +302,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first world")
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--bent", dest="kind", action="store_const", const="bent", help="bananas alone")
-    beside = ("side", "uneven", "several", "discrete")
+    beside = ("side", "uneven", "many", "several", "discrete")
     kinds.add_argument("--side", dest="kind", nargs="?", const="side", choices=beside, help="with a category beside x")
     parser.set_defaults(kind="random")
     parser.add_argument("--processes", type=int, default=2)

@@ -37,6 +37,19 @@ def test_steps_that_hardly_shrink_have_no_end_in_sight_unless_they_are_too_small
         assert (population_reading(LinkSum(torch.zeros(n), ((1, known),)), points)[0].stderr is not None) == seen
 
 
+def test_small_aggregates_are_carried_on_by_no_more_than_a_standard_error():
+    n = 4000
+    points = Reading("index_code_mi_given_side", 7.0, 0.1, None, None, None, "nats", "", "", n)
+    for spread, size, seen in ((10.0, 12.0, True), (1.0, 12.0, False), (1.0, 64.0, True), (1.0, math.inf, True)):
+        near = levels(1.0, 1.1, 1.3, spread=spread)  # the standard error is spread / 63
+        known = LogAggregateEstimates(near[:, 0] + 1, (near[:, :1] - 1).expand(n, 5), near)
+        reading, _ = population_reading(LinkSum(torch.full((n,), 3.0), ((-1, known),), size=size), points)
+        assert (reading.stderr is not None) == seen
+        assert seen or (
+            "groups of 12 on average" in reading.bias and reading.interval == [reading.lower, reading.upper]
+        )
+
+
 def test_the_influence_tells_the_error_of_the_end_by_the_delta_method():
     """Against a numerical derivative in the weight of one example."""
     torch.manual_seed(0)

@@ -1,6 +1,7 @@
 """What the code knows of what stands beside x: against worlds, sums over the posteriors of each group, and itself."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -48,6 +49,39 @@ def test_the_population_readings_are_the_world_s(seed, latent, categories, separ
     by_dimension = account.by_dimension["side_information_by_dimension"]
     for value, stderr, truth in zip(by_dimension.value, by_dimension.stderr, world.truth_by_dimension(), strict=True):
         assert abs(value - truth) < 4 * stderr + 0.02  # of the points: a small excess for their number
+
+
+@pytest.mark.parametrize(("seed", "latent", "information"), [(0, 1, 0.5), (1, 3, 1.0), (2, 5, 1.5)])
+def test_beside_a_rare_group_the_interval_is_as_wide_as_the_draw_of_x_makes_it(seed, latent, information):
+    """Held against the draw of x alone, in closed form, so that no luck of the draw is taken for the reading's error.
+
+    -log q(z|s), averaged over the codes of x, is a quadratic of (V x + c - a_s): its mean over the x at hand is what
+    any estimate is off by, and sqrt(tr((A^-1 V C V')^2) / 2N) that mean's spread.
+    """
+    world, count = ConditionalLinearGaussian.random(seed, latent, 3, 1.5, information), 700
+    world = replace(world, shares=torch.tensor([0.67, 0.3, 0.03], dtype=torch.float64))
+    reading, groups = measured(world, count, seed)["population_mi_given_side"], world.side(count, seed)
+    centres, covariance = world.given_side()
+    at = world.data(count, seed).double() @ world.flat.encoder.T + world.flat.offset - centres[groups]
+    precision = torch.linalg.inv(covariance)
+    between = precision @ (covariance - world.flat.posterior_covariance)
+    drawn = 0.5 * float(((at @ precision * at).sum(1) - between.trace()).mean())
+    spread = math.sqrt(0.5 * float((between @ between).trace()) / count)
+    assert groups.bincount().min() < 30
+    assert 0.85 * spread < reading.stderr < 1.3 * spread
+    assert abs(reading.value - world.truth()["index_code_mi_given_side"] - drawn) < spread
+
+
+@pytest.mark.parametrize(("size", "seen"), [(8, False), (64, True)])
+def test_where_all_groups_are_small_the_interval_is_the_bracket(size, seen):
+    world, count = ConditionalLinearGaussian.random(0, latent=4, mutual_information=2.0), 512
+    data, side = tw.load_data(world.data(count), test=0.0), {"kind": torch.arange(count) % (count // size)}
+    account, truth = tw.measure(world, data, side=side), world.truth()  # s is independent of x
+    for name, of in (("population_mi_given_side", truth["index_code_mi"]), ("population_side_information", 0.0)):
+        reading = account[name]
+        assert (reading.stderr is not None) == seen, name
+        assert reading.lower - 1e-4 <= of <= reading.upper
+        assert seen or (reading.interval == [reading.lower, reading.upper] and "groups of 8 on average" in reading.bias)
 
 
 @pytest.mark.parametrize("seed", range(3))

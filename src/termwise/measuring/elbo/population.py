@@ -12,6 +12,12 @@ Every such term is known by example up to E log q(z) and E log q(z_j), of which 
 The bracket is the tightest of the bounds, each moved outwards by its own sampling error at a level that allows for
 the choice among them; an end beyond what the link can be, below 0 or above the rate, is brought there. The interval is
 95%, with the carrying-on in its error, and follows the values' skewness.
+
+Of K groups q(z|s) is the average of n_s posteriors, each its own aggregate. An error c / n_s in log q(z|s) is over the
+examples sum_s (n_s / N) (c / n_s) = c K / N, that of one aggregate of N / K examples, however small the smallest
+group is; what is left of it after the carrying-on, c' / n_s^2, is c' / N sum_s 1 / n_s, of which a rare group's part is
+c' / (N n_s), nothing beside an error of 1 / sqrt N. So it is the average group's size that counts. Where all groups are
+small, neither falls with N, and the standard error does: there, what is carried on may be a standard error at most.
 """
 
 import math
@@ -42,6 +48,9 @@ NEGLIGIBLE = 0.2
 """A step of fewer standard errors than this puts no end out of sight: its ratio is noise, and of no matter."""
 WILDEST = 4.0
 """A bound is passed over whose values spread so many times as much as at a share of a half, where tails are light."""
+FEW = 64
+"""Aggregates of fewer examples each are carried on by so little that what is left, up to about a half of the last step
+(`benchmarks/interval_coverage.py --side many`), is within the error."""
 ROUNDING = 1e-5
 """Nats that log q(z) may be off by; intervals are wider by them, where examples alone would leave none."""
 
@@ -127,11 +136,13 @@ class LinkSum:
         parts: The aggregates, such as q(z), each with its sign, 1 or -1.
         most: What the link cannot exceed, by example, shape (N,): the rate, where the links that sum to it are 0 or
             above; None where nothing is known.
+        size: Of how many examples the smallest of the aggregates is; of q(z|s), the average over the groups, N / K.
     """
 
     rest: Tensor
     parts: tuple[tuple[int, LogAggregateEstimates], ...]
     most: Tensor | None = None
+    size: float = math.inf
 
 
 def in_sight(reading: Reading) -> bool:
@@ -157,13 +168,15 @@ def population_reading(link: LinkSum, of_points: Reading) -> tuple[Reading, Tens
     off = f"the {of_points.n:,} points themselves are {of_points.value - value:+.3f} off"
     error = float(values.std()) / math.sqrt(len(values))
     stderr: float | None = error
-    if all(end.shrinking or abs(end.step) < NEGLIGIBLE * error for end in ends):
+    near_enough = link.size >= FEW or all(abs(end.step) <= error for end in ends)
+    if near_enough and all(end.shrinking or abs(end.step) < NEGLIGIBLE * error for end in ends):
         below, above = reach_95(values)
         interval = [max(value - below - ROUNDING, lower), min(value + above + ROUNDING, upper)]
         bias = f"carried on to infinite N; {off}"
     else:
         stderr, interval = None, [lower, upper]
-        bias = f"out of sight of {of_points.n:,} points: the interval is the bracket"
+        of = f"{of_points.n:,} points" if near_enough else f"groups of {link.size:.0f} on average"
+        bias = f"out of sight of {of}: the interval is the bracket"
     reading = Reading(
         name=glossary.of_population(of_points.name),
         value=value,

@@ -114,6 +114,11 @@ class SideDensities:
         """How many examples the smallest group has, of all variables together."""
         return int(self.groupings[0].bincount().min())
 
+    @property
+    def average(self) -> float:
+        """How many examples a group has on average, of all variables together."""
+        return len(self.groupings[0]) / (int(self.groupings[0].max()) + 1)
+
     def look(self, strata: Strata) -> None:
         """Take in the codes of one draw."""
         draw = strata.draw
@@ -234,12 +239,13 @@ def side_readings(
         return readings, values
     joint = at.joint.controlled(at.controls, at.expected_own)
     conditional = together.estimates.controlled(_controls(together, at), at.expected_own)
+    zero, entropies, size = torch.zeros_like(log_q), values["side_entropy"], looked.average
     sums = {
-        "index_code_mi_given_side": LinkSum(at.expected_own, ((-1, conditional),)),
-        "side_information": LinkSum(torch.zeros_like(log_q), ((1, conditional), (-1, joint)), values["side_entropy"]),
+        "index_code_mi_given_side": LinkSum(at.expected_own, ((-1, conditional),), size=size),
+        "side_information": LinkSum(zero, ((1, conditional), (-1, joint)), entropies, size),
     }
     if rate is not None:
-        sums["marginal_kl_given_side"] = LinkSum(rate - at.expected_own, ((1, conditional),), rate)
+        sums["marginal_kl_given_side"] = LinkSum(rate - at.expected_own, ((1, conditional),), rate, size)
     for name, link in sums.items():
         of_points = readings[name]
         assert isinstance(of_points, Reading)

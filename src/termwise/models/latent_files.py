@@ -51,7 +51,7 @@ def export_latents(model: VAE, data: Dataset, path: str | PathLike[str], batch_s
         columns["label"] = data.labels.numpy()
     content = io.BytesIO()
     if path.suffix == ".npz":
-        for part, positions in data.splits.items():
+        for part, positions in data.splits.items() if len(data.splits) > 1 else ():
             columns[f"x_{part}"] = columns["mean"][positions.numpy()]
             if data.labels is not None:
                 columns[f"y_{part}"] = columns["label"][positions.numpy()]

@@ -97,11 +97,12 @@ class Joint:
         x: The examples, shape (B, *shape).
         context: What the decoder needs beside the codes, or None; with one, the model is asked chain by chain, since
             only the model knows how a context is spread over examples.
-        prior: p(z), or one law for each of the examples.
+        prior: p(z), or one law for each of the examples; the model's, which has inferred them, where left out.
     """
 
-    def __init__(self, model: Drawable, x: Tensor, context: Any, prior: Distribution) -> None:
-        self.model, self.x, self.context, self.prior = model, x, context, prior
+    def __init__(self, model: Drawable, x: Tensor, context: Any, prior: Distribution | None = None) -> None:
+        self.model, self.x, self.context = model, x, context
+        self.prior = model.prior_law() if prior is None else prior
         self._log_prior = density(self.prior, x.dtype)
 
     def __call__(self, z: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ def test_the_checks_that_can_be_asked_for_are_those_that_there_are(family):
     [
         ("--set beta=4", "Did you mean 'objective.beta', an option of vib, beta-vae"),
         ("--set epochs=4", "Did you mean 'training.epochs'?"),
-        ("--set objective.beta=4", "'beta' is an option of vib, beta-vae, beta-tcvae, hfvae, vae-gan: name one of them"),
+        ("--set objective.beta=4", "'beta' is an option of vib, beta-vae, beta-tcvae, hfvae, vae-gan: name one"),
         ("--set objective.btea=4", "'btea' is an option of no recipe"),
         ("--device gpu", "The device 'gpu' cannot be used at precision '32-true'. Here are: auto, cpu"),
     ],

@@ -107,6 +107,7 @@ def test_what_cannot_be_is_refused_in_one_line(run, call, tmp_path):
         attributes(run, split="tset")
 
 
+@pytest.mark.slow
 def test_a_model_that_is_told_the_labels_is_edited_by_them_too(run, call, tmp_path):
     config = {"model": {"options": {"hidden": [32]}, "latent": 4}, "training": {"epochs": 12, "batch_size": 32}}
     config["training"] |= {"audit": False, "evaluate_every": 12, "measure_limit": 50}

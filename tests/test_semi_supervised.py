@@ -32,6 +32,7 @@ def run(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("m2") / "run", epochs=2)
 
 
+@pytest.mark.slow
 def test_a_command_trains_it_and_says_what_it_observes(tmp_path):
     """The configuration names the variable, and as many numbers as it has categories; the account has the accuracy."""
     more = ["--set", "model.options.hidden=[16]", "--set", "training.audit=false", "--epochs", "1"]
@@ -99,6 +100,7 @@ def test_where_nothing_is_known_of_what_trains_it_is_refused(tmp_path):
         tw.train(SMALL, data=data.with_side({"kind:partly": labels}), recipe="m2", out=tmp_path, progress=False)
 
 
+@pytest.mark.slow
 def test_codes_are_data_of_the_same_parts_and_labels(tmp_path):
     """M1+M2: the codes of a vae, written as data, are what m2 is trained on; labels and parts are the images' own."""
     data = few()

@@ -141,6 +141,8 @@ class ObjectiveSpec(BaseModel):
             >>> ObjectiveSpec(recipe="miwae").weighs_codes, ObjectiveSpec(recipe="vae").weighs_codes
             (True, False)
         """
+        if self.recipe is None and self.links is None:  # as where an objective was made in Python
+            return False
         terms = [part.term for part in self.build().players[0].objective.parts]
         return any(isinstance(term, MultiSampleBound) for term in terms)
 

@@ -75,6 +75,7 @@ def test_other_links_and_data_beside_which_nothing_stands_are_refused():
         Link("conditional", "aggregate", SideClassifier()).check(draw)
 
 
+@pytest.mark.slow
 def test_a_training_by_fader_keeps_less_of_it_in_the_code(tmp_path):
     torch.manual_seed(0)
     world = ConditionalLinearGaussian.random(3, separation=2.5)

@@ -299,6 +299,7 @@ def as_of(likelihood: Distribution, x: Tensor) -> Distribution:
     return given
 
 
+@checked
 def expected_example(likelihood: Distribution, of: Tensor | None = None) -> Tensor:
     """What p(x|z) looks like: its mean, or its most probable category; shape (B, *shape), float32.
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from termwise.data.generators import turn
-from termwise.errors import Refused
+from termwise.errors import Refused, in_short
 from termwise.models import Drawable
 from termwise.models.drawable import networks_of
 
@@ -32,7 +32,8 @@ def _moved(model: Drawable, device: torch.device | str) -> Iterator[None]:
             network.to(device)
     except (RuntimeError, AssertionError) as error:  # torch raises either for a device that is not there
         _return(homes)
-        raise Refused(f"The device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
+        why = str(error).splitlines()[0][:500]  # torch repeats what it was given, however long
+        raise Refused(f"The device {in_short(str(device))} cannot be used: {why}") from None
     try:
         yield
     finally:

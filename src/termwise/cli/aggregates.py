@@ -18,7 +18,7 @@ from termwise.cli.app import (
     show_table,
     trusted,
 )
-from termwise.errors import Refused
+from termwise.errors import Refused, in_short
 
 
 @app.command()
@@ -84,6 +84,6 @@ def _ratio(text: str) -> tuple[list[str], list[str]]:
     except (ValueError, TypeError):
         raise Refused(
             f"--ratio is of groups over others, s1,s2:s3,s4, or, where names have commas or colons, "
-            f'\'[["s1","s2"],["s3","s4"]]\'; got {text!r}.'
+            f'\'[["s1","s2"],["s3","s4"]]\'; got {in_short(text)}.'
         ) from None
     return [name.strip() for name in these], [name.strip() for name in those]

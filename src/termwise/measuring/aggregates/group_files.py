@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from termwise.errors import Refused
+from termwise.errors import Refused, in_short
 from termwise.files import write_whole
 from termwise.measuring.aggregates.by_group import Abundance, GroupAggregates
 
@@ -32,7 +32,8 @@ class GroupRatio(NamedTuple):
 def check_ending(path: str | PathLike[str]) -> None:
     """Raise Refused where no such file is written."""
     if Path(path).suffix not in ENDINGS:
-        raise Refused(f"Densities are written to {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}; got {Path(path).name!r}.")
+        endings = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
+        raise Refused(f"Densities are written to {endings}; got {in_short(Path(path).name)}.")
 
 
 def write_aggregates(laws: GroupAggregates, path: str | PathLike[str], ratios: Sequence[GroupRatio] = ()) -> None:

@@ -40,7 +40,8 @@ class Engine:
             self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
         except Exception:  # Lightning's words are of its own arguments, and not of ours
             raise Refused(
-                f"The device {in_short(device)} cannot be used at precision {precision!r}. Here are: {', '.join(_devices())}."
+                f"The device {in_short(device)} cannot be used at precision {precision!r}. Here are: "
+                f"{', '.join(_devices())}."
             ) from None
         self.device: torch.device = self.fabric.device
         self.dtype = torch.float64 if precision == "64-true" else torch.float32

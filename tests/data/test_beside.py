@@ -376,3 +376,15 @@ def test_data_from_python_that_name_it_are_recorded_and_others_are_not(tmp_path)
     data = load_data(npz(tmp_path)).with_side("batch")
     assert data.source["side"] == "batch" and data.with_side({"mine": AGE}).source is None
     assert isinstance(load_data(**data.source), Dataset)
+
+
+def test_what_was_handed_in_is_asked_for_by_name_alone_or_beside_what_is_known():
+    digits = load_data("digits", test=0.0)
+    small = (digits.labels < 5).long()
+    data = digits.with_side({"small": small, "odd": digits.labels % 2})
+    assert data.with_side("small").side.values[:, 0].tolist() == small.tolist()
+    both = data.with_side(["labels", "small"])
+    assert both.side.names == ("small", "labels")
+    assert both.side.values[:, 1].tolist() == digits.labels.tolist()
+    with pytest.raises(UnknownName, match="smal"):
+        data.with_side(["smal", "labels"])

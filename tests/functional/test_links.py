@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch.distributions import Independent, Normal
+from torch.distributions import Independent, Normal, kl_divergence
 
 import termwise as tw
 from termwise import functional
@@ -124,6 +124,27 @@ def test_what_codes_tell_of_side_is_what_the_account_reads():
                        ("index_code_mi_given_side", ("posterior", "conditional"))):  # fmt: skip
         found = getattr(functional, name)(draw.posterior, draw.z, side, index, aggregate=bank)
         assert torch.allclose(found, Link(*ends, MonteCarlo(memory))(draw).mean(), atol=1e-4)
+
+
+def test_a_prior_may_be_another_for_every_example():
+    torch.manual_seed(0)
+    mean, log_variance, at = torch.randn(40, 2), torch.randn(40, 2), torch.randn(4, 2)
+    side, index = torch.arange(40) % 4, torch.arange(40)
+    z = mean + (0.5 * log_variance).exp() * torch.randn(40, 2)
+    prior = Normal(at[side], 0.7)  # p(z|s)
+    law = Independent(Normal(mean, (0.5 * log_variance).exp()), 1)
+    rate = functional.rate((mean, log_variance), prior=prior, reduction="none")
+    assert torch.allclose(rate, kl_divergence(law, Independent(prior, 1)), atol=1e-5)
+    parts = [
+        functional.index_code_mi_given_side(law, z, side, index, reduction="none"),
+        functional.marginal_kl_given_side(law, z, side, index, prior, reduction="none"),
+    ]
+    sampled = law.log_prob(z) - Independent(prior, 1).log_prob(z)
+    assert torch.allclose(sum(parts), sampled, atol=1e-4)
+    with pytest.raises(Refused, match=r"Take marginal_kl_given_side"):
+        functional.marginal_kl(law, z, prior, dataset_size=40)
+    near, far = (functional.marginal_mmd2(torch.randn(40, 2) + at[side] + off, prior, "rbf") for off in (0.0, 5.0))
+    assert near < 0.2 < far
 
 
 def test_group_links_sum_to_the_total_correlation(world):

@@ -39,8 +39,11 @@ def with_side(data: Dataset, side: SideLike, hidden: bool = True) -> Dataset:
         )
     known, stands = _known(data.annotations), data.beside
     names = side_names(side, known)
-    if stands is not None and all(one.name in stands.names and one.name not in known for one in names):
-        return replace(data, beside=stands.chosen([one.name for one in names]), source=None)  # values of before
+    held = [] if stands is None else [one.name for one in names if one.name in stands.names and one.name not in known]
+    if stands is not None and held:  # values that were handed in
+        kept, rest = stands.chosen(held), [str(one) for one in names if one.name not in held]
+        found = with_side(data, rest) if rest else data
+        return replace(found, beside=kept.beside(found.beside) if rest else kept, source=None)
     columns = [pair for name in names for pair in _columns(data, name, known)]
     _check_gaps(columns, side, data.name)
     variables, values = [], []

@@ -14,6 +14,7 @@ from .links import (
     index_code_mi as index_code_mi,
     index_code_mi_given_side as index_code_mi_given_side,
     marginal_kl as marginal_kl,
+    marginal_kl_given_side as marginal_kl_given_side,
     rate as rate,
     side_information as side_information,
     total_correlation as total_correlation,

@@ -26,7 +26,7 @@ class GivenDraw(Draw):
     Args:
         posterior: q(z|x) of the batch.
         z: Codes drawn from it, shape (B, D), with their gradient; drawn where left out.
-        prior: p(z), event shape (D,); N(0, I) where left out.
+        prior: p(z), event shape (D,), or one of each example, batch shape (B,), such as p(z|s); N(0, I) where left out.
         index: Which examples of the data set they are, shape (B,), int64.
         dataset_size: N, of how many examples q(z) is the average.
         groups: What stands beside every example, as the number of its group, shape (N,), int64.
@@ -60,19 +60,21 @@ class GivenDraw(Draw):
             if one is not None and one.shape != (count,):
                 raise Refused(f"Expected {name} of shape ({count},), one an example; got {tuple(one.shape)}.")
         like = tensor_like(law, torch.zeros(())) if z is None else z
-        super().__init__(
-            _Nothing(), like.new_zeros(count, 0), index, dataset_size, groups=None if groups is None else lambda: groups
-        )
+        model, known = _Nothing(), None if groups is None else lambda: groups
+        super().__init__(model, like.new_zeros(count, 0), index, dataset_size, groups=known)
         self._infer = lambda: (law, None)
         if z is not None:
             self.codes = Codes.at(z)
-        self.prior = standard_normal(size, like) if prior is None else flat(prior, batch=0)
+        self.prior = standard_normal(size, like) if prior is None else prior_over(prior, count, size)
+        model.prior_given_side = bool(self.prior.batch_shape)
         if log_likelihood is not None:
             self._likelihood = _Known(log_likelihood)
 
 
 class _Nothing:
     """The model of a draw of which all is given."""
+
+    prior_given_side = False
 
     def infer(self, x: Tensor) -> NoReturn:
         """Never asked, since all is given."""
@@ -118,6 +120,19 @@ def law_of(posterior: Posterior) -> Distribution:
             f"shape {tuple(law.event_shape)}. Independent(law, 1) makes the last dimension one event, not all."
         )
     return flat(law)
+
+
+def prior_over(prior: Distribution, count: int, size: int) -> Distribution:
+    """A prior over flat codes of `size` dimensions, batch shape (); or one of each of `count` examples, (B,).
+
+    Example:
+        >>> one = Normal(torch.zeros(2), 1.0)
+        >>> prior_over(one, 5, 2).batch_shape, prior_over(one.expand((5, 2)), 5, 2).batch_shape
+        (torch.Size([]), torch.Size([5]))
+    """
+    whole = prior.batch_shape + prior.event_shape
+    of_each = len(whole) > 1 and whole[0] == count and whole.numel() == count * size
+    return flat(prior, batch=1 if of_each else 0)
 
 
 def standard_normal(size: int, like: Tensor) -> Distribution:

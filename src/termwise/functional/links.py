@@ -34,7 +34,7 @@ def rate(
     Args:
         posterior: q(z|x) of the batch: a Distribution, or (mean, log variance).
         z: Codes drawn from it, shape (B, D), at which it is taken where there is no closed form.
-        prior: p(z); N(0, I) where left out.
+        prior: p(z), or one of each example, batch shape (B,), such as p(z|s); N(0, I) where left out.
         reduction: "mean" or "sum", shape (); "none", (B,); "dimension", the means by dimension, (D,).
 
     Example:
@@ -246,7 +246,7 @@ def index_code_mi_given_side(
         >>> index_code_mi_given_side((apart, torch.zeros(4, 1)), apart, side, torch.arange(4))  # log 2 of log 4
         tensor(0.6931)
     """
-    return _of_side("posterior", "conditional", posterior, z, side, index, aggregate, reduction)
+    return _of_side("posterior", "conditional", posterior, z, None, side, index, aggregate, reduction)
 
 
 def side_information(
@@ -271,7 +271,35 @@ def side_information(
         >>> side_information((apart, torch.zeros(4, 1)), apart, side, torch.arange(4))  # log 2
         tensor(0.6931)
     """
-    return _of_side("conditional", "aggregate", posterior, z, side, index, aggregate, reduction)
+    return _of_side("conditional", "aggregate", posterior, z, None, side, index, aggregate, reduction)
+
+
+def marginal_kl_given_side(
+    posterior: Posterior,
+    z: Tensor,
+    side: Tensor,
+    index: Tensor,
+    prior: Distribution | None = None,
+    *,
+    aggregate: str | Memory = STRATIFIED,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """The marginal KL given what stands beside x, KL(q(z|s) || p(z|s)), in nats, the batch's mean.
+
+    With the `index_code_mi_given_side` it is the rate, of a prior that is given s, or is not.
+
+    Args:
+        posterior, z, side, index, aggregate, reduction: As of `index_code_mi_given_side`.
+        prior: p(z), or p(z|s) of each example, batch shape (B,); N(0, I) where left out.
+
+    Example:
+        >>> import torch
+        >>> mean, side = torch.tensor([[0.0], [0.0], [3.0], [3.0]]), torch.tensor([0, 0, 1, 1])
+        >>> prior = torch.distributions.Normal(mean, 1.0)  # every q(z|x) is the p(z|s) of its s
+        >>> marginal_kl_given_side((mean, torch.zeros(4, 1)), mean, side, torch.arange(4), prior)
+        tensor(0.)
+    """
+    return _of_side("conditional", "prior", posterior, z, prior, side, index, aggregate, reduction)
 
 
 def _of_aggregate(
@@ -297,6 +325,7 @@ def _of_side(
     right: str,
     posterior: Posterior,
     z: Tensor,
+    prior: Distribution | None,
     side: Tensor,
     index: Tensor,
     aggregate: str | Memory,
@@ -307,7 +336,8 @@ def _of_side(
             f"Expected side of shape (N,), whole numbers, one for every example of the data set, and index below N; "
             f"got side of shape {tuple(side.shape)}, {side.dtype}, and index up to {int(index.max())}."
         )
-    draw = GivenDraw(posterior, z, index=index, dataset_size=len(side), groups=side.unique(return_inverse=True)[1])
+    groups = side.unique(return_inverse=True)[1]
+    draw = GivenDraw(posterior, z, prior, index=index, dataset_size=len(side), groups=groups)
     return reduced(Link(left, right, MonteCarlo(memory_from(aggregate)))(draw), reduction)
 
 

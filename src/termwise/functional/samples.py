@@ -6,9 +6,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.functional.given_draw import GivenDraw, Posterior, standard_normal
+from termwise.functional.given_draw import GivenDraw, Posterior, prior_over, standard_normal
 from termwise.models.distributions import one_each
-from termwise.models.flat_codes import flat
 from termwise.terms.groups import Numbers, dimensions_of
 from termwise.terms.hsic import LEAST, pairwise_hsic
 from termwise.terms.kernel import Kernel, KernelFunction, mmd2 as unbiased_mmd2
@@ -47,7 +46,7 @@ def marginal_mmd2(
 
     Args:
         z: Codes of a batch, one of each example, shape (B, D), with their gradient.
-        prior: p(z); N(0, I) where left out.
+        prior: p(z), or one of each example, whose samples together are compared; N(0, I) where left out.
         kernel, options: As of `mmd2`.
 
     Example:
@@ -55,7 +54,7 @@ def marginal_mmd2(
         >>> marginal_mmd2(torch.full((50, 2), 9.0)) > marginal_mmd2(torch.randn(50, 2))
         tensor(True)
     """
-    law = standard_normal(z.shape[1], z) if prior is None else flat(prior, batch=0)
+    law = standard_normal(z.shape[1], z) if prior is None else prior_over(prior, *z.shape)
     return mmd2(z, one_each(law, len(z)), kernel, **options)
 
 

@@ -21,7 +21,7 @@ from termwise.models import VAE
 from termwise.models.data_pass import DataPass
 from termwise.models.drawable import prior_given_side
 from termwise.objectives import recipe
-from termwise.terms import ClosedForm, Full, Kernel, Link, MonteCarlo
+from termwise.terms import ClosedForm, Full, Kernel, Link, MonteCarlo, MultiSampleBound
 from termwise.worlds.conditional import information_of
 
 AT = torch.tensor([[-1.5], [1.5]])
@@ -29,17 +29,17 @@ AT = torch.tensor([[-1.5], [1.5]])
 
 
 class Moved(nn.Module):
-    """p(z|s) = N(b_s, 1), as a prior of one's own."""
+    """p(z|s) = N(b_s + off, 1), as a prior of one's own."""
 
-    def __init__(self):
+    def __init__(self, off=0.0):
         super().__init__()
-        self.one = nn.Parameter(torch.ones(1))
+        self.one, self.off = nn.Parameter(torch.ones(1)), off
 
     def meet_side(self, numbers):
         self.numbers = numbers
 
     def forward(self, side=None):
-        law = Normal(torch.zeros(1) if side is None else self.numbers(side) @ AT, self.one)
+        law = Normal(torch.zeros(1) if side is None else self.numbers(side) @ AT + self.off, self.one)
         return Independent(law, 1)
 
 
@@ -58,12 +58,12 @@ class MovedDecoder(ExactDecoder):
         return super().forward(z - side @ AT, side)
 
 
-def world(count=200, seed=0):
+def world(count=200, seed=0, off=0.0):
     """The model, whose posterior is exact, data drawn from it with its s beside, and log p(x|s) of every example."""
     _, data, exact = linear_gaussian_given_side(count, seed)
     model = VAE(
         MovedEncoder(), MovedDecoder(), shape=(3,), latent=1, likelihood=f"normal:{SIGMA}",
-        prior=Moved(), side=data.side, side_to=("encoder", "decoder", "prior"),
+        prior=Moved(off), side=data.side, side_to=("encoder", "decoder", "prior"),
     )  # fmt: skip
     return model.eval(), data, exact
 
@@ -98,6 +98,21 @@ def test_every_term_is_read_as_it_is():
     with pytest.raises(tw.errors.UnknownName, match="Did you mean 'marginal_kl_given_side'"):
         account["marginal_kl"]
     assert "q(z|s) is near the prior of its s" in account.diagnosis[0]
+
+
+def test_how_far_codes_of_each_s_lie_from_its_prior_is_read():
+    model, data, _ = world(2000, off=1.0)  # KL(N(b_s, 1) || N(b_s + 1, 1)) = 1/2
+    account = tw.measure(model, data)
+    told = 0.5 * math.log(1 + float(SLOPE.square().sum()) / SIGMA**2)
+    for name in ("marginal_kl_given_side", "population_marginal_kl_given_side"):
+        assert abs(account[name].value - 0.5) < 4 * account[name].stderr + 0.01
+    assert abs(account["rate"].value - told - 0.5) < 4 * account["rate"].stderr
+
+
+def test_the_bound_of_several_codes_is_of_log_p_of_x_given_s():
+    model, data, exact = world(50)
+    draw = next(iter(DataPass(model, data, 50)()))
+    assert torch.allclose(-MultiSampleBound(codes=3)(draw).double(), exact, atol=1e-3)  # all weights are alike
 
 
 @pytest.mark.parametrize("base", ["posterior", "prior"])

@@ -1,6 +1,6 @@
 # make demo: train, measure and report on real digits.   make test: the tests.   make check: linters and types.
 # make test-slow: the proofs that take many minutes.   make mutants: 200 planted faults, and which the tests miss (hours).
-# make docs: the documentation, in build/docs.   make test-adapters: pythae, scvi-tools and diffusers.
+# make docs: the documentation, in build/docs.   make test-adapters: with other packages.
 # The last two make an environment of their own.
 PYTHON ?= python3
 VENV ?= .venv
@@ -28,7 +28,7 @@ mutants: $(VENV)/ready
 test-adapters:
 	$(MAKE) VENV=$(ADAPTERS) EXTRAS=dev,adapters $(ADAPTERS)/ready
 	$(ADAPTERS)/bin/python -c 'import pythae.models, scvi, diffusers'
-	OMP_NUM_THREADS=1 $(ADAPTERS)/bin/pytest tests/models
+	OMP_NUM_THREADS=1 $(ADAPTERS)/bin/pytest $(wildcard $(addprefix tests/,models loops callbacks trackers adapters))
 
 check: $(VENV)/ready
 	$(BIN)/ruff check src tests benchmarks docs

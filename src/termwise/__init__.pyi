@@ -5,6 +5,7 @@ from . import (
     data as data,
     functional as functional,
     measuring as measuring,
+    meter as meter,
     models as models,
     objectives as objectives,
     report as report,
@@ -43,6 +44,7 @@ from .data.sources import FORMATS as FORMATS, OBJECTS as OBJECTS, SOURCES as SOU
 from .errors import TermwiseError as TermwiseError
 from .measuring.attributes.vectors import METHODS as METHODS
 from .measuring.disentanglement.metrics import METRICS as METRICS
+from .meter.meter import Meter as Meter
 from .models import (
     VAE as VAE,
     Draw as Draw,

@@ -2,6 +2,6 @@
 
 ORDER = (
     "errors", "values", "schedules", "main_memory", "content", "files", "notebook", "registry", "account", "data",
-    "models", "terms", "objectives", "functional", "worlds", "measuring", "meter", "training", "verify", "report", "plot",
-    "trackers", "callbacks", "api", "cli", "__main__",
+    "models", "terms", "objectives", "functional", "worlds", "measuring", "meter", "training", "verify", "report",
+    "plot", "trackers", "callbacks", "api", "cli", "__main__",
 )  # fmt: skip

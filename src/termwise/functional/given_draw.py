@@ -60,21 +60,35 @@ class GivenDraw(Draw):
             if one is not None and one.shape != (count,):
                 raise Refused(f"Expected {name} of shape ({count},), one an example; got {tuple(one.shape)}.")
         like = tensor_like(law, torch.zeros(())) if z is None else z
-        model, known = _Nothing(), None if groups is None else lambda: groups
-        super().__init__(model, like.new_zeros(count, 0), index, dataset_size, groups=known)
+        laws = GivenLaws(standard_normal(size, like) if prior is None else prior_over(prior, count, size))
+        known = None if groups is None else lambda: groups
+        super().__init__(laws, like.new_zeros(count, 0), index, dataset_size, groups=known)
         self._infer = lambda: (law, None)
         if z is not None:
             self.codes = Codes.at(z)
-        self.prior = standard_normal(size, like) if prior is None else prior_over(prior, count, size)
-        model.prior_given_side = bool(self.prior.batch_shape)
+        self.prior = laws.prior
         if log_likelihood is not None:
             self._likelihood = _Known(log_likelihood)
 
 
-class _Nothing:
-    """The model of a draw of which all is given."""
+class GivenLaws:
+    """The model of a draw of which all is given: it has a prior, and no network.
 
-    prior_given_side = False
+    Args:
+        prior: p(z), batch shape (); or one of each example, batch shape (B,).
+        generates: Whether log p(x|z) is given, at an example's own code.
+
+    Example:
+        >>> laws = GivenLaws(Independent(Normal(torch.zeros(2), 1.0), 1))
+        >>> laws.prior_law().event_shape, laws.decodes_any_code
+        (torch.Size([2]), False)
+    """
+
+    decodes_any_code = False
+
+    def __init__(self, prior: Distribution, generates: bool = True) -> None:
+        self.prior, self.generates = prior, generates
+        self.prior_given_side = bool(prior.batch_shape)
 
     def infer(self, x: Tensor) -> NoReturn:
         """Never asked, since all is given."""
@@ -84,9 +98,9 @@ class _Nothing:
         """Asked by a distortion, where nothing is known of it."""
         raise Refused("The distortion needs log p(x|z): give log_likelihood=decoder_law.log_prob(x), shape (B,).")
 
-    def prior_law(self) -> NoReturn:
-        """Never asked, since all is given."""
-        raise Refused("This draw is of laws and codes that were given, and of no model.")
+    def prior_law(self, side: Any = None) -> Distribution:
+        """The prior, whatever stands beside x."""
+        return self.prior
 
 
 class _Known(Distribution):

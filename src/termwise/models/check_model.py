@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.models.data_pass import DataPass, evaluating
+from termwise.models.data_pass import DataPass, Pass, evaluating
 from termwise.models.distributions import innermost
 from termwise.models.draw import Draw
 from termwise.models.drawable import generates, target_of
@@ -17,11 +17,11 @@ from termwise.models.randomness import own_randomness
 from termwise.models.supports import check_rate, check_support_of_data
 
 
-def check_model(batches: DataPass, rate: bool = True) -> None:
+def check_model(batches: Pass, rate: bool = True) -> None:
     """Raise where the laws that a model gives on its data are none, or cannot be compared; the first batch shows it.
 
     Args:
-        batches: The data through the model.
+        batches: The data through the model, or what was handed in.
         rate: Whether a rate is asked for, and not what the decoder makes alone.
 
     Raises:
@@ -51,7 +51,7 @@ def check_model(batches: DataPass, rate: bool = True) -> None:
         if broken := broken_examples(first.likelihood):
             what = f"The decoder gives {' and '.join(broken)}"
             _refuse(what, batches, lambda draw: broken_examples(draw.likelihood))
-        if rate and target_of(batches.model) is None:
+        if rate and target_of(batches.model) is None and isinstance(batches, DataPass):
             check_support_of_data(first.likelihood, batches.data.value_range())
 
 
@@ -64,7 +64,7 @@ def _check_prior(prior: Distribution) -> None:
         )
 
 
-def _refuse(what: str, batches: DataPass, broken: Callable[[Draw], dict[str, Tensor]]) -> NoReturn:
+def _refuse(what: str, batches: Pass, broken: Callable[[Draw], dict[str, Tensor]]) -> NoReturn:
     """Raise NotFinite, once it is known of how many of all examples."""
     masks = joined_masks((broken(draw), len(draw)) for draw in batches())
     raise not_finite(what, torch.stack(list(masks.values())).any(0))

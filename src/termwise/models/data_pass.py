@@ -6,7 +6,7 @@ The model is left as it was.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -100,6 +100,33 @@ def values_beside(model: object, data: Dataset) -> Tensor | None:
     return side.values if side is not None and side_variables(model) else None
 
 
+class Pass(Protocol):
+    """Examples as a model sees them, as often as asked: a data set's (`DataPass`), or those that were handed in.
+
+    Attributes:
+        model: What draws.
+    """
+
+    @property
+    def model(self) -> Drawable: ...  # noqa: D102
+
+    def __len__(self) -> int:
+        """N, how many there are."""
+        ...
+
+    def __call__(self) -> Iterator[Draw]:
+        """The draws of all, in order of their index, each with its posterior."""
+        ...
+
+    def at(self, index: Tensor) -> Draw:
+        """The draw of the examples at these positions."""
+        ...
+
+    def first(self, count: int) -> "Pass":
+        """The first of them alone."""
+        ...
+
+
 class DataPass:
     """A data set through a model, in evaluation mode, as often as it is called.
 
@@ -144,6 +171,11 @@ class DataPass:
     def at(self, index: Tensor) -> Draw:
         """The draw of the examples at these positions, with its posterior; raises as a call does."""
         return self._inferred(next(iter(self.data.batches(len(index), order=index.cpu()))))
+
+    def first(self, count: int) -> "DataPass":
+        """The first of the examples alone, as many as there are up to `count`."""
+        some = self.data.subset(torch.arange(min(count, len(self))))
+        return DataPass(self.model, some, self.batch_size, self.device, self.dtype)
 
     def draw(self, batch: Batch, together: bool = False) -> Draw:
         """The draw of one batch; the batch independent of it is chosen at random, if anyone asks.

@@ -55,6 +55,14 @@ def generates(model: Drawable) -> bool:
     return getattr(model, "generates", True)
 
 
+def decodes_any_code(model: Drawable) -> bool:
+    """Whether p(x|z) can be asked for of any code: by its attribute `decodes_any_code`, else wherever it generates.
+
+    What is handed in without its decoder, a log likelihood at an example's own code, has no other.
+    """
+    return generates(model) and bool(getattr(model, "decodes_any_code", True))
+
+
 def inputs_of(model: Drawable, x: Tensor) -> Tensor:
     """Examples x, shape (B, *shape), as networks see them: standardised by a model that has a scaler."""
     standardised = getattr(model, "standardised", None)

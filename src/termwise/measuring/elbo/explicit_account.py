@@ -37,9 +37,9 @@ from termwise.measuring.elbo.rare_categories import Strata
 from termwise.measuring.elbo.side_account import SideDensities, side_readings, unreadable
 from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.chained_law import ChainedLaw
-from termwise.models.data_pass import DataPass, Progress
+from termwise.models.data_pass import Pass, Progress
 from termwise.models.draw import InDouble
-from termwise.models.drawable import Drawable, generates, given_variables, prior_given_side
+from termwise.models.drawable import Drawable, decodes_any_code, generates, given_variables, prior_given_side
 from termwise.terms.closed_form import ClosedForm, kl_by_block
 from termwise.terms.closed_or_sampled import ClosedGivenCodes
 from termwise.terms.link import Distortion, Link, by_example
@@ -54,7 +54,7 @@ FEWEST_LAWS = 1000
 
 
 def explicit_terms(
-    batches: DataPass,
+    batches: Pass,
     rate: Link,
     samples: int,
     progress: Progress | None = None,
@@ -146,7 +146,7 @@ def _unlike_that_of_the_prior(model: Drawable, beside_x: Side | None) -> str | N
     return None
 
 
-def _aggregate(batches: DataPass, laws: int | None) -> tuple[DataAggregate | None, str | None]:
+def _aggregate(batches: Pass, laws: int | None) -> tuple[DataAggregate | None, str | None]:
     """q(z) of the data; or why it cannot be had."""
     try:
         parts = [posteriors_of(draw.posterior) for draw in batches()]
@@ -170,7 +170,7 @@ def laws_asked(count: int, most: float) -> int:
 
 
 def _values_at_codes(
-    batches: DataPass,
+    batches: Pass,
     rate: Link,
     aggregate: DataAggregate | None,
     samples: int,
@@ -181,7 +181,9 @@ def _values_at_codes(
     distortion = Distortion() if generates(batches.model) else None
     batch_values: dict[str, list[Tensor]] = {"rate": []}
     if distortion is not None:
-        batch_values |= {"distortion": [], "code_use": []}
+        batch_values["distortion"] = []
+    if decodes_any_code(batches.model):
+        batch_values["code_use"] = []
     densities: list[CodeDensities] = []
     codes: list[Tensor] = []
     done, total = 0, samples * len(batches)
@@ -196,7 +198,8 @@ def _values_at_codes(
             if distortion is not None:
                 own = distortion(draw).double().cpu()
                 batch_values["distortion"].append(own)
-                batch_values["code_use"].append(under_others(draw).double().cpu() - own)
+                if "code_use" in batch_values:
+                    batch_values["code_use"].append(under_others(draw).double().cpu() - own)
             if aggregate is not None:
                 densities.append(strata.means(aggregate.at(strata.draw)))
             for one in looking:

@@ -8,31 +8,23 @@ read beside (`population.py`). A posterior with a density is measured by `explic
 bounds by `implicit_account.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
-from torch.distributions import Bernoulli, Distribution
+from torch.distributions import Bernoulli
 
-from termwise.account import glossary
 from termwise.account.account import Account
 from termwise.account.reading import AnyReading, Reading, reading_without_error
 from termwise.data.dataset import Dataset
-from termwise.errors import BadData, NoDensity, NotFinite, Refused
-from termwise.measuring.elbo.active_units import active_units
-from termwise.measuring.elbo.diagnosis import diagnose
+from termwise.errors import BadData, Refused
+from termwise.measuring.elbo.account_of_terms import account_of, terms_of
 from termwise.measuring.elbo.dominance import dominating_entry
-from termwise.measuring.elbo.explicit_account import explicit_terms
-from termwise.measuring.elbo.implicit_account import at_bounds, implicit_terms
 from termwise.measuring.elbo.observed_account import with_observed
 from termwise.measuring.elbo.remedies import Remedies
 from termwise.measuring.elbo.side_use import side_use
 from termwise.measuring.elbo.target_account import with_target
-from termwise.measuring.log_likelihood.densities import has_density
 from termwise.measuring.subject import subject_of
-from termwise.models.block_law import Dimension, LawOfBlocks, dimensions_of_code
-from termwise.models.chained_law import ChainedLaw
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
 from termwise.models.distributions import given_beside, innermost, log_prob_is_of
@@ -46,26 +38,13 @@ from termwise.models.drawable import (
     prior_given_side,
     target_of,
 )
-from termwise.models.finite import count_in_words
 from termwise.models.likelihoods import NormalLikelihood
 from termwise.models.posteriors.family import LearnsByAGradient
 from termwise.models.randomness import own_randomness
 from termwise.models.scaler import sum_log_scale
 from termwise.models.target import TargetLikelihood
-from termwise.terms.aggregate.full import Full
-from termwise.terms.closed_form import ClosedForm, has_closed_form
-from termwise.terms.closed_or_sampled import ClosedGivenCodes
 from termwise.terms.groups import Grouping, groups_of_code
-from termwise.terms.link import Link
-from termwise.terms.monte_carlo import MonteCarlo
 from termwise.values import Count, Samples, Seed, checked
-
-NOT_FINITE = {
-    "distortion": "Look at the decoder: does it give numbers that are not finite, or probabilities of 0 or 1 where the "
-    "data say otherwise? (Where it ends in a sigmoid, hand in what goes into it, as 'bernoulli-logits'.)",
-    "rate": "Some codes have no density under the prior, or the posterior's own has no end.",
-}
-"""What to say of a term that is not finite."""
 
 
 @checked
@@ -128,30 +107,27 @@ def measure(
     beside_x = beside_x if beside_x is None or side is None else beside_x.chosen(side)
     with own_randomness(seed), evaluating(model):
         first = next(iter(batches()))
-        rate = _rate_of(first)
         named = None if groups is None else groups_of_code(groups, first.posterior)
-        if rate is None:
-            if named is not None:
-                raise NoDensity(
-                    "Links of groups are of posteriors with a density, and this has none: leave groups out."
-                )
-            terms = implicit_terms(batches, samples, noises, progress)
-        else:
-            terms = explicit_terms(batches, rate, samples, progress, named, beside_x, laws)
+        terms = terms_of(
+            batches,
+            first,
+            samples=samples,
+            noises=noises,
+            groups=named,
+            side=beside_x,
+            laws=laws,
+            progress=progress,
+        )
         grey = _grey_bernoulli(first, data)
         likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey) if generates(model) else ""
         beside = given_beside(first.likelihood) if generates(model) else ""
-        dimensions = dimensions_of_code(first.posterior)
         target, entry = target_of(model), None
         if generates(model) and target is None:
             entry = dominating_entry(first, data.columns)
         if target is not None:
             terms = with_target(terms, batches, target)
         terms = with_observed(terms.and_also(*side_use(batches, first)), batches)
-    _check_finite(terms.values)
     readings: dict[str, AnyReading] = dict(terms.readings)
-    if terms.means is not None:
-        readings["active_units"] = active_units(*terms.means, [one.numbers for one in dimensions])
     likelihood, standardised = getattr(model, "likelihood", None), "sum_log_scale" in sum_log_scale(model)
     if isinstance(likelihood, TargetLikelihood):
         likelihood, standardised = likelihood.law, True
@@ -177,56 +153,13 @@ def measure(
         **sum_log_scale(model),
         **({"groups": named} if named is not None else {}),
         **({"columns": [column.name for column in data.columns]} if data.columns else {}),
-        **(_blocks(first.posterior, dimensions)),
         **({"side": list((beside_x.wholly_known() or beside_x).names)} if beside_x is not None else {}),
         **({"observes": observed[0].name} if (observed := observed_variables(model)) else {}),
         **({"prior_given": [one.name for one in given_variables(model)]} if prior_given_side(model) else {}),
     }
-    ordered = {name: readings[name] for name in glossary.in_order(readings)}
-    by_example = {name: v for name, v in terms.values.items() if v.dim() == 1}
-    account = Account(ordered, (), by_example, about, terms.withheld)
-    sure, possible = (at_bounds(account, "lower"), at_bounds(account, "upper")) if rate is None else (account, None)
     blank = data.value_range().minimum == data.value_range().maximum
-    sentences = diagnose(
-        sure,
-        possible,
-        blank=blank,
-        bounding=terms.bounding,
-        unmeasured=terms.unmeasured,
-        entry=entry,
-        remedies=Remedies(batches),
-    )
-    return replace(account, diagnosis=sentences)
-
-
-def _blocks(posterior: Distribution, dimensions: Sequence[Dimension]) -> dict[str, list[str]]:
-    """What the blocks and the dimensions of a code are called, where it has blocks, or stands in rows and columns."""
-    names = [one.name for one in dimensions]
-    blocks = {"blocks": list(posterior.names)} if isinstance(posterior, LawOfBlocks) else {}
-    return {**blocks, "dimensions": names} if blocks or names != [f"z{j}" for j in range(len(names))] else {}
-
-
-def _rate_of(draw: Draw) -> Link | None:
-    """The rate, in closed form where there is one; None where the posterior has no density."""
-    if has_closed_form(draw.posterior, draw.prior):
-        return Link("posterior", "prior", ClosedForm())
-    if isinstance(draw.posterior, ChainedLaw) or isinstance(draw.prior, ChainedLaw):
-        given_codes = Link("posterior", "prior", ClosedGivenCodes())
-        try:
-            given_codes(draw)
-            return given_codes
-        except Refused:  # some block has no closed form even so
-            pass
-    return Link("posterior", "prior", MonteCarlo(Full())) if has_density(draw.posterior) else None
-
-
-def _check_finite(values: Mapping[str, Tensor]) -> None:
-    """Raise NotFinite where distortion or rate, shape (N,), is not finite for some example."""
-    for name, why in NOT_FINITE.items():
-        broken = ~values[name].isfinite() if name in values else torch.zeros(1, dtype=torch.bool)
-        if broken.any():
-            got = float(values[name][broken][0])
-            raise NotFinite(f"The {name} is {got} for {count_in_words(broken)}. {why}")
+    terms = replace(terms, readings=readings)
+    return account_of(terms, first.posterior, about, Remedies(batches), blank=blank, entry=entry)
 
 
 def _sigma(likelihood: NormalLikelihood, n: int, standardised: bool) -> Reading:

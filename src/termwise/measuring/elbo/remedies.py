@@ -15,7 +15,7 @@ from termwise.errors import TermwiseError
 from termwise.models.block_law import LawOfBlocks, blocks_of
 from termwise.models.categories import Categories
 from termwise.models.codewords import Codewords
-from termwise.models.data_pass import DataPass, evaluating
+from termwise.models.data_pass import Pass, evaluating
 from termwise.models.draw import Draw
 from termwise.models.randomness import own_randomness
 from termwise.objectives import RECIPES
@@ -49,13 +49,14 @@ class Remedies:
 
     Example:
         >>> import termwise as tw
+        >>> from termwise.models.data_pass import DataPass
         >>> model = tw.VAE.build((4,), 6, posterior="vector-quantized:8", prior="uniform")
         >>> remedies = Remedies(DataPass(model, tw.load_data(torch.rand(9, 4).round(), test=0.0)))
         >>> remedies.of("index_code_mi"), remedies.of("marginal_kl"), remedies.prior
         ([], ['info-vae', 'wae-mmd'], 'prior = "autoregressive"')
     """
 
-    def __init__(self, batches: DataPass | None = None) -> None:
+    def __init__(self, batches: Pass | None = None) -> None:
         self._batches = batches
         self._known: dict[str, list[str]] = {}
 
@@ -92,13 +93,12 @@ class Remedies:
         return self._few is None or not all(isinstance(law, Codewords) for law in blocks_of(self._few[1].posterior))
 
     @cached_property
-    def _few(self) -> tuple[DataPass, Draw] | None:
+    def _few(self) -> tuple[Pass, Draw] | None:
         """A few examples of the data through the model, and their draw."""
         whole = self._batches
         if whole is None:
             return None
-        some = whole.data.subset(torch.arange(min(FEW, len(whole))))
-        few = DataPass(whole.model, some, device=whole.device, dtype=whole.dtype)
+        few = whole.first(FEW)
         with own_randomness(0), evaluating(few.model):
             try:
                 draw = next(iter(few()))
@@ -125,7 +125,7 @@ class Remedies:
         return True
 
 
-def _try(link: Link, batches: DataPass, draw: Draw) -> None:
+def _try(link: Link, batches: Pass, draw: Draw) -> None:
     """Ask for a link as a training does; of a critic, which is not built here, for what it is shown."""
     link.check(draw)
     if link.memory is not None:

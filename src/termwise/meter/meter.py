@@ -1,0 +1,244 @@
+"""An account from inside anyone's loop: what `measure` reads of a model, of the posteriors that a loop has anyway."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from termwise.account.account import Account
+from termwise.data.side import Side
+from termwise.errors import BadData, Refused
+from termwise.functional.given_draw import Posterior, law_of, prior_over, standard_normal
+from termwise.measuring.elbo.account_of_terms import account_of, terms_of
+from termwise.measuring.elbo.remedies import Remedies
+from termwise.meter.given_pass import GivenPass
+from termwise.meter.kept_rows import KeptRows, NewestRows
+from termwise.meter.side_columns import SideColumns
+from termwise.models.check_model import check_model
+from termwise.models.law_tensors import law_tensors, with_law_tensors
+from termwise.models.randomness import own_randomness
+from termwise.terms.groups import Grouping, groups_of_code
+from termwise.values import Count, Seed, checked
+
+SIZE = 10_000
+"""How many posteriors are held where it is not said: of so many an account takes seconds."""
+
+
+class Meter:
+    """The account of the posteriors that a training or evaluation loop computes anyway, batch by batch.
+
+    `update` copies a batch's posteriors, codes and log likelihoods into memory of a fixed size, without gradients, and
+    computes nothing. `compute` measures what is there, by the code of `termwise.measure`: the same estimators, biases,
+    errors and diagnosis.
+
+    Where a batch says which examples it has (`index`), an example that comes again replaces its old posterior. Where it
+    does not, examples are taken to come in rounds of `dataset_size`, and the newest round is held.
+
+    Args:
+        dataset_size: N, how many examples there are.
+        prior: p(z), a Distribution, or a function without arguments that gives it as it is now; N(0, I) where left out.
+        size: How many posteriors are held at the most. Of a larger data set so many of its examples are chosen
+            beforehand, at random, and no others are held: an account is then of a random sample, and its population
+            readings say what that stands for. Memory is that of so many posteriors and codes, taken at the first
+            update, where the first posteriors are; `to` moves it.
+        groups: Groups of dimensions whose links are read, too, as of `measure`.
+        seed: Of what is drawn: codes, where `update` is given none, and which examples are held.
+
+    Example:
+        >>> meter = Meter(dataset_size=500)
+        >>> for index in torch.randperm(500).split(128):
+        ...     mean = torch.linspace(-3, 3, 500)[index].unsqueeze(1)
+        ...     meter.update((mean, torch.full_like(mean, -2.0)), index=index)
+        >>> account = meter.compute()
+        >>> account.data["n"], bool(abs(account["rate"].value - account["index_code_mi"].value) < 1)
+        (500, True)
+    """
+
+    @checked
+    def __init__(
+        self,
+        dataset_size: Count,
+        prior: Distribution | Callable[[], Distribution] | None = None,
+        *,
+        size: Count = SIZE,
+        groups: Grouping | None = None,
+        seed: Seed = 0,
+    ) -> None:
+        if dataset_size < 2 or size < 2:
+            raise Refused(f"An account is of two examples or more; got dataset_size={dataset_size}, size={size}.")
+        self.dataset_size, self.prior, self.groups, self.seed = dataset_size, prior, groups, seed
+        self.updates = 0
+        self._kept = KeptRows(dataset_size, size, seed)
+        self._moved = False
+        self._law: Distribution | None = None
+        self._sides = SideColumns()
+        self._has: tuple[Any, ...] | None = None
+
+    def __len__(self) -> int:
+        """How many posteriors are held by this process."""
+        return len(self._kept.rows().example)
+
+    def update(
+        self,
+        posterior: Posterior,
+        z: Tensor | None = None,
+        log_likelihood: Tensor | None = None,
+        index: Tensor | None = None,
+        side: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Take in a batch, of any size; in training or evaluation, under any mode of gradients.
+
+        Args:
+            posterior: q(z|x) of the batch: a Distribution of batch shape (B,), or (B, D) of independent dimensions; or
+                (mean, log variance), shape (B, D) each.
+            z: The codes that the loop drew, shape (B, D); where left out, `compute` draws some.
+            log_likelihood: log p(x|z) at codes of these posteriors, shape (B,), nats: without it no distortion and no
+                ELBO is read.
+            index: Which examples of the data set they are, shape (B,), counted from 0.
+            side: What stands beside x, by name, B values each: how much the code knows of it is read.
+
+        Raises:
+            Refused: Shapes do not fit, or something is given in some updates alone.
+        """
+        tensors, law = _tensors(posterior)
+        count, what = len(tensors[0]), {f"law {place}": of for place, of in enumerate(tensors)}
+        if z is not None:
+            what["z"] = _codes(z, count, None if law is None else law.event_shape.numel(), tensors[0])
+        if log_likelihood is not None:
+            what["log_likelihood"] = _one_each("log_likelihood", log_likelihood, count)
+        if side is not None:
+            what |= self._sides.columns(side, count)
+        if index is not None:
+            index = _one_each("index", torch.as_tensor(index), count)
+            if index.is_floating_point() or index.dtype == torch.bool:
+                raise Refused(f"Expected index as whole numbers, the places of examples; got {index.dtype}.")
+        self._check(what, law, index)
+        if not count:
+            return
+        if not self._kept.tensors and not self._moved:
+            self._kept.to(tensors[0].device)
+        self.updates += 1
+        self._law = None if law is None else with_law_tensors(law, [of[:0] for of in tensors])
+        self._kept.write(what, index, self.updates)
+
+    def compute(self) -> Account:
+        """The account of the posteriors that are held.
+
+        Returns:
+            What `measure` gives, but for what asks a decoder anew (code_use) or x itself. `data` says of how many
+            examples it is, and of which updates: in training the older ones are posteriors of weights that have moved.
+
+        Raises:
+            BadData: Fewer than two examples have come.
+            NotFinite: Some posterior, code or log likelihood is not finite.
+        """
+        with torch.inference_mode(False), torch.no_grad(), own_randomness(self.seed):
+            return self._measured(self._kept.rows())
+
+    def reset(self) -> None:
+        """Forget the posteriors; the count of updates goes on."""
+        self._kept.clear()
+
+    def to(self, device: torch.device | str) -> "Meter":
+        """Hold the posteriors there from now on, whatever device they come from."""
+        self._kept.to(device)
+        self._moved = True
+        return self
+
+    def _measured(self, rows: NewestRows) -> Account:
+        if len(rows.example) < 2:
+            raise BadData(
+                f"An account needs two examples or more; got {len(rows.example)}. Call update(posterior, z, ...) with "
+                "every batch first."
+            )
+        tensors = [of for name, of in rows.tensors.items() if name.startswith("law ")]
+        law = law_of((tensors[0], tensors[1]) if self._law is None else with_law_tensors(self._law, tensors))
+        batches = GivenPass(law, self._prior_over(law), rows.tensors.get("z"), rows.tensors.get("log_likelihood"))
+        check_model(batches)
+        first = next(iter(batches()))
+        named = None if self.groups is None else groups_of_code(self.groups, first.posterior)
+        side = self._sides.side(rows.tensors)
+        terms = terms_of(batches, first, groups=named, side=side)
+        return account_of(terms, first.posterior, self._about(rows, named, side), Remedies(batches))
+
+    def _prior_over(self, law: Distribution) -> Distribution:
+        prior, size = self.prior() if callable(self.prior) else self.prior, law.event_shape.numel()
+        if prior is None:
+            return standard_normal(size, law_tensors(law)[0])
+        found = prior_over(prior, law.batch_shape[0], size)
+        if found.event_shape != (size,) or found.batch_shape:
+            raise Refused(
+                f"Expected a prior over codes of {size} dimensions, one for all examples; got batch shape "
+                f"{tuple(prior.batch_shape)} and event shape {tuple(prior.event_shape)}."
+            )
+        return found
+
+    def _about(self, rows: NewestRows, groups: list[list[int]] | None, side: Side | None) -> dict[str, Any]:
+        oldest, newest = rows.steps
+        return {
+            "name": "a meter",
+            "n": len(rows.example),
+            "of": self.dataset_size,
+            "updates": [oldest, newest],
+            **({"groups": groups} if groups is not None else {}),
+            **({"side": list((side.wholly_known() or side).names)} if side is not None else {}),
+        }
+
+    def _check(self, what: Mapping[str, Tensor], law: Distribution | None, index: Tensor | None) -> None:
+        """Raise Refused where a batch is of another kind than those before."""
+        kind = (type(law).__name__, index is not None, *((name, of.shape[1:]) for name, of in what.items()))
+        if self._has is None:
+            self._has = kind
+        elif self._has != kind:
+            raise Refused(
+                f"Every update must be of one kind. The first had {_in_words(self._has)}; this one has "
+                f"{_in_words(kind)}."
+            )
+
+
+def _tensors(posterior: Posterior) -> tuple[list[Tensor], Distribution | None]:
+    """What a batch's posteriors hold, shape (B, ...) each, detached; and their law, where it is no pair."""
+    if not isinstance(posterior, Distribution):
+        pair = tuple(posterior) if isinstance(posterior, tuple | list) else ()
+        if len(pair) != 2 or not all(isinstance(one, Tensor) for one in pair):
+            raise Refused(
+                f"Expected posterior as a torch Distribution or (mean, log variance); got a {type(posterior).__name__}."
+            )
+        mean, log_variance = (one.detach() for one in pair)
+        if mean.shape != log_variance.shape or mean.dim() < 2:
+            raise Refused(
+                f"Expected a mean and a log variance of one shape (B, D); got {tuple(mean.shape)} and "
+                f"{tuple(log_variance.shape)}."
+            )
+        return [mean.flatten(1), log_variance.flatten(1)], None
+    law = law_of(posterior)
+    return law_tensors(law), law
+
+
+def _codes(z: Tensor, count: int, size: int | None, like: Tensor) -> Tensor:
+    """Codes of a batch, shape (B, D), detached."""
+    size = like.shape[1] if size is None else size
+    if len(z) != count or z.numel() != count * size:
+        raise Refused(
+            f"Expected z, codes of {count} posteriors of {size} dimensions; got shape {tuple(z.shape)}. One code an "
+            "example is held."
+        )
+    return z.detach().reshape(count, size)
+
+
+def _one_each(name: str, values: Tensor, count: int) -> Tensor:
+    """One value an example, shape (B,), detached."""
+    if values.shape != (count,):
+        raise Refused(f"Expected {name} of shape ({count},), one an example; got {tuple(values.shape)}.")
+    return values.detach()
+
+
+def _in_words(kind: tuple[Any, ...]) -> str:
+    """What a batch has, of which kinds and shapes, in words."""
+    law, has_index, *tensors = kind
+    shapes = [f"{name} {tuple(shape)}" for name, shape in tensors if not name.startswith("law ")]
+    of = [tuple(shape) for name, shape in tensors if name.startswith("law ")]
+    posterior = "(mean, log variance)" if law == "NoneType" else f"a {law}"
+    return f"{posterior} of shapes {of} an example, {', '.join([*shapes, 'index' if has_index else 'no index'])}"

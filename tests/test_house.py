@@ -152,8 +152,8 @@ def test_an_unknown_public_name_is_an_attribute_error():
         termwise.trian  # noqa: B018
 
 
-FACES = ("api", "cli", "functional")
-"""The rooms whose functions bear the name of the verb, or the term, that they bring to a user."""
+FACES = ("api", "cli", "functional", "plot")
+"""The rooms whose functions bear the name of the verb, the term or the picture that they bring to a user."""
 
 
 def defined(code: str) -> set[str]:

@@ -4,14 +4,17 @@ from termwise.api.attribute_vectors import attribute_vectors
 from termwise.api.attributes import attributes
 from termwise.api.compare import compare
 from termwise.api.disentanglement import disentanglement
+from termwise.api.generate import generate
 from termwise.api.group_aggregates import group_aggregates
 from termwise.api.imputation_error import imputation_error
 from termwise.api.impute import impute
+from termwise.api.interpolate import interpolate
 from termwise.api.log_likelihood import log_likelihood
 from termwise.api.measure import measure
 from termwise.api.run import Run, load_model, load_run
 from termwise.api.sample_quality import sample_quality
 from termwise.api.train import train
+from termwise.api.traverse import traverse
 from termwise.api.write_report import write_report
 from termwise.data import load_data
 
@@ -21,9 +24,11 @@ __all__ = [
     "attributes",
     "compare",
     "disentanglement",
+    "generate",
     "group_aggregates",
     "imputation_error",
     "impute",
+    "interpolate",
     "load_data",
     "load_model",
     "load_run",
@@ -31,5 +36,6 @@ __all__ = [
     "measure",
     "sample_quality",
     "train",
+    "traverse",
     "write_report",
 ]

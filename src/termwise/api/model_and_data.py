@@ -73,16 +73,11 @@ def model_and_data(
 
     A table is read with what the model takes beside x, and with what `side` names, which are then no part of x.
     """
-    vae: Drawable
-    if isinstance(model, str | PathLike) and names_function(model):
-        vae = model_named(str(model))
-    elif isinstance(model, str | PathLike):
-        vae = load_model(model, trust=trust)
-        data = data_of_run(RunFolder(model), trust) if data is None else data
-    elif isinstance(model, Run):
-        vae, data = model.model, model.data if data is None else data
-    else:
-        vae = model
+    vae = model_alone(model, trust)
+    if data is None and isinstance(model, Run):
+        data = model.data
+    elif data is None and isinstance(model, str | PathLike) and not names_function(model):
+        data = data_of_run(RunFolder(model), trust)
     if isinstance(vae, Adapted) and (data is None or is_anndata(data)):
         data = vae.dataset(data) or data
     if data is None:
@@ -93,6 +88,13 @@ def model_and_data(
     if isinstance(vae, VAE):
         check_fit(vae, measured.data)
     return measured
+
+
+def model_alone(model: Measurable, trust: Trust = ()) -> Drawable:
+    """The model itself, of all that a user may name it by."""
+    if isinstance(model, str | PathLike):
+        return model_named(str(model)) if names_function(model) else load_model(model, trust=trust)
+    return model.model if isinstance(model, Run) else model
 
 
 def beside(data: Dataset, side: SideLike | None) -> tuple[Dataset, list[str] | None]:

@@ -3,7 +3,6 @@
 It knows no term and no loss: it infers, generates, and is saved and loaded.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike
@@ -17,11 +16,10 @@ from torch.distributions import Distribution
 from termwise.data.side import Side, SideVariable
 from termwise.errors import Refused
 from termwise.files import write_whole
-from termwise.main_memory import check_fits
 from termwise.models.blocks import Block, BlockFamily, blocks_from, count_decoded, numbers_decoded
-from termwise.models.distributions import at_least_single, centre, check_one_law_an_example, expected_example, one_each
+from termwise.models.distributions import at_least_single, centre, check_one_law_an_example, expected_example
 from termwise.models.draw import Draw
-from termwise.models.drawable import observed_variables, prior_of
+from termwise.models.drawable import observed_variables
 from termwise.models.given_side import build_given_side, called, taking_side
 from termwise.models.likelihoods import Likelihood
 from termwise.models.missing import Filler, observed
@@ -34,6 +32,7 @@ from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import parts_of, write_model
 from termwise.models.priors import PriorOfPosteriors, prior_from
 from termwise.models.priors.meeting import meet_model
+from termwise.models.samples import law_of_samples
 from termwise.models.scaler import ScaledLaw, Scaler
 from termwise.models.side_input import SideInput, SideValues
 from termwise.models.side_numbers import SideNumbers
@@ -329,12 +328,7 @@ class VAE(nn.Module):
             side: What stands beside x, where decoder or prior takes it, or a block observes it: {"digit": 3}, or
                 {"digit": [3, 5]}, one each. What is left out is drawn as training had it, beside what is given.
         """
-        check_makes_examples(self)
-        check_fits(4 * count * math.prod(self.shape), f"{count} samples")
-        others = side if self.observed is None else self.observed.others(side)
-        values = others if self.side is None or self.side.parts == ("encoder",) else self.side.drawn(others, count)
-        z = one_each(prior := prior_of(self, values), count)
-        return self.generate_examples(z if self.observed is None else self.observed.drawn(prior, z, side), values)
+        return expected_example(law_of_samples(self, count, side))
 
     def config(self) -> dict[str, Any]:
         """What `from_pretrained` needs to build this model again, as JSON; what is "given" must be given again."""

@@ -14,11 +14,25 @@ MOST_COORDINATES = 256
 
 
 def image_grid(images: np.ndarray, columns: int) -> str:
-    """The images in rows of `columns`, as the data URI of a PNG whose gaps are transparent.
+    """The images in rows of `columns`, as `grid_png` has them, as a data URI."""
+    return "data:image/png;base64," + base64.b64encode(grid_png(images, columns)).decode("ascii")
+
+
+def grid_png(images: np.ndarray, columns: int, zoom: int = 1) -> bytes:
+    """The images in rows of `columns`, as a PNG whose gaps are transparent.
 
     Args:
         images: Shape (n, H, W) or (n, 1 or 3, H, W), clipped to [0, 1].
+        columns: How many stand side by side.
+        zoom: How many pixels wide and high each pixel is.
     """
+    canvas, file = grid_pixels(images, columns).repeat(zoom, 0).repeat(zoom, 1), io.BytesIO()
+    Image.fromarray(canvas, "LA" if canvas.shape[2] == 2 else "RGBA").save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def grid_pixels(images: np.ndarray, columns: int) -> np.ndarray:
+    """The same as bytes, shape (height, width, 2 or 4): grey or colours, and last the opacity."""
     if images.ndim == 3:
         images = images[:, None]
     n, channels, height, width = images.shape
@@ -30,9 +44,7 @@ def image_grid(images: np.ndarray, columns: int) -> str:
         top, left = (k // columns) * (height + gap), (k % columns) * (width + gap)
         canvas[top : top + height, left : left + width, :channels] = image
         canvas[top : top + height, left : left + width, channels] = 255
-    file = io.BytesIO()
-    Image.fromarray(canvas, "LA" if channels == 1 else "RGBA").save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return canvas
 
 
 def grid_gap(height: int) -> int:

@@ -10,20 +10,13 @@ from torch.distributions import Distribution
 
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData
-from termwise.models.block_law import Dimension, dimensions_of_code
+from termwise.models.code_paths import MOST_TRAVERSED, STEPS, traversals_of
 from termwise.models.data_pass import evaluating, values_beside
 from termwise.models.distributions import centre, expected_example, one_each
 from termwise.models.drawable import Drawable, decoder_is_told, generates, inferred, prior_of, side_variables, target_of
 from termwise.models.randomness import own_randomness
 from termwise.report.side_pictures import SidePictures, side_pictures, swept
 from termwise.report.table_pictures import TableOfExamples
-
-TRAVERSED = torch.linspace(-2.5, 2.5, 9)
-"""Where along a dimension of the code a traversal stops."""
-
-
-MOST_TRAVERSED = 32
-"""How many dimensions of the code are traversed, the costliest first."""
 
 FEWEST_ROWS, MOST_ROWS, MOST_NUMBERS = 256, 2000, 2_000_000
 """How many rows of a table its columns are shown by: from as many to as many, and of how many numbers at most."""
@@ -146,7 +139,7 @@ def pictures_of(model: Drawable, data: Dataset, rate_by_dimension: list[float] |
         along: dict[str, np.ndarray] = {}
         at_others = None
         if beside is not None and decoder_is_told(model) and not missing:
-            along = swept(model, side_variables(model), x[:1], beside, len(TRAVERSED))
+            along = swept(model, side_variables(model), x[:1], beside, STEPS)
             if is_image(data.shape):
                 at_others = side_pictures(model, side_variables(model), x, beside)
         table = None
@@ -193,28 +186,9 @@ def _traversals(
     model: Drawable, x: Tensor, beside: Tensor | None, rates: list[float] | None, traversed: list[int]
 ) -> Tensor:
     """What is decoded along each dimension, shape (K, steps, *shape), the costliest first; tells which they are."""
-    beside = _first(beside, 1)
-    posterior, _ = inferred(model, x[:1], beside)
-    fixed = None if beside is None else beside.repeat(len(TRAVERSED), 1)
-    code = centre(posterior)
-    dimensions = dimensions_of_code(posterior)
-    order = sorted(range(len(dimensions)), key=lambda j: -rates[j] if rates else j)[:MOST_TRAVERSED]
-    rows = []
-    for j in order:
-        codes = code.repeat(len(TRAVERSED), 1)
-        codes[:, dimensions[j].numbers] = _steps(dimensions[j]).to(codes)
-        rows.append(expected_example(model.generate(codes, fixed)))
-    traversed += order
-    return torch.stack(rows)
-
-
-def _steps(dimension: Dimension) -> Tensor:
-    """What one dimension goes through, shape (steps, its numbers): from low to high, or its categories or codewords."""
-    count = dimension.numbers.stop - dimension.numbers.start
-    if count == 1 and dimension.words is None:
-        return TRAVERSED.unsqueeze(1)
-    values = torch.eye(count) if dimension.words is None else dimension.words
-    return values[torch.linspace(0, len(values) - 1, len(TRAVERSED)).round().long()]
+    found = traversals_of(model, x[:1], _first(beside, 1), rates=rates, most=MOST_TRAVERSED)
+    traversed += found.dimensions
+    return found.examples
 
 
 def _table(model: Drawable, data: Dataset, beside: Tensor | None) -> TableOfExamples:

@@ -5,7 +5,6 @@ spans them all. Comparisons in the space of x, such as the distortion, stand bes
 distortion may be negative. Under the stops, the same links lie end to end on a ruler, their lengths to scale.
 """
 
-import math
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -15,11 +14,17 @@ from typing import Any
 from termwise.account import glossary
 from termwise.account.rounding import with_error
 from termwise.report.term_colours import svg_colour
-from termwise.report.walk_layout import FIRST_RISE, Arc, arc_ports, nats_of, place_arcs, stops_in_order
-from termwise.report.walks import BESIDE
-
-STEP, PILL = 186, 94
-"""How far apart two stops stand, and how wide each is, in pixels."""
+from termwise.report.walk_layout import (
+    FIRST_RISE,
+    PILL,
+    STEP,
+    Arc,
+    arc_ports,
+    placed_walk,
+    ruler_lengths,
+    shoulder,
+    tick_of,
+)
 
 
 def walk_svg(links: Sequence[Mapping[str, Any]]) -> str:
@@ -31,13 +36,8 @@ def walk_svg(links: Sequence[Mapping[str, Any]]) -> str:
     Raises:
         BadData: The links go round in a circle.
     """
-    walked = [link for link in links if not {link["from"], link["to"]} & BESIDE]
-    beside = [link for link in links if {link["from"], link["to"]} & BESIDE]
-    stops = stops_in_order(walked)
-    arcs = place_arcs(walked, stops)
+    stops, columns, arcs, beside = placed_walk(links)
     line = 46 + max((arc.height for arc in arcs), default=FIRST_RISE)
-    left = 56
-    columns = [left + STEP * i for i in range(len(stops))]
     parts = [_beam(x, line) for x in columns[:-1]]
     parts += _arcs(arcs, columns, line)
     parts += [_pill(x, line, name) for x, name in zip(columns, stops, strict=True)]
@@ -45,7 +45,7 @@ def walk_svg(links: Sequence[Mapping[str, Any]]) -> str:
     if ruler:
         parts.append(ruler)
         bottom = line + 124
-    x = columns[-1] + 124 if columns else left
+    x = columns[-1] + 124 if columns else 56
     for link in beside:
         if stops:
             parts.append(f'<path class="aside" d="M{x - 62} {line - 130}V{line + 44}" {_HAIR}/>')
@@ -87,13 +87,12 @@ def _arcs(arcs: list[Arc], columns: list[int], line: int) -> list[str]:
 
 def _ruler(arcs: list[Arc], columns: list[int], y: int) -> str:
     """The links between neighbouring stops end to end, their lengths to scale; "" unless all are non-negative nats."""
-    steps = sorted((a for a in arcs if a.end == a.start + 1), key=lambda a: a.start)
-    lengths = [nats_of(a.link) for a in steps]
-    whole = [n for n, a in zip(lengths, steps, strict=True) if n is not None and a.link["value"] >= 0]
-    if len(steps) < 2 or len(whole) != len(columns) - 1 or not sum(whole):
+    steps = ruler_lengths(arcs, len(columns))
+    if not steps:
         return ""
-    x, scale, parts = float(columns[0]), (columns[-1] - columns[0]) / sum(whole), []
-    for arc, nats in zip(steps, whole, strict=True):
+    whole = sum(nats for _, nats in steps)
+    x, scale, parts = float(columns[0]), (columns[-1] - columns[0]) / whole, []
+    for arc, nats in steps:
         parts.append(
             f'<rect class="length" data-link="{escape(arc.link["name"])}" x="{x:.2f}" y="{y}" '
             f'width="{nats * scale:.2f}" height="10" style="fill:{svg_colour(arc.link["name"])}" fill-opacity=".82">'
@@ -101,8 +100,8 @@ def _ruler(arcs: list[Arc], columns: list[int], y: int) -> str:
         )
         x += nats * scale
         parts.append(f'<path d="M{x:.2f} {y}v10" style="stroke:var(--panel, Canvas)"/>')
-    tick = _tick(sum(whole))
-    for i in range(int(sum(whole) / tick) + 1):
+    tick = tick_of(whole)
+    for i in range(int(whole / tick) + 1):
         at = columns[0] + i * tick * scale
         parts.append(
             f'<path d="M{at:.1f} {y + 14}v5" {_HAIR}/><text x="{at:.1f}" y="{y + 33}" text-anchor="middle" '
@@ -127,7 +126,7 @@ def _aside(link: Mapping[str, Any], x: int, line: int) -> list[str]:
 
 def _arch(x0: float, x1: float, line: int, height: int) -> str:
     """Straight up, round the shoulder, across, and down again, so that arcs over one another never cross."""
-    round_, top = min(0.56 * height, (x1 - x0) / 2), line - height
+    round_, top = shoulder(x0, x1, height), line - height
     left, right = f"A{round_:.1f} {round_:.1f} 0 0 1 {x0 + round_:.1f} {top}", f"{x1 - round_:.1f}"
     return (
         f"M{x0:.1f} {line}V{top + round_:.1f}{left}H{right}"
@@ -153,13 +152,17 @@ def _pill(x: int, y: int, name: str) -> str:
 
 
 def _label(link: Mapping[str, Any], x: float, y: float, *, stacked: bool = True) -> str:
-    title = glossary.reading(link["name"]).title
-    words = [escape(line) for line in (textwrap.wrap(title, 18) if stacked else [title])]
+    words = [escape(line) for line in title_in_lines(link, 18 if stacked else 99)]
     below = f'<tspan x="{x:.1f}" dy="{19 if len(words) < 2 else 16}"'
-    bold = f'font-weight="600">{escape(_value(link))}</tspan>'
+    bold = f'font-weight="600">{escape(value_in_words(link))}</tspan>'
     more = "".join(f"{below}>{line}</tspan>" for line in words[1:])
     value = f"{below} {bold}" if stacked else f'<tspan dx="7" {bold}'
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{words[0]}{more}{value}</text>'
+
+
+def title_in_lines(link: Mapping[str, Any], width: int) -> list[str]:
+    """What a link is called, in lines of so many letters."""
+    return textwrap.wrap(glossary.reading(link["name"]).title, width)
 
 
 def _symbol(symbol: str) -> str:
@@ -168,7 +171,8 @@ def _symbol(symbol: str) -> str:
     return re.sub(r"_(\w)", lowered, escape(symbol))
 
 
-def _value(link: Mapping[str, Any]) -> str:
+def value_in_words(link: Mapping[str, Any]) -> str:
+    """The value of a link with its error, and its unit where that is not nats."""
     unit = link.get("unit", "nats")
     text = with_error(link.get("value"), link.get("stderr")).replace("-", "−")
     return text if unit == "nats" else f"{text} {unit}"
@@ -176,10 +180,4 @@ def _value(link: Mapping[str, Any]) -> str:
 
 def _sentence(link: Mapping[str, Any]) -> str:
     ends = f"{glossary.stop(link['from']).title} to {glossary.stop(link['to']).title}"
-    return f"{glossary.reading(link['name']).title}, {ends}: {_value(link)} {link.get('unit', 'nats')}."
-
-
-def _tick(length: float) -> float:
-    """A round distance between marks, so that a ruler of this length has four to ten."""
-    power = 10.0 ** math.floor(math.log10(length / 4))
-    return max(m * power for m in (1, 2, 5) if m * power <= length / 4)
+    return f"{glossary.reading(link['name']).title}, {ends}: {value_in_words(link)} {link.get('unit', 'nats')}."

@@ -4,15 +4,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, NamedTuple
 
 from termwise.errors import BadData
+from termwise.report.walks import BESIDE
 
 THICKEST = 22.0
 """The thickness of the longest link's arc, in pixels."""
 
 FIRST_RISE, RISE = 92, 58
 """How high the lowest arcs stand above the line of stops, and how much higher each further level, in pixels."""
+
+STEP, PILL = 186, 94
+"""How far apart two stops stand, and how wide each is, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,48 @@ def arc_ports(arcs: list[Arc], columns: list[int]) -> dict[tuple[int, str], floa
             ports[id(arc), side] = at + arc.thickness / 2
             at += arc.thickness + 6
     return ports
+
+
+class PlacedWalk(NamedTuple):
+    """Links as they are drawn.
+
+    Attributes:
+        stops: The stops, in order.
+        columns: Where each stands from left to right, in pixels.
+        arcs: The links between them.
+        beside: The links in the space of x, which stand beside.
+    """
+
+    stops: list[str]
+    columns: list[int]
+    arcs: list[Arc]
+    beside: list[Mapping[str, Any]]
+
+
+def placed_walk(links: Sequence[Mapping[str, Any]]) -> PlacedWalk:
+    """The links with name, from, to and value, placed."""
+    beside = [link for link in links if {link["from"], link["to"]} & BESIDE]
+    walked = [link for link in links if link not in beside]
+    stops = stops_in_order(walked)
+    return PlacedWalk(stops, [56 + STEP * i for i in range(len(stops))], place_arcs(walked, stops), beside)
+
+
+def shoulder(x0: float, x1: float, height: float) -> float:
+    """The radius by which an arc that rises at x0 and comes down at x1 is rounded above."""
+    return min(0.56 * height, (x1 - x0) / 2)
+
+
+def ruler_lengths(arcs: Sequence[Arc], stops: int) -> list[tuple[Arc, float]]:
+    """The links between neighbouring stops with their nats, to be laid end to end; none unless all are, and none is
+    negative.
+    """
+    steps = sorted((a for a in arcs if a.end == a.start + 1), key=lambda a: a.start)
+    lengths = [(a, nats) for a in steps if (nats := nats_of(a.link)) is not None and a.link["value"] >= 0]
+    whole = len(steps) > 1 and len(lengths) == stops - 1 and sum(nats for _, nats in lengths) > 0
+    return lengths if whole else []
+
+
+def tick_of(length: float) -> float:
+    """A round distance between marks, so that a ruler of this length has four to ten."""
+    power = 10.0 ** math.floor(math.log10(length / 4))
+    return max(m * power for m in (1, 2, 5) if m * power <= length / 4)

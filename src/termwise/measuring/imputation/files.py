@@ -6,22 +6,17 @@ filled-draws.csv    the table as often as it was drawn, below each other, with a
 filled.npz          x, mean, stddev, missing, draws, effective_sample_size
 """
 
-import csv
 import io
-from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from termwise.data.tables.back import Table
+from termwise.data.tables.written import SEPARATORS, table_text
 from termwise.errors import Refused
 from termwise.files import write_whole
 from termwise.measuring.imputation.imputation import Imputation
-
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-"""What parts the cells of a table, by how its file's name ends."""
 
 
 def checked_path(path: str | PathLike[str]) -> Path:
@@ -64,14 +59,14 @@ def write_imputation(found: Imputation, path: str | PathLike[str]) -> list[Path]
         np.savez(content, x=found.filled.numpy(), **{name: getattr(found, name).numpy() for name in arrays})
         write_whole(path, content.getvalue())
         return [path]
-    write_whole(path, _text([found.table()], path))
+    write_whole(path, table_text([found.table()], path))
     spread = path.with_name(f"{path.stem}-spread{path.suffix}")
-    write_whole(spread, _text([found.spread()], path))
+    write_whole(spread, table_text([found.spread()], path))
     if not len(found.draws):
         return [path, spread]
     draws = path.with_name(f"{path.stem}-draws{path.suffix}")
     numbered = [_numbered(found.table(draw), draw + 1) for draw in range(len(found.draws))]
-    write_whole(draws, _text(numbered, path))
+    write_whole(draws, table_text(numbered, path))
     return [path, spread, draws]
 
 
@@ -82,25 +77,3 @@ def _numbered(table: Table, draw: int) -> Table:
         name += "_"
     count = len(next(iter(table.values())))
     return {name: np.full(count, draw), **table}
-
-
-def _text(tables: Iterable[Table], path: Path) -> bytes:
-    """Tables of the same columns below each other, as a file has them."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=SEPARATORS[path.suffix], lineterminator="\n")
-    for number, table in enumerate(tables):
-        if not number:
-            writer.writerow(table)
-        writer.writerows(zip(*(map(_cell, column) for column in table.values()), strict=True))
-    return text.getvalue().encode()
-
-
-def _cell(value: Any) -> str:
-    """A cell as text: numbers as short as they can be and be the same, dates without hours where there are none."""
-    if isinstance(value, np.datetime64):
-        return "" if np.isnat(value) else str(value.astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")
-    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
-        return ""
-    if isinstance(value, float | np.floating):
-        return repr(float(value)).removesuffix(".0")
-    return str(value)

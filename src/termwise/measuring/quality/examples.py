@@ -29,10 +29,10 @@ def checked_batches(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Iterat
 
 
 def sample_batches(
-    model: Drawable, data: Dataset, count: int, noise: bool, batch_size: int, device: torch.device | str
+    model: Drawable, data: Dataset | None, count: int, noise: bool, batch_size: int, device: torch.device | str
 ) -> Iterator[Tensor]:
     """Samples, `count` in all, at codes from the prior, and at what stands beside the data where a model takes it."""
-    beside = values_beside(model, data)
+    beside = None if data is None else values_beside(model, data)
     for start in range(0, count, batch_size):
         size = min(batch_size, count - start)
         rows = None if beside is None else beside[torch.arange(start, start + size) % len(beside)].to(device)

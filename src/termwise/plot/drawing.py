@@ -1,0 +1,89 @@
+"""Where plots are drawn: the Axes of a user, or a figure of its own in the sizes of a paper."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from termwise.account import glossary
+from termwise.errors import Refused
+from termwise.report.term_colours import TERM_COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIZES = {
+    "font.size": 8.5,
+    "axes.titlesize": 9.0,
+    "axes.labelsize": 8.5,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "legend.fontsize": 8.0,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "lines.linewidth": 1.5,
+    "figure.dpi": 150,
+    "savefig.dpi": 300,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+}
+"""What a figure of its own is drawn with: letters that can be read at the width of a column, and stay letters."""
+
+COLUMN, PAGE = 5.0, 7.2
+"""How wide figures are, in inches: those of one thing, and those of a whole page."""
+
+INK, MUTED, FAINT = "#1d2129", "#5c6370", "#e3dfd6"
+"""The colours of what is no term: lines and words, what stands back, and what hardly shows."""
+
+RUN_COLOURS = ("#3d5a80", "#c9622b", "#4a8f5c", "#8a5aa8", "#a8841a", "#3b9c9c", "#a83a5a", "#7a7f8c")
+"""The colours of runs, where runs are held side by side; after the last comes the first again."""
+
+RUN_MARKS = "osD^vPX*"
+"""The marks of runs, by which they are told apart without colours."""
+
+
+def pyplot() -> Any:
+    """The pyplot of matplotlib.
+
+    Raises:
+        Refused: It is not installed.
+    """
+    try:
+        return import_module("matplotlib.pyplot")
+    except ImportError:
+        raise Refused("To draw needs matplotlib: pip install 'termwise[plot]'.") from None
+
+
+@contextmanager
+def drawn_on(ax: "Axes | None", width: float = COLUMN, height: float = 3.2) -> Iterator["Axes"]:
+    """The user's Axes as they are; or those of a new figure, in inches, in the sizes of a paper while it is drawn."""
+    plt = pyplot()
+    if ax is not None:
+        yield ax
+        return
+    with plt.rc_context(SIZES):
+        figure, own = plt.subplots(figsize=(width, height), layout="constrained")
+        try:
+            yield own
+        except BaseException:
+            plt.close(figure)
+            raise
+
+
+def term_colour(reading: str) -> str:
+    """The colour of a reading's term on paper."""
+    return TERM_COLOURS[glossary.reading(reading).term].light
+
+
+def run_look(place: int) -> dict[str, Any]:
+    """The colour and the mark of the run in this place."""
+    return {"color": RUN_COLOURS[place % len(RUN_COLOURS)], "marker": RUN_MARKS[place % len(RUN_MARKS)]}
+
+
+def unit_label(unit: str) -> str:
+    """A unit as an axis has it."""
+    return unit.replace("^2", "²")

@@ -1,0 +1,109 @@
+"""Rate against distortion of several models: what each nat of the code buys."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from termwise.account import Account, Reading, glossary
+from termwise.errors import Refused
+from termwise.plot.drawing import FAINT, INK, MUTED, drawn_on, unit_label
+from termwise.plot.subjects import Subjects, accounts_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_NAMES = 12
+"""How many points have their names beside them."""
+
+
+def frontier(
+    accounts: Subjects,
+    colour: str | None = "total_correlation",
+    *,
+    x: str = "rate",
+    y: str = "distortion",
+    names: bool | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Each account as a point, its rate across and its distortion upwards, with both errors and a colour.
+
+    Faint lines join points of one ELBO, where both are in nats: rate + distortion is the same along them, and lower to
+    the left. An account that lacks what colours is grey.
+
+    Args:
+        accounts: Accounts, runs, or paths of run folders, in a list, or in a dict by their names.
+        colour: The reading by which points are coloured; None for one colour.
+        x: The reading across.
+        y: The reading upwards.
+        names: Whether points have their names beside them; where left out, up to twelve.
+        ax: Where to draw; a figure of its own where left out.
+
+    Raises:
+        Refused: No account has both readings; or they are in several units.
+
+    Example:
+        >>> import termwise as tw
+        >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2)
+        >>> account = tw.measure(world, world.data(500))
+        >>> ax = tw.plot.frontier({"a world": account})
+        >>> ax.get_xlabel(), ax.get_ylabel()
+        ('rate (nats)', 'distortion (nats)')
+    """
+    named = [(name, one) for name, one in accounts_of(accounts) if x in one.overall and y in one.overall]
+    if not named:
+        raise Refused(f"No account has both {x} and {y}.")
+    across, up = ([one[which] for _, one in named] for which in (x, y))
+    with drawn_on(ax, 4.6, 3.4) as ax:
+        for readings in zip(across, up, strict=True):
+            errors = {key: one.stderr for key, one in zip(("xerr", "yerr"), readings, strict=True)}
+            ax.errorbar(*(one.value for one in readings), **errors, ls="none", color=MUTED, lw=0.9, capsize=2, zorder=2)
+        _points(ax, [one for _, one in named], across, up, colour)
+        if names if names is not None else len(named) <= MOST_NAMES:
+            for (name, _), a, b in zip(named, across, up, strict=True):
+                ax.annotate(
+                    name, (a.value, b.value), xytext=(5, 5), textcoords="offset points", size="small", color=INK
+                )
+        ax.margins(0.14)
+        if {one.unit for one in (*across, *up)} == {"nats"} and (x, y) == ("rate", "distortion"):
+            _same_elbo(ax)
+        ax.set_xlabel(_axis(x, across))
+        ax.set_ylabel(_axis(y, up))
+    return ax
+
+
+def _points(
+    ax: "Axes", accounts: Sequence[Account], across: Sequence[Reading], up: Sequence[Reading], colour: str | None
+) -> None:
+    """The points, by the reading that colours those of them that have it."""
+    look: dict[str, Any] = {"s": 30, "zorder": 3, "edgecolors": INK, "linewidths": 0.5}
+    where = np.array([[a.value, b.value] for a, b in zip(across, up, strict=True)])
+    shades = [one.overall.get(colour or "") for one in accounts]
+    there = np.array([shade is not None for shade in shades])
+    if not there.all():
+        ax.scatter(*where[~there].T, color=MUTED, **look)
+    if colour and there.any():
+        known = [shade for shade in shades if shade is not None]
+        drawn = ax.scatter(*where[there].T, c=[one.value for one in known], cmap="viridis", **look)
+        ax.figure.colorbar(drawn, ax=ax, label=_axis(colour, known))
+
+
+def _same_elbo(ax: "Axes") -> None:
+    """Lines on which rate and distortion have one sum, evenly apart, within what is shown."""
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    for total in np.linspace(left + low, right + high, 8)[1:-1]:
+        ax.plot([left, right], [total - left, total - right], color=FAINT, lw=0.8, zorder=0)
+    ax.set_xlim(left, right)
+    ax.set_ylim(low, high)
+
+
+def _axis(name: str, readings: Sequence[Reading]) -> str:
+    """What an axis is of, and its unit.
+
+    Raises:
+        Refused: The accounts have it in several units.
+    """
+    units = {one.unit for one in readings}
+    if len(units) > 1:
+        raise Refused(f"Accounts have {name} in {' and '.join(sorted(units))}, which no one axis can show.")
+    return f"{glossary.reading(name).title} ({unit_label(units.pop())})"

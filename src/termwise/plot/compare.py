@@ -1,7 +1,7 @@
 """Accounts against the first of them, reading by reading, with the errors of the differences."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -89,7 +89,7 @@ def _rows(compared: list[dict[str, Comparison]], asked: Sequence[str] | None) ->
     return rows
 
 
-def _difference(ax: "Axes", row: Comparison, y: float, look: dict[str, str], label: str) -> None:
+def _difference(ax: "Axes", row: Comparison, y: float, look: dict[str, Any], label: str) -> None:
     if row.difference is not None:
         error = None if row.difference_stderr is None else NORMAL_95 * row.difference_stderr
         ax.errorbar(row.difference, y, xerr=error, ls="none", ms=4.5, capsize=2.5, lw=1.1, label=label or None, **look)

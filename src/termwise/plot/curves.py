@@ -11,7 +11,7 @@ from termwise.report.curves import Chart, is_a_point, run_charts
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ROLES = {
+ROLES: dict[str, dict[str, Any]] = {
     "train": {"alpha": 0.45, "ls": "-", "lw": 1.0},
     "held-out": {"alpha": 1.0, "ls": "-", "lw": 1.6},
 }

@@ -1,6 +1,6 @@
 """What each dimension of the code costs, as bars with their errors."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def _drawn(bars: list[Bars], one: Account | None, ax: "Axes | None") -> "Axes":
             at = np.arange(len(order)) + (k - (len(bars) - 1) / 2) * width
             heights = [_number(reading.value, j) for j in order]
             errors = None if reading.stderr is None else [_number(reading.stderr, j) for j in order]
-            look = {"ecolor": INK, "error_kw": {"lw": 0.8, "capsize": min(2.0, 12 * width)}}
+            look: dict[str, Any] = {"ecolor": INK, "error_kw": {"lw": 0.8, "capsize": min(2.0, 12 * width)}}
             ax.bar(at, heights, width * 0.92, yerr=errors, color=colour, alpha=0.85, label=name, **look)
         ax.set_ylabel(unit_label(bars[0][2].unit))
         if one is None:
@@ -77,7 +77,9 @@ def _drawn(bars: list[Bars], one: Account | None, ax: "Axes | None") -> "Axes":
         else:
             names = [dimension_name(one.to_json(), j) for j in bars[0][3]]
             long = max(map(len, names)) > 4
-            turned = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"} if long and count > 6 else {}
+            turned: dict[str, Any] = (
+                {"rotation": 60, "ha": "right", "rotation_mode": "anchor"} if long and count > 6 else {}
+            )
             ax.set_xticks(range(count), names, size="small" if count > 16 else None, **turned)
             if len(bars) == 1:
                 ax.set_title(glossary.reading(bars[0][2].name).title, loc="left")

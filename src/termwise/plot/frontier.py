@@ -55,9 +55,9 @@ def frontier(
         raise Refused(f"No account has both {x} and {y}.")
     across, up = ([one[which] for _, one in named] for which in (x, y))
     with drawn_on(ax, 4.6, 3.4) as ax:
-        for readings in zip(across, up, strict=True):
-            errors = {key: one.stderr for key, one in zip(("xerr", "yerr"), readings, strict=True)}
-            ax.errorbar(*(one.value for one in readings), **errors, ls="none", color=MUTED, lw=0.9, capsize=2, zorder=2)
+        bars: dict[str, Any] = {"ls": "none", "color": MUTED, "lw": 0.9, "capsize": 2, "zorder": 2}
+        for a, b in zip(across, up, strict=True):
+            ax.errorbar(a.value, b.value, b.stderr, a.stderr, **bars)
         _points(ax, [one for _, one in named], across, up, colour)
         if names if names is not None else len(named) <= MOST_NAMES:
             for (name, _), a, b in zip(named, across, up, strict=True):
@@ -81,10 +81,10 @@ def _points(
     shades = [one.overall.get(colour or "") for one in accounts]
     there = np.array([shade is not None for shade in shades])
     if not there.all():
-        ax.scatter(*where[~there].T, color=MUTED, **look)
+        ax.scatter(where[~there, 0], where[~there, 1], color=MUTED, **look)
     if colour and there.any():
         known = [shade for shade in shades if shade is not None]
-        drawn = ax.scatter(*where[there].T, c=[one.value for one in known], cmap="viridis", **look)
+        drawn = ax.scatter(where[there, 0], where[there, 1], c=[one.value for one in known], cmap="viridis", **look)
         ax.figure.colorbar(drawn, ax=ax, label=_axis(colour, known))
 
 

@@ -99,12 +99,12 @@ def _colouring(data: Dataset, by: str | None) -> tuple[str, Tensor | None, tuple
 def _points(ax: "Axes", points: np.ndarray, title: str, values: Tensor | None, names: tuple[str, ...]) -> None:
     look: dict[str, Any] = {"s": 9 if len(points) < 1500 else 5, "alpha": 0.75, "linewidths": 0}
     if values is None:
-        ax.scatter(*points.T, color=RUN_COLOURS[0], **look)
+        ax.scatter(points[:, 0], points[:, 1], color=RUN_COLOURS[0], **look)
         return
     kinds = values.unique()
     kinds = kinds[~kinds.isnan()] if kinds.is_floating_point() else kinds
     if len(kinds) > MOST_CATEGORIES:
-        drawn = ax.scatter(*points.T, c=values.double().numpy(), cmap="viridis", **look)
+        drawn = ax.scatter(points[:, 0], points[:, 1], c=values.double().numpy(), cmap="viridis", **look)
         ax.figure.colorbar(drawn, ax=ax, label=title)
         return
     hues = _hues(len(kinds))
@@ -117,7 +117,7 @@ def _points(ax: "Axes", points: np.ndarray, title: str, values: Tensor | None, n
     legend = ax.legend(
         title=title, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.8, handletextpad=0.2, borderaxespad=0.2
     )
-    for handle in legend.legend_handles:
+    for handle in filter(None, legend.legend_handles):
         handle.set_alpha(1.0)
 
 

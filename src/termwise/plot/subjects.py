@@ -75,7 +75,7 @@ def metrics_of(given: Subjects) -> list[tuple[str, Sequence[MetricsLine]]]:
     if isinstance(given, Sequence) and given and all(isinstance(line, Mapping) and "step" in line for line in given):
         return [("run", given)]
     names = list(given) if isinstance(given, Mapping) else None
-    found = []
+    found: list[tuple[str, Sequence[MetricsLine]]] = []
     for k, one in enumerate(_listed(given)):
         name = str(names[k]) if names else _name(k + 1, one)
         if isinstance(one, str | PathLike):
@@ -86,8 +86,8 @@ def metrics_of(given: Subjects) -> list[tuple[str, Sequence[MetricsLine]]]:
             found.append((name, one.metrics()))
         else:
             raise Refused(
-                "Curves are drawn of a Run, the path of a run folder, the lines of a metrics.jsonl, or a list or a dict of "
-                f"these; got {in_short(one)}."
+                "Curves are drawn of a Run, the path of a run folder, the lines of its metrics, or a list or a dict "
+                f"of these; got {in_short(one)}."
             )
     return found
 

@@ -113,9 +113,9 @@ def _rulers(rulers: list[tuple[str, list[Mapping[str, Any]]]], ax: "Axes | None"
 def _arcs(ax: "Axes", placed: PlacedWalk) -> None:
     """An arc for each link, filled, so that its thickness is in the drawing's own units."""
     ports = arc_ports(placed.arcs, placed.columns)
-    for x0, x1 in zip(placed.columns[:-1], placed.columns[1:], strict=True):
-        ends = {"xy": (x1 - PILL / 2 - 6, 0), "xytext": (x0 + PILL / 2 + 6, 0)}
-        ax.annotate("", **ends, arrowprops={"arrowstyle": "->", "color": MUTED, "alpha": 0.5, "lw": 0.7})
+    arrow = {"arrowstyle": "->", "color": MUTED, "alpha": 0.5, "lw": 0.7}
+    for x in placed.columns[:-1]:
+        ax.annotate("", (x + STEP - PILL / 2 - 6, 0), (x + PILL / 2 + 6, 0), arrowprops=arrow)
     for arc in placed.arcs:
         x0, x1, colour = ports[id(arc), "start"], ports[id(arc), "end"], term_colour(arc.link["name"])
         shape = np.concatenate(
@@ -147,9 +147,7 @@ def _label(ax: "Axes", link: Mapping[str, Any], x: float, y: float, thickness: f
         return
     below = y - thickness / 2 - 9
     title = ax.text(x, below, "\n".join(lines), ha="center", va="top", color=INK, linespacing=1.1)
-    ax.annotate(
-        bold, (0.5, 0), (0, -2), title, "offset points", ha="center", va="top", weight="bold", color=INK
-    )
+    ax.annotate(bold, (0.5, 0), (0, -2), title, "offset points", ha="center", va="top", weight="bold", color=INK)
 
 
 def _stop(ax: "Axes", x: float, name: str) -> None:
@@ -157,7 +155,14 @@ def _stop(ax: "Axes", x: float, name: str) -> None:
 
     entry = glossary.stop(name)
     box = FancyBboxPatch(
-        (x - PILL / 2 + 12, -12), PILL - 24, 24, boxstyle="round,pad=6,rounding_size=18", fc="white", ec=MUTED, lw=0.7, zorder=3
+        (x - PILL / 2 + 12, -12),
+        PILL - 24,
+        24,
+        boxstyle="round,pad=6,rounding_size=18",
+        fc="white",
+        ec=MUTED,
+        lw=0.7,
+        zorder=3,
     )
     ax.add_patch(box)
     symbol = re.sub(r"_(\w)", r"$_{\1}$", entry.symbol)

@@ -45,7 +45,8 @@ def examples_as_table(columns: Sequence[Column], x: np.ndarray) -> Table:
     rows = x.reshape(len(x), -1)
     if len(columns) != rows.shape[1]:
         return {f"x{entry}": rows[:, entry] for entry in range(rows.shape[1])}
-    table, entries_of = {}, {}
+    table: Table = {}
+    entries_of: dict[str, list[int]] = {}
     for entry, column in enumerate(columns):
         entries_of.setdefault(column.source, []).append(entry)
     for name, entries in entries_of.items():

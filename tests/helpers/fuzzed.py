@@ -243,7 +243,7 @@ def _meant(of: str) -> dict[str, Any]:
         "values": {}, "setting": "training.epochs=3", "below": {}, "above": {}, "share": 0.3, "draws": 1,
         "dataset_size": 24,
         "objective": tw.objectives.distortion(), "left": "posterior", "right": "prior",
-        "groups": [[0], [1]], "target": 3.0, "estimator": tw.terms.ClosedForm(), "likelihood": None, "progress": None,
+        "groups": [[0], [1]], "start": 0, "end": 1, "target": 3.0, "estimator": tw.terms.ClosedForm(), "likelihood": None, "progress": None,
     }  # fmt: skip
     special: dict[tuple[str, str], Any] = {
         ("tw.train", "model"): None, ("tw.train", "objective"): None,

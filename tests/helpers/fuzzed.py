@@ -240,8 +240,8 @@ def _meant(of: str) -> dict[str, Any]:
         "decoder": torch.nn.Sequential(torch.nn.Linear(2, 36), torch.nn.Unflatten(1, (1, 6, 6))), "recipe": "vae",
         "log_likelihood": lambda z: -z.square().sum(-1), "config": {"model": {"options": {"hidden": [8]}}},
         "classifier_steps": 2, "critic_steps": 2, "steps": 2, "epochs": 1, "limit": 9, "seed": 0,
-        "start": 0, "end": 1, "values": {}, "setting": "training.epochs=3", "below": {}, "above": {}, "share": 0.3, "draws": 1,
-        "dataset_size": 24,
+        "values": {}, "setting": "training.epochs=3", "below": {}, "above": {}, "share": 0.3, "draws": 1,
+        "dataset_size": 24, "start": 0, "end": 1,
         "objective": tw.objectives.distortion(), "left": "posterior", "right": "prior",
         "groups": [[0], [1]], "target": 3.0, "estimator": tw.terms.ClosedForm(), "likelihood": None, "progress": None,
     }  # fmt: skip

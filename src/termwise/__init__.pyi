@@ -47,6 +47,7 @@ from .data import Dataset as Dataset, load_data as load_data
 from .data.sources import FORMATS as FORMATS, OBJECTS as OBJECTS, SOURCES as SOURCES
 from .errors import TermwiseError as TermwiseError
 from .measuring.attributes.vectors import METHODS as METHODS
+from .measuring.critic_bounds.two_samples import LearntRatio as LearntRatio, density_ratio as density_ratio
 from .measuring.disentanglement.metrics import METRICS as METRICS
 from .meter.meter import Meter as Meter
 from .models import (
@@ -68,7 +69,7 @@ from .objectives import RECIPES as RECIPES, recipe as recipe
 from .objectives.optimizers import OPTIMIZERS as OPTIMIZERS
 from .objectives.recipes import Recipe as Recipe
 from .registry import Makers as Makers, Registry as Registry, Row as Row
-from .terms.adversarial.divergences import DIVERGENCES as DIVERGENCES
+from .terms.adversarial.divergences import DIVERGENCES as DIVERGENCES, divergence_of as divergence_of
 from .terms.aggregate.memory import Memory as Memory
 from .terms.aggregate.table import AGGREGATES as AGGREGATES
 from .terms.estimators import ESTIMATORS as ESTIMATORS

@@ -1,6 +1,7 @@
 """Terms as functions are those that training minimises, and have the values of worlds whose terms are known."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -207,3 +208,51 @@ def test_what_does_not_fit_is_refused_in_a_line():
         functional.rate(Independent(Normal(torch.zeros(2), 1.0), 1))
     with pytest.raises(Refused, match="reduction is"):
         functional.rate((mean, mean), reduction="avg")
+
+
+def test_what_stands_beside_x_and_dependence_together_are_the_sum_of_two_links(world):
+    _, posterior, z = world
+    law, code, index = rows(posterior, slice(200)), z[:200], torch.arange(200)
+    side, groups = torch.arange(COUNT) % 3, [[0, 2], [1]]
+    known = functional.side_information(law, code, side, index)
+    for name, more in (("total_correlation", ()), ("group_correlation", (groups,))):
+        both = getattr(functional, f"side_and_{name}")(law, code, side, index, *more)
+        assert torch.allclose(both, known + getattr(functional, name)(law, code, *more, dataset_size=COUNT), atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["rate", "marginal_kl", "dimension_wise_kl", "marginal_kl_given_side"])
+def test_an_end_may_be_left_without_gradient(name):
+    torch.manual_seed(0)
+    mean, at = torch.randn(30, 2, requires_grad=True), torch.zeros(2, requires_grad=True)
+    z, index = mean + torch.randn(30, 2), torch.arange(30)
+    options = {"dataset_size": 30} if name in ("marginal_kl", "dimension_wise_kl") else {}
+    beside = (torch.arange(30) % 2, index) if name.endswith("side") else ()
+    prior = Independent(Normal(at, 1.0), 1)
+    values, found = {}, {}
+    for end in (None, "from", "to"):
+        value = getattr(functional, name)(
+            (mean, torch.zeros(30, 2)), z, *beside, prior=prior, stop_gradient=end, **options
+        )
+        values[end], found[end] = (
+            float(value.detach()),
+            torch.autograd.grad(value, (mean, at), retain_graph=True, allow_unused=True),
+        )
+    assert values["from"] == values["to"] == pytest.approx(values[None])
+    of_left, of_right = found["to"][0], found["from"][1]
+    assert torch.allclose(of_left, found[None][0], atol=1e-6) and torch.allclose(of_right, found[None][1], atol=1e-6)
+    for left_out in (found["from"][0], found["to"][1]):
+        assert left_out is None or not bool(left_out.any())
+
+
+SIGN = r"to be made (small|large)|a value, no gradient"
+UNIT = r"in (nats|(the value's|its|kernel|squared kernel|the divergence's) units?|squared units|fourth powers)"
+REDUCTION = r"the batch's mean|the mean|shape \(\)"
+
+
+@pytest.mark.parametrize("name", sorted(set(functional.__all__) - {"SteppedBank"}))
+def test_every_term_says_in_its_first_line_its_sign_its_unit_and_its_reduction(name):
+    said = getattr(functional, name).__doc__
+    first = said.splitlines()[0]
+    for pattern in (SIGN, UNIT, REDUCTION):
+        assert re.search(pattern, first), first
+    assert ">>>" in said

@@ -177,7 +177,7 @@ def _command_case(subject: str, rng: random.Random, work: Path) -> Case:
     return Case(short(" ".join(arguments)), act)
 
 
-OWN = {"model", "run", "samples"}
+OWN = {"model", "run", "samples", "f"}
 """Where MODULE:FUNCTION names a function of the user's own, which is then called, whatever it does."""
 
 HARMLESS = {"os:abort": "os:getpid"}
@@ -243,12 +243,13 @@ def _meant(of: str) -> dict[str, Any]:
         "values": {}, "setting": "training.epochs=3", "below": {}, "above": {}, "share": 0.3, "draws": 1,
         "dataset_size": 24, "start": 0, "end": 1,
         "objective": tw.objectives.distortion(), "left": "posterior", "right": "prior",
+        "p": torch.arange(24.0).view(24, 1), "q": torch.arange(24.0).view(24, 1) % 7, "f": "kl", "stop_gradient": None,
         "groups": [[0], [1]], "target": 3.0, "estimator": tw.terms.ClosedForm(), "likelihood": None, "progress": None,
     }  # fmt: skip
     special: dict[tuple[str, str], Any] = {
         ("tw.train", "model"): None, ("tw.train", "objective"): None,
         ("tw.export_latents", "path"): "codes.npz", ("tw.sample_quality", "samples"): vae,
-        ("tw.train", "progress"): False,
+        ("tw.train", "progress"): False, ("tw.divergence_of", "f"): lambda r: (r - 1) ** 2,
         ("tw.models.expected_example", "likelihood"): torch.distributions.Normal(torch.zeros(2), 1.0),
         ("tw.VAE.from_pretrained", "folder"): "run/model", ("tw.train", "data"): "four-points",
         ("tw.objectives.solo", "objective"): tw.objectives.Objective((tw.objectives.distortion(),)),

@@ -28,7 +28,7 @@ from termwise.models.missing import Filler
 from termwise.models.networks.table import check_network
 from termwise.models.scaler import Scaler
 from termwise.models.side_input import begin_side
-from termwise.models.user_function import Trust
+from termwise.models.user_function import Trust, check_trust
 from termwise.objectives import RECIPES, Game, Objective, Weighted, solo
 from termwise.report.game_diagnosis import diagnose_claims
 from termwise.report.model_card import model_card
@@ -99,8 +99,8 @@ def train(
         out: The run folder; runs/DATA-RECIPE-seedS where left out.
         resume: Go on with the run in `out`; with more `epochs` than it was given, beyond its end.
         overwrite: Begin anew where `out` holds a run, which stays until the new one has ended.
-        trust: With `resume`: modules whose code may be run, by name, where the run's network is a function of yours and
-            `network` does not name it again; all where True.
+        trust: With `resume`: modules whose code may be run, by name, where the run's network or divergence is a
+            function of yours and is not named again; all where True.
         progress: Show a bar.
         **options: The recipe's.
 
@@ -154,6 +154,8 @@ def train(
             settings = resolve(config, keywords, **own, resumed=folder.current)
             if model is None and settings.model.network not in (asked.model.network, OWN):
                 check_network(settings.model.network, trust, folder.current.config_file)
+            for function in sorted(settings.objective.functions - asked.objective.functions):
+                check_trust(function, trust, folder.current.config_file)
         named = trust is True or not resume or asked.data == settings.data
         with nullcontext() if named else caches_as_they_are():
             dataset = configured_data(settings) if own_data is None else _with_side(own_data, settings)

@@ -12,15 +12,19 @@ from .links import (
     group_correlation as group_correlation,
     group_wise_kl as group_wise_kl,
     index_code_mi as index_code_mi,
-    index_code_mi_given_side as index_code_mi_given_side,
     marginal_kl as marginal_kl,
-    marginal_kl_given_side as marginal_kl_given_side,
     rate as rate,
-    side_information as side_information,
     total_correlation as total_correlation,
     within_group_correlation as within_group_correlation,
 )
 from .objectives import objective as objective
 from .samples import dip as dip, hsic as hsic, marginal_mmd2 as marginal_mmd2, mmd2 as mmd2
 from .shapes import capacity as capacity, floor as floor, free_bits as free_bits, gap as gap
+from .side_links import (
+    index_code_mi_given_side as index_code_mi_given_side,
+    marginal_kl_given_side as marginal_kl_given_side,
+    side_and_group_correlation as side_and_group_correlation,
+    side_and_total_correlation as side_and_total_correlation,
+    side_information as side_information,
+)
 from .stepped_bank import SteppedBank as SteppedBank

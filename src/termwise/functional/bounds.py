@@ -17,7 +17,9 @@ def elbo(
     *,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """The ELBO, log p(x|z) less the rate, in nats, the batch's mean: to be made large, at most log p(x) in the mean.
+    """The ELBO, log p(x|z) less the rate, in nats, the batch's mean: to be made large.
+
+    It is at most log p(x) in the mean.
 
     Args:
         log_likelihood: log p(x|z) of each example, summed over what x is made of, shape (B,).

@@ -10,9 +10,10 @@ from termwise.terms.adversarial.gan_loss import deception, feature_gap, telling_
 
 
 def critic_loss(left: Tensor, right: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """The critic's loss, softplus(-T_left) + softplus(T_right), in nats, the mean: 2 log 2 where it tells nothing.
+    """The critic's loss, softplus(-T_left) + softplus(T_right), in nats, the mean: to be made small, by the critic.
 
-    The T of the least loss is log left/right, the log ratio of the two laws (Goodfellow et al., 2014).
+    It is 2 log 2 where T tells nothing. The T of the least loss is log left/right, the log ratio of the two laws
+    (Goodfellow et al., 2014).
 
     Args:
         left: T at samples of the left law, shape (B,).
@@ -29,7 +30,7 @@ def critic_loss(left: Tensor, right: Tensor, *, reduction: Reduction = "mean") -
 
 
 def f_divergence(log_ratio: Tensor, f: str | Divergence | Function = "kl", *, reduction: Reduction = "mean") -> Tensor:
-    """The f-divergence of left from right at log ratios on left's samples, in its unit, the mean: a value, no gradient.
+    """The f-divergence of left from right, by log ratios, in its unit, the mean: a value, no gradient.
 
     D_f = E_left[f(r) / r], r = e^t (Csiszar, 1967): 0 where the laws are one. Its gradient in the samples is another
     function's, `f_divergence_loss`.
@@ -50,7 +51,7 @@ def f_divergence(log_ratio: Tensor, f: str | Divergence | Function = "kl", *, re
 def f_divergence_loss(
     left: Tensor, right: Tensor | None = None, f: str | Divergence | Function = "kl", *, reduction: Reduction = "mean"
 ) -> Tensor:
-    """What the samples of the left law minimise, E_left f'(r) - E_right f*(f'(r)), in the divergence's unit, the mean.
+    """What samples learn from, E_left f'(r) - E_right f*(f'(r)), in the divergence's unit, the mean: to be made small.
 
     Its gradient is the divergence's where T is the log ratio (Nguyen, Wainwright and Jordan, 2010), and its value the
     variational bound. The critic's parameters are to stand still: give T by a critic whose weights have no gradient.
@@ -76,7 +77,7 @@ def f_divergence_loss(
 
 
 def gan_loss(real: Tensor, *fakes: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """The discriminator's loss, -log D(x) - sum log(1 - D(fake)), in nats, the mean: to be made small by it.
+    """The discriminator's loss, -log D(x) - sum log(1 - D(fake)), in nats, the mean: to be made small, by it.
 
     Larsen et al. (2016, eq. 8), where fakes are reconstructions and samples; the decoder makes it large.
 
@@ -96,9 +97,9 @@ def gan_loss(real: Tensor, *fakes: Tensor, reduction: Reduction = "mean") -> Ten
 
 
 def non_saturating_loss(*fakes: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """The decoder's loss, -sum log D(fake), in nats, the mean: it moves the decoder most where D is sure.
+    """The decoder's loss, -sum log D(fake), in nats, the mean: to be made small, by the decoder.
 
-    Goodfellow et al. (2014, section 3), in the place of minus the `gan_loss`.
+    Goodfellow et al. (2014, section 3), in the place of minus the `gan_loss`: it moves most where D is sure.
 
     Args:
         fakes: Logits of what is decoded, shape (B,) each, with the decoder's gradient.
@@ -113,10 +114,10 @@ def non_saturating_loss(*fakes: Tensor, reduction: Reduction = "mean") -> Tensor
 
 
 def feature_distortion(real: Tensor, reconstructed: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """The distortion of features, 1/2 |f(x) - f(x_rec)|^2 summed over them, in squared units of theirs, the mean.
+    """The distortion of features, 1/2 |f(x) - f(x_rec)|^2, in squared units of theirs, the mean: to be made small.
 
-    Minus the log of a normal likelihood of the features, up to a constant (Larsen et al., 2016, eq. 7). The features
-    of x are a target, and get no gradient.
+    Summed over them: minus the log of a normal likelihood of the features, up to a constant (Larsen et al., 2016, eq.
+    7). The features of x are a target, and get no gradient.
 
     Args:
         real: Features of data, shape (B, ...).

@@ -21,21 +21,30 @@ from termwise.terms.groups import Grouping, Groups
 from termwise.terms.laws import Law
 from termwise.terms.link import Link
 from termwise.terms.monte_carlo import MonteCarlo
+from termwise.terms.still import End
 
 STRATIFIED = "minibatch-stratified"
 """What stands for q(z) where nothing is said."""
 
 
 def rate(
-    posterior: Posterior, z: Tensor | None = None, prior: Distribution | None = None, *, reduction: Reduction = "mean"
+    posterior: Posterior,
+    z: Tensor | None = None,
+    prior: Distribution | None = None,
+    *,
+    reduction: Reduction = "mean",
+    stop_gradient: End | None = None,
 ) -> Tensor:
-    """The rate, KL(q(z|x) || p(z)), in nats, 0 or more, the batch's mean: exact where the pair has a closed form.
+    """The rate, KL(q(z|x) || p(z)), in nats, the batch's mean, 0 or more: to be made small.
+
+    Exact where the pair has a closed form; else at the codes.
 
     Args:
         posterior: q(z|x) of the batch: a Distribution, or (mean, log variance).
         z: Codes drawn from it, shape (B, D), at which it is taken where there is no closed form.
         prior: p(z), or one of each example, batch shape (B,), such as p(z|s); N(0, I) where left out.
         reduction: "mean" or "sum", shape (); "none", (B,); "dimension", the means by dimension, (D,).
+        stop_gradient: "from", where the posterior gets no gradient of it; "to", where the prior gets none.
 
     Example:
         >>> import torch
@@ -43,7 +52,7 @@ def rate(
         tensor(1.)
     """
     draw = GivenDraw(posterior, z, prior)
-    return reduced(Link("posterior", "prior", ClosedOrSampled())(draw), reduction)
+    return reduced(Link("posterior", "prior", ClosedOrSampled(), stop_gradient)(draw), reduction)
 
 
 def index_code_mi(
@@ -54,8 +63,11 @@ def index_code_mi(
     aggregate: str | Memory = STRATIFIED,
     index: Tensor | None = None,
     reduction: Reduction = "mean",
+    stop_gradient: End | None = None,
 ) -> Tensor:
-    """The index-code mutual information, KL(q(z|x) || q(z)), in nats, the batch's mean: what codes tell of examples.
+    """The index-code mutual information, KL(q(z|x) || q(z)), in nats, the batch's mean: to be made small.
+
+    What codes tell of the examples that they came from: log N at the most.
 
     Args:
         posterior: q(z|x) of the batch: a Distribution, or (mean, log variance).
@@ -64,6 +76,7 @@ def index_code_mi(
         aggregate: What stands for q(z): "minibatch-stratified", "minibatch-weighted", or a bank.
         index: Which examples these are, shape (B,), where a bank is given.
         reduction: "mean" or "sum", shape (); "none", (B,).
+        stop_gradient: "from" or "to", the one of the two laws that gets no gradient; the first is the codes' own.
 
     Example:
         >>> import torch
@@ -71,7 +84,9 @@ def index_code_mi(
         >>> index_code_mi((apart, torch.zeros(4, 1)), apart, dataset_size=4)  # log 4: a code tells its example
         tensor(1.3863)
     """
-    return _of_aggregate("posterior", "aggregate", posterior, z, None, dataset_size, aggregate, index, reduction)
+    return _of_aggregate(
+        "posterior", "aggregate", posterior, z, None, dataset_size, aggregate, index, reduction, stop_gradient
+    )
 
 
 def marginal_kl(
@@ -83,11 +98,14 @@ def marginal_kl(
     aggregate: str | Memory = STRATIFIED,
     index: Tensor | None = None,
     reduction: Reduction = "mean",
+    stop_gradient: End | None = None,
 ) -> Tensor:
-    """The marginal KL, KL(q(z) || p(z)), in nats, the batch's mean: how far all codes together lie from the prior.
+    """The marginal KL, KL(q(z) || p(z)), in nats, the batch's mean: to be made small.
+
+    How far all codes together lie from the prior.
 
     Args:
-        posterior, z, dataset_size, aggregate, index, reduction: As of `index_code_mi`.
+        posterior, z, dataset_size, aggregate, index, reduction, stop_gradient: As of `index_code_mi`.
         prior: p(z); N(0, I) where left out.
 
     Example:
@@ -96,7 +114,9 @@ def marginal_kl(
         >>> marginal_kl((at, at), torch.ones(4, 2), dataset_size=4)  # every q(z|x) is the prior
         tensor(0.)
     """
-    return _of_aggregate("aggregate", "prior", posterior, z, prior, dataset_size, aggregate, index, reduction)
+    return _of_aggregate(
+        "aggregate", "prior", posterior, z, prior, dataset_size, aggregate, index, reduction, stop_gradient
+    )
 
 
 def total_correlation(
@@ -107,11 +127,14 @@ def total_correlation(
     aggregate: str | Memory = STRATIFIED,
     index: Tensor | None = None,
     reduction: Reduction = "mean",
+    stop_gradient: End | None = None,
 ) -> Tensor:
-    """The total correlation, KL(q(z) || prod_j q(z_j)), in nats, the batch's mean: how dimensions depend on each other.
+    """The total correlation, KL(q(z) || prod_j q(z_j)), in nats, the batch's mean: to be made small.
+
+    How much the dimensions depend on each other.
 
     Args:
-        posterior, z, dataset_size, aggregate, index, reduction: As of `index_code_mi`.
+        posterior, z, dataset_size, aggregate, index, reduction, stop_gradient: As of `index_code_mi`.
 
     Example:
         >>> import torch
@@ -119,7 +142,9 @@ def total_correlation(
         >>> total_correlation((mean, torch.zeros(2, 2)), mean, dataset_size=2)  # log 2: z_1 tells z_2
         tensor(0.6931)
     """
-    return _of_aggregate("aggregate", "marginals", posterior, z, None, dataset_size, aggregate, index, reduction)
+    return _of_aggregate(
+        "aggregate", "marginals", posterior, z, None, dataset_size, aggregate, index, reduction, stop_gradient
+    )
 
 
 def dimension_wise_kl(
@@ -131,11 +156,13 @@ def dimension_wise_kl(
     aggregate: str | Memory = STRATIFIED,
     index: Tensor | None = None,
     reduction: Reduction = "mean",
+    stop_gradient: End | None = None,
 ) -> Tensor:
-    """The dimension-wise KL, sum_j KL(q(z_j) || p(z_j)), in nats, the batch's mean.
+    """The dimension-wise KL, sum_j KL(q(z_j) || p(z_j)), in nats, the batch's mean: to be made small.
 
     Args:
-        posterior, z, dataset_size, aggregate, index, reduction: As of `index_code_mi`; "dimension" gives (D,), too.
+        posterior, z, dataset_size, aggregate, index, stop_gradient: As of `index_code_mi`.
+        reduction: Likewise; "dimension" gives the means by dimension, (D,), too.
         prior: p(z), a product over dimensions; N(0, I) where left out.
 
     Example:
@@ -144,7 +171,9 @@ def dimension_wise_kl(
         >>> dimension_wise_kl((at, at), torch.ones(4, 2), dataset_size=4, reduction="dimension")
         tensor([0., 0.])
     """
-    return _of_aggregate("marginals", "prior", posterior, z, prior, dataset_size, aggregate, index, reduction)
+    return _of_aggregate(
+        "marginals", "prior", posterior, z, prior, dataset_size, aggregate, index, reduction, stop_gradient
+    )
 
 
 def group_correlation(
@@ -156,11 +185,12 @@ def group_correlation(
     aggregate: str | Memory = STRATIFIED,
     index: Tensor | None = None,
     reduction: Reduction = "mean",
+    stop_gradient: End | None = None,
 ) -> Tensor:
-    """The correlation between groups of dimensions, KL(q(z) || prod_g q(z_g)), in nats, the batch's mean.
+    """The correlation between groups, KL(q(z) || prod_g q(z_g)), in nats, the batch's mean: to be made small.
 
     Args:
-        posterior, z, dataset_size, aggregate, index, reduction: As of `index_code_mi`.
+        posterior, z, dataset_size, aggregate, index, reduction, stop_gradient: As of `index_code_mi`.
         groups: Lists of dimensions that go together, such as [[0, 1], [2]]; or how many of them do, in order.
 
     Example:
@@ -169,7 +199,9 @@ def group_correlation(
         >>> group_correlation((mean, torch.zeros(2, 3)), mean, [[0, 2], [1]], dataset_size=2)  # log 2: z_1 tells z_2
         tensor(0.6931)
     """
-    return _of_aggregate("aggregate", Groups(groups), posterior, z, None, dataset_size, aggregate, index, reduction)
+    return _of_aggregate(
+        "aggregate", Groups(groups), posterior, z, None, dataset_size, aggregate, index, reduction, stop_gradient
+    )
 
 
 def within_group_correlation(
@@ -181,13 +213,14 @@ def within_group_correlation(
     aggregate: str | Memory = STRATIFIED,
     index: Tensor | None = None,
     reduction: Reduction = "mean",
+    stop_gradient: End | None = None,
 ) -> Tensor:
-    """The correlation within groups, sum_g KL(q(z_g) || prod_j q(z_j)), in nats, the batch's mean.
+    """The correlation within groups, sum_g KL(q(z_g) || prod_j q(z_j)), in nats, the batch's mean: to be made small.
 
     With the `group_correlation` it is the total correlation.
 
     Args:
-        posterior, z, groups, dataset_size, aggregate, index, reduction: As of `group_correlation`.
+        posterior, z, groups, dataset_size, aggregate, index, reduction, stop_gradient: As of `group_correlation`.
 
     Example:
         >>> import torch
@@ -195,7 +228,9 @@ def within_group_correlation(
         >>> within_group_correlation((mean, torch.zeros(2, 3)), mean, [[0, 1], [2]], dataset_size=2)  # log 2
         tensor(0.6931)
     """
-    return _of_aggregate(Groups(groups), "marginals", posterior, z, None, dataset_size, aggregate, index, reduction)
+    return _of_aggregate(
+        Groups(groups), "marginals", posterior, z, None, dataset_size, aggregate, index, reduction, stop_gradient
+    )
 
 
 def group_wise_kl(
@@ -208,11 +243,12 @@ def group_wise_kl(
     aggregate: str | Memory = STRATIFIED,
     index: Tensor | None = None,
     reduction: Reduction = "mean",
+    stop_gradient: End | None = None,
 ) -> Tensor:
-    """The KL of each group from the prior, sum_g KL(q(z_g) || p(z_g)), in nats, the batch's mean.
+    """The KL of groups from the prior, sum_g KL(q(z_g) || p(z_g)), in nats, the batch's mean: to be made small.
 
     Args:
-        posterior, z, groups, dataset_size, aggregate, index, reduction: As of `group_correlation`.
+        posterior, z, groups, dataset_size, aggregate, index, reduction, stop_gradient: As of `group_correlation`.
         prior: p(z), a product over dimensions; N(0, I) where left out.
 
     Example:
@@ -221,85 +257,9 @@ def group_wise_kl(
         >>> group_wise_kl((at, at), torch.ones(4, 2), 1, dataset_size=4)
         tensor(0.)
     """
-    return _of_aggregate(Groups(groups), "prior", posterior, z, prior, dataset_size, aggregate, index, reduction)
-
-
-def index_code_mi_given_side(
-    posterior: Posterior,
-    z: Tensor,
-    side: Tensor,
-    index: Tensor,
-    *,
-    aggregate: str | Memory = STRATIFIED,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """The mutual information given what stands beside x, KL(q(z|x) || q(z|s)), in nats, the batch's mean.
-
-    Args:
-        posterior, z, aggregate, reduction: As of `index_code_mi`.
-        side: What stands beside every example of the data set, as the number of its group, shape (N,), int64.
-        index: Which examples these are, shape (B,).
-
-    Example:
-        >>> import torch
-        >>> apart, side = torch.arange(4.0).unsqueeze(1) * 100, torch.tensor([0, 0, 1, 1])
-        >>> index_code_mi_given_side((apart, torch.zeros(4, 1)), apart, side, torch.arange(4))  # log 2 of log 4
-        tensor(0.6931)
-    """
-    return _of_side("posterior", "conditional", posterior, z, None, side, index, aggregate, reduction)
-
-
-def side_information(
-    posterior: Posterior,
-    z: Tensor,
-    side: Tensor,
-    index: Tensor,
-    *,
-    aggregate: str | Memory = STRATIFIED,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """What codes tell of what stands beside x, KL(q(z|s) || q(z)), in nats, the batch's mean: at most H(s).
-
-    With the `index_code_mi_given_side` it is the index-code MI.
-
-    Args:
-        posterior, z, side, index, aggregate, reduction: As of `index_code_mi_given_side`.
-
-    Example:
-        >>> import torch
-        >>> apart, side = torch.arange(4.0).unsqueeze(1) * 100, torch.tensor([0, 0, 1, 1])
-        >>> side_information((apart, torch.zeros(4, 1)), apart, side, torch.arange(4))  # log 2
-        tensor(0.6931)
-    """
-    return _of_side("conditional", "aggregate", posterior, z, None, side, index, aggregate, reduction)
-
-
-def marginal_kl_given_side(
-    posterior: Posterior,
-    z: Tensor,
-    side: Tensor,
-    index: Tensor,
-    prior: Distribution | None = None,
-    *,
-    aggregate: str | Memory = STRATIFIED,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """The marginal KL given what stands beside x, KL(q(z|s) || p(z|s)), in nats, the batch's mean.
-
-    With the `index_code_mi_given_side` it is the rate, of a prior that is given s, or is not.
-
-    Args:
-        posterior, z, side, index, aggregate, reduction: As of `index_code_mi_given_side`.
-        prior: p(z), or p(z|s) of each example, batch shape (B,); N(0, I) where left out.
-
-    Example:
-        >>> import torch
-        >>> mean, side = torch.tensor([[0.0], [0.0], [3.0], [3.0]]), torch.tensor([0, 0, 1, 1])
-        >>> prior = torch.distributions.Normal(mean, 1.0)  # every q(z|x) is the p(z|s) of its s
-        >>> marginal_kl_given_side((mean, torch.zeros(4, 1)), mean, side, torch.arange(4), prior)
-        tensor(0.)
-    """
-    return _of_side("conditional", "prior", posterior, z, prior, side, index, aggregate, reduction)
+    return _of_aggregate(
+        Groups(groups), "prior", posterior, z, prior, dataset_size, aggregate, index, reduction, stop_gradient
+    )
 
 
 def _of_aggregate(
@@ -312,33 +272,13 @@ def _of_aggregate(
     aggregate: str | Memory,
     index: Tensor | None,
     reduction: Reduction,
+    stop_gradient: End | None,
 ) -> Tensor:
     memory = memory_from(aggregate)
     if dataset_size is None and isinstance(memory, SteppedBank):
         dataset_size = memory.dataset_size
     draw = GivenDraw(posterior, z, prior, index=index, dataset_size=dataset_size)
-    return reduced(Link(left, right, MonteCarlo(memory))(draw), reduction)
-
-
-def _of_side(
-    left: str,
-    right: str,
-    posterior: Posterior,
-    z: Tensor,
-    prior: Distribution | None,
-    side: Tensor,
-    index: Tensor,
-    aggregate: str | Memory,
-    reduction: Reduction,
-) -> Tensor:
-    if side.dim() != 1 or side.is_floating_point() or not len(side) or int(index.max()) >= len(side):
-        raise Refused(
-            f"Expected side of shape (N,), whole numbers, one for every example of the data set, and index below N; "
-            f"got side of shape {tuple(side.shape)}, {side.dtype}, and index up to {int(index.max())}."
-        )
-    groups = side.unique(return_inverse=True)[1]
-    draw = GivenDraw(posterior, z, prior, index=index, dataset_size=len(side), groups=groups)
-    return reduced(Link(left, right, MonteCarlo(memory_from(aggregate)))(draw), reduction)
+    return reduced(Link(left, right, MonteCarlo(memory), stop_gradient)(draw), reduction)
 
 
 def memory_from(aggregate: str | Memory) -> Memory:

@@ -31,7 +31,7 @@ def objective(
     run: int | None = None,
     **options: Any,
 ) -> Breakdown:
-    """The loss of a recipe, such as "beta-tcvae", in nats, to be minimised, with each term's own batch mean beside it.
+    """The loss of a recipe, such as "beta-tcvae", in nats, the batch's mean: to be made small; its terms beside it.
 
     Args:
         recipe: A row of `termwise.RECIPES` whose autoencoder plays alone.

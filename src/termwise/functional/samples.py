@@ -16,9 +16,9 @@ from termwise.terms.moments import Moments
 
 
 def mmd2(a: Tensor, b: Tensor, kernel: str | KernelFunction = "imq", **options: Any) -> Tensor:
-    """The squared MMD between two sets of samples, in kernel units, shape (): unbiased, so that it may be negative.
+    """The squared MMD of two sets of samples, in kernel units, shape (), may be negative: to be made small.
 
-    Gretton et al. (2012, eq. 3).
+    Unbiased: Gretton et al. (2012, eq. 3).
 
     Args:
         a: Samples of one law, shape (M, D).
@@ -40,9 +40,9 @@ def mmd2(a: Tensor, b: Tensor, kernel: str | KernelFunction = "imq", **options: 
 def marginal_mmd2(
     z: Tensor, prior: Distribution | None = None, kernel: str | KernelFunction = "imq", **options: Any
 ) -> Tensor:
-    """The squared MMD between codes of a batch and as many of the prior, in kernel units, shape (); may be negative.
+    """The squared MMD of codes from the prior, in kernel units, shape (), may be negative: to be made small.
 
-    Times 100 or so it is WAE-MMD's penalty (Tolstikhin et al., 2018, algorithm 2).
+    Against as many codes of the prior. Times 100 or so it is WAE-MMD's penalty (Tolstikhin et al., 2018, algorithm 2).
 
     Args:
         z: Codes of a batch, one of each example, shape (B, D), with their gradient.
@@ -59,9 +59,9 @@ def marginal_mmd2(
 
 
 def hsic(z: Tensor, groups: Numbers = 1, kernel: str | KernelFunction = "rbf", **options: Any) -> Tensor:
-    """The HSIC of groups of dimensions, summed over pairs, in squared kernel units, shape (): may be negative.
+    """The HSIC of groups of dimensions, in squared kernel units, shape (), may be negative: to be made small.
 
-    Unbiased (Song et al., 2012, eq. 5); HSIC-VAE's penalty (Lopez et al., 2018).
+    Summed over pairs, unbiased (Song et al., 2012, eq. 5); HSIC-VAE's penalty (Lopez et al., 2018).
 
     Args:
         z: Codes of a batch, shape (B, D), of four examples or more.
@@ -83,7 +83,7 @@ def hsic(z: Tensor, groups: Numbers = 1, kernel: str | KernelFunction = "rbf", *
 def dip(
     posterior: Posterior, kind: Literal["i", "ii"] = "i", prior: Distribution | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The penalties of DIP-VAE, off the diagonal and on it, in squares of the codes' squared units, shape () each.
+    """DIP-VAE's penalties, off the diagonal and on it, in fourth powers of the codes' unit, shape (): to be made small.
 
     Kumar, Sattigeri and Balakrishnan (2018, eqs. 6 and 7): how far the covariance of the means, "i", or of the codes,
     "ii", is from the prior's.

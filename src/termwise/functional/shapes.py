@@ -7,7 +7,7 @@ from termwise.schedules import Linear, Weight
 
 
 def gap(value: Tensor, target: Weight, step: int = 0) -> Tensor:
-    """The gap |value - target|, in the value's unit: 0 where a batch mean is at its target.
+    """The gap |value - target|, in the value's unit, shape (), 0 or more: to be made small.
 
     Burgess et al. (2018, eq. 8).
 
@@ -25,7 +25,7 @@ def gap(value: Tensor, target: Weight, step: int = 0) -> Tensor:
 
 
 def capacity(value: Tensor, step: int, *, end: float, steps: int) -> Tensor:
-    """The gap to a capacity that rises from 0 to `end` over so many steps, in the value's unit, shape ().
+    """The gap to a capacity that rises from 0 to `end`, in the value's unit, shape (), 0 or more: to be made small.
 
     Weighted by a thousand or so it makes a rate follow the capacity (Burgess et al., 2018, eq. 8).
 
@@ -44,7 +44,9 @@ def capacity(value: Tensor, step: int, *, end: float, steps: int) -> Tensor:
 
 
 def floor(value: Tensor, target: Weight, step: int = 0) -> Tensor:
-    """The lack max(0, target - value), in the value's unit: pushes a batch mean up to a target, and leaves it be above.
+    """The lack max(0, target - value), in the value's unit, shape (), 0 or more: to be made small.
+
+    It pushes a batch mean up to a target, and leaves it be above.
 
     Args:
         value, target, step: As of `gap`.
@@ -58,9 +60,10 @@ def floor(value: Tensor, target: Weight, step: int = 0) -> Tensor:
 
 
 def free_bits(value: Tensor, target: Weight, step: int = 0) -> Tensor:
-    """The sum of max(target, value), in nats, shape (): what is below the target costs no more than it.
+    """The sum of max(target, value), in nats, shape (), 0 or more: to be made small.
 
-    Kingma et al. (2016, eq. 15): of each dimension's batch mean, so that none need collapse.
+    What is below the target costs no more than it: of each dimension's batch mean, so that none need collapse (Kingma
+    et al., 2016, eq. 15).
 
     Args:
         value: Batch means by dimension, shape (D,), as `rate(..., reduction="dimension")` gives; or of the whole, ().

@@ -135,6 +135,30 @@ def some_numbers(base: Distribution, which: Sequence[int]) -> Distribution:
     return cast(Distribution, of(base))
 
 
+def detached(law: Distribution) -> Distribution:
+    """The same law, every tensor that it holds as a constant, however deep; what a network of its own makes is not.
+
+    Example:
+        >>> mean = torch.zeros(3, requires_grad=True)
+        >>> detached(torch.distributions.Independent(torch.distributions.Normal(mean, 1.0), 1)).mean.requires_grad
+        False
+    """
+
+    def of(thing: Any) -> Any:
+        if isinstance(thing, Tensor):
+            return thing.detach()
+        if isinstance(thing, list | tuple) and not isinstance(thing, torch.Size):
+            return type(thing)(map(of, thing))
+        if not isinstance(thing, Distribution | Transform | Conditional):
+            return thing
+        result = _copied(thing)
+        for name, value in vars(result).items():
+            setattr(result, name, of(value))
+        return result
+
+    return cast(Distribution, of(law))
+
+
 def in_double(law: Distribution) -> Distribution | None:
     """The same law in float64, with its gradient; None where it is not made of torch's distributions and ours alone.
 

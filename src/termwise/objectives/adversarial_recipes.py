@@ -26,7 +26,7 @@ from termwise.terms.adversarial.critic import Critic, Widths
 from termwise.terms.adversarial.data_laws import RealExamples, decoded_law
 from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.discriminator import Discriminator
-from termwise.terms.adversarial.divergences import Divergence
+from termwise.terms.adversarial.divergences import Divergence, Function
 from termwise.terms.adversarial.gan_loss import DiscriminatorAccuracy, FeatureDistortion, GanLoss, LossOn, NonSaturating
 from termwise.terms.adversarial.joint_gan import JointDeception
 from termwise.terms.adversarial.side_classifier import SideClassifier
@@ -89,7 +89,7 @@ def aae(
 
 
 def f_vae(
-    divergence: str | Divergence = "jensen-shannon",
+    divergence: str | Divergence | Function = "jensen-shannon",
     lambda_: Weight = 30.0,
     hidden: Widths = (256, 256),
     moves: Count = 5,

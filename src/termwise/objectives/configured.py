@@ -24,6 +24,7 @@ from termwise.terms.laws import Law
 from termwise.terms.link import Estimator, Link, WithReference
 from termwise.terms.link_names import LINK_NAMES
 from termwise.terms.multi_sample import MultiSampleBound
+from termwise.terms.still import End
 from termwise.values import checked
 
 
@@ -85,13 +86,14 @@ def _mistake(message: str) -> PydanticCustomError:
 
 
 class LinkSpec(BaseModel):
-    """One link of a walk: `from`, `to`, a weight, an estimator and perhaps a shape."""
+    """One link of a walk: `from`, `to`, a weight, an estimator and perhaps a shape, or an end without gradient."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
     left: str = Field(alias="from")
     right: str = Field(alias="to")
     weight: Weight = 1.0
     shape: Shaping | None = None
+    stop_gradient: End | None = None
     estimator: EstimatorSpec
 
 
@@ -121,6 +123,18 @@ class ObjectiveSpec(BaseModel):
     def options(self) -> dict[str, Any]:
         """What stands beside the recipe's name."""
         return dict(self.model_extra or {})
+
+    @property
+    def functions(self) -> set[str]:
+        """The functions of one's own that it names, "module:function", whose modules run where they are imported.
+
+        Example:
+            >>> ObjectiveSpec(recipe="f-vae", divergence="losses:own_f").functions
+            {'losses:own_f'}
+        """
+        tables = [self.options, *(one.estimator.model_extra or {} for one in self.links or ())]
+        named = [table.get("divergence") for table in tables]
+        return {one for one in named if isinstance(one, str) and ":" in one}
 
     def _whose_options(self) -> str:
         """Which recipes the options are of, that were given without one."""
@@ -186,5 +200,5 @@ def walk_objective(
     parts = [(1.0 if distortion_weight is None else distortion_weight) * distortion()]
     for one, estimator in zip(links, estimators, strict=True):
         left, right = (stops.get(end, end) for end in (one.left, one.right))
-        parts.append(Weighted(Link(left, right, estimator), as_schedule(one.weight), one.shape))
+        parts.append(Weighted(Link(left, right, estimator, one.stop_gradient), as_schedule(one.weight), one.shape))
     return Objective(tuple(parts))

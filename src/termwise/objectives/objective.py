@@ -22,6 +22,7 @@ from termwise.terms.groups import Grouping, Groups
 from termwise.terms.laws import Law
 from termwise.terms.link import Distortion, Estimator, Link, Term, by_example
 from termwise.terms.score_function import with_score
+from termwise.terms.still import End
 from termwise.values import checked
 
 Means = Mapping[str, Tensor]
@@ -209,20 +210,24 @@ def distortion() -> Weighted:
 
 
 @checked
-def link(left: str | Law, right: str | Law, estimator: Estimator) -> Weighted:
+def link(left: str | Law, right: str | Law, estimator: Estimator, stop_gradient: End | None = None) -> Weighted:
     """A link between two stops of the walk, weighing 1.
 
     Args:
         left: The law nearer to the posterior, or its name.
         right: The law nearer to the prior, or its name.
         estimator: How the two are compared.
+        stop_gradient: "from" or "to", the end whose law gets no gradient of the link.
 
     Example:
-        >>> from termwise.terms import Kernel
+        >>> from termwise.terms import ClosedForm, Kernel
         >>> (10.0 * link("aggregate", "prior", Kernel("imq"))).term.name
         'marginal_mmd2'
+        >>> balanced = 0.8 * link("posterior", "prior", ClosedForm(), stop_gradient="from")  # the prior's part
+        >>> (balanced + 0.2 * link("posterior", "prior", ClosedForm(), stop_gradient="to")).names
+        ('rate_posterior_still', 'rate_prior_still')
     """
-    return Weighted(Link(left, right, estimator))
+    return Weighted(Link(left, right, estimator, stop_gradient))
 
 
 @checked

@@ -7,7 +7,7 @@ Who is compared stands in `laws.py`, which links there are in `link_names.py`, h
 from termwise.terms.adversarial.adaptive_contrast import AdaptiveContrast
 from termwise.terms.adversarial.critic import Critic
 from termwise.terms.adversarial.density_ratio import DensityRatio
-from termwise.terms.adversarial.divergences import DIVERGENCES, Divergence
+from termwise.terms.adversarial.divergences import DIVERGENCES, Divergence, divergence_of
 from termwise.terms.adversarial.side_classifier import SideClassifier
 from termwise.terms.adversarial.telescoping import Telescoping
 from termwise.terms.aggregate.bank import Bank
@@ -66,4 +66,5 @@ __all__ = [
     "SideClassifier",
     "Telescoping",
     "Term",
+    "divergence_of",
 ]

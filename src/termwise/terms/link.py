@@ -18,6 +18,7 @@ from termwise.terms.groups import Groups
 from termwise.terms.laws import STOPS, Law, law
 from termwise.terms.link_names import LINK_NAMES, link_name
 from termwise.terms.references.moments import ReferenceLaw
+from termwise.terms.still import End, Still, check_end, held
 from termwise.terms.summed_distortion import summed_distortion
 
 
@@ -172,6 +173,7 @@ class Link:
         left: The law nearer to the posterior, or its name, one of `STOPS`.
         right: The law nearer to the prior, or its name.
         estimator: How the two are compared; it brings the memory of q(z), where it has one.
+        stop_gradient: "from" or "to", the end whose law gets no gradient of this link, by its estimator's laws alone.
 
     Raises:
         Refused: There is no such link, or the estimator cannot compare this pair.
@@ -183,7 +185,9 @@ class Link:
         ('total_correlation', 'nats', 'Monte Carlo, full aggregate')
     """
 
-    def __init__(self, left: str | Law, right: str | Law, estimator: Estimator) -> None:
+    def __init__(
+        self, left: str | Law, right: str | Law, estimator: Estimator, stop_gradient: End | None = None
+    ) -> None:
         start, end = (one if isinstance(one, str) else one.name for one in (left, right))
         for name in (start, end):
             if name not in STOPS:
@@ -191,7 +195,11 @@ class Link:
         if (start, end) not in LINK_NAMES:
             pairs = "; ".join(f"{a} -> {b}" for a, b in LINK_NAMES)
             raise Refused(f"There is no link {start} -> {end}. The links are: {pairs}.")
-        self.name = link_name(start, end, estimator.quantity)
+        check_end(stop_gradient, estimator.name, start)
+        self.stop_gradient = stop_gradient
+        still = "" if stop_gradient is None else f"_{start if stop_gradient == 'from' else end}_still"
+        self._quantity = link_name(start, end, estimator.quantity)
+        self.name = f"{self._quantity}{still}"
         remembers = not OF_AGGREGATE.isdisjoint((start, end))
         self.memory: Memory | None = getattr(estimator, "aggregate", None) if remembers else None
         self.left, self.right = self._end(left, on_left=True), self._end(right, on_left=False)
@@ -213,7 +221,7 @@ class Link:
     @property
     def bias(self) -> str:
         """In which way the estimator is off on this link."""
-        return self.estimator.bias(self.name)
+        return self.estimator.bias(self._quantity)
 
     def check(self, draw: Draw) -> None:
         """Raise Refused where the model's laws, or the data, leave the link no meaning, or its estimator no gradient.
@@ -230,10 +238,16 @@ class Link:
     def __call__(self, draw: Draw) -> Tensor:
         """The link's values on a draw, by example (B,), by example and dimension (B, D), or for the batch ()."""
         self._check_prior(draw)
-        return self.estimator(self.left, self.right, draw)
+        if self.stop_gradient is None:
+            return self.estimator(self.left, self.right, draw)
+        first = self.stop_gradient == "from"
+        left, right = Still(self.left) if first else self.left, self.right if first else Still(self.right)
+        return self.estimator(left, right, held(draw, self.stop_gradient))
 
     def of_no_code(self, draw: Draw) -> bool:
         """Whether the values on a draw are of the laws alone, and of none of its codes."""
+        if self.stop_gradient == "from":  # codes are constants to it, and no score's reward
+            return True
         return isinstance(self.estimator, AtNoCode) and self.estimator.at_no_code(self.left, self.right, draw)
 
     def _check_prior(self, draw: Draw) -> None:
@@ -255,7 +269,7 @@ class Link:
     def under(self, estimator: Estimator) -> "Link":
         """The same link, estimated in another way; a reference stays what it is, and so do groups."""
         left, right = (one if one.name in OF_THEIR_OWN else one.name for one in (self.left, self.right))
-        return Link(left, right, estimator)
+        return Link(left, right, estimator, self.stop_gradient)
 
     def _end(self, one: str | Law, on_left: bool) -> Law:
         if isinstance(one, Groups):

@@ -7,6 +7,7 @@ import torch
 from torch.distributions import Normal
 
 from termwise.errors import Refused, UnknownName
+from termwise.terms.adversarial.density_ratio import DensityRatio
 from termwise.terms.adversarial.divergences import DIVERGENCES, divergence_from, divergence_of
 
 NODES = torch.linspace(-14, 14, 28_001, dtype=torch.float64)
@@ -172,3 +173,22 @@ def test_the_conjugate_is_that_of_f_at_its_slope(divergence, formula):
     r = t.exp()
     expected = r * divergence.pathwise(t) - r * divergence.value(t)
     assert torch.allclose(divergence.conjugate(t), expected, atol=1e-9)
+
+
+def test_an_f_named_by_its_module_is_imported_when_it_is_asked_and_not_before(tmp_path, monkeypatch):
+    (tmp_path / "f_of_mine.py").write_text(
+        "import pathlib\npathlib.Path('was run').touch()\n\ndef pearson(r):\n    return (r - 1) ** 2\n\n"
+        "def concave(r):\n    return 1 - r**2\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    ratio = DensityRatio("f_of_mine:pearson")
+    assert ratio.quantity == "pearson by critic" and not (tmp_path / "was run").exists()
+    t, known = torch.linspace(-2.0, 2.0, 9), DIVERGENCES["pearson"]
+    for one, other in ((ratio.divergence, known), (ratio.divergence.swapped(), known.swapped())):
+        for form in ("value", "pathwise", "conjugate"):
+            assert torch.allclose(getattr(one, form)(t), getattr(other, form)(t), atol=1e-4)
+    assert (tmp_path / "was run").exists()
+    with pytest.raises(Refused, match="the slope of this one falls"):
+        DensityRatio("f_of_mine:concave").divergence.loaded()
+    with pytest.raises(Refused, match="function 'nothing' in a module 'f_of_mine'"):
+        DensityRatio("f_of_mine:nothing").divergence.loaded()

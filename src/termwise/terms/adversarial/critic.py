@@ -99,9 +99,19 @@ class Critic(nn.Module):
             if told := draw.data_side.unknown():
                 raise BadData(f"A critic reads what stands beside every example: {told}")
             self.side_scores = SideScores(draw.data_side)
+        self.make_layers(draw.posterior.event_shape.numel() + (self.given(draw)[0].numel() if given_x else 0))
+
+    def make_layers(self, inputs: int) -> None:
+        """Make the layers for so many numbers, again where they were made already; not where it has a body of its own.
+
+        Example:
+            >>> critic = Critic(hidden=(8,))
+            >>> critic.make_layers(3)
+            >>> critic(torch.zeros(5, 3)).shape
+            torch.Size([5])
+        """
         if self._own:
             return
-        inputs = draw.posterior.event_shape.numel() + (self.given(draw)[0].numel() if given_x else 0)
         layers: list[nn.Module] = []
         for inward, outward in itertools.pairwise((inputs, *self.hidden, self.heads)):
             linear = nn.Linear(inward, outward)

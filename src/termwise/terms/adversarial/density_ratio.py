@@ -37,7 +37,7 @@ class DensityRatio:
     Its value is the plug-in's; its gradient is the pathwise one, and reaches no parameter of the critic.
 
     Args:
-        divergence: One of `DIVERGENCES`, or a convex f with f(1) = 0.
+        divergence: One of `DIVERGENCES`, or a convex f with f(1) = 0, or where one is, "module:function".
         critic: Who tells the laws apart; two layers of 256 where left out. Each link needs its own.
         moves: How often the critic moves for every move of the autoencoder.
         optimizer: How it moves: OptimizerSettings, or a table of them; the training's where left out.
@@ -66,11 +66,7 @@ class DensityRatio:
     ) -> None:
         chosen = divergence_from(divergence)
         self.divergence = chosen.swapped() if swapped else chosen
-        if not self.divergence.differentiable:
-            raise Refused(
-                f"The {self.divergence.title} divergence has no pathwise gradient: f' does not move with the ratio. "
-                "Train with another, such as 'jensen-shannon' or 'hellinger', and read this one afterwards."
-            )
+        _check_moves(self.divergence)
         if moves < 1:
             raise Refused(f"A critic must move once a round or more; got moves={moves}.")
         self.critic = Critic() if critic is None else critic
@@ -92,7 +88,11 @@ class DensityRatio:
             )
 
     def check_laws(self, left: Law, right: Law, draw: Draw) -> None:
-        """Raise Refused where the prior learns, or the codes of q(z) do, and the divergence has no gradient in it."""
+        """Raise Refused where the prior learns, or the codes of q(z) do, and the divergence has no gradient in it.
+
+        An f that is named by its module is imported here, before the first step.
+        """
+        _check_moves(self.divergence.loaded())
         if right.name in MARGINS and self.divergence.name != "kl" and not all_have_paths(draw.posterior):
             raise Refused(
                 f"The gradient of the {self.divergence.title} divergence from {left.name} to {right.name} goes through "
@@ -186,3 +186,12 @@ class DensityRatio:
     def logit(self, z: Tensor, left: Law, draw: Draw) -> Tensor:
         """T at codes z, shape (B, D), of the draw's examples: shape (B,)."""
         return self.critic(z, self.critic.given(draw) if left.given_x else None)
+
+
+def _check_moves(divergence: Divergence) -> None:
+    """Raise Refused where a divergence has no pathwise gradient."""
+    if not divergence.differentiable:
+        raise Refused(
+            f"The {divergence.title} divergence has no pathwise gradient: f' does not move with the ratio. "
+            "Train with another, such as 'jensen-shannon' or 'hellinger', and read this one afterwards."
+        )

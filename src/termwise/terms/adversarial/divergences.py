@@ -15,12 +15,14 @@ for its type is met only where the divergence itself has it.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from termwise.errors import Refused
+from termwise.models.user_function import user_function
 from termwise.registry import Registry
 
 Function = Callable[[Tensor], Tensor]
@@ -38,6 +40,7 @@ class Divergence:
         pathwise: t -> f'(r), over the left law: what the left law's gradient comes from.
         conjugate: t -> f*(f'(r)), over the right law: its negative is what the right law's gradient comes from.
         differentiable: Whether f' moves; where it does not, there is no pathwise gradient.
+        load: Where f is a function of somebody's, named and not yet imported: imports it, and gives what it is.
 
     Example:
         >>> t = torch.tensor([0.0, 1.0])  # log ratios
@@ -52,6 +55,15 @@ class Divergence:
     pathwise: Function
     conjugate: Function
     differentiable: bool = True
+    load: "Callable[[], Divergence] | None" = None
+
+    def loaded(self) -> "Divergence":
+        """What it is once its f is imported: itself, of one that is none to import.
+
+        Raises:
+            Refused: There is no such function, or it is no f.
+        """
+        return self if self.load is None else self.load()
 
     def swapped(self) -> "Divergence":
         """That of the right law from the left one: r f(1/r) in the place of f."""
@@ -63,6 +75,7 @@ class Divergence:
             pathwise=lambda t: -self.conjugate(-t),
             conjugate=lambda t: -self.pathwise(-t),
             differentiable=self.differentiable,
+            load=None if self.load is None else lambda: self.loaded().swapped(),
         )
 
 
@@ -159,6 +172,12 @@ def divergence_of(f: Function, name: str = "own") -> Divergence:
 
     Raises:
         Refused: On a grid of ratios from 1e-4 to 1e4 f is not finite, not convex, or not 0 at 1.
+
+    Example:
+        >>> own = divergence_of(lambda r: (r - 1) ** 2)  # Pearson's
+        >>> t = torch.tensor([0.0, 1.0])
+        >>> bool(torch.allclose(own.value(t), DIVERGENCES["pearson"].value(t)))
+        True
     """
     slope = torch.func.vmap(torch.func.grad(f))  # which is differentiable again
     grid = torch.logspace(-4, 4, 801, dtype=torch.float64)
@@ -189,10 +208,42 @@ def divergence_of(f: Function, name: str = "own") -> Divergence:
     )
 
 
+def divergence_named(name: str) -> Divergence:
+    """The divergence of a function of one's own, "module:function", which is imported when it is first asked.
+
+    So a configuration that names one can be read without running it (`user_function.py` says who may).
+
+    Example:
+        >>> named = divergence_named("my_package.losses:own_f")
+        >>> named.title, named.unit
+        ('own f', 'units')
+    """
+    module, _, function = name.partition(":")
+
+    @cache
+    def load() -> Divergence:
+        return divergence_of(user_function(module, function), name)
+
+    return Divergence(
+        name,
+        function.replace("_", " "),
+        "units",
+        value=lambda t: load().value(t),
+        pathwise=lambda t: load().pathwise(t),
+        conjugate=lambda t: load().conjugate(t),
+        load=load,
+    )
+
+
 def divergence_from(given: str | Divergence | Function) -> Divergence:
-    """A divergence, from one, from its name, or from its f."""
+    """A divergence, from one, from its name, from its f, or from where its f is, "module:function".
+
+    Example:
+        >>> divergence_from("kl").title, divergence_from(lambda r: (r - 1) ** 2).name
+        ('KL', 'own')
+    """
     if isinstance(given, Divergence):
         return given
     if callable(given):
         return divergence_of(given)
-    return DIVERGENCES[given]
+    return divergence_named(given) if isinstance(given, str) and ":" in given else DIVERGENCES[given]

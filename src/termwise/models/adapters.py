@@ -4,7 +4,8 @@ The user's model is called as it is, and left as it was.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,8 +16,11 @@ from termwise.data import Dataset, ValueRange
 from termwise.errors import Refused, TermwiseError
 from termwise.models.drawable import Drawable
 from termwise.models.flat_codes import flat, split_encoded, tensor_like, widened
+from termwise.models.latent_output import decoded_of
 from termwise.models.likelihoods import Likelihood, likelihood_from, over_examples, unclamped
+from termwise.models.quantized_codes import quantized_law, uniform_over
 from termwise.models.reachable_modules import modules_of
+from termwise.models.ready.quantizers import quantizing
 from termwise.models.ready.table import parts_of, supported
 from termwise.values import checked
 
@@ -27,6 +31,7 @@ def adapt(
     decode: Callable[..., Any] | None = None,
     likelihood: str | None = None,
     prior: Distribution | None = None,
+    quantizer: Any = None,
 ) -> "Adapted":
     """Make a model that termwise can measure, out of two functions, or out of a model that `models.ready` knows.
 
@@ -37,15 +42,18 @@ def adapt(
     Args:
         encode: x, shape (B, *shape), float32 -> (mean, log_var), a torch Distribution, or either with a context last:
             what the decoder needs beside the code, such as a library size. Or the same by name, {"mean": ...,
-            "log_var": ..., "context": ...}; where a module's `forward` gives a context that is a tensor, or one is as
+            "log_var": ..., "context": ...}, {"indices": ..., "codebook": ...} of codewords, or an output that has a
+            `latent_dist`; where a module's `forward` gives a context that is a tensor, or one is as
             wide as the code, or the code as x, it must be named, for it may be a reconstruction. A module, or a method
-            of one, is given x in the type of its parameters. Or, with no `decode`, a model of pythae's with a normal
-            posterior, an scvi.model.SCVI or a diffusers.AutoencoderKL.
+            of one, is given x in the type of its parameters. Or, with no `decode`, a whole model of a package that is
+            known here (docs/adapters.md).
         decode: z, or (z, context) where there is a context -> a torch Distribution over x, or a tensor that
             `likelihood` turns into one. Left out, the rate's links alone are measured.
         likelihood: "bernoulli" (decode gives probabilities), "bernoulli-logits", "normal:0.1" (a mean),
             "laplace:1", "categorical:17" (logits, classes first), "poisson" (means), "poisson-logs".
-        prior: p(z), event shape the code's; the standard normal where left out.
+        prior: p(z), event shape the code's; where left out the standard normal, and of codewords that all are alike.
+        quantizer: What rounds to codewords what `encode` gives, before `decode` takes it, such as a VectorQuantize,
+            ResidualVQ or FSQ of vector-quantize-pytorch.
 
     Raises:
         Refused: This is no function, or a model whose terms would be wrong; the message says what would do.
@@ -57,6 +65,9 @@ def adapt(
         >>> posterior.mean.shape, model.generate(posterior.mean, context).event_shape
         (torch.Size([5, 2]), torch.Size([6]))
     """
+    if quantizer is not None:
+        called = partial(_called, "encode", encode), None if decode is None else partial(_called, "decode", decode)
+        return Adapted(*quantizing(*called, quantizer), likelihood, prior)
     parts = parts_of(encode, likelihood, prior is not None) if decode is None else None
     if parts is not None:
         return Adapted(parts.encode, parts.decode, parts.likelihood, prior, parts.dataset)
@@ -66,7 +77,7 @@ def adapt(
         raise Refused(
             f"Expected a function encode(x), or one of {supported()}; got a {type(encode).__name__}. Pass two "
             "functions: adapt(encode=model.encode, decode=model.decode, likelihood=...), where encode gives "
-            "(mean, log_var)."
+            "(mean, log_var) or what has a latent_dist."
         )
     return Adapted(encode, decode, likelihood, prior)
 
@@ -88,6 +99,7 @@ class Adapted:
         self._code_shape: torch.Size | None = None
         self._example_shape: torch.Size | None = None
         self._like: Tensor | None = None
+        self._uniform: Distribution | None = None
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -113,10 +125,15 @@ class Adapted:
     def infer(self, x: Tensor) -> tuple[Distribution, Any]:
         """q(z|x) with flat codes, and the context that `encode` gave, or None."""
         posterior, context = split_encoded(_called("encode", self._encode, x), x.shape, _is_forward(self._encode))
-        if not isinstance(posterior, Distribution):
+        if isinstance(posterior, Mapping):
+            posterior, code_shape = quantized_law(**posterior)
+            shape = posterior.batch_shape + torch.Size(code_shape)
+        elif not isinstance(posterior, Distribution):
             mean, log_variance = (widened(part) for part in posterior)
             posterior = Normal(mean, (0.5 * log_variance).exp(), validate_args=False)
-        shape = posterior.batch_shape + posterior.event_shape
+            shape = posterior.batch_shape
+        else:
+            shape = posterior.batch_shape + posterior.event_shape
         if shape[:1] != (len(x),):
             raise Refused(
                 f"encode() must give one code per example: {len(x)} went in, codes of {tuple(shape)} came out."
@@ -125,6 +142,7 @@ class Adapted:
             self._likelihood.check(ValueRange.of(x))
         codes = flat(posterior)
         self._code_shape, self._example_shape, self._like = shape[1:], x.shape[1:], tensor_like(codes, x)
+        self._uniform = uniform_over(codes)
         return codes, context
 
     def generate(self, z: Tensor, context: Any) -> Distribution:
@@ -143,6 +161,7 @@ class Adapted:
         return law
 
     def _law(self, decoded: Any) -> Distribution:
+        decoded = decoded_of(decoded)
         if isinstance(decoded, Distribution):
             law = over_examples(decoded) if len(decoded.batch_shape) > 1 else decoded
             return unclamped(law)
@@ -157,7 +176,7 @@ class Adapted:
         return self._likelihood(widened(decoded))
 
     def prior_law(self) -> Distribution:
-        """The prior p(z), over flat codes: the standard normal where none was given."""
+        """The prior p(z), over flat codes; where none was given, the standard normal, or all codewords alike."""
         size = None if self._code_shape is None else math.prod(self._code_shape)
         if self._prior is not None:
             prior = flat(self._prior, batch=0)
@@ -170,6 +189,8 @@ class Adapted:
                     f"The codes are on {self._like.device}, and the prior is not. Make it there: adapt(prior=...)."
                 )
             return prior
+        if self._uniform is not None:
+            return self._uniform
         if self._like is None or size is None:
             raise Refused("The default prior takes its size from the codes: infer a batch first.")
         zero = self._like.new_zeros(size)

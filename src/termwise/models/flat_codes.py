@@ -12,16 +12,18 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from termwise.errors import Refused
 from termwise.models.distributions import innermost
+from termwise.models.latent_output import latent_law
 
 HALF = (torch.float16, torch.bfloat16)
 """The types of half precision."""
 
 
 def split_encoded(encoded: Any, x_shape: torch.Size, of_forward: bool = False) -> tuple[Any, Any]:
-    """What `encode` gave, as (posterior or (mean, log_var), context or None); nothing is guessed.
+    """What `encode` gave, as (posterior, (mean, log_var) or codewords by name, context or None); nothing is guessed.
 
     A law, a pair (mean, log_var), and either with a context last are told by their types and shapes; a mapping by its
-    keys. Where a tensor that stands last may be a code, or what stands before it a reconstruction, it is refused.
+    keys, and an output that has a `latent_dist` by that. Where a tensor that stands last may be a code, or what stands
+    before it a reconstruction, it is refused.
 
     Args:
         encoded: What it gave.
@@ -38,6 +40,8 @@ def split_encoded(encoded: Any, x_shape: torch.Size, of_forward: bool = False) -
     """
     if isinstance(encoded, Distribution):
         return encoded, None
+    if (law := latent_law(encoded)) is not None:
+        return law, None
     if isinstance(encoded, Mapping):
         return _by_name(encoded)
     parts = tuple(encoded) if isinstance(encoded, tuple | list) else ()
@@ -54,15 +58,18 @@ def split_encoded(encoded: Any, x_shape: torch.Size, of_forward: bool = False) -
 
 
 def _by_name(encoded: Mapping[str, Any]) -> tuple[Any, Any]:
-    """What is told by its name."""
+    """What is told by its name; of codewords what was told itself."""
     context, keys = encoded.get("context"), set(encoded) - {"context"}
+    if keys - {"encoded"} == {"indices", "codebook"}:
+        return {key: encoded[key] for key in keys}, context
     if keys == {"posterior"} and isinstance(encoded["posterior"], Distribution):
         return encoded["posterior"], context
     if keys == {"mean", "log_var"} and all(isinstance(encoded[key], Tensor) for key in keys):
         return _pair(encoded["mean"], encoded["log_var"]), context
     raise Refused(
         "encode() must give, where it names what it gives, tensors {'mean': ..., 'log_var': ...} or a torch "
-        f"Distribution {{'posterior': ...}}, and perhaps a 'context'; got {', '.join(map(repr, encoded)) or 'nothing'}."
+        "Distribution {'posterior': ...}, or {'indices': ..., 'codebook': ...}, and perhaps a 'context'; got "
+        f"{', '.join(map(repr, encoded)) or 'nothing'}."
     )
 
 

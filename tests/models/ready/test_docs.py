@@ -1,5 +1,6 @@
 """What docs/adapters.md shows is what happens."""
 
+import math
 import re
 import shlex
 import sys
@@ -35,7 +36,7 @@ def in_a_folder(tmp_path, monkeypatch):
 def test_every_block_is_of_a_section_that_a_test_runs():
     with_code = {text.split("\n")[0] for text in SECTIONS if "```" in text}
     assert with_code == {
-        "Two functions", "pythae", "scvi-tools: SCVI", "diffusers: AutoencoderKL", "The command line",
+        "Two functions", "pythae", "scvi-tools: SCVI", "diffusers", "Codewords", "The command line",
     }  # fmt: skip
 
 
@@ -68,6 +69,14 @@ def test_an_autoencoder_kl_is_measured(capsys):
     model.save_pretrained("autoencoder")
     readings = shown("diffusers", capsys)
     assert readings["elbo"] < -readings["rate"] < 0
+
+
+def test_codewords_of_a_quantizer_are_measured(capsys):
+    pytest.importorskip("vector_quantize_pytorch")
+    torch.manual_seed(0)
+    readings = shown("Codewords", capsys)
+    assert readings["rate"] == pytest.approx(16 * math.log(32), abs=1e-3)
+    assert 1 < readings["perplexity"] <= 32
 
 
 def test_the_command_line_measures_what_a_function_returns(tmp_path, monkeypatch, capsys):

@@ -31,7 +31,10 @@ class ReadyModel(NamedTuple):
 READY = (
     ReadyModel("pythae", "BaseAE", f"{_HERE}.pythae:parts", "pythae's models with a normal posterior"),
     ReadyModel("scvi", "SCVI", f"{_HERE}.scvi:parts", "scvi.model.SCVI"),
-    ReadyModel("diffusers", "AutoencoderKL", f"{_HERE}.diffusers:parts", "diffusers.AutoencoderKL"),
+    ReadyModel("diffusers", "VQModel", f"{_HERE}.diffusers:quantized_parts", "diffusers.VQModel"),
+    ReadyModel(
+        "diffusers", "ModelMixin", f"{_HERE}.diffusers:parts", "diffusers' autoencoders that give a latent_dist"
+    ),
 )
 """The models of other packages that can be measured as they are."""
 
@@ -58,7 +61,7 @@ def supported() -> str:
 
     Example:
         >>> supported()
-        "pythae's models with a normal posterior, scvi.model.SCVI and diffusers.AutoencoderKL"
+        "pythae's models with a normal posterior, scvi.model.SCVI, diffusers.VQModel and diffusers' autoencoders ..."
     """
     *others, last = (row.summary for row in READY)
     return f"{', '.join(others)} and {last}"

@@ -11,6 +11,7 @@ from . import (
     plot as plot,
     report as report,
     terms as terms,
+    trackers as trackers,
     training as training,
     verify as verify,
     worlds as worlds,
@@ -77,6 +78,7 @@ from .terms.kernel import KERNELS as KERNELS
 from .terms.laws import Law as Law
 from .terms.link import Estimator as Estimator, Term as Term
 from .terms.references.table import REFERENCES as REFERENCES
+from .trackers.table import TRACKERS as TRACKERS
 from .training.watchers import Watcher as Watcher
 
 __version__: str

@@ -14,7 +14,8 @@ from termwise.account import Account
 from termwise.api.from_config import check_fit, configured_data, configured_model, settled
 from termwise.api.measure import measure
 from termwise.api.run import Run
-from termwise.api.write_report import write_page
+from termwise.api.write_report import pictures_of_run, write_page
+from termwise.content import exists
 from termwise.data import Dataset, load_data
 from termwise.data.beside import name_of
 from termwise.data.generators import generators_as_they_were, seed_all
@@ -30,14 +31,16 @@ from termwise.models.scaler import Scaler
 from termwise.models.side_input import begin_side
 from termwise.models.user_function import Trust, check_trust
 from termwise.objectives import RECIPES, Game, Objective, Weighted, solo
+from termwise.report.figures import figures_of
 from termwise.report.game_diagnosis import diagnose_claims
 from termwise.report.model_card import model_card
 from termwise.report.progress_bar import terminal_bar
+from termwise.trackers import Tracking
 from termwise.training import Config, RunFolder, Trainer, resolve
 from termwise.training.outweighed import diagnose_prior, diagnose_weight
 from termwise.training.overfitting import diagnose_overfitting
 from termwise.training.resolve import OWN
-from termwise.training.watchers import Bar, Silent, Watcher
+from termwise.training.watchers import Bar, Silent, Watcher, Watchers
 from termwise.values import Count, Name, check_keywords, checked
 
 
@@ -65,6 +68,8 @@ def train(
     seed: int | None = None,
     device: str | None = None,
     measure_limit: int | None = None,
+    track: str | Sequence[str] | None = None,
+    callbacks: Sequence[Watcher] = (),
     out: str | PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -96,6 +101,9 @@ def train(
         shape: How the positions of a code of categories or codewords are laid out, such as (7, 7).
         epochs, batch_size, learning_rate, seed, device: Of the training.
         measure_limit: At most so many test examples, drawn at random, are measured at the end; 50,000 where left out.
+        track: Trackers that are told of the run, by name: "tensorboard", "wandb", "mlflow", "trackio". One that fails
+            while the training goes on is left out, with a warning.
+        callbacks: Watchers of yours, who are told how the training goes (`Watcher`); what they raise ends it.
         out: The run folder; runs/DATA-RECIPE-seedS where left out.
         resume: Go on with the run in `out`; with more `epochs` than it was given, beyond its end.
         overwrite: Begin anew where `out` holds a run, which stays until the new one has ended.
@@ -121,8 +129,9 @@ def train(
         raise Refused("A run is resumed, or begun anew; got both resume and overwrite. Choose one.")
     check_keywords("train", train, options, (name for row in RECIPES.values() for name in row.options))
     optimizer = {"learning_rate": learning_rate}
-    training = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device, "optimizer": optimizer}
-    training["measure_limit"] = measure_limit
+    training: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device}
+    training |= {"optimizer": optimizer, "measure_limit": measure_limit}
+    training["track"] = track if track is None or isinstance(track, str) else list(track)
     keywords = {
         "data": {
             "source": str(data) if isinstance(data, str | PathLike) else None,
@@ -156,6 +165,7 @@ def train(
                 check_network(settings.model.network, trust, folder.current.config_file)
             for function in sorted(settings.objective.functions - asked.objective.functions):
                 check_trust(function, trust, folder.current.config_file)
+        tracking = Tracking(settings.training.trackers)
         named = trust is True or not resume or asked.data == settings.data
         with nullcontext() if named else caches_as_they_are():
             dataset = configured_data(settings) if own_data is None else _with_side(own_data, settings)
@@ -166,16 +176,22 @@ def train(
         _prepare(vae, dataset, settings)
         game = settings.objective.build() if objective is None else _as_game(objective)
         place = _place(folder, settings, resume)
-        trainer = Trainer(vae, game, dataset, settings.training, place, _watcher(settings, dataset, progress))
+        watchers = Watchers([_watcher(settings, dataset, progress), *callbacks, tracking])
+        trainer = Trainer(vae, game, dataset, settings.training, place, watchers)
         if place.path == folder.path and not folder.exists:
             held.enter_context(folder.locked())
             _check_folder(folder, resume, overwrite)  # again: another process may have begun meanwhile
         if progress and not resume:
             _say(dataset, settings, chosen)
         _begin(trainer, folder, settings, resume)
-        trained = trainer.run().to(dtype=torch.float32)
-        with terminal_bar() if progress else nullcontext() as bar:
-            run = _measured(Run(place, settings, trained, dataset, Account({})), trainer, bar)
+        with watchers.to_the_end():
+            watchers.began(place, settings, vae)
+            trained = trainer.run().to(dtype=torch.float32)
+            with terminal_bar() if progress else nullcontext() as bar:
+                run = _measured(Run(place, settings, trained, dataset, Account({})), trainer, bar)
+            watchers.measured(run.account)
+            if settings.training.trackers:
+                tracking.drew(figures_of(pictures_of_run(run)))
         if place.path == folder.path:
             return run
         folder.adopt()
@@ -275,6 +291,8 @@ def _begin(trainer: Trainer, folder: RunFolder, settings: Config, resume: bool) 
         remove(place.path)
     if resume:
         trainer.resume(beyond=current)
+        if exists(current.tracking_file):  # which the trackers go on by
+            write_whole(place.tracking_file, current.tracking_file.read_bytes())
     else:
         place.clear()
         trainer.start()

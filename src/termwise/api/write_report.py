@@ -72,6 +72,11 @@ def _written(path: str | PathLike[str], content: str) -> Path:
     return Path(path)
 
 
+def pictures_of_run(run: Run) -> Pictures:
+    """What a run's report shows of its model: reconstructions, samples, traversals."""
+    return pictures_of(run.model, run.data.test, _rates(run.account.to_json()))
+
+
 def _rates(account: Mapping[str, Any]) -> list[float] | None:
     """The rate of each dimension, where it was measured."""
     value = account["readings"].get("rate_by_dimension", {}).get("value")
@@ -89,7 +94,7 @@ def _run_page(run: Run) -> str:
         metrics=run.metrics(),
         account=account,
         links=standard_links(account),
-        pictures=pictures_of(run.model, run.data.test, _rates(account)),
+        pictures=pictures_of_run(run),
         quality=[Account.load(file).to_json() for file in folder.quality_files if file.exists()],
         attributes=edits,
         figures={method: file.read_bytes() for method, file in figures.items() if file.exists()},

@@ -12,6 +12,7 @@ from termwise.models.likelihoods.table import LIKELIHOODS
 from termwise.models.networks.table import NETWORKS
 from termwise.models.posteriors.table import POSTERIORS
 from termwise.models.priors.table import PRIORS
+from termwise.trackers.table import TRACKERS
 
 
 @app.command()
@@ -44,6 +45,9 @@ def train(
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
     measure_limit: Annotated[
         int | None, typer.Option(help="At most so many test examples are measured at the end; 50,000 where left out.")
+    ] = None,
+    track: Annotated[
+        list[str] | None, typer.Option(help=f"Who is told of the run, as often as wanted: {choices(TRACKERS)}")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/DATA-RECIPE-seedS where left out.")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file; the other options have the say.")] = None,
@@ -83,6 +87,7 @@ def train(
             seed=seed,
             device=device,
             measure_limit=measure_limit,
+            track=track or None,
             out=out,
             resume=resume,
             overwrite=overwrite,

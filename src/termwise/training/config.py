@@ -77,6 +77,7 @@ class TrainingSection(Section):
             estimators against it. Costs a pass of the encoder.
         held_out_limit: At most so many held-out examples are evaluated while training.
         measure_limit: At most so many test examples, drawn at random, are measured at the end.
+        track: Trackers that are told of the run, by name, such as "tensorboard".
     """
 
     epochs: Count = 20
@@ -94,6 +95,12 @@ class TrainingSection(Section):
     audit: bool = True
     held_out_limit: Count = 10_000
     measure_limit: Annotated[Count, Field(ge=2)] = 50_000
+    track: Text | list[Text] | None = None
+
+    @property
+    def trackers(self) -> list[str]:
+        """The names in `track`, each once."""
+        return list(dict.fromkeys([self.track] if isinstance(self.track, str) else self.track or []))
 
 
 class Config(Section):

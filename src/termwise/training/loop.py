@@ -287,6 +287,7 @@ class Trainer:
                 lines += self._evaluate(lines[0])
         self.metrics_length = self.folder.append(lines)
         self.save()
+        self.watcher.logged(lines)
 
     def _tell_watcher(self) -> None:
         """The first player's means of the epoch so far, to a watcher who wants them now."""

@@ -1,7 +1,8 @@
 """A run folder: what a training leaves behind.
 
 config.toml, metrics.jsonl, checkpoints/, model/, account.json, account.npz, checksums.json, report.html; and, once they
-are asked for, quality.json, quality-reconstructions.json, attributes.json, attributes.npz and attributes-METHOD.png.
+are asked for, quality.json, quality-reconstructions.json, attributes.json, attributes.npz and attributes-METHOD.png; of a
+run that trackers know, tracking.json, and tensorboard/.
 
 A training that begins anew where a run is, or goes on beyond a run's end, is carried out in unfinished/, a run folder
 within, so that the old results stay until the new ones stand. Then unfinished/ becomes finished/, in one step, and its
@@ -82,6 +83,17 @@ class RunFolder:
         return str(self.path)
 
     @property
+    def name(self) -> str:
+        """What the run is called: the folder's name, also while it is unfinished.
+
+        Example:
+            >>> RunFolder("runs/digits").name, RunFolder("runs/digits").unfinished.name
+            ('digits', 'digits')
+        """
+        path = self.path.absolute()
+        return path.parent.name if path.name == "unfinished" else path.name
+
+    @property
     def config_file(self) -> Path:
         """config.toml, the configuration of the run."""
         return self.path / "config.toml"
@@ -125,6 +137,16 @@ class RunFolder:
     def report_file(self) -> Path:
         """report.html, all of the run on one page."""
         return self.path / "report.html"
+
+    @property
+    def tracking_file(self) -> Path:
+        """tracking.json, the trackers that know the run, and what each was told."""
+        return self.path / "tracking.json"
+
+    @property
+    def tensorboard_folder(self) -> Path:
+        """tensorboard/, where TensorBoard finds the run."""
+        return self.path / "tensorboard"
 
     @property
     def quality_files(self) -> tuple[Path, Path]:
@@ -195,7 +217,7 @@ class RunFolder:
         self.checkpoint_file.parent.mkdir(parents=True, exist_ok=True)
         stale = [self.config_file, self.checkpoint_file, self.earlier_checkpoint_file, self.metrics_file]
         stale += [self.model_folder, self.account_file, self.values_file, self.checksums_file, self.report_file]
-        for path in (*stale, *self._asked_for()):
+        for path in (*stale, *self._asked_for(), *self._tracked):
             remove(path)
 
     def create(self, config: Config) -> None:
@@ -221,18 +243,23 @@ class RunFolder:
         remove_parts((*runs, *inner))
         if not self._finished.path.is_dir():
             return
-        for stale in self._asked_for():
+        for stale in (*self._asked_for(), *self._tracked):
             remove(stale)
         for file in sorted(self._finished.path.rglob("*")):
             if file.is_file():
                 target = self.path / file.relative_to(self._finished.path)
-                target.parent.mkdir(exist_ok=True)
+                target.parent.mkdir(parents=True, exist_ok=True)
                 move(file, target)
         remove(self._finished.path)
 
     def _asked_for(self) -> list[Path]:
         """What is there of what only a command of its own measures."""
         return [*self.quality_files, *self.path.glob("attributes*")]
+
+    @property
+    def _tracked(self) -> tuple[Path, Path]:
+        """What trackers keep here, which is of one training alone."""
+        return self.tracking_file, self.tensorboard_folder
 
     def write_checksums(self, data: str) -> None:
         """Write checksums.json: of the configuration as it is, and the fingerprint of the data."""

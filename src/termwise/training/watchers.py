@@ -2,25 +2,37 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from termwise.account import glossary
+from termwise.account import Account, glossary
+from termwise.models.vae import VAE
+from termwise.training.config import Config
+from termwise.training.run_folder import RunFolder
 
 
 @runtime_checkable
 class Watcher(Protocol):
     """Someone who is told how a training goes, by calls of these methods; what they raise ends the training.
 
-    To write one, extend `Silent`, and pass it to a `Trainer`.
+    To write one, extend `Silent`, and pass it to `train(callbacks=[...])`, or to a `Trainer`, who knows of no account
+    and calls neither `began`, `measured` nor `ended`. The calls come in the order in which the methods stand here.
 
     Example:
         >>> from tempfile import mkdtemp
         >>> import termwise as tw
+        >>> class AtTheEnd(Silent):
+        ...     def measured(self, account):
+        ...         print("elbo" in account, account["rate"].unit)
+        >>> quick = {"data": "four-points", "recipe": "vae", "epochs": 1, "progress": False}
+        >>> run = tw.train(**quick, out=mkdtemp(), callbacks=[AtTheEnd()])
+        True nats
+
         >>> class EachEvaluation(Silent):
         ...     def evaluated(self, epoch, split, terms):
         ...         print(f"epoch {epoch}: {', '.join(terms)} on {split}")
@@ -34,6 +46,18 @@ class Watcher(Protocol):
         epoch 1: distortion, rate, ..., elbo on test
         epoch 2: distortion, rate, ..., elbo on test
     """
+
+    @abstractmethod
+    def began(self, folder: RunFolder, config: Config, model: VAE) -> None:
+        """Called once all is ready, also of a training that goes on, and of one with no step left to make.
+
+        Args:
+            folder: The run's files; metrics.jsonl has the lines of before, where it goes on. It is unfinished/ within
+                the run's folder where there is a run to replace.
+            config: The configuration of the run.
+            model: The model that is trained.
+        """
+        ...
 
     @abstractmethod
     def __enter__(self) -> "Watcher":
@@ -74,6 +98,25 @@ class Watcher(Protocol):
         """
         ...
 
+    @abstractmethod
+    def logged(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Called after an epoch whose checkpoint is written, with the lines that metrics.jsonl got.
+
+        Args:
+            lines: Each has epoch, step and split; a player's has its terms, their weights and its learning rate.
+        """
+        ...
+
+    @abstractmethod
+    def measured(self, account: Account) -> None:
+        """Called once the run is measured, and its folder holds the account of the test split and the report."""
+        ...
+
+    @abstractmethod
+    def ended(self, error: BaseException | None) -> None:
+        """Called last, with the error that ended the training or the measuring, if one did."""
+        ...
+
 
 class Silent:
     """A watcher who does nothing; to be extended by one who does something.
@@ -83,6 +126,9 @@ class Silent:
         ...     watcher.wants()
         False
     """
+
+    def began(self, folder: RunFolder, config: Config, model: VAE) -> None:
+        """Do nothing before a training."""
 
     def __enter__(self) -> "Silent":
         return self
@@ -101,6 +147,96 @@ class Silent:
     def evaluated(self, epoch: int, split: str, terms: Mapping[str, float]) -> None:
         """Do nothing after an evaluation."""
 
+    def logged(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Do nothing after an epoch."""
+
+    def measured(self, account: Account) -> None:
+        """Do nothing after measuring."""
+
+    def ended(self, error: BaseException | None) -> None:
+        """Do nothing at the end."""
+
+
+class Watchers(Silent):
+    """Several watchers as one: each is told what it would be told alone, in their order, and left in the reverse one.
+
+    Args:
+        each: The watchers.
+
+    Example:
+        >>> class Told(Silent):
+        ...     def __init__(self, name):
+        ...         self.name = name
+        ...     def evaluated(self, epoch, split, terms):
+        ...         print(self.name, epoch)
+        >>> Watchers([Told("one"), Told("two")]).evaluated(3, "test", {})
+        one 3
+        two 3
+    """
+
+    def __init__(self, each: Sequence[Watcher]) -> None:
+        self.each = tuple(each)
+        self._waiting: list[Watcher] = []
+        self._entered = ExitStack()
+
+    @contextmanager
+    def to_the_end(self) -> Iterator[None]:
+        """Do what is done within, and tell each that it has ended, or by which error."""
+        try:
+            yield
+        except BaseException as error:
+            self.ended(error)
+            raise
+        self.ended(None)
+
+    def began(self, folder: RunFolder, config: Config, model: VAE) -> None:
+        """Tell each."""
+        for one in self.each:
+            one.began(folder, config, model)
+
+    def __enter__(self) -> "Watchers":
+        with ExitStack() as entered:
+            for one in self.each:
+                entered.enter_context(one)
+            self._entered = entered.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered.__exit__(kind, error, trace)
+
+    def wants(self) -> bool:
+        """Whether any wants to be told now; each is asked."""
+        self._waiting = [one for one in self.each if one.wants()]
+        return bool(self._waiting)
+
+    def stepped(self, epoch: int, step: int, terms: Mapping[str, float]) -> None:
+        """Tell those who wanted it."""
+        for one in self._waiting:
+            one.stepped(epoch, step, terms)
+
+    def evaluated(self, epoch: int, split: str, terms: Mapping[str, float]) -> None:
+        """Tell each."""
+        for one in self.each:
+            one.evaluated(epoch, split, terms)
+
+    def logged(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Tell each."""
+        for one in self.each:
+            one.logged(lines)
+
+    def measured(self, account: Account) -> None:
+        """Tell each."""
+        for one in self.each:
+            one.measured(account)
+
+    def ended(self, error: BaseException | None) -> None:
+        """Tell each, whatever one of them raises, which is raised in the end."""
+        with ExitStack() as telling:
+            for one in reversed(self.each):
+                telling.callback(one.ended, error)
+
 
 def in_short(terms: Mapping[str, float]) -> str:
     """The terms on one line, by their short names.
@@ -112,7 +248,7 @@ def in_short(terms: Mapping[str, float]) -> str:
     return "  ".join(f"{glossary.reading(name).short} {value:.2f}" for name, value in terms.items())
 
 
-class Bar:
+class Bar(Silent):
     """A watcher with a progress bar on standard error, and the running means of the terms beside it.
 
     Args:

@@ -26,6 +26,7 @@ LISTS = {
     "`reference` of adaptive contrast": "REFERENCES",
     "f-divergence": "DIVERGENCES",
     "metric of disentanglement": "METRICS",
+    "`--track`": "TRACKERS",
 }
 """What a configuration or a call takes by name, and the registry that knows the names."""
 

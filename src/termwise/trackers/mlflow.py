@@ -1,7 +1,7 @@
 """MLflow: a run at MLFLOW_TRACKING_URI, or where that is not set in MLflow's own place here, ./mlflow.db.
 
-Its experiment is MLFLOW_EXPERIMENT_NAME, "termwise" where there is none. The run's report is among its artifacts, and is
-read in MLflow's page.
+Its experiment is MLFLOW_EXPERIMENT_NAME, "termwise" where there is none. The run's report is among its artifacts, and
+is read in MLflow's page.
 """
 
 import io

@@ -1,8 +1,8 @@
 """What trackers draw curves of: the lines of metrics.jsonl as numbers by name, at a step.
 
 A name is GROUP/NAME. The groups are the splits ("train", "test"), whose names are those of terms, and "loss"; players
-after the first, such as a critic; "schedule", the epoch, the learning rate and the weights; and "training_minus_full", how far a
-training estimator of a term is off its value under the full aggregate, which metrics.jsonl calls the audit.
+after the first, such as a critic; "schedule", the epoch, the learning rate and the weights; and "training_minus_full",
+how far a training estimator of a term is off its value under the full aggregate, which metrics.jsonl calls the audit.
 """
 
 import math
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from termwise.report.curves import MetricsLine, by_further_player, by_split
-
 
 SPLITS = ("train", "validation", "test")
 """The groups whose names are terms."""

@@ -102,9 +102,7 @@ def check_installed(name: str, package: str | None = None) -> None:
         termwise.errors.Refused: The tracker 'cards' needs no_such_package. Install it: pip install 'termwise[cards]'.
     """
     if find_spec(package or name) is None:
-        raise Refused(
-            f"The tracker {name!r} needs {package or name}. Install it: pip install 'termwise[{name}]'."
-        )
+        raise Refused(f"The tracker {name!r} needs {package or name}. Install it: pip install 'termwise[{name}]'.")
 
 
 def numbers_of(account: Account) -> dict[str, float]:

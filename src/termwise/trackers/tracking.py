@@ -127,7 +127,7 @@ class Tracking(Silent):
     def _tell(self, name: str, lines: Sequence[Mapping[str, Any]]) -> None:
         """Tell one tracker lines of metrics.jsonl."""
         known = self._known[name]
-        if all([self._try(name, self._trackers[name].point, point) for point in points_of(lines)]) and lines:
+        if all(self._try(name, self._trackers[name].point, point) for point in points_of(lines)) and lines:
             told = {"lines": known.lines + len(lines), "step": lines[-1]["step"]}
             self._known[name] = known.model_copy(update=told)
 
@@ -140,8 +140,8 @@ class Tracking(Silent):
             with suppress(Exception):
                 self._built[name].end(error)
             warnings.warn(
-                f"The tracker {name!r} failed ({type(error).__name__}: {in_short(str(error), 300)}), and is told nothing "
-                "more. The training goes on, and its folder holds all that was to be told. Once that is mended, resume "
+                f"The tracker {name!r} failed ({type(error).__name__}: {in_short(str(error), 300)}), and is told "
+                "nothing more. The training goes on, and its folder holds all that was to be told. Once that is mended, resume "
                 f"it: `termwise train --resume --out {self._folder} --track {name}` tells it the rest.",
                 TrackerFailed,
                 stacklevel=2,

@@ -1,7 +1,7 @@
 """Trackio: a run in its local store, TRACKIO_DIR where that is set; `trackio show` opens its page.
 
-The project is TRACKIO_PROJECT, "termwise" where there is none; where TRACKIO_SPACE_ID or TRACKIO_SERVER_URL is set, Trackio
-sends the run there.
+The project is TRACKIO_PROJECT, "termwise" where there is none; where TRACKIO_SPACE_ID or TRACKIO_SERVER_URL is set,
+Trackio sends the run there.
 """
 
 import io

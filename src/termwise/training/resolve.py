@@ -94,8 +94,8 @@ def _described(config: Config, objective: object | None, model: VAE | None) -> C
 def _resumed(folder: RunFolder, asked: dict[str, Any], objective: object | None, model: VAE | None) -> Config:
     """The configuration of the run to resume, with as many epochs as are asked, if those are more.
 
-    How many examples are measured at the end, and who tracks it, may change, too: the training is the same. What schedules have as shares
-    of the run stays a share of the epochs that it was begun with.
+    How many examples are measured at the end, and who tracks it, may change, too: the training is the same. What
+    schedules have as shares of the run stays a share of the epochs that it was begun with.
     """
     begun = folder.config()
     tables, goal = begun.tables(), asked.get("objective", {})

@@ -1,8 +1,8 @@
 """A run folder: what a training leaves behind.
 
 config.toml, metrics.jsonl, checkpoints/, model/, account.json, account.npz, checksums.json, report.html; and, once they
-are asked for, quality.json, quality-reconstructions.json, attributes.json, attributes.npz and attributes-METHOD.png; of a
-run that trackers know, tracking.json, and tensorboard/.
+are asked for, quality.json, quality-reconstructions.json, attributes.json, attributes.npz and attributes-METHOD.png; of
+a run that trackers know, tracking.json, and tensorboard/.
 
 A training that begins anew where a run is, or goes on beyond a run's end, is carried out in unfinished/, a run folder
 within, so that the old results stay until the new ones stand. Then unfinished/ becomes finished/, in one step, and its

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import termwise as tw
 from helpers.short_runs import examples
@@ -32,7 +33,7 @@ class Recorder:
 
     def begin(self, run, known):
         self._note("begin", (run.name, known, run.step))
-        return known if known is not None and not Recorder.gone else f"id {len(Recorder.told)}"
+        return known if known is not None and not Recorder.gone else uuid4().hex
 
     def point(self, point):
         self._note("point", point)

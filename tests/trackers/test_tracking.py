@@ -11,7 +11,7 @@ from helpers.tracked import Recorder, curve, images, tracked
 from termwise.cli import main
 from termwise.errors import BadData, Refused
 from termwise.registry import UnknownRow
-from termwise.trackers import TrackerFailed
+from termwise.trackers.tracking import TrackerFailed
 from termwise.training import Silent
 
 ROW = tw.Row("recorder", Recorder, "what was told")
@@ -89,10 +89,10 @@ def test_a_run_that_begins_anew_begins_anew_in_its_trackers(tmp_path):
     assert not (tmp_path / "run" / "tracking.json").exists()
 
 
-@pytest.mark.parametrize(
-    "fails_in",
-    ["begin", "point", "figures", *(pytest.param(one, marks=pytest.mark.slow) for one in ("readings", "end"))],
-)
+SLOW = [pytest.param(one, marks=pytest.mark.slow) for one in ("readings", "end")]
+
+
+@pytest.mark.parametrize("fails_in", ["begin", "point", "figures", *SLOW])
 def test_a_tracker_that_fails_costs_one_warning_and_no_training(tmp_path, fails_in):
     plain = tracked(tmp_path / "plain", None)
     Recorder.fails_in = fails_in
@@ -136,7 +136,7 @@ def test_a_training_that_is_interrupted_is_closed_and_goes_on_where_it_was(tmp_p
 
 
 def test_what_cannot_be_is_refused_before_anything_is_begun(tmp_path):
-    with pytest.raises(UnknownRow, match="Unknown tracker 'recordr'. Did you mean 'recorder'?"):
+    with pytest.raises(UnknownRow, match=r"Unknown tracker 'recordr'\. Did you mean 'recorder'\?"):
         tracked(tmp_path / "run", "recordr")
     assert not (tmp_path / "run").exists()
     run = tracked(tmp_path / "run", "recorder", 1)
@@ -159,21 +159,8 @@ def test_the_configuration_and_the_command_say_who_tracks(tmp_path, monkeypatch,
     again = tw.train(run.folder.config_file and run.folder.config(), data=images(), out=tmp_path / "b", progress=False)
     assert again.config.training.trackers == ["recorder"]
     Recorder.told.clear()
-    command = [
-        "train",
-        "--data",
-        "four-points",
-        "--recipe",
-        "vae",
-        "--epochs",
-        "1",
-        "--latent",
-        "2",
-        "--track",
-        "recorder",
-        "--out",
-    ]
-    monkeypatch.setattr(sys, "argv", ["termwise", *command, str(tmp_path / "command")])
+    command = ["train", "--data=four-points", "--recipe=vae", "--epochs=1", "--latent=2", "--track=recorder"]
+    monkeypatch.setattr(sys, "argv", ["termwise", *command, f"--out={tmp_path / 'command'}"])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 0 and Recorder.calls()[0] == "begin"

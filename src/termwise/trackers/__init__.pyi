@@ -1,3 +1,3 @@
 from .table import TRACKERS as TRACKERS
 from .tracker import TrackedRun as TrackedRun, Tracker as Tracker
-from .tracking import TrackerFailed as TrackerFailed, Tracking as Tracking
+from .tracking import Tracking as Tracking

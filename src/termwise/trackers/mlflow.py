@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from termwise.account import Account
-from termwise.trackers.points import Point, flat_settings
+from termwise.trackers.points import StepNumbers, flat_settings
 from termwise.trackers.tracker import TrackedRun, check_installed, markdown_of, numbers_of
 
 LONGEST = 6000
@@ -19,7 +19,7 @@ LONGEST = 6000
 
 
 class MLflow:
-    """The tracker "mlflow"."""
+    """The tracker "mlflow", of a run in MLflow's store."""
 
     def __init__(self) -> None:
         check_installed("mlflow")
@@ -43,7 +43,7 @@ class MLflow:
         self._settings(run.settings)
         return self._run
 
-    def point(self, point: Point) -> None:
+    def point(self, point: StepNumbers) -> None:
         """Log the numbers at their step."""
         self._log(point.flat, point.step)
 
@@ -54,7 +54,7 @@ class MLflow:
         self._client.log_dict(self._run, account.to_json(), "account.json")
 
     def figures(self, figures: Mapping[str, bytes], step: int) -> None:
-        """Log images, and the report."""
+        """Log the figures as images, and the report."""
         from PIL import Image
 
         for name, png in figures.items():

@@ -17,7 +17,7 @@ SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Point:
+class StepNumbers:
     """Numbers of one step, by group and name.
 
     Attributes:
@@ -25,7 +25,7 @@ class Point:
         groups: By group the numbers by name, terms in nats.
 
     Example:
-        >>> Point(10, {"train": {"rate": 2.0}, "test": {"rate": 3.0}}).flat
+        >>> StepNumbers(10, {"train": {"rate": 2.0}, "test": {"rate": 3.0}}).flat
         {'train/rate': 2.0, 'test/rate': 3.0}
     """
 
@@ -38,7 +38,7 @@ class Point:
         return {f"{group}/{name}": value for group, numbers in self.groups.items() for name, value in numbers.items()}
 
 
-def points_of(lines: Sequence[MetricsLine]) -> list[Point]:
+def points_of(lines: Sequence[MetricsLine]) -> list[StepNumbers]:
     """Lines of metrics.jsonl as points, one for each step that they are of.
 
     Example:
@@ -55,7 +55,7 @@ def points_of(lines: Sequence[MetricsLine]) -> list[Point]:
         groups = steps.setdefault(line["step"], {"schedule": {"epoch": float(line["epoch"])}})
         for name, value in _numbers(group, line):
             groups.setdefault(name.partition("/")[0], {})[name.partition("/")[2]] = value
-    return [Point(step, groups) for step, groups in sorted(steps.items())]
+    return [StepNumbers(step, groups) for step, groups in sorted(steps.items())]
 
 
 def _numbers(group: str, line: MetricsLine) -> Iterator[tuple[str, float]]:

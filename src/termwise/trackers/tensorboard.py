@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from termwise.account import Account
 from termwise.files import refuse_link, remove
-from termwise.trackers.points import SPLITS, Point, flat_settings
+from termwise.trackers.points import SPLITS, StepNumbers, flat_settings
 from termwise.trackers.tracker import TrackedRun, check_installed, markdown_of
 
 
@@ -34,7 +34,7 @@ class TensorBoard:
         self._writer("").add_text("configuration", settings, run.step)
         return known
 
-    def point(self, point: Point) -> None:
+    def point(self, point: StepNumbers) -> None:
         """Add scalars: curves/NAME of each split, and the other groups by their names."""
         for group, numbers in point.groups.items():
             of_split = group in SPLITS
@@ -56,7 +56,7 @@ class TensorBoard:
         self._flush()
 
     def figures(self, figures: Mapping[str, bytes], step: int) -> None:
-        """Add images."""
+        """Add the figures as images."""
         import io
 
         import numpy as np
@@ -68,7 +68,7 @@ class TensorBoard:
         self._flush()
 
     def end(self, error: BaseException | None) -> None:
-        """Close the files."""
+        """Close the event files."""
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()

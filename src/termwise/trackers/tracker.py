@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from termwise.account import Account
 from termwise.account.rounding import with_error
 from termwise.errors import Refused
-from termwise.trackers.points import Point
+from termwise.trackers.points import StepNumbers
 from termwise.training import RunFolder
 
 
@@ -73,7 +73,7 @@ class Tracker(Protocol):
         ...
 
     @abstractmethod
-    def point(self, point: Point) -> None:
+    def point(self, point: StepNumbers) -> None:
         """Take up the numbers of one step."""
         ...
 

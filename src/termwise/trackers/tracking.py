@@ -141,8 +141,8 @@ class Tracking(Silent):
                 self._built[name].end(error)
             warnings.warn(
                 f"The tracker {name!r} failed ({type(error).__name__}: {in_short(str(error), 300)}), and is told "
-                "nothing more. The training goes on, and its folder holds all that was to be told. Once that is mended, resume "
-                f"it: `termwise train --resume --out {self._folder} --track {name}` tells it the rest.",
+                "nothing more. The training goes on, and its folder holds all that was to be told. Once that is "
+                f"mended, resume it: `termwise train --resume --out {self._folder} --track {name}` tells it the rest.",
                 TrackerFailed,
                 stacklevel=2,
             )

@@ -12,12 +12,12 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from termwise.account import Account
-from termwise.trackers.points import Point, flat_settings
+from termwise.trackers.points import StepNumbers, flat_settings
 from termwise.trackers.tracker import COLUMNS, TrackedRun, check_installed, rows_of
 
 
 class Trackio:
-    """The tracker "trackio"."""
+    """The tracker "trackio", of a run in its local store."""
 
     def __init__(self) -> None:
         check_installed("trackio")
@@ -34,7 +34,7 @@ class Trackio:
             self._run = _opened(run, "never")
         return str(self._run.id)
 
-    def point(self, point: Point) -> None:
+    def point(self, point: StepNumbers) -> None:
         """Log the numbers at their step."""
         self._run.log(point.flat, step=point.step)
 
@@ -47,7 +47,7 @@ class Trackio:
         self._run.log({"account/readings": table, "account/diagnosis": diagnosis}, step=step)
 
     def figures(self, figures: Mapping[str, bytes], step: int) -> None:
-        """Log images."""
+        """Log the figures as images."""
         import trackio
         from PIL import Image
 
@@ -55,7 +55,7 @@ class Trackio:
         self._run.log({f"figures/{name}": image for name, image in images.items()}, step=step)
 
     def end(self, error: BaseException | None) -> None:
-        """Finish the run."""
+        """Finish the run in Trackio."""
         with redirect_stdout(sys.stderr):
             self._run.finish()
 

@@ -10,12 +10,12 @@ from typing import Any
 from uuid import uuid4
 
 from termwise.account import Account
-from termwise.trackers.points import Point
+from termwise.trackers.points import StepNumbers
 from termwise.trackers.tracker import COLUMNS, TrackedRun, check_installed, numbers_of, rows_of
 
 
 class WeightsAndBiases:
-    """The tracker "wandb"."""
+    """The tracker "wandb", of an offline run unless told otherwise."""
 
     def __init__(self) -> None:
         check_installed("wandb")
@@ -38,7 +38,7 @@ class WeightsAndBiases:
         )
         return name
 
-    def point(self, point: Point) -> None:
+    def point(self, point: StepNumbers) -> None:
         """Log the numbers at their step."""
         self._run.log(point.flat, step=point.step)
 
@@ -52,7 +52,7 @@ class WeightsAndBiases:
         self._run.log({"account/table": table}, step=step)
 
     def figures(self, figures: Mapping[str, bytes], step: int) -> None:
-        """Log images."""
+        """Log the figures as images."""
         import io
 
         import wandb

@@ -190,7 +190,7 @@ class Watchers(Silent):
         self.ended(None)
 
     def began(self, folder: RunFolder, config: Config, model: VAE) -> None:
-        """Tell each."""
+        """Tell each that it begins."""
         for one in self.each:
             one.began(folder, config, model)
 
@@ -217,17 +217,17 @@ class Watchers(Silent):
             one.stepped(epoch, step, terms)
 
     def evaluated(self, epoch: int, split: str, terms: Mapping[str, float]) -> None:
-        """Tell each."""
+        """Tell each of an evaluation."""
         for one in self.each:
             one.evaluated(epoch, split, terms)
 
     def logged(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Tell each."""
+        """Tell each of the lines."""
         for one in self.each:
             one.logged(lines)
 
     def measured(self, account: Account) -> None:
-        """Tell each."""
+        """Tell each of the account."""
         for one in self.each:
             one.measured(account)
 

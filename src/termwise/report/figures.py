@@ -31,7 +31,11 @@ def figures_of(pictures: Pictures) -> dict[str, bytes]:
     if pictures.traversals is not None:
         walks = pictures.traversals[:SHOWN]
         figures["traversals"] = (walks.reshape(-1, *walks.shape[2:]), walks.shape[1])
-    return {name: grid_png(images, columns, zoom=_zoom(images.shape[-2])) for name, (images, columns) in figures.items() if _drawn(images)}
+    return {
+        name: grid_png(images, columns, zoom=_zoom(images.shape[-2]))
+        for name, (images, columns) in figures.items()
+        if _drawn(images)
+    }
 
 
 def _drawn(images: np.ndarray) -> bool:

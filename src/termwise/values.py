@@ -118,6 +118,30 @@ Name = Annotated[Text, BeforeValidator(_named)]
 """The name of a row of a table."""
 
 
+def named_or(*kinds: type) -> PlainValidator:
+    """What checks that a value is the name of a row, or a thing of these kinds that somebody made.
+
+    Example:
+        >>> @checked
+        ... def shown(part: Annotated[str | int, named_or(int)]) -> str:
+        ...     return repr(part)
+        >>> shown("mlp"), shown(3)
+        ("'mlp'", '3')
+    """
+
+    def either(value: object) -> object:
+        if isinstance(value, kinds) and not isinstance(value, type):
+            return value
+        if isinstance(value, str):
+            return _not_blank(value)
+        _named(value)
+        raise PydanticCustomError(
+            "no_name", "expected a name, or an instance of {kinds}", {"kinds": " or ".join(one.__name__ for one in kinds)}
+        )
+
+    return PlainValidator(either)
+
+
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """The same function, which refuses arguments that its annotations do not allow, before it begins.
 

@@ -18,6 +18,7 @@ from termwise.models.drawable import Drawable
 from termwise.models.flat_codes import flat, split_encoded, tensor_like, widened
 from termwise.models.latent_output import decoded_of
 from termwise.models.likelihoods import Likelihood, likelihood_from, over_examples, unclamped
+from termwise.models.pretrained import AnyLikelihood
 from termwise.models.quantized_codes import quantized_law, uniform_over
 from termwise.models.reachable_modules import modules_of
 from termwise.models.ready.quantizers import quantizing
@@ -29,7 +30,7 @@ from termwise.values import checked
 def adapt(
     encode: Any,
     decode: Callable[..., Any] | None = None,
-    likelihood: str | None = None,
+    likelihood: AnyLikelihood | None = None,
     prior: Distribution | None = None,
     quantizer: Any = None,
 ) -> "Adapted":
@@ -50,7 +51,8 @@ def adapt(
         decode: z, or (z, context) where there is a context -> a torch Distribution over x, or a tensor that
             `likelihood` turns into one. Left out, the rate's links alone are measured.
         likelihood: "bernoulli" (decode gives probabilities), "bernoulli-logits", "normal:0.1" (a mean),
-            "laplace:1", "categorical:17" (logits, classes first), "poisson" (means), "poisson-logs".
+            "laplace:1", "categorical:17" (logits, classes first), "poisson" (means), "poisson-logs"; or a Likelihood of
+            yours, of what decode gives.
         prior: p(z), event shape the code's; where left out the standard normal, and of codewords that all are alike.
         quantizer: What rounds to codewords what `encode` gives, before `decode` takes it, such as a VectorQuantize,
             ResidualVQ or FSQ of vector-quantize-pytorch.
@@ -89,7 +91,7 @@ class Adapted:
         self,
         encode: Callable[[Tensor], Any],
         decode: Callable[..., Any] | None,
-        likelihood: str | None,
+        likelihood: str | Likelihood | None,
         prior: Distribution | None,
         dataset: Callable[[Any], Dataset] | None = None,
     ) -> None:
@@ -104,7 +106,7 @@ class Adapted:
     @property
     def networks(self) -> list[nn.Module]:
         """The modules that the two functions reach, as they are now."""
-        return modules_of((self._encode, self._decode))
+        return modules_of((self._encode, self._decode, self._likelihood))
 
     @property
     def generates(self) -> bool:
@@ -236,7 +238,9 @@ AS_TENSORS_ARE = {
 """What a likelihood of a tensor is called in the table, where it is not the same: a tensor is a law's mean."""
 
 
-def _likelihood(spec: str) -> Likelihood:
+def _likelihood(spec: str | Likelihood) -> Likelihood:
+    if not isinstance(spec, str):
+        return spec
     likelihood = likelihood_from(AS_TENSORS_ARE.get(spec, spec))
     if likelihood.state_dict():
         raise Refused(

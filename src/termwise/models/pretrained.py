@@ -8,13 +8,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from safetensors import safe_open
 from safetensors.torch import load_file, load_model, save
 from torch import Tensor, nn
+from torch.distributions import Distribution, Normal
 
 from termwise.content import check_file, exists, parse_json, read_bytes, unreadable
 from termwise.data.generators import turn
@@ -24,12 +25,22 @@ from termwise.files import write_whole
 from termwise.models.likelihoods import Likelihood, likelihood_from
 from termwise.models.networks.table import check_network
 from termwise.models.posteriors import PosteriorFamily, posterior_family
-from termwise.models.priors import prior_from
+from termwise.models.priors import Prior, prior_from
 from termwise.models.user_function import Trust
-from termwise.values import Count, Natural, Text
+from termwise.values import Count, Natural, Text, named_or
 
 GIVEN = "given"
 """What a configuration calls a posterior, a likelihood or a prior that was made in Python."""
+
+
+AnyPosterior = Annotated[str | PosteriorFamily, named_or(PosteriorFamily)]
+"""A posterior family, or its name."""
+
+AnyLikelihood = Annotated[str | Likelihood, named_or(Likelihood)]
+"""A likelihood, or its name."""
+
+AnyPrior = Annotated[str | Distribution | Prior, named_or(Distribution, Prior)]
+"""A prior, a law that stands for one, or a prior's name."""
 
 
 def parts_of(family: PosteriorFamily, likelihood: Likelihood, prior: nn.Module, latent: int) -> dict[str, Any]:
@@ -37,22 +48,30 @@ def parts_of(family: PosteriorFamily, likelihood: Likelihood, prior: nn.Module, 
 
     A part has a name where a table makes the same kind of thing of it.
     """
-    name, options = getattr(family, "name", ""), getattr(family, "options", {})
-    spec = getattr(likelihood, "spec", "")
-    prior_name, prior_options = getattr(prior, "name", ""), getattr(prior, "options", {})
-    with turn(), torch.random.fork_rng(devices=[]):
-        named = {
-            "posterior": _makes(family, posterior_family, name, latent, options),
-            "likelihood": _makes(likelihood, likelihood_from, spec),
-            "prior": _makes(prior, prior_from, prior_name, latent, prior_options),
-        }
     return {
-        "posterior": name if named["posterior"] else GIVEN,
-        "posterior_options": options if named["posterior"] else {},
-        "likelihood": spec if named["likelihood"] else GIVEN,
-        "prior": prior_name if named["prior"] else GIVEN,
-        "prior_options": prior_options if named["prior"] else {},
+        name: value
+        for kind, part in (("posterior", family), ("likelihood", likelihood), ("prior", prior))
+        for name, value in part_in_words(kind, part, latent).items()
     }
+
+
+def part_in_words(kind: str, part: object, latent: int) -> dict[str, Any]:
+    """One part of a model as a configuration has it: its name, "given" where no table makes it, and its options.
+
+    Example:
+        >>> part_in_words("likelihood", likelihood_from("normal:0.1"), 3)
+        {'likelihood': 'normal:0.1'}
+        >>> part_in_words("prior", Normal(torch.zeros(3), 1.0), 3)
+        {'prior': 'given', 'prior_options': {}}
+    """
+    with turn(), torch.random.fork_rng(devices=[]):
+        if kind == "likelihood":
+            spec = getattr(part, "spec", "")
+            return {kind: spec if _makes(part, likelihood_from, spec) else GIVEN}
+        name, options = getattr(part, "name", ""), getattr(part, "options", {})
+        make: Any = posterior_family if kind == "posterior" else prior_from
+        named = _makes(part, make, name, latent, options)
+    return {kind: name if named else GIVEN, f"{kind}_options": options if named else {}}
 
 
 def _makes(part: object, make: Any, name: object, *arguments: Any) -> bool:

@@ -29,7 +29,7 @@ from termwise.models.observed import Observe, observing, of_observed, parted, se
 from termwise.models.parts_again import model_again, more_of
 from termwise.models.places import with_shape
 from termwise.models.posteriors import PosteriorFamily, posterior_family
-from termwise.models.pretrained import parts_of, write_model
+from termwise.models.pretrained import AnyLikelihood, AnyPosterior, AnyPrior, parts_of, write_model
 from termwise.models.priors import PriorOfPosteriors, prior_from
 from termwise.models.priors.meeting import meet_model
 from termwise.models.samples import law_of_samples
@@ -126,11 +126,11 @@ class VAE(nn.Module):
         shape: tuple[Count, ...],
         latent: Count = 10,
         network: Name = "mlp",
-        posterior: Name = "diagonal-normal",
-        likelihood: Name | None = None,
+        posterior: AnyPosterior = "diagonal-normal",
+        likelihood: AnyLikelihood | None = None,
         options: Mapping[str, Any] | None = None,
         posterior_options: Mapping[str, Any] | None = None,
-        prior: Name = "standard-normal",
+        prior: AnyPrior = "standard-normal",
         prior_options: Mapping[str, Any] | None = None,
         scaler: Scaler | None = None,
         code: Sequence[Block | Mapping[str, Any]] = (),
@@ -140,6 +140,8 @@ class VAE(nn.Module):
         target: SideVariable | None = None,
     ) -> "VAE":
         """A VAE of parts by name: each a row of a table, or for the network a builder of yours, "module:function".
+
+        Posterior, likelihood and prior may also be objects of yours, which `from_pretrained` is to be given again.
 
         Args:
             options: What the network's builder takes beside shapes, such as {"hidden": [512, 512]} or {"channels": 32}.
@@ -161,10 +163,13 @@ class VAE(nn.Module):
             blocks = blocks_from(of_observed(code, side))
             latent, posterior, prior = sum(block.latent for block in blocks), "blocks", "blocks"
             posterior_options = prior_options = {"code": [block.table() for block in blocks]}
-        posterior_options = with_shape(posterior, posterior_options, code_shape)
+        if isinstance(posterior, str):
+            posterior_options = with_shape(posterior, posterior_options, code_shape)
+        elif posterior_options or code_shape:
+            raise Refused("A posterior of your own takes no options here, and no shape. Give it as it should be.")
         if network in NETWORKS:
             options = NETWORKS[network].with_defaults(options)
-        family = posterior_family(posterior, latent, posterior_options)
+        family = posterior_family(posterior, latent, posterior_options) if isinstance(posterior, str) else posterior
         options = keeping_places(network, options, shape, getattr(family, "shape", ()), blocks=len(code) or 1)
         decoded = likelihood_of(likelihood, target).decoded_shape(shape)
         sizes = shape, family.features, count_decoded(family), decoded

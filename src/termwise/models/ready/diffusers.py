@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from termwise.models.likelihoods import Likelihood
 from termwise.errors import Refused
 from termwise.models.ready.parts import Parts, like_parameters
 
@@ -20,7 +21,7 @@ DRAWS = "ConsistencyDecoderVAE"
 """The class whose decoder is a diffusion model that draws, and gives no parameter of p(x|z)."""
 
 
-def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
+def parts(model: Any, likelihood: str | Likelihood | None, own_prior: bool) -> Parts:
     """An autoencoder's; its decoder only where a likelihood is named."""
     names = [kind.__name__ for kind in type(model).__mro__]
     if not (callable(getattr(model, "encode", None)) and callable(getattr(model, "decode", None))):
@@ -41,7 +42,7 @@ def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
     return Parts(encode, decode if likelihood is not None else None, likelihood)
 
 
-def quantized_parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
+def quantized_parts(model: Any, likelihood: str | Likelihood | None, own_prior: bool) -> Parts:
     """A VQModel's; its decoder only where a likelihood is named."""
 
     def encode(x: Tensor) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from termwise.models.likelihoods import Likelihood
 from termwise.data.dataset import Dataset
 
 
@@ -20,7 +21,7 @@ class Parts(NamedTuple):
 
     encode: Callable[..., Any]
     decode: Callable[..., Any] | None
-    likelihood: str | None
+    likelihood: str | Likelihood | None
     dataset: Callable[[Any], Dataset] | None = None
 
 

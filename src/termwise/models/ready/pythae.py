@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from termwise.models.likelihoods import Likelihood
 from termwise.errors import Refused
 from termwise.models.ready.parts import Parts, like_parameters
 
@@ -29,7 +30,7 @@ NOT_NORMAL = {
 """Why a model of pythae's has no normal posterior, by its class."""
 
 
-def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
+def parts(model: Any, likelihood: str | Likelihood | None, own_prior: bool) -> Parts:
     """A pythae model's, with the likelihood of its configuration unless the user names one."""
     names = [kind.__name__ for kind in type(model).__mro__]
     _check(model, names, own_prior)

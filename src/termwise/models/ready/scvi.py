@@ -19,6 +19,7 @@ from scipy.sparse import issparse
 from torch import Tensor
 from torch.distributions import Distribution
 
+from termwise.models.likelihoods import Likelihood
 from termwise.data.dataset import Dataset
 from termwise.data.formats.h5ad_files import known_of_cells
 from termwise.data.load import load_data
@@ -83,7 +84,7 @@ def counts(model: Any, adata: Any = None) -> Dataset:
     return cells.subset(torch.arange(len(cells)))
 
 
-def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
+def parts(model: Any, likelihood: str | Likelihood | None, own_prior: bool) -> Parts:
     """An SCVI's; its likelihood is its own."""
     if likelihood is not None:
         raise Refused(f"An SCVI has its own likelihood ({model.module.gene_likelihood}); leave out {likelihood!r}.")

@@ -7,6 +7,7 @@ To add a package: its file, with `parts(model, likelihood, own_prior)`, and one 
 import pkgutil
 from typing import NamedTuple
 
+from termwise.models.likelihoods import Likelihood
 from termwise.models.ready.parts import Parts
 
 _HERE = "termwise.models.ready"
@@ -39,7 +40,7 @@ READY = (
 """The models of other packages that can be measured as they are."""
 
 
-def parts_of(model: object, likelihood: str | None, own_prior: bool) -> Parts | None:
+def parts_of(model: object, likelihood: str | Likelihood | None, own_prior: bool) -> Parts | None:
     """The parts of a model that a row knows; None for anything else.
 
     Args:

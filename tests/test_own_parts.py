@@ -136,8 +136,8 @@ def test_a_posterior_or_a_likelihood_that_gives_not_one_law_an_example_is_told_w
 
 
 @pytest.mark.parametrize("part", ["likelihood", "posterior", "prior", "network"])
-@pytest.mark.parametrize("given", [Wide, Wide()])
-def test_a_part_where_a_name_is_meant_is_told_how_it_gets_one(part, given):
+@pytest.mark.parametrize("given", [Wide, nn.Linear(2, 2)])
+def test_a_part_that_is_neither_a_name_nor_of_its_kind_is_told_how_it_gets_one(part, given):
     with pytest.raises(Refused, match=rf"{part} = .* expected a name.*tw.LIKELIHOODS.add\(tw.Row"):
         tw.train(data=torch.rand(20, 4), **{part: given})
     with pytest.raises(Refused, match=rf"{part} = .* expected a name"):

@@ -135,9 +135,8 @@ def named_or(*kinds: type) -> PlainValidator:
         if isinstance(value, str):
             return _not_blank(value)
         _named(value)
-        raise PydanticCustomError(
-            "no_name", "expected a name, or an instance of {kinds}", {"kinds": " or ".join(one.__name__ for one in kinds)}
-        )
+        named = " or ".join(one.__name__ for one in kinds)
+        raise PydanticCustomError("no_name", "expected a name, or an instance of {kinds}", {"kinds": named})
 
     return PlainValidator(either)
 

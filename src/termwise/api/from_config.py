@@ -47,11 +47,21 @@ def data_of_run(folder: RunFolder, trust: Trust = (), given: Any = None) -> Data
     return data
 
 
-def settled(config: Config, data: Dataset, model: VAE | None, resumed: bool) -> Config:
+def settled(
+    config: Config, data: Dataset, model: VAE | None, resumed: bool, parts: Mapping[str, Any] | None = None
+) -> Config:
     """The configuration, in which also stands what the data decide where nobody did: likelihood and standardising.
 
     A run of a version that knew no standardising is resumed without it.
+
+    Args:
+        config: As it was asked for.
+        data: The data set.
+        model: One made in Python.
+        resumed: Whether it is of a run that goes on.
+        parts: Laws made in Python: "posterior", "likelihood", "prior".
     """
+    own = (parts or {}).get("likelihood") if model is None else model.likelihood
     asked = data.standardize if config.data.standardize is None else config.data.standardize
     target = configured_target(config, data) if model is None else model.target
     suited = suited_likelihood(replace(data, standardize=asked)).name if target is None else suited_to_target(target)
@@ -59,7 +69,7 @@ def settled(config: Config, data: Dataset, model: VAE | None, resumed: bool) -> 
         suited = "normal:learned"
     name = config.model.likelihood or suited
     name = likelihood_of_columns(data) if name == "columns" and model is None else name
-    chosen = likelihood_from(name) if model is None and name != GIVEN else None if model is None else model.likelihood
+    chosen = own if own is not None or name == GIVEN else likelihood_from(name)
     wanted = not resumed and is_standardised(data) if asked is None else asked
     if asked is None and wanted and chosen is not None and target is None:
         wanted = takes_real_numbers(chosen, data.shape)  # others take x as it is
@@ -82,23 +92,40 @@ def configured_target(config: Config, data: Dataset) -> SideVariable | None:
     return found.variables[0]
 
 
-def configured_model(config: Config, data: Dataset) -> VAE:
-    """A fresh model, as a settled configuration describes it, of examples as the data has them."""
-    section = config.model
+def configured_model(config: Config, data: Dataset, parts: Mapping[str, Any] | None = None) -> VAE:
+    """A fresh model, as a settled configuration describes it, of examples as the data has them.
+
+    Args:
+        config: As `settled` gives it.
+        data: The data set.
+        parts: Laws made in Python, in the place of those that it names: "posterior", "likelihood", "prior".
+
+    Raises:
+        Refused: It has a part that was made in Python, and is not among these.
+    """
+    section, made = config.model, dict(parts or {})
     target, side = configured_target(config, data), data.train.side
     assert section.likelihood is not None
-    if section.network == OWN or GIVEN in (section.posterior, section.likelihood, section.prior):
+    if section.network == OWN:
         raise Refused("This run's model was made in Python. Pass it again: train(..., model=...).")
+    named = {"posterior": section.posterior, "likelihood": section.likelihood, "prior": section.prior}
+    if lacking := [kind for kind, name in named.items() if name == GIVEN and kind not in made]:
+        again = ", ".join(f"{kind}=..." for kind in lacking)
+        raise Refused(
+            f"This run's {' and '.join(lacking)} was made in Python, and no file holds it. Pass it again: "
+            f"train(..., {again}); or the whole model: train(..., model=...)."
+        )
+    named |= made
     return VAE.build(
         data.shape,
         section.latent,
         section.network,
-        section.posterior,
-        section.likelihood,
+        named["posterior"],
+        named["likelihood"],
         section.options,
-        section.posterior_options,
-        section.prior,
-        section.prior_options,
+        {} if "posterior" in made else section.posterior_options,
+        named["prior"],
+        {} if "prior" in made else section.prior_options,
         code=section.code,
         side=_beside(section, side, target),
         side_to=section.side_to or (),

@@ -13,6 +13,7 @@ import torch
 from termwise.account import Account
 from termwise.api.from_config import check_fit, configured_data, configured_model, settled
 from termwise.api.measure import measure
+from termwise.api.own_objects import own_objective, parts_in_words
 from termwise.api.run import Run
 from termwise.api.write_report import pictures_of_run, write_page
 from termwise.content import exists
@@ -27,6 +28,7 @@ from termwise.models import VAE
 from termwise.models.data_pass import Progress, with_side_of
 from termwise.models.missing import Filler
 from termwise.models.networks.table import check_network
+from termwise.models.pretrained import AnyLikelihood, AnyPosterior, AnyPrior
 from termwise.models.scaler import Scaler
 from termwise.models.side_input import begin_side
 from termwise.models.user_function import Trust, check_trust
@@ -55,9 +57,9 @@ def train(
     model: VAE | None = None,
     network: Name | None = None,
     latent: int | None = None,
-    posterior: Name | None = None,
-    likelihood: Name | None = None,
-    prior: Name | None = None,
+    posterior: AnyPosterior | None = None,
+    likelihood: AnyLikelihood | None = None,
+    prior: AnyPrior | None = None,
     side: str | Sequence[str] | None = None,
     side_to: Sequence[str] | None = None,
     target: Name | None = None,
@@ -92,7 +94,8 @@ def train(
         posterior: q(z|x) by name, such as "full-normal"; its options stand in the configuration, as
             model.posterior_options. (`termwise train --help` lists all networks, posteriors, likelihoods and priors.)
         likelihood: p(x|z) by name, such as "bernoulli" or "normal:0.1".
-        prior: p(z) by name, such as "standard-normal"; its options stand in model.prior_options.
+        prior: p(z) by name, such as "standard-normal"; its options stand in model.prior_options. Each of the three may
+            be an object of yours, too, which files call "given": `load_run` and `resume` must be given it again.
         side: What stands beside x, by name: "labels", "factors", "attributes", or names of them or of columns.
         side_to: The parts of the model that take it, of "encoder", "decoder" and "prior"; none, but by recipes such as
             "cvae".
@@ -132,6 +135,9 @@ def train(
     training: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device}
     training |= {"optimizer": optimizer, "measure_limit": measure_limit}
     training["track"] = track if track is None or isinstance(track, str) else list(track)
+    made = {"posterior": posterior, "likelihood": likelihood, "prior": prior}
+    parts = {kind: part for kind, part in made.items() if part is not None and not isinstance(part, str)}
+    recipe, objective, options = own_objective(recipe, objective, options)
     keywords = {
         "data": {
             "source": str(data) if isinstance(data, str | PathLike) else None,
@@ -143,6 +149,7 @@ def train(
             "posterior": posterior,
             "likelihood": likelihood,
             "prior": prior,
+            **parts_in_words(parts, latent),
             "side_to": None if side_to is None else list(side_to),
             "target": target,
             "shape": None if shape is None else list(shape),
@@ -170,9 +177,9 @@ def train(
         with nullcontext() if named else caches_as_they_are():
             dataset = configured_data(settings) if own_data is None else _with_side(own_data, settings)
         chosen = settings.model.likelihood
-        settings = settled(settings, dataset, model, resume)
+        settings = settled(settings, dataset, model, resume, parts)
         seed_all(settings.training.seed)
-        vae = model or configured_model(settings, dataset)
+        vae = model or configured_model(settings, dataset, parts)
         _prepare(vae, dataset, settings)
         game = settings.objective.build() if objective is None else _as_game(objective)
         place = _place(folder, settings, resume)

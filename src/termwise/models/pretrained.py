@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from safetensors import safe_open
 from safetensors.torch import load_file, load_model, save
 from torch import Tensor, nn
-from torch.distributions import Distribution, Normal
+from torch.distributions import Distribution
 
 from termwise.content import check_file, exists, parse_json, read_bytes, unreadable
 from termwise.data.generators import turn
@@ -39,7 +39,7 @@ AnyPosterior = Annotated[str | PosteriorFamily, named_or(PosteriorFamily)]
 AnyLikelihood = Annotated[str | Likelihood, named_or(Likelihood)]
 """A likelihood, or its name."""
 
-AnyPrior = Annotated[str | Distribution | Prior, named_or(Distribution, Prior)]
+AnyPrior = Annotated[str | Distribution | nn.Module, named_or(Distribution, Prior)]
 """A prior, a law that stands for one, or a prior's name."""
 
 
@@ -61,7 +61,7 @@ def part_in_words(kind: str, part: object, latent: int) -> dict[str, Any]:
     Example:
         >>> part_in_words("likelihood", likelihood_from("normal:0.1"), 3)
         {'likelihood': 'normal:0.1'}
-        >>> part_in_words("prior", Normal(torch.zeros(3), 1.0), 3)
+        >>> part_in_words("prior", torch.distributions.Normal(torch.zeros(3), 1.0), 3)
         {'prior': 'given', 'prior_options': {}}
     """
     with turn(), torch.random.fork_rng(devices=[]):

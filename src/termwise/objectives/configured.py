@@ -44,6 +44,11 @@ class EstimatorSpec(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _with_its_options(cls, table: Any) -> Any:
+        if isinstance(table, Estimator):
+            raise _mistake(
+                f"A file holds no {type(table).__name__} made in Python. Name it, as in {{name = {table.name!r}}}; or "
+                'pass train(objective=distortion() + link("posterior", "prior", estimator)), of termwise.objectives'
+            )
         if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
             return table  # for pydantic to refuse
         options = {key: value for key, value in table.items() if key != "name"}

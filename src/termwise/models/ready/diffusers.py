@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from termwise.models.likelihoods import Likelihood
 from termwise.errors import Refused
+from termwise.models.likelihoods import Likelihood
 from termwise.models.ready.parts import Parts, like_parameters
 
 WITH_FRAMES = "AutoencoderKLTemporalDecoder"

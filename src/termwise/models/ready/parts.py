@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from termwise.models.likelihoods import Likelihood
 from termwise.data.dataset import Dataset
+from termwise.models.likelihoods import Likelihood
 
 
 class Parts(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from termwise.models.likelihoods import Likelihood
 from termwise.errors import Refused
+from termwise.models.likelihoods import Likelihood
 from termwise.models.ready.parts import Parts, like_parameters
 
 OF_RECONSTRUCTION_LOSS = {"mse": "normal:1", "bce": "bernoulli"}

@@ -19,12 +19,12 @@ from scipy.sparse import issparse
 from torch import Tensor
 from torch.distributions import Distribution
 
-from termwise.models.likelihoods import Likelihood
 from termwise.data.dataset import Dataset
 from termwise.data.formats.h5ad_files import known_of_cells
 from termwise.data.load import load_data
 from termwise.data.side_columns import column_of_values
 from termwise.errors import BadData, Refused
+from termwise.models.likelihoods import Likelihood
 from termwise.models.ready.parts import Parts
 
 CATEGORICAL = ("batch", "labels", "extra_categorical_covs")

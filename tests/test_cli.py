@@ -15,7 +15,10 @@ from termwise.models.posteriors.table import POSTERIORS
 from termwise.models.priors.table import PRIORS
 from termwise.training.checkpoint import TrainerState
 
-COMMANDS = (*"train measure compare report aggregates attributes impute quality recipes data verify".split(),)  # noqa: SIM905
+COMMANDS = (
+    *("train", "measure", "compare", "report", "generate", "traverse", "interpolate", "aggregates", "attributes"),
+    *("impute", "quality", "recipes", "data", "verify"),
+)
 SMALL = ["--epochs", "1", "--latent", "2", "--set", "model.options.hidden=[8]"]
 
 

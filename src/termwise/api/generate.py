@@ -8,9 +8,9 @@ from termwise.api.on_device import on_device
 from termwise.errors import Refused
 from termwise.measuring.quality.examples import sample_batches
 from termwise.models import VAE
-from termwise.models.data_pass import evaluating
+from termwise.models.data_pass import evaluating, values_beside
 from termwise.models.distributions import expected_example
-from termwise.models.drawable import side_variables
+from termwise.models.drawable import inferred, side_variables
 from termwise.models.randomness import own_randomness
 from termwise.models.samples import law_of_samples
 from termwise.models.side_input import SideValues
@@ -42,7 +42,7 @@ def generate(
             out is drawn as training had it.
         noise: Whether they are drawn from p(x|z), and are not its mean: counts are whole then, and categories drawn.
         seed: Of the codes, and of the noise: the same for the same.
-        data: Of an adapted model that takes something beside x: the data beside which it is.
+        data: Of an adapted model that takes something beside x, or has no prior of its own: its data.
         device: Where to decode.
         trust: As `measure` takes it.
 
@@ -59,5 +59,10 @@ def generate(
             return (law.sample() if noise else expected_example(law)).cpu()
         if side is not None:
             raise Refused("Only a VAE of termwise's takes values beside x by name: leave side out, and give data.")
-        beside = model_and_data(model, data, None, seed, trust).data if side_variables(maker) else None
-        return torch.cat([part.cpu() for part in sample_batches(maker, beside, count, noise, AT_ONCE, device)])
+        known = (
+            model_and_data(model, data, None, seed, trust).data if data is not None or side_variables(maker) else None
+        )
+        if known is not None:
+            first = known.subset(torch.arange(1))
+            inferred(maker, first.tensor().to(device), values_beside(maker, first))  # by which it knows its codes' size
+        return torch.cat([part.cpu() for part in sample_batches(maker, known, count, noise, AT_ONCE, device)])

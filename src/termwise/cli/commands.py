@@ -1,11 +1,29 @@
 """The program with all its commands, in the order in which `termwise --help` lists them."""
 
-from termwise.cli import aggregates, attributes, compare, data, impute, measure, quality, recipes, report, train, verify
+from termwise.cli import (
+    aggregates,
+    attributes,
+    compare,
+    data,
+    generate,
+    impute,
+    interpolate,
+    measure,
+    quality,
+    recipes,
+    report,
+    train,
+    traverse,
+    verify,
+)
 from termwise.cli.app import app
 
 __all__ = ["COMMANDS", "app"]
 
-COMMANDS = (train, measure, compare, report, aggregates, attributes, impute, quality, recipes, data, verify)
+COMMANDS = (
+    *(train, measure, compare, report, generate, traverse, interpolate, aggregates, attributes, impute, quality),
+    *(recipes, data, verify),
+)
 """The files of the commands, each named for its own, in the order of the help."""
 
 app.registered_commands.sort(

@@ -15,10 +15,8 @@ from termwise.models.posteriors.table import POSTERIORS
 from termwise.models.priors.table import PRIORS
 from termwise.training.checkpoint import TrainerState
 
-COMMANDS = (
-    *("train", "measure", "compare", "report", "generate", "traverse", "interpolate", "aggregates", "attributes"),
-    *("impute", "quality", "recipes", "data", "verify"),
-)
+COMMANDS = ("train", "measure", "compare", "report", "generate", "traverse", "interpolate", "aggregates", "attributes",
+            "impute", "quality", "recipes", "data", "verify")  # fmt: skip
 SMALL = ["--epochs", "1", "--latent", "2", "--set", "model.options.hidden=[8]"]
 
 
@@ -37,9 +35,8 @@ def in_a_process(*arguments, **options) -> subprocess.CompletedProcess:
 
 
 def test_help_comes_without_torch_and_so_at_once():
-    done = in_a_process("--help")
-    listed = [line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines() if line.strip()]
-    assert done.returncode == 0 and tuple(listed) == COMMANDS
+    listed = (done := in_a_process("--help")).stdout.partition("Commands:")[2].splitlines()
+    assert done.returncode == 0 and tuple(line.split()[0] for line in listed if line.strip()) == COMMANDS
 
 
 HELP = """

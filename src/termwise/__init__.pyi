@@ -42,6 +42,7 @@ from .api import (
     sample_quality as sample_quality,
     train as train,
     traverse as traverse,
+    write_comparison as write_comparison,
     write_report as write_report,
 )
 from .data import Dataset as Dataset, load_data as load_data

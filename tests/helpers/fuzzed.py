@@ -248,6 +248,7 @@ def _meant(of: str) -> dict[str, Any]:
     }  # fmt: skip
     special: dict[tuple[str, str], Any] = {
         ("tw.train", "model"): None, ("tw.train", "objective"): None,
+        ("tw.write_comparison", "runs"): ["run", "other"], ("tw.write_comparison", "path"): "both.html",
         ("tw.export_latents", "path"): "codes.npz", ("tw.sample_quality", "samples"): vae,
         ("tw.train", "progress"): False, ("tw.divergence_of", "f"): lambda r: (r - 1) ** 2,
         ("tw.models.expected_example", "likelihood"): torch.distributions.Normal(torch.zeros(2), 1.0),

@@ -8,7 +8,7 @@ from rich.color import Color
 
 from termwise.account.reading_row import ElboTerm
 from termwise.account.readings import READINGS
-from termwise.report.term_colours import TERM_COLOURS, css_variables, svg_colour, terminal_colour
+from termwise.report.term_colours import RUN_COLOURS, TERM_COLOURS, css_variables, svg_colour, terminal_colour
 
 
 def test_every_term_of_the_elbo_has_colours_and_no_other():
@@ -16,10 +16,11 @@ def test_every_term_of_the_elbo_has_colours_and_no_other():
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_page_has_a_variable_for_each_term(theme):
+def test_the_page_has_a_variable_for_each_term_and_run(theme):
     lines = css_variables(theme, indent="  ").splitlines()
-    assert [re.fullmatch(r"  --term-(\w+): (#[0-9a-f]{6});", line).groups() for line in lines] == [
-        (term, getattr(colour, theme)) for term, colour in TERM_COLOURS.items()
+    assert [re.fullmatch(r"  --([\w-]+): (#[0-9a-f]{6});", line).groups() for line in lines] == [
+        *((f"term-{term}", getattr(colour, theme)) for term, colour in TERM_COLOURS.items()),
+        *((f"run-{k}", pair[theme == "dark"]) for k, pair in enumerate(RUN_COLOURS)),
     ]
 
 

@@ -15,6 +15,7 @@ from termwise.api.run import Run, load_model, load_run
 from termwise.api.sample_quality import sample_quality
 from termwise.api.train import train
 from termwise.api.traverse import traverse
+from termwise.api.write_comparison import write_comparison
 from termwise.api.write_report import write_report
 from termwise.data import load_data
 
@@ -37,5 +38,6 @@ __all__ = [
     "sample_quality",
     "train",
     "traverse",
+    "write_comparison",
     "write_report",
 ]

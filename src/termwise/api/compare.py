@@ -24,10 +24,12 @@ def compare(*runs: account.Account | Run | str | PathLike[str]) -> account.Compa
         >>> {row.name: row.difference for row in rows}["rate"]  # in closed form, so whatever the seed
         0.0
     """
-    return account.compare([_account(run) for run in runs], [_name(k, run) for k, run in enumerate(runs, 1)])
+    return account.compare(
+        [_account(run) for run in runs], [name_in_comparison(k, run) for k, run in enumerate(runs, 1)]
+    )
 
 
-def _name(position: int, run: account.Account | Run | str | PathLike[str]) -> str:
+def name_in_comparison(position: int, run: account.Account | Run | str | PathLike[str]) -> str:
     """What a table calls it: the last part of a run folder's path, or which of the accounts it is."""
     if isinstance(run, account.Account):
         return f"account {position}"

@@ -1,18 +1,34 @@
 """`termwise compare`: runs side by side."""
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
 
-from termwise.cli.app import Json, RunFolders, app, print_json, show_table
+import typer
+
+from termwise.cli.app import Json, RunFolders, Trust, app, print_json, show_table, trusted
 
 
 @app.command()
-def compare(runs: RunFolders, as_json: Json = False) -> None:
+def compare(
+    runs: RunFolders,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Also with curves and pictures, as one page: the file to write.")
+    ] = None,
+    trust: Trust = None,
+    as_json: Json = False,
+) -> None:
     """Hold runs side by side, term by term, with the difference in standard errors."""
     from termwise import api
     from termwise.report.comparison_table import comparison_table
 
+    if html is not None:
+        api.write_comparison(runs, html, trust=trusted(trust))
     rows = [asdict(row) for row in api.compare(*runs)]
     if as_json:
-        print_json({"runs": [str(run) for run in runs], "comparison": rows})
+        page = {} if html is None else {"page": str(html)}
+        print_json({"runs": [str(run) for run in runs], "comparison": rows, **page})
         return
     show_table(comparison_table([run.name or str(run) for run in runs], rows))
+    if html is not None:
+        print(f"\nThe page is {html}")

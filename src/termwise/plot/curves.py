@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from termwise.errors import Refused, UnknownName
-from termwise.plot.drawing import COLUMN, MUTED, RUN_COLOURS, drawn_on, term_colour, unit_label
+from termwise.plot.drawing import COLUMN, MUTED, drawn_on, run_colour, term_colour, unit_label
 from termwise.plot.subjects import Subjects, metrics_of
 from termwise.report.curves import Chart, is_a_point, run_charts
 
@@ -47,7 +47,7 @@ def curves(runs: Subjects, terms: Sequence[str] | str | None = None, ax: "Axes |
         if len(wanted) > 1:
             raise Refused(f"Of several runs one term is drawn; got {', '.join(wanted)}. Draw each into its own ax.")
         charts = [_chosen(charts["terms"], wanted)[0] for _, charts in named]
-        looks = [(name, RUN_COLOURS[k % len(RUN_COLOURS)]) for k, (name, _) in enumerate(named)]
+        looks = [(name, run_colour(k)) for k, (name, _) in enumerate(named)]
         return _drawn(charts, looks, named[0][1]["x"], ax, title=charts[0]["title"])
     charts = _chosen(named[0][1]["terms"], asked)
     return _drawn(charts, [(one["title"], term_colour(one["name"])) for one in charts], named[0][1]["x"], ax)

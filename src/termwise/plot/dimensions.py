@@ -6,7 +6,7 @@ import numpy as np
 
 from termwise.account import Account, ReadingByDimension, glossary
 from termwise.errors import Refused, UnknownName
-from termwise.plot.drawing import COLUMN, INK, PAGE, RUN_COLOURS, drawn_on, term_colour, unit_label
+from termwise.plot.drawing import COLUMN, INK, PAGE, drawn_on, run_colour, term_colour, unit_label
 from termwise.plot.subjects import Subjects, accounts_of
 from termwise.report.account_json import by_dimension, dimension_name, dimension_title, dimensions_by_cost
 from termwise.report.dimension_bars import MOST_DIMENSIONS
@@ -52,7 +52,7 @@ def dimensions(accounts: Subjects, reading: str | None = None, ax: "Axes | None"
         order = dimensions_by_cost(json)[:MOST_DIMENSIONS]
         if len(named) > 1:
             chosen = known[reading or ("rate_by_dimension" if "rate_by_dimension" in known else next(iter(known)))]
-            bars.append((name, RUN_COLOURS[k % len(RUN_COLOURS)], chosen, order))
+            bars.append((name, run_colour(k), chosen, order))
         else:
             shown = [reading] if reading else [n for n, r in known.items() if r.unit == "nats"] or list(known)[:1]
             bars += [(dimension_title(one), term_colour(one), known[one], order) for one in shown]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from termwise.account import glossary
 from termwise.errors import Refused
-from termwise.report.term_colours import TERM_COLOURS
+from termwise.report.term_colours import RUN_COLOURS, TERM_COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,9 +38,6 @@ COLUMN, PAGE = 5.0, 7.2
 
 INK, MUTED, FAINT = "#1d2129", "#5c6370", "#e3dfd6"
 """The colours of what is no term: lines and words, what stands back, and what hardly shows."""
-
-RUN_COLOURS = ("#3d5a80", "#c9622b", "#4a8f5c", "#8a5aa8", "#a8841a", "#3b9c9c", "#a83a5a", "#7a7f8c")
-"""The colours of runs, where runs are held side by side; after the last comes the first again."""
 
 RUN_MARKS = "osD^vPX*"
 """The marks of runs, by which they are told apart without colours."""
@@ -79,9 +76,14 @@ def term_colour(reading: str) -> str:
     return TERM_COLOURS[glossary.reading(reading).term].light
 
 
+def run_colour(place: int) -> str:
+    """The colour on paper of the run in this place."""
+    return RUN_COLOURS[place % len(RUN_COLOURS)][0]
+
+
 def run_look(place: int) -> dict[str, Any]:
     """The colour and the mark of the run in this place."""
-    return {"color": RUN_COLOURS[place % len(RUN_COLOURS)], "marker": RUN_MARKS[place % len(RUN_MARKS)]}
+    return {"color": run_colour(place), "marker": RUN_MARKS[place % len(RUN_MARKS)]}
 
 
 def unit_label(unit: str) -> str:

@@ -12,8 +12,9 @@ from termwise.errors import Refused, UnknownName
 from termwise.models.block_law import dimensions_of_code
 from termwise.models.data_pass import DataPass
 from termwise.models.distributions import centre
-from termwise.plot.drawing import MUTED, RUN_COLOURS, drawn_on
+from termwise.plot.drawing import MUTED, drawn_on, run_colour
 from termwise.plot.subjects import model_and_examples
+from termwise.report.term_colours import RUN_COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,7 +100,7 @@ def _colouring(data: Dataset, by: str | None) -> tuple[str, Tensor | None, tuple
 def _points(ax: "Axes", points: np.ndarray, title: str, values: Tensor | None, names: tuple[str, ...]) -> None:
     look: dict[str, Any] = {"s": 9 if len(points) < 1500 else 5, "alpha": 0.75, "linewidths": 0}
     if values is None:
-        ax.scatter(points[:, 0], points[:, 1], color=RUN_COLOURS[0], **look)
+        ax.scatter(points[:, 0], points[:, 1], color=run_colour(0), **look)
         return
     kinds = values.unique()
     kinds = kinds[~kinds.isnan()] if kinds.is_floating_point() else kinds
@@ -126,6 +127,6 @@ def _hues(count: int) -> list[Any]:
     from matplotlib import colormaps
 
     if count <= len(RUN_COLOURS):
-        return list(RUN_COLOURS[:count])
+        return [run_colour(k) for k in range(count)]
     table = "tab10" if count <= 10 else "tab20"
     return [colormaps[table](k) for k in range(count)]

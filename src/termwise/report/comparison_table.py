@@ -55,17 +55,28 @@ def _by_reading(heads: Sequence[str], titles: Sequence[Text], cells: Sequence[Se
 
 
 def _difference(row: Mapping[str, Any]) -> list[Text]:
+    text, clear = difference_in_words(row)
+    style, z = "bold" if clear else "dim", row.get("z")
+    return [Text(text, style), Text(MISSING, "dim") if z is None else Text(f"{z:+.1f}", style)]
+
+
+def difference_in_words(row: Mapping[str, Any]) -> tuple[str, bool]:
+    """The difference of two runs with its sign and error, or from and to where it lies; and whether its sign is sure.
+
+    Args:
+        row: The fields of a `Comparison`.
+
+    Example:
+        >>> difference_in_words({"difference": 0.5, "difference_stderr": 0.1, "z": 5.0})
+        ('+0.50 ± 0.10', True)
+    """
     if ends := row.get("between"):
         stderrs = [stderr for stderr in row.get("stderrs") or () if stderr]
         clear = (ends[0] is not None and ends[0] > 0) or (ends[1] is not None and ends[1] < 0)
-        text = interval_in_words(ends, max(stderrs, default=None))
-        return [Text(text, "bold" if clear else "dim"), Text(MISSING, "dim")]
+        return interval_in_words(ends, max(stderrs, default=None)), clear
     z = row.get("z")
-    clear = z is not None and abs(z) >= 2
-    style = "bold" if clear else "dim"
     text = with_error(row.get("difference"), row.get("difference_stderr"))
-    signed = text if text.startswith(("-", MISSING)) else f"+{text}"
-    return [Text(signed, style), Text(MISSING if z is None else f"{z:+.1f}", style)]
+    return text if text.startswith(("-", MISSING)) else f"+{text}", z is not None and abs(z) >= 2
 
 
 def _differences(names: Sequence[str], comparison: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -43,8 +43,13 @@ def reconstruction_gallery(pictures: Pictures) -> str:
     return f"{misses_section(pictures.table)}<h3>Row by row</h3>{_in_deviations()}{key}{lines}"
 
 
-def sample_gallery(pictures: Pictures) -> str:
-    """Decoded draws from the prior, as HTML; of a table the distribution of its columns beside the data's."""
+def sample_gallery(pictures: Pictures, across: int | None = None) -> str:
+    """Decoded draws from the prior, as HTML; of a table the distribution of its columns beside the data's.
+
+    Args:
+        pictures: What there is.
+        across: How many images stand side by side; by their size where left out.
+    """
     if pictures.table is not None:
         return distributions_section(pictures.table)
     if pictures.samples is None:
@@ -52,7 +57,7 @@ def sample_gallery(pictures: Pictures) -> str:
     drawn = pictures.samples[: 2 * MOST_PICTURES]
     label = f"{len(drawn)} decoded draws from the prior"
     if is_image(drawn.shape[1:]):
-        per_row = _columns(drawn.shape[1:])
+        per_row = across or _columns(drawn.shape[1:])
         width = _share(min(per_row, len(drawn)), per_row)
         return f'<img class="sheet" src="{image_grid(drawn, per_row)}" alt="{label}" style="width:{width}">'
     return _lines(drawn[:, None], ["after"], label)
@@ -88,8 +93,8 @@ def _lines(examples: np.ndarray, classes: list[str], label: str) -> str:
     return f'{words}<div class="lines series" role="img" aria-label="{label}">{cells}</div>'
 
 
-def traversal_gallery(pictures: Pictures, account: AccountJson) -> str:
-    """One row for each traversed dimension, the highest rate first."""
+def traversal_gallery(pictures: Pictures, account: AccountJson, *, told: bool = True) -> str:
+    """One row for each traversed dimension, the highest rate first; `told` says what is drawn above them."""
     if pictures.traversals is None or not pictures.traversal_dimensions:
         return quiet(_none("traversals", pictures))
     rate = by_dimension(account).get("rate_by_dimension", {"value": []})
@@ -121,7 +126,7 @@ def traversal_gallery(pictures: Pictures, account: AccountJson) -> str:
             )
     how = "from low to high, or through its categories or codewords"
     last = " In the last rows the code rests, and what stands beside x moves." if pictures.along_side else ""
-    intro = f"<p>One dimension moves {how}, while the others rest; the costliest dimension first.{last}</p>"
+    intro = f"<p>One dimension moves {how}, while the others rest; the costliest dimension first.{last}</p>" * told
     if image:
         return f'{intro}<div class="strips">{"".join(rows)}</div>'
     key = '<p class="key"><span class="shade-0">low</span> <span class="shade-8">high</span></p>'

@@ -51,6 +51,7 @@ const end = everywhere.length ? everywhere.reduce((a, b) => Math.max(a, b)) : 1;
 
 function role(chart, curve) {
   if (curve.role === "train") return "train";
+  if (curve.role === "run") return `held run-${curve.run}`;
   if (curve.role === "rigorous") return "held other";
   const alike = chart.curves.filter((other) => other.role === curve.role);
   return alike.indexOf(curve) > 0 ? "held other" : "held";

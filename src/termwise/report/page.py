@@ -63,10 +63,10 @@ def page(
         "Quality": generation_sections.quality_section(quality),
         "Attributes": generation_sections.attributes_section(attributes, figures),
     }
-    return Template(_resource("page.html")).substitute(
+    return Template(page_resource("page.html")).substitute(
         title=escape(title),
-        style=_style(),
-        script=_resource("page.js"),
+        style=page_style(),
+        script=page_resource("page.js"),
         headline=sections.headline_section(title, run_summary(config).sentence(), account),
         tiles=sections.tiles_section(account),
         walk=sections.walk_section(_with_whole(links, account)),
@@ -80,7 +80,7 @@ def page(
         generation_links="".join(f'<a href="#{name.lower()}">{name}</a>\n' for name, part in optional.items() if part),
         traversals=galleries.traversal_gallery(pictures, account),
         configuration=sections.configuration_section(config),
-        data=_json({k: spec[k] for k in ("x", *DRAWN)}),
+        data=page_json({k: spec[k] for k in ("x", *DRAWN)}),
     )
 
 
@@ -93,17 +93,18 @@ def _with_whole(links: Sequence[Mapping[str, Any]], account: AccountJson) -> lis
     return [*links, *(s for s in standard if s["name"] in {"rate", "distortion"} - named)]
 
 
-def _style() -> str:
+def page_style() -> str:
     """The page's CSS, with the colours of the terms as variables in light and in dark."""
     colours = {"light": css_variables("light", indent="  "), "dark": css_variables("dark", indent="    ")}
     names = {f"term_colours_{theme}": lines for theme, lines in colours.items()}
-    return Template(_resource("page.css")).substitute(names)
+    return Template(page_resource("page.css")).substitute(names)
 
 
-def _json(value: object) -> str:
+def page_json(value: object) -> str:
     """JSON that cannot end the script element that holds it."""
     return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _resource(name: str) -> str:
+def page_resource(name: str) -> str:
+    """A file of the report's own as text: its HTML, its script, its style."""
     return files("termwise.report").joinpath(name).read_text(encoding="utf-8")

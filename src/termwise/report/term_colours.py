@@ -27,6 +27,18 @@ TERM_COLOURS: dict[ElboTerm, TermColour] = {
 }
 """The colours by term, for every term that a reading may belong to."""
 
+RUN_COLOURS = (
+    ("#3d5a80", "#8fb2dd"),
+    ("#c9622b", "#ea9a68"),
+    ("#4a8f5c", "#7fc492"),
+    ("#8a5aa8", "#c096dc"),
+    ("#a8841a", "#d9b850"),
+    ("#3b9c9c", "#74cccc"),
+    ("#a83a5a", "#e0839c"),
+    ("#7a7f8c", "#a9aeb9"),
+)
+"""The colours of runs that are held side by side, on light and on dark paper; after the last comes the first again."""
+
 
 def terminal_colour(reading: str) -> str:
     """The colour on a terminal of a reading, by its name.
@@ -50,10 +62,12 @@ def svg_colour(reading: str) -> str:
 
 
 def css_variables(theme: str, indent: str) -> str:
-    """The colours as the page's CSS variables, a line each.
+    """The colours of terms and of runs as the page's CSS variables, a line each.
 
     Args:
         theme: "light" or "dark".
         indent: What each line begins with.
     """
-    return "\n".join(f"{indent}--term-{term}: {getattr(colour, theme)};" for term, colour in TERM_COLOURS.items())
+    terms = [f"{indent}--term-{term}: {getattr(colour, theme)};" for term, colour in TERM_COLOURS.items()]
+    runs = [f"{indent}--run-{k}: {pair[theme == 'dark']};" for k, pair in enumerate(RUN_COLOURS)]
+    return "\n".join([*terms, *runs])

@@ -1,0 +1,59 @@
+"""Runs side by side, as one HTML file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from termwise.account import Account, compare
+from termwise.api.compare import name_in_comparison
+from termwise.api.run import Run, load_run
+from termwise.api.write_report import pictures_of_run
+from termwise.errors import Refused, in_short
+from termwise.files import write_whole
+from termwise.models.user_function import Trust
+from termwise.report.comparison_page import ComparedRun, comparison_page
+from termwise.values import checked
+
+
+@checked
+def write_comparison(runs: Sequence[Any] | Mapping[str, Any], path: str | PathLike[str], *, trust: Trust = ()) -> Path:
+    """Write runs side by side as one HTML file: accounts, walks, curves and pictures; returns its path.
+
+    Args:
+        runs: Two or more runs, paths of run folders, or accounts, which have no curves and no pictures; in a list, or
+            in a dict by what they are to be called.
+        path: The file to write.
+        trust: Modules whose code runs may use, as `load_run` takes it.
+
+    Raises:
+        Refused: There are fewer than two.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import termwise as tw
+        >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2)
+        >>> account = tw.measure(world, world.data(200))
+        >>> write_comparison({"one": account, "another": account}, f"{mkdtemp()}/both.html").name
+        'both.html'
+    """
+    named = isinstance(runs, Mapping) and not isinstance(runs, Account)
+    given = [runs] if isinstance(runs, str | Account) else list(runs.values() if named else runs)  # type: ignore[union-attr]
+    if len(given) < 2:
+        raise Refused(f"A comparison needs two runs or more; got {len(given)}.")
+    opened = [load_run(one, trust=trust) if isinstance(one, str | PathLike) else one for one in given]
+    if wrong := [one for one in opened if not isinstance(one, Account | Run)]:
+        raise Refused(f"Expected runs, paths of run folders or accounts; got {in_short(wrong[0])}.")
+    names = list(runs) if named else [name_in_comparison(k, one) for k, one in enumerate(given, 1)]
+    accounts = [one if isinstance(one, Account) else one.account for one in opened]
+    comparisons = [[asdict(row) for row in compare([accounts[0], other])] for other in accounts[1:]]
+    shown = [_shown(name, one) for name, one in zip(names, opened, strict=True)]
+    write_whole(path, comparison_page(shown, comparisons).encode())
+    return Path(path)
+
+
+def _shown(name: str, one: Account | Run) -> ComparedRun:
+    if isinstance(one, Account):
+        return ComparedRun(name, one.to_json())
+    return ComparedRun(name, one.account.to_json(), one.config.to_json(), one.metrics(), pictures_of_run(one))

@@ -2,6 +2,7 @@
 from . import (
     account as account,
     api as api,
+    callbacks as callbacks,
     data as data,
     functional as functional,
     measuring as measuring,

@@ -55,8 +55,8 @@ def hugging_face_callback(
 
     Args:
         trainer: The Trainer.
-        posterior: (model, batch) -> {"posterior": (mean, log_variance), "z": z, "log_likelihood": ...}, or the posterior
-            alone; called on each batch of the evaluation set, in evaluation mode and without gradients.
+        posterior: (model, batch) -> {"posterior": (mean, log_variance), "z": z, "log_likelihood": ...}, or the
+            posterior alone; called on each batch of the evaluation set, in evaluation mode and without gradients.
         every: Evaluations from one account to the next.
         limit: At most so many examples are in an account.
         prefix: What stands before the names of readings.

@@ -1,22 +1,26 @@
 """An account from inside anyone's loop: what `measure` reads of a model, of the posteriors that a loop has anyway."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Normal
 
 from termwise.account.account import Account
 from termwise.data.side import Side
 from termwise.errors import BadData, Refused
 from termwise.functional.given_draw import Posterior, law_of, prior_over, standard_normal
 from termwise.measuring.elbo.account_of_terms import account_of, terms_of
+from termwise.measuring.elbo.faults import find_faults
 from termwise.measuring.elbo.remedies import Remedies
 from termwise.meter.given_pass import GivenPass
+from termwise.meter.history import History, Moment
 from termwise.meter.kept_rows import KeptRows, NewestRows
 from termwise.meter.side_columns import SideColumns
 from termwise.models.check_model import check_model
+from termwise.models.distributions import innermost
 from termwise.models.law_tensors import law_tensors, with_law_tensors
 from termwise.models.randomness import own_randomness
 from termwise.terms.groups import Grouping, groups_of_code
@@ -75,6 +79,7 @@ class Meter:
         self._law: Distribution | None = None
         self._sides = SideColumns()
         self._has: tuple[Any, ...] | None = None
+        self._history = History()
 
     def __len__(self) -> int:
         """How many posteriors are held by this process."""
@@ -120,11 +125,15 @@ class Meter:
         if not self._kept.tensors and not self._moved:
             self._kept.to(tensors[0].device)
         self.updates += 1
-        self._law = None if law is None else with_law_tensors(law, [of[:0] for of in tensors])
+        if law is not None and not (self._law and isinstance(innermost(law), Normal)):
+            self._law = with_law_tensors(law, [of[:0] for of in tensors])  # what is one for all is the newest's
         self._kept.write(what, index, self.updates)
 
-    def compute(self) -> Account:
-        """The account of the posteriors that are held.
+    def compute(self, step: int | None = None) -> Account:
+        """The account of the posteriors that are held; of several, its diagnosis says since when a fault stands.
+
+        Args:
+            step: What the diagnosis calls this moment, a number that rises; the count of updates where left out.
 
         Returns:
             What `measure` gives, but for what asks a decoder anew (code_use) or x itself. `data` says of how many
@@ -135,10 +144,17 @@ class Meter:
             NotFinite: Some posterior, code or log likelihood is not finite.
         """
         with torch.inference_mode(False), torch.no_grad(), own_randomness(self.seed):
-            return self._measured(self._kept.rows())
+            account, faults = self._measured(self._kept.rows())
+        said = self._history.add(self.updates if step is None else step, account, faults)
+        return replace(account, diagnosis=said)
+
+    @property
+    def history(self) -> tuple[Moment, ...]:
+        """What the newest accounts read, step by step: the chief readings, with their standard errors."""
+        return tuple(self._history.moments)
 
     def reset(self) -> None:
-        """Forget the posteriors; the count of updates goes on."""
+        """Forget the posteriors; the count of updates and the history of accounts go on."""
         self._kept.clear()
 
     def to(self, device: torch.device | str) -> "Meter":
@@ -147,7 +163,7 @@ class Meter:
         self._moved = True
         return self
 
-    def _measured(self, rows: NewestRows) -> Account:
+    def _measured(self, rows: NewestRows) -> tuple[Account, dict[str, str]]:
         if len(rows.example) < 2:
             raise BadData(
                 f"An account needs two examples or more; got {len(rows.example)}. Call update(posterior, z, ...) with "
@@ -161,7 +177,9 @@ class Meter:
         named = None if self.groups is None else groups_of_code(self.groups, first.posterior)
         side = self._sides.side(rows.tensors)
         terms = terms_of(batches, first, groups=named, side=side)
-        return account_of(terms, first.posterior, self._about(rows, named, side), Remedies(batches))
+        remedies = Remedies(batches)
+        account = account_of(terms, first.posterior, self._about(rows, named, side), remedies)
+        return account, find_faults(account, remedies).faults
 
     def _prior_over(self, law: Distribution) -> Distribution:
         prior, size = self.prior() if callable(self.prior) else self.prior, law.event_shape.numel()

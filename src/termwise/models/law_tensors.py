@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from functools import cached_property
+from functools import cache, cached_property
 from inspect import getattr_static
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, MultivariateNormal, Transform
+from torch.distributions import Distribution, MultivariateNormal, Normal, Transform
 from torch.distributions.transforms import _InverseTransform
 from torch.distributions.utils import lazy_property
 
 from termwise.models.block_law import Conditional
 from termwise.models.codewords import Codewords
+from termwise.models.distributions import innermost
 
 
 def law_tensors(law: Distribution) -> list[Tensor]:
@@ -29,6 +30,8 @@ def law_tensors(law: Distribution) -> list[Tensor]:
         >>> [one.shape for one in law_tensors(law)]
         [torch.Size([5, 2]), torch.Size([5, 2])]
     """
+    if isinstance(base := innermost(law), Normal):
+        return [base.loc.detach(), base.scale.detach()]
     found: list[Tensor] = []
     _rebuilt(law, law.batch_shape[0], found.append, None)
     return found
@@ -72,9 +75,9 @@ def _rebuilt(thing: Any, size: int, tell: Any, rest: Iterator[Tensor] | None, co
 def _without_caches(thing: Distribution | Transform | Conditional) -> Any:
     """A copy without what was made of the rest, so that two of a kind hold as many tensors."""
     kept: Any = copy(thing)
-    for name in vars(thing):
-        if isinstance(getattr_static(type(thing), name, None), lazy_property | cached_property):
-            delattr(kept, name)
+    kind: Any = type(thing)
+    for name in _made_later(kind) & vars(thing).keys():
+        delattr(kept, name)
     if isinstance(thing, Transform):
         kept._inv = thing._inv if isinstance(thing, _InverseTransform) else None
         kept._cached_x_y = None, None
@@ -85,6 +88,14 @@ def _without_caches(thing: Distribution | Transform | Conditional) -> Any:
     if given := next((name for name in ("logits", "probs") if _gave(thing, name)), ""):
         setattr(kept, given, vars(thing)[given])
     return kept
+
+
+@cache
+def _made_later(kind: type) -> frozenset[str]:
+    """The attributes of a kind that are made when they are first asked for."""
+    return frozenset(
+        name for name in dir(kind) if isinstance(getattr_static(kind, name), lazy_property | cached_property)
+    )
 
 
 def _gave(law: object, name: str) -> bool:

@@ -65,19 +65,19 @@ class Findings:
     """What the questions found.
 
     Attributes:
-        faults: A sentence for each.
+        faults: A sentence for each, and what was asked.
         sound: What was asked, and is no fault.
         unjudged: What could not be asked, for it rests on readings that are withheld; with their names.
     """
 
-    faults: list[str]
+    faults: dict[str, str]
     sound: list[str]
     unjudged: dict[str, list[str]]
 
 
 def find_faults(account: Account, remedies: Remedies | None = None) -> Findings:
     """The answers to every question that the readings bear, with what can be done about the model."""
-    findings = Findings([], [], {})
+    findings = Findings({}, [], {})
     for question in QUESTIONS:
         lacking = unfit(account, question.needs)
         if not all(name in account or name in lacking for name in question.needs):
@@ -90,7 +90,7 @@ def find_faults(account: Account, remedies: Remedies | None = None) -> Findings:
             sentences = list(question.faults(account))
             if sentences and (advice := question.advice(remedies or Remedies())):
                 sentences[-1] += f" {advice}"
-            findings.faults.extend(sentences)
+            findings.faults.update(dict.fromkeys(sentences, question.asks))
             if question.sound and not sentences and not (question.of_model and saturated(account)):
                 findings.sound.append(question.sound)
     return findings
@@ -292,11 +292,13 @@ def _sigma(account: Account) -> Iterator[str]:
         )
 
 
+WHETHER_COLLAPSED = "whether the posterior has collapsed"
+"""What is asked first of all."""
 NOT_COLLAPSED, NO_DIMENSION = "the posterior has not collapsed", "no dimension is collapsed"
 """What is sound of the rate, and of that by dimension, which says more."""
 
 QUESTIONS = (
-    Question("whether the posterior has collapsed", ("rate",), _collapsed_whole, NOT_COLLAPSED, advice=_to_wake),
+    Question(WHETHER_COLLAPSED, ("rate",), _collapsed_whole, NOT_COLLAPSED, advice=_to_wake),
     Question("whether a dimension is collapsed", ("rate", "rate_by_dimension"), _collapsed_dimensions, NO_DIMENSION),
     Question(
         "whether the decoder uses the code",

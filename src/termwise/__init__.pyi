@@ -41,6 +41,7 @@ from .api import (
     log_likelihood as log_likelihood,
     measure as measure,
     sample_quality as sample_quality,
+    tokenizer_report as tokenizer_report,
     train as train,
     traverse as traverse,
     write_comparison as write_comparison,

@@ -13,6 +13,7 @@ from termwise.account.player_readings import OF_PLAYERS
 from termwise.account.reading_row import LOG_N, ReadingRow
 from termwise.account.side_readings import OF_SIDE, OF_SIDE_BY_PART, OF_SIDE_ON_ENDLESS_DATA, USE_OF_SIDE
 from termwise.account.target_readings import OF_PREDICTION
+from termwise.account.tokenizer_readings import OF_TOKENIZERS
 from termwise.registry import Registry
 
 _at_least_0 = partial(ReadingRow, least=0.0)
@@ -362,6 +363,7 @@ _ROWS = (
     _share("classifier_accuracy", meaning="how often the features' network is right on new examples"),
     _share("classifier_majority", meaning="how often the most frequent answer is right"),
     *OF_IMPUTATION,
+    *OF_TOKENIZERS,
     _share("attribute_reconstructed_lacking", meaning="of examples without it, reconstructions judged so"),
     _share("attribute_reconstructed_having", meaning="of examples with it, reconstructions judged so"),
     _share("attribute_success_before", meaning="reconstructions judged as an edit would have them"),

@@ -4,18 +4,20 @@ import math
 from collections.abc import Sequence
 
 MISSING = "—"
+NOTHING = 1e-13
+"""An error of this share of its value is the rounding of float64, of values that are all the same."""
 WITHHELD = "withheld"
 """In place of a value that cannot be."""
 
 
 def rounded(value: float | None, stderr: float | None = None) -> tuple[str, str]:
-    """The value and its standard error as text; the error is "" where there is none, or where it is zero.
+    """The value and its standard error as text; the error is "" where there is none, or none but rounding.
 
     A value without an error keeps four significant digits, and every digit left of the point.
     """
     if value is None:
         return MISSING, ""
-    if stderr is None or stderr == 0 or not math.isfinite(value):
+    if stderr is None or abs(stderr) <= NOTHING * abs(value) or not math.isfinite(value):
         return _plain(value), ""
     if not math.isfinite(stderr):
         return _plain(value), "?"

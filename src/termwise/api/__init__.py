@@ -13,6 +13,7 @@ from termwise.api.log_likelihood import log_likelihood
 from termwise.api.measure import measure
 from termwise.api.run import Run, load_model, load_run
 from termwise.api.sample_quality import sample_quality
+from termwise.api.tokenizer_report import tokenizer_report
 from termwise.api.train import train
 from termwise.api.traverse import traverse
 from termwise.api.write_comparison import write_comparison
@@ -36,6 +37,7 @@ __all__ = [
     "log_likelihood",
     "measure",
     "sample_quality",
+    "tokenizer_report",
     "train",
     "traverse",
     "write_comparison",

@@ -12,6 +12,7 @@ from termwise.cli import (
     quality,
     recipes,
     report,
+    tokenizer,
     train,
     traverse,
     verify,
@@ -22,7 +23,7 @@ __all__ = ["COMMANDS", "app"]
 
 COMMANDS = (
     *(train, measure, compare, report, generate, traverse, interpolate, aggregates, attributes, impute, quality),
-    *(recipes, data, verify),
+    *(tokenizer, recipes, data, verify),
 )
 """The files of the commands, each named for its own, in the order of the help."""
 

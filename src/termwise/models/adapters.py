@@ -109,6 +109,11 @@ class Adapted:
         return modules_of((self._encode, self._decode, self._likelihood))
 
     @property
+    def code_shape(self) -> tuple[int, ...]:
+        """The shape in which the encoder gives a code, such as (C, h, w); () before it was first asked."""
+        return tuple(self._code_shape or ())
+
+    @property
     def generates(self) -> bool:
         """Whether there is a decoder, so that the distortion can be measured."""
         return self._decode is not None

@@ -13,6 +13,11 @@ from termwise.errors import Refused
 
 POINTS = ("latents", "latent")
 """What an encoder's output calls codes that are points."""
+NO_RATE = (
+    "A code that is a point has an infinite rate against any prior with a density, so there is no ELBO to measure. "
+    "Where noise of a known size is added to it, say so: encode=lambda x: torch.distributions.Normal(points(x), sigma)."
+)
+"""Why codes that are points are refused, and what would do."""
 
 
 def latent_law(encoded: Any) -> Any:
@@ -34,14 +39,14 @@ def latent_law(encoded: Any) -> Any:
     if isinstance(law, Distribution):
         return law
     if getattr(law, "deterministic", False):
-        raise Refused(f"encode() gave a {type(law).__name__} that is deterministic. {_no_rate()}")
+        raise Refused(f"encode() gave a {type(law).__name__} that is deterministic. {NO_RATE}")
     mean, log_variance = getattr(law, "mean", None), getattr(law, "logvar", None)
     if isinstance(mean, Tensor) and isinstance(log_variance, Tensor):
         return mean, log_variance
     points = [name for name in POINTS if isinstance(getattr(encoded, name, None), Tensor)]
     if points or (law is not None and not isinstance(law, Tensor)):
         what = f"a {type(encoded).__name__}, whose {points[0]} are" if points else f"a {type(law).__name__}, which is"
-        raise Refused(f"encode() gave {what} points and no law. {_no_rate()}")
+        raise Refused(f"encode() gave {what} points and no law. {NO_RATE}")
     return None
 
 
@@ -58,11 +63,3 @@ def decoded_of(decoded: Any) -> Any:
         return decoded[0]
     sample = None if isinstance(decoded, Distribution) else getattr(decoded, "sample", None)
     return sample if isinstance(sample, Tensor) else decoded
-
-
-def _no_rate() -> str:
-    return (
-        "A code that is a point has an infinite rate against any prior with a density, so there is no ELBO to measure. "
-        "What its reconstructions are worth can be: tokenizer_report(model, data). With noise that you know was added "
-        "in training, pass encode=lambda x: torch.distributions.Normal(points(x), sigma)."
-    )

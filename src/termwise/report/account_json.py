@@ -8,7 +8,7 @@ from typing import Any
 from termwise.account import glossary
 from termwise.account.rounding import MISSING, rounded
 
-BY_PARTS = {"block": "blocks", "variable": "side"}
+BY_PARTS = {"block": "blocks", "variable": "side", "channel": "channels", "position": "positions"}
 """By what, beside dimensions, readings have a number each, as their names end; and where an account names these."""
 
 AccountJson = Mapping[str, Any]
@@ -104,7 +104,7 @@ def by_dimension(account: AccountJson) -> dict[str, ReadingJson]:
 
 
 def by_parts(account: AccountJson) -> dict[str, dict[str, ReadingJson]]:
-    """The readings of a number for each "block" of the code, and for each "variable" beside x, where there are any."""
+    """The readings of a number for each of `BY_PARTS`, such as each "block" of the code, where there are any."""
     lists = {
         part: {name: r for name, r in _lists(account).items() if name.endswith(f"_by_{part}")} for part in BY_PARTS
     }

@@ -49,8 +49,11 @@ def account_table(account: AccountJson) -> RenderableType:
     if population:
         parts += ["", *_population(population)]
     for part, readings in by_parts(account).items():
-        order = range(len(next(iter(readings.values()))["value"]))
-        parts += ["", *_dimensions(readings, order, partial(dimension_name, account, of=part))]
+        values = next(iter(readings.values()))["value"]
+        order: Sequence[int] = range(len(values))
+        if len(order) > MOST_DIMENSIONS:
+            order = sorted(order, key=values.__getitem__, reverse=True)
+        parts += ["", *_dimensions(readings, order, partial(dimension_name, account, of=part), f"{part}s")]
     lists = by_dimension(account)
     if lists:
         parts += ["", *_dimensions(lists, dimensions_by_cost(account), partial(dimension_name, account))]
@@ -123,9 +126,9 @@ def _population(selected: Mapping[str, ReadingJson]) -> Iterator[RenderableType]
 
 
 def _dimensions(
-    lists: Mapping[str, ReadingJson], order: Sequence[int], name_of: Callable[[int], str]
+    lists: Mapping[str, ReadingJson], order: Sequence[int], name_of: Callable[[int], str], what: str = "dimensions"
 ) -> Iterator[RenderableType]:
-    """A row for each latent dimension, the costliest first; bars, where there is room, on one scale for each unit."""
+    """A row for each latent dimension, or other part; bars, where there is room, on one scale for each unit."""
     shown = order[:MOST_DIMENSIONS]
     units = {reading.get("unit") for reading in lists.values()}
     longest = {
@@ -142,7 +145,7 @@ def _dimensions(
         Group(*one_by_one),
     )
     if len(order) > MOST_DIMENSIONS:
-        yield Text(f" and {len(order) - MOST_DIMENSIONS} dimensions more, with less", "dim")
+        yield Text(f" and {len(order) - MOST_DIMENSIONS} {what} more, with less", "dim")
 
 
 def _dimension_table(

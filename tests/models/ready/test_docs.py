@@ -36,7 +36,8 @@ def in_a_folder(tmp_path, monkeypatch):
 def test_every_block_is_of_a_section_that_a_test_runs():
     with_code = {text.split("\n")[0] for text in SECTIONS if "```" in text}
     assert with_code == {
-        "Two functions", "pythae", "scvi-tools: SCVI", "diffusers", "Codewords", "The command line",
+        "Two functions", "pythae", "scvi-tools: SCVI", "diffusers", "Codewords", "A tokenizer report",
+        "The command line",
     }  # fmt: skip
 
 
@@ -69,6 +70,8 @@ def test_an_autoencoder_kl_is_measured(capsys):
     model.save_pretrained("autoencoder")
     readings = shown("diffusers", capsys)
     assert readings["elbo"] < -readings["rate"] < 0
+    readings = shown("A tokenizer report", capsys)
+    assert readings["rate"] > 0 and readings["scaling_factor"] > 0 and readings["psnr"] > 0
 
 
 def test_codewords_of_a_quantizer_are_measured(capsys):

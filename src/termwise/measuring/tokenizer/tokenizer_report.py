@@ -188,7 +188,7 @@ def _of_normals(moments: CodeMoments, first: Draw, seed: int, progress: Progress
         {"rate": by_channel.sum(1)},
         {
             "code_shape": list(moments.shape),
-            "channels": [f"channel {place}" for place in range(moments.channels)],
+            "channels": [f"c{place}" for place in range(moments.channels)],
             "positions": place_names(moments.shape[:-1] if moments.channels_last else moments.shape[1:]),
         },
     )

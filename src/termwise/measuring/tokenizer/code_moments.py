@@ -41,12 +41,12 @@ class CodeMoments:
 
     @property
     def channels(self) -> int:
-        """C."""
+        """C, how many channels a code has."""
         return self.shape[-1 if self.channels_last else 0]
 
     @property
     def places(self) -> int:
-        """P, in all."""
+        """P, how many places a code has."""
         return math.prod(self.shape) // self.channels
 
     def add(self, draw: Draw) -> None:

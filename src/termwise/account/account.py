@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from termwise.account.frames import columns_of, frame_of
+from termwise.account.frames import columns_of, dataset_of, frame_of, inference_data_of
 from termwise.account.guard import guarded
 from termwise.account.reading import AnyReading, Reading, ReadingByDimension, Sample
-from termwise.account.saved import read_account, read_values
+from termwise.account.saved import parsed_account, read_account, read_values
 from termwise.account.showing import in_html, in_lines
 from termwise.content import exists
 from termwise.errors import BadData, TermwiseError, UnknownName
@@ -148,6 +148,44 @@ class Account(Mapping[str, Reading]):
             Refused: Neither is installed.
         """
         return frame_of(self.to_dict())
+
+    def to_xarray(self) -> Any:
+        """The readings as a Dataset of xarray: values by example and by dimension where there are any, else numbers.
+
+        Each variable says in its attributes its value, error, unit, estimator and bias.
+
+        Raises:
+            Refused: xarray is not installed.
+        """
+        return dataset_of(self.readings, self.per_example, self.data)
+
+    def to_arviz(self) -> Any:
+        """The values by example as an InferenceData of ArviZ, in a group of its own, "examples".
+
+        They are no draws of a posterior. Examples stand where ArviZ has draws, of one chain, since a reading is their
+        mean: `arviz.summary(account.to_arviz(), group="examples")` gives it back.
+
+        Raises:
+            Refused: ArviZ is not installed, or the account has no values by example.
+        """
+        return inference_data_of(self.per_example)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any] | str) -> "Account":
+        """The account that `to_json` gave, or its text; values by example are not in it.
+
+        Raises:
+            BadData: It is no account's.
+
+        Example:
+            >>> import termwise as tw
+            >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2)
+            >>> account = tw.measure(world, world.data(500))
+            >>> Account.from_json(account.to_json()) == account
+            True
+        """
+        saved = parsed_account(content)
+        return cls(saved.named(), tuple(saved.diagnosis), {}, saved.data, saved.withheld)
 
     def save(self, json_file: str | PathLike[str], values_file: str | PathLike[str] | None = None) -> None:
         """Write the account and, where a file is named for them, the values per example; with checksums of both."""

@@ -1,5 +1,7 @@
 """What the files of an account may hold: readings of numbers that are finite or null, and values by example."""
 
+import json
+from collections.abc import Mapping
 from os import PathLike
 from typing import Annotated, Any, Self
 
@@ -7,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from termwise.account.reading import AnyReading, Reading, ReadingByDimension
-from termwise.content import read_arrays, read_json, unreadable
+from termwise.content import parse_json, read_arrays, read_json, unreadable
 
 Number = float | None
 """A finite number, or null where there is none."""
@@ -89,6 +91,19 @@ def read_account(path: str | PathLike[str]) -> SavedAccount:
         BadData: It is not there, is torn, or holds something else.
     """
     return read_json(path, SavedAccount, "account", REMEDY)
+
+
+def parsed_account(content: Mapping[str, Any] | str) -> SavedAccount:
+    """What `Account.to_json` gave, or its text, says.
+
+    Raises:
+        BadData: It is something else.
+    """
+    try:
+        text = content if isinstance(content, str) else json.dumps(content, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise unreadable("what is given", "account", error, "Give what to_json() gave, or its text.") from None
+    return parse_json(text.encode(), SavedAccount, "what is given", "account", "Give what to_json() gave, or its text.")
 
 
 def read_values(path: str | PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:

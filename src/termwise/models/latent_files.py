@@ -1,4 +1,4 @@
-"""A data set's codes, written to a file for other tools."""
+"""A data set's codes, given to other tools: in a file, or in AnnData's obsm."""
 
 import io
 from os import PathLike
@@ -9,25 +9,37 @@ import numpy as np
 import torch
 
 from termwise.data.dataset import Dataset
-from termwise.errors import Refused
+from termwise.data.formats.h5ad_files import is_anndata
+from termwise.errors import BadData, Refused
 from termwise.files import write_whole
 from termwise.models.data_pass import DataPass
 from termwise.models.distributions import centre
-from termwise.models.vae import VAE
+from termwise.models.drawable import Drawable
 from termwise.values import Count, checked
+
+KEY = "X_termwise"
+"""What the means are called in AnnData's obsm, and before "_stddev" the standard deviations."""
 
 
 @torch.no_grad()
 @checked
-def export_latents(model: VAE, data: Dataset, path: str | PathLike[str], batch_size: Count = 1024) -> Path:
-    """Write the codes' means and standard deviations (and labels, where known) to an .npz or a .csv file.
+def export_latents(model: Drawable, data: Dataset, path: Any, batch_size: Count = 1024) -> Any:
+    """Write the codes' means and standard deviations (and labels, where known) to a file, or into an AnnData's obsm.
 
-    The .npz holds `mean` and `stddev`, shape (N, D), and `label`; the .csv a row an example. Of data that have parts it
-    also holds the means as `x_train` and `x_test`, and labels as `y_train` and `y_test`, so that it is itself data
-    of the same parts: `load_data` reads it.
+    The .npz holds `mean` and `stddev`, shape (N, D), and `label`; .csv and .parquet a row an example. Of data that have
+    parts the .npz also holds the means as `x_train` and `x_test`, and labels as `y_train` and `y_test`, so that it is
+    itself data of the same parts: `load_data` reads it.
+
+    Args:
+        model: What encodes: a VAE, or an adapted model.
+        data: The examples.
+        path: The file, .npz, .csv or .parquet, whose path is returned; or an AnnData of the same examples in the same
+            order, which gets `obsm["X_termwise"]` and `obsm["X_termwise_stddev"]`, and is returned.
+        batch_size: How many are encoded at a time.
 
     Raises:
-        Refused: The file's name ends in neither.
+        Refused: The file's name ends in none of these, or pyarrow is not installed.
+        BadData: The AnnData has other examples.
 
     Example:
         >>> import tempfile
@@ -39,17 +51,20 @@ def export_latents(model: VAE, data: Dataset, path: str | PathLike[str], batch_s
         >>> codes.shape
         (10, 2)
     """
+    if is_anndata(path):
+        if path.n_obs != len(data):
+            raise BadData(
+                f"The AnnData has {path.n_obs:,} observations, and the data {len(data):,} examples: give the same."
+            )
+        columns = _columns(model, data, batch_size)
+        path.obsm[KEY], path.obsm[f"{KEY}_stddev"] = columns["mean"], columns["stddev"]
+        return path
+    if not isinstance(path, str | PathLike):
+        raise Refused(f"Latents go to the path of a file, or into an AnnData; got a {type(path).__name__}.")
     path = Path(path)
-    if path.suffix not in (".npz", ".csv"):
-        raise Refused(f"Latents are written to .npz or .csv; got {path.name!r}.")
-    laws = [draw.posterior for draw in DataPass(model, data, batch_size)()]
-    columns: dict[str, Any] = {
-        "mean": torch.cat([centre(law) for law in laws]).numpy(),
-        "stddev": torch.cat([law.variance for law in laws]).sqrt().numpy(),
-    }
-    if data.labels is not None:
-        columns["label"] = data.labels.numpy()
-    content = io.BytesIO()
+    if path.suffix not in (".npz", ".csv", ".parquet"):
+        raise Refused(f"Latents are written to .npz, .csv or .parquet, or into an AnnData; got {path.name!r}.")
+    columns, content = _columns(model, data, batch_size), io.BytesIO()
     if path.suffix == ".npz":
         for part, positions in data.splits.items() if len(data.splits) > 1 else ():
             columns[f"x_{part}"] = columns["mean"][positions.numpy()]
@@ -58,13 +73,37 @@ def export_latents(model: VAE, data: Dataset, path: str | PathLike[str], batch_s
         np.savez(content, **columns)
         write_whole(path, content.getvalue())
         return path
-    size = columns["mean"].shape[1]
-    header = [f"mean_{j}" for j in range(size)] + [f"stddev_{j}" for j in range(size)]
-    table = np.concatenate([columns["mean"], columns["stddev"]], axis=1)
-    formats = ["%.8g"] * table.shape[1]
-    if "label" in columns:
-        header, formats = [*header, "label"], [*formats, "%d"]
-        table = np.concatenate([table, columns["label"][:, None]], axis=1)
-    np.savetxt(content, table, fmt=formats, delimiter=",", header=",".join(header), comments="")
+    table = {f"{name}_{j}": column for name in ("mean", "stddev") for j, column in enumerate(columns[name].T)} | {
+        name: column for name, column in columns.items() if name == "label"
+    }
+    if path.suffix == ".parquet":
+        parquet = _pyarrow()
+        parquet.parquet.write_table(parquet.table(table), content)
+    else:
+        formats = ["%d" if name == "label" else "%.8g" for name in table]
+        rows = np.stack([column.astype(float) for column in table.values()], 1)
+        np.savetxt(content, rows, fmt=formats, delimiter=",", header=",".join(table), comments="")
     write_whole(path, content.getvalue())
     return path
+
+
+def _columns(model: Drawable, data: Dataset, batch_size: int) -> dict[str, Any]:
+    """The means and standard deviations of the codes, shape (N, D), and labels, where they are known."""
+    laws = [draw.posterior for draw in DataPass(model, data, batch_size)()]
+    columns: dict[str, Any] = {
+        "mean": torch.cat([centre(law) for law in laws]).numpy(),
+        "stddev": torch.cat([law.variance for law in laws]).sqrt().numpy(),
+    }
+    if data.labels is not None:
+        columns["label"] = data.labels.numpy()
+    return columns
+
+
+def _pyarrow() -> Any:
+    """pyarrow, with what writes Parquet."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise Refused("A .parquet file needs pyarrow: pip install 'termwise[tables]'; or say .csv.") from None
+    return pyarrow

@@ -152,7 +152,7 @@ _ROWS = (
     ),
     *OF_SIDE_ON_ENDLESS_DATA,
     _at_least_0("rate_by_dimension", "rate by dimension", "KL(q(z_j|x) ‖ p(z_j))", "what each dimension costs", "rate"),
-    _at_least_0("rate_by_block", "rate by block", "KL(q(z_b|x) ‖ p(z_b))", "what each block of the code costs", "rate"),
+    ReadingRow("rate_by_block", "rate by block", "KL(q(z_b|x) ‖ p(z_b))", "what each block of the code costs", "rate"),
     _at_least_0("index_code_mi_by_block", "index-code MI by block", "KL(q(z_b|x) ‖ q(z_b))", "what each tells", "mi"),
     ReadingRow(
         "index_code_mi_by_dimension",
@@ -172,6 +172,18 @@ _ROWS = (
         "dw",
         rests_on=("rate_by_dimension", "index_code_mi_by_dimension"),
     ),
+    ReadingRow(
+        "distortion_by_part",
+        "distortion by part",
+        "−E log p(x_m|z)",
+        "how poorly each modality or observed site of x is fitted",
+        "distortion",
+        rests_on=("distortion",),
+    ),
+    ReadingRow(
+        "shared_rate", "shared rate", "KL(q(θ) ‖ p(θ))", "what unknowns that all examples share cost, once", "rate"
+    ),
+    ReadingRow("shared_rate_by_site", "shared rate by site", "KL(q(θ_i) ‖ p(θ_i))", "what each of them costs", "rate"),
     *OF_SIDE_BY_PART,
     ReadingRow(
         "code_use",

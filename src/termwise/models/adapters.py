@@ -4,6 +4,7 @@ The user's model is called as it is, and left as it was.
 """
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -19,8 +20,11 @@ from termwise.models.flat_codes import flat, split_encoded, tensor_like, widened
 from termwise.models.latent_output import decoded_of
 from termwise.models.likelihoods import Likelihood, likelihood_from, over_examples, unclamped
 from termwise.models.pretrained import AnyLikelihood
+from termwise.models.programs.arrays import called_with_arrays, to_torch
+from termwise.models.programs.program import Program
 from termwise.models.quantized_codes import quantized_law, uniform_over
 from termwise.models.reachable_modules import modules_of
+from termwise.models.ready.parts import Parts
 from termwise.models.ready.quantizers import quantizing
 from termwise.models.ready.table import parts_of, supported
 from termwise.values import checked
@@ -28,13 +32,17 @@ from termwise.values import checked
 
 @checked
 def adapt(
-    encode: Any,
+    encode: Any = None,
     decode: Callable[..., Any] | None = None,
     likelihood: AnyLikelihood | None = None,
     prior: Distribution | None = None,
     quantizer: Any = None,
-) -> "Adapted":
-    """Make a model that termwise can measure, out of two functions, or out of a model that `models.ready` knows.
+    *,
+    guide: Callable[..., Any] | None = None,
+    model: Callable[..., Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> "Adapted | Program":
+    """Make a model that termwise can measure, of two functions, of a guide and its model, or of another package's.
 
     The modules that a function is, is a method of, holds in its closure, its defaults or a partial, or names as a
     global (`models.reachable_modules`), are measured in evaluation mode, without gradients, on the device asked for,
@@ -47,7 +55,7 @@ def adapt(
             `latent_dist`; where a module's `forward` gives a context that is a tensor, or one is as
             wide as the code, or the code as x, it must be named, for it may be a reconstruction. A module, or a method
             of one, is given x in the type of its parameters. Or, with no `decode`, a whole model of a package that is
-            known here (docs/adapters.md).
+            known here (docs/adapters.md). Functions of JAX's are given its arrays.
         decode: z, or (z, context) where there is a context -> a torch Distribution over x, or a tensor that
             `likelihood` turns into one. Left out, the rate's links alone are measured.
         likelihood: "bernoulli" (decode gives probabilities), "bernoulli-logits", "normal:0.1" (a mean),
@@ -56,6 +64,8 @@ def adapt(
         prior: p(z), event shape the code's; where left out the standard normal, and of codewords that all are alike.
         quantizer: What rounds to codewords what `encode` gives, before `decode` takes it, such as a VectorQuantize,
             ResidualVQ or FSQ of vector-quantize-pytorch.
+        guide, model: In the place of all these, programs of Pyro or NumPyro, each called as guide(x) with a batch.
+        params: Of NumPyro: what its SVI learned, `svi_result.params`.
 
     Raises:
         Refused: This is no function, or a model whose terms would be wrong; the message says what would do.
@@ -67,12 +77,14 @@ def adapt(
         >>> posterior.mean.shape, model.generate(posterior.mean, context).event_shape
         (torch.Size([5, 2]), torch.Size([6]))
     """
+    if guide is not None or model is not None or params is not None:
+        return _program(guide, model, params, (encode, decode, likelihood, prior, quantizer))
     if quantizer is not None:
         called = partial(_called, "encode", encode), None if decode is None else partial(_called, "decode", decode)
         return Adapted(*quantizing(*called, quantizer), likelihood, prior)
     parts = parts_of(encode, likelihood, prior is not None) if decode is None else None
     if parts is not None:
-        return Adapted(parts.encode, parts.decode, parts.likelihood, prior, parts.dataset)
+        return Adapted(parts.encode, parts.decode, parts.likelihood, prior, parts)
     if isinstance(encode, Drawable):
         raise Refused(f"This {type(encode).__name__} can be measured as it is: measure(model, data).")
     if not callable(encode) or (isinstance(encode, nn.Module) and _is_whole(encode)):
@@ -84,6 +96,16 @@ def adapt(
     return Adapted(encode, decode, likelihood, prior)
 
 
+def _program(guide: Any, model: Any, params: Mapping[str, Any] | None, others: tuple[Any, ...]) -> Program:
+    """A guide and its model, once it is clear that these alone are given."""
+    if not callable(guide) or not callable(model) or any(one is not None for one in others):
+        raise Refused(
+            "A guide and its model, both functions, stand for all that adapt() takes but params: expected "
+            "adapt(guide=guide, model=model), and of NumPyro params=svi_result.params."
+        )
+    return Program(guide, model, params)
+
+
 class Adapted:
     """A model made of two functions, or of one; its codes, of any shape, are flattened to (B, D). `adapt` makes it."""
 
@@ -93,9 +115,12 @@ class Adapted:
         decode: Callable[..., Any] | None,
         likelihood: str | Likelihood | None,
         prior: Distribution | None,
-        dataset: Callable[[Any], Dataset] | None = None,
+        ready: Parts | None = None,
     ) -> None:
-        self._encode, self._decode, self._dataset = encode, decode, dataset
+        self._encode, self._decode = encode, decode
+        self._dataset = None if ready is None else ready.dataset
+        self._own_prior = None if ready is None or prior is not None else ready.prior
+        self.side_variables = () if ready is None or self._own_prior is None else ready.beside
         self._likelihood = None if likelihood is None else _likelihood(likelihood)
         self._prior = prior
         self._code_shape: torch.Size | None = None
@@ -129,8 +154,13 @@ class Adapted:
         """
         return None if self._dataset is None else self._dataset(own)
 
-    def infer(self, x: Tensor) -> tuple[Distribution, Any]:
-        """q(z|x) with flat codes, and the context that `encode` gave, or None."""
+    @property
+    def prior_given_side(self) -> bool:
+        """Whether its prior is another for each example, given what stands beside x."""
+        return bool(self.side_variables)
+
+    def infer(self, x: Tensor, side: Tensor | None = None) -> tuple[Distribution, Any]:
+        """q(z|x) with flat codes, and the context that `encode` gave, or None; of what is beside x, a row has it."""
         posterior, context = split_encoded(_called("encode", self._encode, x), x.shape, _is_forward(self._encode))
         if isinstance(posterior, Mapping):
             posterior, code_shape = quantized_law(**posterior)
@@ -182,8 +212,14 @@ class Adapted:
             )
         return self._likelihood(widened(decoded))
 
-    def prior_law(self) -> Distribution:
-        """The prior p(z), over flat codes; where none was given, the standard normal, or all codewords alike."""
+    def prior_law(self, side: Tensor | None = None) -> Distribution:
+        """The prior p(z), over flat codes: where none was given the model's own, the standard normal, or all codewords
+        alike.
+
+        Of one that takes values beside x, shape (B, V), p(z|s), batch shape (B,).
+        """
+        if self._own_prior is not None:
+            return self._own_prior(side)
         size = None if self._code_shape is None else math.prod(self._code_shape)
         if self._prior is not None:
             prior = flat(self._prior, batch=0)
@@ -221,7 +257,7 @@ def _called(name: str, function: Callable[..., Any], given: Tensor, *context: An
         first = next((parameter for parameter in owner.parameters() if parameter.is_floating_point()), given)
         given = given.to(first.dtype)
     try:
-        return function(given, *context)
+        return _answer(function, given, *context)
     except TermwiseError:
         raise
     except Exception as error:
@@ -232,6 +268,19 @@ def _called(name: str, function: Callable[..., Any], given: Tensor, *context: An
             f"{name}() failed on {'a batch' if name == 'encode' else 'codes'} of shape {tuple(given.shape)}, "
             f"{given.dtype} on {given.device}{parameters}: {type(error).__name__}: {reason}"
         ) from error
+
+
+def _answer(function: Callable[..., Any], *given: Any) -> Any:
+    """What a function gives, as tensors and laws of torch's; one that refuses tensors is given JAX's arrays."""
+    if "jax" not in sys.modules:
+        return function(*given)
+    try:
+        return to_torch(function(*given))
+    except Exception as of_tensors:
+        try:
+            return called_with_arrays(function, given)
+        except Exception as of_arrays:
+            raise (of_arrays if "jax" in str(of_tensors).lower() else of_tensors) from None
 
 
 AS_TENSORS_ARE = {

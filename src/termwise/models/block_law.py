@@ -131,7 +131,8 @@ class BlockLaw(LawOfBlocks):
     def log_prob(self, value: Tensor) -> Tensor:
         """log q(z) of codes z, shape (..., D): shape (...), nats."""
         parts = zip(self.blocks, self.slices, strict=True)
-        return torch.stack([block.log_prob(value[..., part]) for block, part in parts]).sum(0)
+        each = torch.broadcast_tensors(*(block.log_prob(value[..., part]) for block, part in parts))
+        return torch.stack(each).sum(0)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Codes of all blocks, shape (*sample_shape, ..., D)."""

@@ -1,4 +1,4 @@
-"""Laws over codes of blocks, some of which are given others before them: q(z) = prod_b q(z_b | z_given).
+"""Laws over codes of blocks, some of which are given others: q(z) = prod_b q(z_b | z_given).
 
 Where a code is known such a law is a product, `at(z)`, of which all that is asked at codes is asked. Where all that is
 given are categories, few enough, it is a sum over their values too (`values`): so that KL and moments are exact.
@@ -19,10 +19,12 @@ from termwise.models.categories import MOST_VALUES, Categories
 
 
 class ChainedLaw(LawOfBlocks):
-    """The law of a code whose blocks are drawn in their order, each given some of those before it.
+    """The law of a code whose blocks are drawn one by one, each once those that it is given are there.
+
+    Most often that is their order; where a prior makes of the last block what the posterior begins with, it is another.
 
     Args:
-        links: The law of every block, or a `Conditional`; the first is a law.
+        links: The law of every block, or a `Conditional`; one at the least is a law.
         names: What the blocks are called.
 
     Example:
@@ -36,10 +38,9 @@ class ChainedLaw(LawOfBlocks):
 
     def __init__(self, links: Sequence[Distribution | Conditional], names: Sequence[str] = ()) -> None:
         self._links = tuple(links)
-        first = links[0]
-        assert isinstance(first, Distribution)
+        shapes = [one.batch_shape for one in links if isinstance(one, Distribution)]
         sizes = [one.size if isinstance(one, Conditional) else one.event_shape.numel() for one in links]
-        super().__init__(names, sizes, first.batch_shape)
+        super().__init__(names, sizes, torch.broadcast_shapes(*shapes))
 
     @property
     def links(self) -> tuple[Distribution | Conditional, ...]:
@@ -54,6 +55,12 @@ class ChainedLaw(LawOfBlocks):
     def at(self, z: Tensor) -> BlockLaw:
         """The product that it is of codes z, shape (..., D): each block's law, given the numbers of z before it."""
         return BlockLaw([self._at(link, z) for link in self.links], self.names)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether each block is given such alone as stand before it."""
+        chain = [(place, link) for place, link in enumerate(self.links) if isinstance(link, Conditional)]
+        return all(before < place for place, link in chain for before in link.given)
 
     def firsts(self) -> list[LawOfBlocks]:
         """The laws of the first block, of the first two, and so on."""
@@ -117,7 +124,7 @@ class ChainedLaw(LawOfBlocks):
         return self.at(value).log_prob(value)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Codes of all blocks, drawn in their order, shape (*sample_shape, ..., D)."""
+        """Codes of all blocks, shape (*sample_shape, ..., D)."""
         with torch.no_grad():
             return self._drawn(lambda law, shape: law.sample(shape), sample_shape)
 
@@ -134,13 +141,20 @@ class ChainedLaw(LawOfBlocks):
 
     def drawn_in_order(self, draw: Callable[[Distribution, bool], Any], numbers: Callable[[Any], Tensor]) -> list[Any]:
         """What `draw` makes of each block's law, told whether it is given others, of which it has the `numbers`."""
-        parts: list[Any] = []
-        for link in self.links:
-            if isinstance(link, Distribution):
-                parts.append(draw(link, False))
-            else:
-                parts.append(draw(link.at(torch.cat([numbers(parts[place]) for place in link.given], -1)), True))
-        return parts
+        parts: dict[int, Any] = {}
+        while len(parts) < len(self.links):
+            ready = [
+                (place, link)
+                for place, link in enumerate(self.links)
+                if place not in parts and (isinstance(link, Distribution) or parts.keys() >= set(link.given))
+            ]
+            assert ready, "blocks are given each other"
+            for place, link in ready:
+                if isinstance(link, Distribution):
+                    parts[place] = draw(link, False)
+                else:
+                    parts[place] = draw(link.at(torch.cat([numbers(parts[at]) for at in link.given], -1)), True)
+        return [parts[place] for place in range(len(self.links))]
 
     def _drawn(self, draw: Callable[[Distribution, Size], Tensor], shape: Sequence[int]) -> Tensor:
         parts = self.drawn_in_order(lambda law, given: draw(law, Size() if given else Size(shape)), lambda z: z)

@@ -148,7 +148,8 @@ def log_density_at(law: Distribution, codes: Codes) -> Tensor:
         law = law.at(codes.z)
     if isinstance(law, BlockLaw):
         blocks = zip(law.blocks, law.slices, strict=True)
-        return torch.stack([log_density_at(block, codes.columns(part)) for block, part in blocks]).sum(0)
+        each = torch.broadcast_tensors(*(log_density_at(block, codes.columns(part)) for block, part in blocks))
+        return torch.stack(each).sum(0)
     double = in_double(law)
     if double is None:
         return law.log_prob(codes.z)

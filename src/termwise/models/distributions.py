@@ -1,6 +1,6 @@
 """What is asked of a torch Distribution: samples, its rows, itself in float64, what it is of, its unit, an example."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Any, cast
@@ -262,6 +262,19 @@ def given_beside(law: Distribution) -> str:
         'the total of each example'
     """
     return getattr(law, "given", "")
+
+
+def log_prob_by_part(law: Distribution, value: Tensor) -> Mapping[str, Tensor]:
+    """log p of the parts of examples, by name, shape (B,), nats, as a law's `log_prob_by_part` says; none of most laws.
+
+    They sum to its log_prob: of the modalities of a cell, say, or of all that a probabilistic program observes.
+
+    Example:
+        >>> log_prob_by_part(torch.distributions.Normal(torch.zeros(3), 1.0), torch.zeros(3))
+        {}
+    """
+    parts: Mapping[str, Tensor] = getattr(law, "log_prob_by_part", lambda _: {})(value)
+    return parts
 
 
 @contextmanager

@@ -80,6 +80,18 @@ def side_variables(model: object) -> tuple[SideVariable, ...]:
     return tuple(getattr(model, "side_variables", ()))
 
 
+def shared_rates(model: object) -> dict[str, Tensor]:
+    """What unknowns that all examples share cost, by name, once for all; by a model's `shared_rates`, nats.
+
+    Example:
+        >>> import termwise as tw
+        >>> shared_rates(tw.VAE.build((4,), latent=2))
+        {}
+    """
+    found: dict[str, Tensor] = getattr(model, "shared_rates", dict)()
+    return found
+
+
 def decoder_is_told(model: object) -> bool:
     """Whether what stands beside x reaches a model's decoder, and not its encoder alone."""
     return "decoder" in getattr(getattr(model, "side", None), "parts", ())

@@ -8,7 +8,14 @@ from typing import Any
 from termwise.account import glossary
 from termwise.account.rounding import MISSING, rounded
 
-BY_PARTS = {"block": "blocks", "variable": "side", "channel": "channels", "position": "positions"}
+BY_PARTS = {
+    "block": "blocks",
+    "variable": "side",
+    "channel": "channels",
+    "position": "positions",
+    "part": "parts",
+    "site": "shared",
+}
 """By what, beside dimensions, readings have a number each, as their names end; and where an account names these."""
 
 AccountJson = Mapping[str, Any]

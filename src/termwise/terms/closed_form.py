@@ -24,7 +24,7 @@ from termwise.errors import Refused
 from termwise.models.block_law import BlockLaw, Conditional, LawOfBlocks
 from termwise.models.categories import Categories, kl_by_position
 from termwise.models.chained_law import ChainedLaw
-from termwise.models.codes import factorises
+from termwise.models.codes import Codes, factorises, log_density_at
 from termwise.models.codewords import Codewords, UniformCodewords
 from termwise.models.codewords_in_order import CodewordsInOrder
 from termwise.models.distributions import innermost
@@ -100,28 +100,44 @@ def kl_given_codes(left: Distribution, right: Distribution, z: Tensor) -> Tensor
     Its expectation over the codes is the KL.
 
     Raises:
-        Refused: Neither law is of blocks that are given others, or a block has no closed form.
+        Refused: Neither law is of blocks that are given others, or a block has no closed form, or is given one that
+            `left` draws after it.
     """
     if not (isinstance(left, ChainedLaw) or isinstance(right, ChainedLaw)):
         raise Refused("No block is given others: its KL is in closed form, or Monte Carlo.")
+    if isinstance(right, ChainedLaw) and not right.in_order:
+        raise Refused("A block's prior is given blocks after it, which know it: its KL is Monte Carlo.")
     return kl(_at(left, z), _at(right, z))
 
 
 def kl_by_block(left: Distribution, right: Distribution, z: Tensor) -> Tensor | None:
-    """KL of the blocks of a code, shape (B, blocks), nats; None of a flat one, or where one has no closed form.
+    """KL of the blocks of a code, shape (B, blocks), nats; None of a flat one.
 
-    Of blocks that are given more than a few categories, those before them are taken from codes z ~ left, (B, D).
+    Of blocks that are given more than a few categories, those before them are taken from codes z ~ left, (B, D). One
+    whose prior is given blocks after it, or that has no closed form, is log left(z_b) - log right(z_b) at these codes:
+    of the first kind it may be below 0, and only with the blocks that the prior gives it a part of the rate.
     """
     if not (isinstance(left, LawOfBlocks) and isinstance(right, LawOfBlocks)):
         return None
     try:
-        try:
-            of_blocks = _kl_of_each(left, right)
-        except Refused:
-            of_blocks = _kl_of_each(_at(left, z), _at(right, z))
-        return torch.stack([by_example(values) for values in of_blocks], 1)
+        of_blocks = _kl_of_each(left, right)
     except Refused:
-        return None
+        of_blocks = _kl_of_each_at(left, right, z)
+    return torch.stack([by_example(values) for values in of_blocks], 1)
+
+
+def _kl_of_each_at(left: LawOfBlocks, right: LawOfBlocks, z: Tensor) -> list[Tensor]:
+    """The KL of every block, given those before it in codes z ~ left, shape (B, D)."""
+    found = []
+    parts = zip(_at(left, z).blocks, _at(right, z).blocks, left.slices, right.links, strict=True)
+    for place, (one, other, part, link) in enumerate(parts):
+        given_later = isinstance(link, Conditional) and max(link.given) >= place
+        if not given_later and has_closed_form(one, other):
+            found.append(kl(one, other))
+        else:
+            codes = Codes.at(z[..., part])
+            found.append(log_density_at(one, codes) - log_density_at(other, codes))
+    return found
 
 
 def _at(law: LawT, z: Tensor) -> LawT | BlockLaw:

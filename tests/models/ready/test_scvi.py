@@ -134,8 +134,6 @@ def test_rows_that_are_no_cells_are_refused(plain):
 def test_what_an_scvi_may_not_be_is_refused(cells, plain):
     with pytest.raises(Refused, match=r"has its own likelihood \(zinb\)"):
         tw.adapt(plain, likelihood="bernoulli")
-    with pytest.raises(Refused, match="size of a cell as a second code"):
-        tw.adapt(trained(cells[:100, :30], epochs=1, use_observed_lib_size=False))
     minified = trained(cells[:100, :30], epochs=1)
     minified.adata.obsm["m"], minified.adata.obsm["v"] = minified.get_latent_representation(return_dist=True)
     minified.minify_adata(use_latent_qzm_key="m", use_latent_qzv_key="v")

@@ -38,6 +38,7 @@ from termwise.measuring.elbo.side_account import SideDensities, side_readings, u
 from termwise.measuring.elbo.term_readings import TermReadings
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.data_pass import Pass, Progress
+from termwise.models.distributions import log_prob_by_part
 from termwise.models.draw import InDouble
 from termwise.models.drawable import Drawable, decodes_any_code, generates, given_variables, prior_given_side
 from termwise.terms.closed_form import ClosedForm, kl_by_block
@@ -198,6 +199,9 @@ def _values_at_codes(
             if distortion is not None:
                 own = distortion(draw).double().cpu()
                 batch_values["distortion"].append(own)
+                if len(parts := log_prob_by_part(draw.likelihood, draw.target)) > 1:
+                    by_part = -torch.stack(list(parts.values()), 1).double().cpu()
+                    batch_values.setdefault("distortion_by_part", []).append(by_part)
                 if "code_use" in batch_values:
                     batch_values["code_use"].append(under_others(draw).double().cpu() - own)
             if aggregate is not None:
@@ -348,12 +352,14 @@ def _of_population(
 
 def _without_aggregate(values: Mapping[str, Tensor], rate: Link, label: str) -> dict[str, AnyReading]:
     """The readings that need no q(z): distortion, rate, of this label, ELBO and the use of the code."""
-    given_codes = isinstance(rate.estimator, ClosedGivenCodes)
+    closed = isinstance(rate.estimator, ClosedForm) and not isinstance(rate.estimator, ClosedGivenCodes)
+    by_block = label if isinstance(rate.estimator, ClosedGivenCodes) else "closed form where there is one, Monte Carlo"
     labels = {
         "distortion": (Distortion.label, Distortion.bias),
         "rate": (label, rate.bias),
         "rate_by_dimension": (label, rate.bias),
-        "rate_by_block": (label, rate.bias) if given_codes else (ClosedForm.label, "exact for every x"),
+        "rate_by_block": (ClosedForm.label, "exact for every x") if closed else (by_block, "unbiased"),
+        "distortion_by_part": (Distortion.label, Distortion.bias),
         "elbo": (f"{Distortion.label}; rate: {label}", Distortion.bias),
         "code_use": (f"{Distortion.label}, codes of other examples less an example's own", Distortion.bias),
     }

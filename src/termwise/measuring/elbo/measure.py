@@ -22,12 +22,13 @@ from termwise.measuring.elbo.account_of_terms import account_of, terms_of
 from termwise.measuring.elbo.dominance import dominating_entry
 from termwise.measuring.elbo.observed_account import with_observed
 from termwise.measuring.elbo.remedies import Remedies
+from termwise.measuring.elbo.shared_sites import readings_of_shared
 from termwise.measuring.elbo.side_use import side_use
 from termwise.measuring.elbo.target_account import with_target
 from termwise.measuring.subject import subject_of
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
-from termwise.models.distributions import given_beside, innermost, log_prob_is_of
+from termwise.models.distributions import given_beside, innermost, log_prob_by_part, log_prob_is_of
 from termwise.models.draw import Draw
 from termwise.models.drawable import (
     Drawable,
@@ -36,6 +37,7 @@ from termwise.models.drawable import (
     networks_of,
     observed_variables,
     prior_given_side,
+    shared_rates,
     target_of,
 )
 from termwise.models.likelihoods import NormalLikelihood
@@ -120,6 +122,7 @@ def measure(
         )
         grey = _grey_bernoulli(first, data)
         likelihood_is_of = log_prob_is_of(first.likelihood, grey=grey) if generates(model) else ""
+        parts = log_prob_by_part(first.likelihood, first.target) if generates(model) else {}
         beside = given_beside(first.likelihood) if generates(model) else ""
         target, entry = target_of(model), None
         if generates(model) and target is None:
@@ -137,6 +140,9 @@ def measure(
         _note(readings, "grey values make it a cross-entropy, not a normalised likelihood")
     if beside:
         _note(readings, f"of x given {beside}, which x tells: no probability over all x")
+    with own_randomness(seed), evaluating(model):
+        shared = {name: of.cpu() for name, of in shared_rates(model).items()}
+    readings |= readings_of_shared(shared)
     if target is not None:
         _note(readings, f"of {target.name}, and not of x")
     if given := [one.name for one in given_variables(model)]:
@@ -153,6 +159,8 @@ def measure(
         **sum_log_scale(model),
         **({"groups": named} if named is not None else {}),
         **({"columns": [column.name for column in data.columns]} if data.columns else {}),
+        **({"parts": list(parts)} if len(parts) > 1 else {}),
+        **({"shared": list(shared)} if shared else {}),
         **({"side": list((beside_x.wholly_known() or beside_x).names)} if beside_x is not None else {}),
         **({"observes": observed[0].name} if (observed := observed_variables(model)) else {}),
         **({"prior_given": [one.name for one in given_variables(model)]} if prior_given_side(model) else {}),

@@ -31,7 +31,12 @@ class ReadyModel(NamedTuple):
 
 READY = (
     ReadyModel("pythae", "BaseAE", f"{_HERE}.pythae:parts", "pythae's models with a normal posterior"),
-    ReadyModel("scvi", "SCVI", f"{_HERE}.scvi:parts", "scvi.model.SCVI"),
+    ReadyModel("scvi", "SCANVI", f"{_HERE}.scvi_scanvi:parts", "scvi.model.SCANVI"),
+    ReadyModel("scvi", "SCVI", f"{_HERE}.scvi:parts", "SCVI"),
+    ReadyModel("scvi", "LinearSCVI", f"{_HERE}.scvi:parts", "LinearSCVI"),
+    ReadyModel("scvi", "TOTALVI", f"{_HERE}.scvi_totalvi:parts", "TOTALVI"),
+    ReadyModel("scvi", "PEAKVI", f"{_HERE}.scvi_regions:peakvi", "PEAKVI"),
+    ReadyModel("scvi", "MULTIVI", f"{_HERE}.scvi_regions:multivi", "MULTIVI"),
     ReadyModel("diffusers", "VQModel", f"{_HERE}.diffusers:quantized_parts", "diffusers.VQModel"),
     ReadyModel(
         "diffusers", "ModelMixin", f"{_HERE}.diffusers:parts", "diffusers' autoencoders that give a latent_dist"
@@ -62,7 +67,7 @@ def supported() -> str:
 
     Example:
         >>> supported()
-        "pythae's models with a normal posterior, scvi.model.SCVI, diffusers.VQModel and diffusers' autoencoders ..."
+        "pythae's models with a normal posterior, scvi.model.SCANVI, SCVI, LinearSCVI, TOTALVI, PEAKVI, MULTIVI and ..."
     """
     *others, last = (row.summary for row in READY)
     return f"{', '.join(others)} and {last}"

@@ -1,15 +1,19 @@
 """The VAE: what goes in and comes out, that gradients reach both networks, and that a saved model is the same model."""
 
 import json
+import re
 
 import pytest
 import torch
 from torch import nn
 
+from termwise.data.side import SideVariable
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.models import VAE
 from termwise.models.distributions import at_least_single
 from termwise.models.likelihoods import Bernoulli
+from termwise.models.missing import Filler
+from termwise.models.scaler import Scaler
 from termwise.objectives import recipe
 
 IMAGE = (1, 8, 8)
@@ -178,3 +182,27 @@ def test_unknown_names_are_told_which_are_near():
 def test_densities_are_taken_in_single_precision_or_better():
     assert at_least_single(torch.zeros(1, dtype=torch.bfloat16)).dtype == torch.float32
     assert at_least_single(torch.zeros(1, dtype=torch.float64)).dtype == torch.float64
+
+
+@pytest.mark.parametrize("method", ["encode", "infer", "reconstruct", "predict"])
+@pytest.mark.parametrize("shape", [(5, 7), (5, 6, 1), (6, 5), (7,)])
+def test_examples_of_another_shape_are_refused_in_one_message(method, shape):
+    options = {"target": SideVariable("label", ("cat", "dog"))} if method == "predict" else {}
+    model = VAE.build((6,), latent=2, **options)
+    with pytest.raises(BadData, match=rf"examples of shape \(B, 6\), as this model takes; got {re.escape(str(shape))}"):
+        getattr(model, method)(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_so_are_pictures_of_another_size_standardised_or_with_gaps_and_codes(network):
+    pictures = (1, 16, 16)
+    for filler in (None, Filler.blank(pictures)):
+        model = VAE.build(pictures, latent=2, network=network, likelihood="normal", scaler=Scaler.blank(pictures))
+        model.filler = filler
+        with pytest.raises(
+            BadData, match=r"examples of shape \(B, 1, 16, 16\), as this model takes; got \(5, 1, 16, 8\)"
+        ):
+            model.encode(torch.zeros(5, 1, 16, 8))
+        for method in ("decode", "generate", "generate_examples"):
+            with pytest.raises(BadData, match=r"codes of shape \(B, 2\), as this model takes; got \(5, 3\)"):
+                getattr(model, method)(torch.zeros(5, 3))

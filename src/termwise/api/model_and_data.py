@@ -14,7 +14,7 @@ from termwise.api.run import Run, load_model
 from termwise.content import exists
 from termwise.data import Dataset, load_data
 from termwise.data.beside import name_of, with_side_too
-from termwise.data.formats.h5ad_files import is_anndata
+from termwise.data.formats.h5ad_files import is_anndata, is_mudata
 from termwise.data.load import load_undivided
 from termwise.data.side import Side, SideLike
 from termwise.data.side_names import side_names
@@ -78,7 +78,7 @@ def model_and_data(
         data = model.data
     elif data is None and isinstance(model, str | PathLike) and not names_function(model):
         data = data_of_run(RunFolder(model), trust)
-    if isinstance(vae, Adapted) and (data is None or is_anndata(data)):
+    if isinstance(vae, Adapted) and (data is None or is_anndata(data) or is_mudata(data)):
         data = vae.dataset(data) or data
     if data is None:
         raise Refused("Nothing to measure on: pass the data, as a Dataset, a tensor, or a source's name or path.")

@@ -17,6 +17,7 @@ from termwise.data.side import Side, SideVariable
 from termwise.errors import Refused
 from termwise.files import write_whole
 from termwise.models.blocks import Block, BlockFamily, blocks_from, count_decoded, numbers_decoded
+from termwise.models.check_shape import check_shape
 from termwise.models.distributions import at_least_single, centre, check_one_law_an_example, expected_example
 from termwise.models.draw import Draw
 from termwise.models.drawable import observed_variables
@@ -206,6 +207,7 @@ class VAE(nn.Module):
         return self._posterior(x, taken_by(self, side, len(x), "encoder"), seen_by(self, side, len(x)))
 
     def _posterior(self, x: Tensor, side: Tensor | None, seen: Tensor | None, pinned: bool = True) -> Distribution:
+        check_shape(x, self.shape, "examples")
         law = self._inferred(self.standardised(x), side, observing(seen, pinned))
         check_one_law_an_example(law, x.shape[: -len(self.shape)], self.family, ONE_CODE)
         return law
@@ -226,6 +228,7 @@ class VAE(nn.Module):
         return self._law_of(written, taken_by(self, side, len(z), "decoder"))
 
     def _law_of(self, z: Tensor, side: Tensor | None) -> Distribution:
+        check_shape(z, (self.latent,), "codes")
         law, gaps = self.likelihood(self.decoded(z, side)), self.filler is not None and self.target is None
         check_one_law_an_example(law, z.shape[:-1], self.likelihood, ONE_EXAMPLE)
         law = observed(law) if gaps else law

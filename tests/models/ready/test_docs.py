@@ -36,7 +36,8 @@ def in_a_folder(tmp_path, monkeypatch):
 def test_every_block_is_of_a_section_that_a_test_runs():
     with_code = {text.split("\n")[0] for text in SECTIONS if "```" in text}
     assert with_code == {
-        "Two functions", "pythae", "scvi-tools: SCVI", "diffusers", "Codewords", "A tokenizer report",
+        "Two functions", "pythae", "scvi-tools: SCVI", "Pyro and NumPyro: a guide and its model",
+        "JAX: two functions", "diffusers", "Codewords", "A tokenizer report",
         "The command line",
     }  # fmt: skip
 
@@ -59,6 +60,18 @@ def test_an_scvi_is_trained_on_real_cells_and_measured(capsys):
     readings = shown("scvi-tools", capsys)
     assert readings["rate"] > 1
     assert readings["elbo"] == pytest.approx(-readings["distortion"] - readings["rate"], abs=2e-3)
+
+
+def test_a_guide_and_its_model_are_trained_and_measured(capsys):
+    pytest.importorskip("pyro")
+    readings = shown("Pyro and NumPyro", capsys)
+    assert readings["rate"] > 0 and readings["shared_rate"] > 0
+    assert readings["elbo"] == pytest.approx(-readings["distortion"] - readings["rate"], abs=2e-3)
+
+
+def test_functions_of_jax_are_measured(capsys):
+    pytest.importorskip("jax")
+    assert shown("JAX", capsys)["elbo"] < 0
 
 
 def test_an_autoencoder_kl_is_measured(capsys):

@@ -61,6 +61,11 @@ def is_anndata(thing: object) -> bool:
     return all(hasattr(thing, name) for name in ("X", "obs", "var_names", "n_obs", "n_vars"))
 
 
+def is_mudata(thing: object) -> bool:
+    """Whether an object is MuData's, several modalities of the same cells, by what it has."""
+    return all(hasattr(thing, name) for name in ("mod", "obs", "var_names", "n_obs"))
+
+
 def load_anndata(
     cells: Any,
     *,

@@ -64,17 +64,30 @@ def to_jax(tensor: Tensor) -> Any:
 
 
 def to_torch(thing: Any) -> Any:
-    """The same with tensors in the place of JAX's arrays, also in lists, tuples and tables, and laws as torch's."""
+    """The same with tensors in the place of JAX's arrays, also in lists, tuples and tables, and laws as torch's.
+
+    What holds none is given back as it is.
+    """
     if is_jax(thing):
-        tensor = from_dlpack(thing.copy())
-        return tensor.clone()  # JAX's arrays are not to be written to
+        return from_dlpack(thing).clone()  # JAX's arrays are not to be written to
+    if _is_law(thing):
+        return known_law(thing) or JaxLaw(thing)
+    if not _holds_jax(thing):
+        return thing
     if isinstance(thing, Mapping):
         return {key: to_torch(value) for key, value in thing.items()}
-    if isinstance(thing, tuple | list):
-        return tuple(to_torch(one) for one in thing)
-    if type(thing).__module__.partition(".")[0] in PACKAGES and hasattr(thing, "log_prob"):
-        return known_law(thing) or JaxLaw(thing)
-    return thing
+    return tuple(to_torch(one) for one in thing)
+
+
+def _is_law(thing: Any) -> bool:
+    """Whether a thing is a law of one of JAX's packages."""
+    return type(thing).__module__.partition(".")[0] in PACKAGES and hasattr(thing, "log_prob")
+
+
+def _holds_jax(thing: Any) -> bool:
+    """Whether a list, a tuple or a table holds arrays or laws of JAX's, at any depth."""
+    within = thing.values() if isinstance(thing, Mapping) else thing if isinstance(thing, tuple | list) else ()
+    return any(is_jax(one) or _is_law(one) or _holds_jax(one) for one in within)
 
 
 def known_law(law: Any) -> Distribution | None:

@@ -258,7 +258,7 @@ class Program:
 
     def _check_prior(self, some: Tensor, values: Mapping[str, Tensor]) -> None:
         """Raise Refused where the prior is another for each example."""
-        before, after = (self._sites(self._model, x, values) for x in (some, some.roll(1, 0) * 0.5))
+        before, after = (self._sites(self._model, x, values) for x in (some, some.roll(1, 0)))
         for code in self._codes:
             if not same_law(code.law(before[code.name]), code.law(after[code.name])):
                 raise Refused(

@@ -69,7 +69,7 @@ def parts(model: Any, likelihood: str | Likelihood | None, own_prior: bool) -> P
     return Parts(encode, decode, None, dataset_of_counts(rows, module), prior, beside)
 
 
-def rows_of_counts(model: Any, likelihood: str | None) -> CellRows:
+def rows_of_counts(model: Any, likelihood: str | Likelihood | None) -> CellRows:
     """The rows of a model whose module is scvi-tools' VAE.
 
     Raises:

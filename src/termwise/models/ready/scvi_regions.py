@@ -15,12 +15,13 @@ from torch.distributions import Distribution, Normal
 
 from termwise.errors import Refused
 from termwise.models.flat_codes import flat
+from termwise.models.likelihoods import Likelihood
 from termwise.models.ready.parts import Parts
 from termwise.models.ready.scvi_laws import Counts
 from termwise.models.ready.scvi_rows import CellRows
 
 
-def peakvi(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
+def peakvi(model: Any, likelihood: str | Likelihood | None, own_prior: bool) -> Parts:
     """A PEAKVI's; its likelihood is its own."""
     rows, module = CellRows(model), model.module
     _check_no_likelihood(likelihood, "PEAKVI")
@@ -44,7 +45,7 @@ def peakvi(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
     return Parts(encode, decode, None, rows.dataset)
 
 
-def multivi(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
+def multivi(model: Any, likelihood: str | Likelihood | None, own_prior: bool) -> Parts:
     """A MULTIVI's; its likelihood is its own."""
     module = model.module
     rows = CellRows(
@@ -89,6 +90,6 @@ def multivi(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
     return Parts(encode, decode, None, rows.dataset)
 
 
-def _check_no_likelihood(likelihood: str | None, name: str) -> None:
+def _check_no_likelihood(likelihood: str | Likelihood | None, name: str) -> None:
     if likelihood is not None:
         raise Refused(f"A {name} has its own likelihood; leave out {likelihood!r}.")

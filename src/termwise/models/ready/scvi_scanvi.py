@@ -17,6 +17,7 @@ from termwise.models.block_law import Conditional
 from termwise.models.categories import Categories
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.flat_codes import flat
+from termwise.models.likelihoods import Likelihood
 from termwise.models.ready.parts import Parts
 from termwise.models.ready.scvi import dataset_of_counts, inferred_of_counts, law_of_counts, rows_of_counts
 from termwise.models.ready.scvi_laws import at_any_codes, library_prior, normal, standard_normal
@@ -24,7 +25,7 @@ from termwise.models.ready.scvi_laws import at_any_codes, library_prior, normal,
 BLOCKS = ("z1", "y", "z2", "library")
 
 
-def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
+def parts(model: Any, likelihood: str | Likelihood | None, own_prior: bool) -> Parts:
     """A SCANVI's; its likelihood is its own."""
     rows, module = rows_of_counts(model, likelihood), model.module
     size, observed = module.n_latent, module.use_observed_lib_size

@@ -22,12 +22,13 @@ from termwise.errors import Refused
 from termwise.models.block_law import BlockLaw, Conditional
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.flat_codes import flat
+from termwise.models.likelihoods import Likelihood
 from termwise.models.ready.parts import Parts
 from termwise.models.ready.scvi_laws import Counts, at_any_codes, library_prior, normal, standard_normal
 from termwise.models.ready.scvi_rows import CellRows, check_counts
 
 
-def parts(model: Any, likelihood: str | None, own_prior: bool) -> Parts:
+def parts(model: Any, likelihood: str | Likelihood | None, own_prior: bool) -> Parts:
     """A TOTALVI's; its likelihood is its own."""
     module = model.module
     dispersions = {getattr(module, f"{of}_dispersion", "") for of in ("gene", "protein")}

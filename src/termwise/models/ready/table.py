@@ -67,7 +67,7 @@ def supported() -> str:
 
     Example:
         >>> supported()
-        "pythae's models with a normal posterior, scvi.model.SCANVI, SCVI, LinearSCVI, TOTALVI, PEAKVI, MULTIVI and ..."
+        "pythae's models with a normal posterior, scvi.model.SCANVI, SCVI, LinearSCVI, TOTALVI, PEAKVI, MULTIVI, ..."
     """
     *others, last = (row.summary for row in READY)
     return f"{', '.join(others)} and {last}"

@@ -276,10 +276,7 @@ class VAE(nn.Module):
         return next(one for one in self.modules() if isinstance(one, SideNumbers))(side).detach()
 
     def infer(self, x: Tensor, side: Tensor | None = None) -> tuple[Distribution, Tensor | None]:
-        """The posterior q(z|x) of examples x, shape (B, *shape), and of values beside them, shape (B, V).
-
-        The context for `generate` is the values, where the decoder takes them; else None.
-        """
+        """q(z|x) of examples x, shape (B, *shape), and of values beside them, (B, V): the context, if the decoder's."""
         law = self.encode(x) if side is None else self._posterior(x, side, seen_by(self, side, len(x)), self.training)
         return law, side if self.side is not None and "decoder" in self.side.parts else None
 

@@ -52,7 +52,12 @@ def rows(law: Distribution, part: slice | Tensor) -> Distribution:
         >>> rows(law, slice(1, 3)).mean
         tensor([1., 2.])
     """
-    chosen: Distribution = _combined([law], lambda tensors: tensors[0][part], [law.batch_shape[0]])
+    size = law.batch_shape[0]
+    if isinstance(part, slice):
+        count = len(range(size)[part])
+    else:
+        count = int(part.sum()) if part.dtype == torch.bool else len(part)
+    chosen: Distribution = _combined([law], lambda tensors: tensors[0][part], [size], count)
     return chosen
 
 
@@ -63,25 +68,28 @@ def joined_laws(laws: Sequence[Distribution]) -> Distribution:
         >>> joined_laws([torch.distributions.Normal(torch.tensor([at]), 1.0) for at in (0.0, 1.0)]).mean
         tensor([0., 1.])
     """
-    whole: Distribution = _combined(laws, torch.cat, [law.batch_shape[0] for law in laws])
+    sizes = [law.batch_shape[0] for law in laws]
+    whole: Distribution = _combined(laws, torch.cat, sizes, sum(sizes))
     return whole
 
 
-def _combined(several: Sequence[Any], combine: Callable[[list[Tensor]], Tensor], sizes: list[int]) -> Any:
-    """A copy of the first of several things of one kind, what each has for every example combined, however deep."""
+def _combined(several: Sequence[Any], combine: Callable[[list[Tensor]], Tensor], sizes: list[int], count: int) -> Any:
+    """A copy of the first of several things of one kind, what each has for every example combined, however deep.
+
+    Of `sizes` examples each, `count` in the end.
+    """
     first = several[0]
     if isinstance(first, Tensor):
         whole = all(one.shape[:1] == (size,) for one, size in zip(several, sizes, strict=True))
         return combine(list(several)) if whole else first
     if isinstance(first, list | tuple) and not isinstance(first, torch.Size):
-        return type(first)(_combined(of, combine, sizes) for of in zip(*several, strict=True))
+        return type(first)(_combined(of, combine, sizes, count) for of in zip(*several, strict=True))
     if not isinstance(first, Distribution | Transform | Conditional):
         return first
     result: Any = _copied(first)
     for name, value in vars(result).items():
-        setattr(result, name, _combined([value, *(vars(one).get(name) for one in several[1:])], combine, sizes))
+        setattr(result, name, _combined([value, *(vars(one).get(name) for one in several[1:])], combine, sizes, count))
     if isinstance(first, Distribution):
-        count = len(combine([torch.empty(size) for size in sizes]))
         result._batch_shape = torch.Size([count, *first.batch_shape[1:]])
     return result
 

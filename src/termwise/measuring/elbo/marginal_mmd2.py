@@ -89,7 +89,7 @@ def _means_over_prior(kernel: IMQ, z: Tensor, prior: Distribution) -> tuple[Tens
     law = innermost(prior)
     if type(law) is not Normal or prior.event_shape != z.shape[1:]:
         return None
-    variance, dimensions = law.scale.double().square().expand(z.shape[1:]), z.shape[1]
+    variance, dimensions = law.scale.to(z).square().expand(z.shape[1:]), z.shape[1]
     if not bool((variance == variance[0]).all()):
         return None
     square = (z - law.loc.to(z)).square().sum(1)

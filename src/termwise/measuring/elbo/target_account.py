@@ -48,7 +48,7 @@ def _target_readings(
     foretold = list(_foretold(batches))
     readings, values = foretelling_readings(foretold, f"of {PREDICTION_CODES} codes an example, averaged")
     if not target.is_number:
-        truth = torch.cat([true for _, true in foretold]).long()
+        truth = torch.cat([true for _, true in foretold]).long().cpu()
         values["target_information"] = surprise(truth) - distortion
         readings["target_information"] = reading_of(
             values["target_information"],

@@ -18,6 +18,7 @@ from termwise.measuring.elbo.remedies import Remedies
 from termwise.meter.given_pass import GivenPass
 from termwise.meter.history import History, Moment
 from termwise.meter.kept_rows import KeptRows, NewestRows
+from termwise.meter.ranks import RankShare, gathered, on, packed, rank_and_ranks, unpacked
 from termwise.meter.side_columns import SideColumns
 from termwise.models.check_model import check_model
 from termwise.models.distributions import innermost
@@ -28,6 +29,9 @@ from termwise.values import Count, Seed, checked
 
 SIZE = 10_000
 """How many posteriors are held where it is not said: of so many an account takes seconds."""
+
+PAIR = "(mean, log variance)"
+"""What posteriors are called that are no law."""
 
 
 class Meter:
@@ -49,6 +53,9 @@ class Meter:
             update, where the first posteriors are; `to` moves it.
         groups: Groups of dimensions whose links are read, too, as of `measure`.
         seed: Of what is drawn: codes, where `update` is given none, and which examples are held.
+        sync: Whether, in a training of several processes (torch.distributed), `compute` puts together what all have
+            seen, each example once: all must then call it. Without `index`, examples are taken to be dealt to the
+            processes in turn, as a DistributedSampler deals them.
 
     Example:
         >>> meter = Meter(dataset_size=500)
@@ -69,10 +76,11 @@ class Meter:
         size: Count = SIZE,
         groups: Grouping | None = None,
         seed: Seed = 0,
+        sync: bool = True,
     ) -> None:
         if dataset_size < 2 or size < 2:
             raise Refused(f"An account is of two examples or more; got dataset_size={dataset_size}, size={size}.")
-        self.dataset_size, self.prior, self.groups, self.seed = dataset_size, prior, groups, seed
+        self.dataset_size, self.prior, self.groups, self.seed, self.sync = dataset_size, prior, groups, seed, sync
         self.updates = 0
         self._kept = KeptRows(dataset_size, size, seed)
         self._moved = False
@@ -107,6 +115,8 @@ class Meter:
         Raises:
             Refused: Shapes do not fit, or something is given in some updates alone.
         """
+        if isinstance(posterior, Distribution) and posterior.batch_shape[:1] == (0,):
+            return
         tensors, law = _tensors(posterior)
         count, what = len(tensors[0]), {f"law {place}": of for place, of in enumerate(tensors)}
         if z is not None:
@@ -127,7 +137,8 @@ class Meter:
         self.updates += 1
         if law is not None and not (self._law and isinstance(innermost(law), Normal)):
             self._law = with_law_tensors(law, [of[:0] for of in tensors])  # what is one for all is the newest's
-        self._kept.write(what, index, self.updates)
+        rank, ranks = rank_and_ranks() if self.sync else (0, 1)
+        self._kept.write(what, index, self.updates, rank, ranks)
 
     def compute(self, step: int | None = None) -> Account:
         """The account of the posteriors that are held; of several, its diagnosis says since when a fault stands.
@@ -144,7 +155,8 @@ class Meter:
             NotFinite: Some posterior, code or log likelihood is not finite.
         """
         with torch.inference_mode(False), torch.no_grad(), own_randomness(self.seed):
-            account, faults = self._measured(self._kept.rows())
+            rows = self._rows_of_all() if self.sync and rank_and_ranks()[1] > 1 else self._kept.rows()
+            account, faults = self._measured(rows)
         said = self._history.add(self.updates if step is None else step, account, faults)
         return replace(account, diagnosis=said)
 
@@ -157,17 +169,92 @@ class Meter:
         """Forget the posteriors; the count of updates and the history of accounts go on."""
         self._kept.clear()
 
+    def empty(self) -> "Meter":
+        """Another meter that has the same options, of this process alone, and was told of nothing."""
+        return Meter(
+            self.dataset_size, self.prior, size=self._kept.size, groups=self.groups, seed=self.seed, sync=False
+        )
+
     def to(self, device: torch.device | str) -> "Meter":
         """Hold the posteriors there from now on, whatever device they come from."""
         self._kept.to(device)
         self._moved = True
         return self
 
+    def as_metric(self) -> Any:
+        """This meter as a torchmetrics.Metric, for a MetricCollection or Lightning's log_dict.
+
+        Its `compute` gives the readings of one number by name, as tensors; its attribute `account` then has the rest.
+
+        Raises:
+            Refused: torchmetrics is not installed.
+        """
+        from termwise.meter.torchmetric import as_metric
+
+        return as_metric(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is held and remembered, which `load_state_dict` restores.
+
+        Of normals, as laws or as (mean, log variance), it is tensors and plain numbers; of others it has the law's kind
+        too, so that `torch.load` asks for weights_only=False.
+        """
+        rows = self._kept.rows()
+        return {
+            "dataset_size": self.dataset_size,
+            "size": self._kept.size,
+            "example": rows.example,
+            "stamp": rows.stamp,
+            "tensors": dict(rows.tensors),
+            "arrived": self._kept.arrived,
+            "updates": self.updates,
+            "law": packed(self._law),
+            "kind": self._has,
+            "words": {name: dict(places) for name, places in self._sides.words.items()},
+            "history": self._history.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Become what the meter was when its `state_dict` was taken.
+
+        Raises:
+            Refused: It was of another data set, or held another number of posteriors.
+        """
+        for name, own in (("dataset_size", self.dataset_size), ("size", self._kept.size)):
+            if state[name] != own:
+                raise Refused(
+                    f"The saved meter has {name}={state[name]:,}, this one {own:,}. Make it as that was: "
+                    f"Meter(dataset_size={state['dataset_size']}, size={state['size']})."
+                )
+        self._kept.load(NewestRows(state["example"], state["stamp"], state["tensors"]), state["arrived"])
+        self.updates, self._has = state["updates"], state["kind"]
+        self._law = unpacked(state["law"], state["tensors"])
+        self._sides.words = {name: dict(places) for name, places in state["words"].items()}
+        self._history = History.from_state(state["history"])
+
+    def _rows_of_all(self) -> NewestRows:
+        """The rows of all processes, each example's newest."""
+        own = self._kept.rows()
+        shares = gathered(RankShare(on(own, "cpu"), packed(self._law), self._sides.words, self.updates))
+        self.updates = max(share.updates for share in shares)
+        told = [share for share in shares if share.rows.tensors]
+        if not told:
+            return own
+        if self._law is None:
+            self._law = unpacked(next((one.law for one in told if one.law is not None), None), told[0].rows.tensors)
+        renumbered = [replace(one.rows, tensors=self._sides.renumbered(one.rows.tensors, one.words)) for one in told]
+        return on(NewestRows.newest(renumbered), self._kept.device)
+
     def _measured(self, rows: NewestRows) -> tuple[Account, dict[str, str]]:
         if len(rows.example) < 2:
             raise BadData(
                 f"An account needs two examples or more; got {len(rows.example)}. Call update(posterior, z, ...) with "
                 "every batch first."
+            )
+        if self._law is None and self._has is not None and self._has[0] != PAIR:
+            raise Refused(
+                f"The posteriors that were loaded are of a kind that no file holds ({self._has[0]}): call update with "
+                "a batch of them first."
             )
         tensors = [of for name, of in rows.tensors.items() if name.startswith("law ")]
         law = law_of((tensors[0], tensors[1]) if self._law is None else with_law_tensors(self._law, tensors))
@@ -206,7 +293,8 @@ class Meter:
 
     def _check(self, what: Mapping[str, Tensor], law: Distribution | None, index: Tensor | None) -> None:
         """Raise Refused where a batch is of another kind than those before."""
-        kind = (type(law).__name__, index is not None, *((name, of.shape[1:]) for name, of in what.items()))
+        shapes = ((name, of.shape[1:]) for name, of in what.items())
+        kind = (PAIR if law is None else type(law).__name__, index is not None, *shapes)
         if self._has is None:
             self._has = kind
         elif self._has != kind:
@@ -258,5 +346,4 @@ def _in_words(kind: tuple[Any, ...]) -> str:
     law, has_index, *tensors = kind
     shapes = [f"{name} {tuple(shape)}" for name, shape in tensors if not name.startswith("law ")]
     of = [tuple(shape) for name, shape in tensors if name.startswith("law ")]
-    posterior = "(mean, log variance)" if law == "NoneType" else f"a {law}"
-    return f"{posterior} of shapes {of} an example, {', '.join([*shapes, 'index' if has_index else 'no index'])}"
+    return f"{law} of shapes {of} an example, {', '.join([*shapes, 'index' if has_index else 'no index'])}"

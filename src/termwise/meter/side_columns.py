@@ -50,6 +50,16 @@ class SideColumns:
             raise Refused(f"Expected {name} beside x as {count} values, one an example; got {tuple(column.shape)}.")
         return column
 
+    def renumbered(self, tensors: Mapping[str, Tensor], words: Mapping[str, Mapping[str, int]]) -> dict[str, Tensor]:
+        """Another process's columns, by the numbers that words have here; new ones get one."""
+        found = dict(tensors)
+        for name, places in words.items():
+            mine = self.words.setdefault(name, {})
+            table = [mine.setdefault(word, len(mine)) for word in places]
+            if f"{BESIDE}{name}" in found:
+                found[f"{BESIDE}{name}"] = torch.tensor(table)[found[f"{BESIDE}{name}"]]
+        return found
+
     def side(self, tensors: Mapping[str, Tensor]) -> Side | None:
         """What stands beside x of the rows in memory; None where nothing does."""
         found = {

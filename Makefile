@@ -1,16 +1,18 @@
 # make demo: train, measure and report on real digits.   make test: the tests.   make check: linters and types.
 # make test-slow: the proofs that take many minutes.   make mutants: 200 planted faults, and which the tests miss (hours).
 # make docs: the documentation, in build/docs.   make test-adapters: with other packages.
-# The last two make an environment of their own.
+# make test-trackers: with TensorBoard, Weights & Biases, MLflow and Trackio.
+# The last three make an environment of their own.
 PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?= dev
 ADAPTERS = .venv-adapters
+TRACKERS = .venv-trackers
 DOCS = .venv-docs
 BIN = $(VENV)/bin
 DEMO = runs/demo
 
-.PHONY: demo test test-slow mutants test-adapters check docs wheel clean
+.PHONY: demo test test-slow mutants test-adapters test-trackers check docs wheel clean
 
 demo: $(VENV)/ready
 	$(BIN)/termwise train --config demo.toml --out $(DEMO) --overwrite
@@ -29,6 +31,11 @@ test-adapters:
 	$(MAKE) VENV=$(ADAPTERS) EXTRAS=dev,adapters $(ADAPTERS)/ready
 	$(ADAPTERS)/bin/python -c 'import pythae.models, scvi, diffusers'
 	OMP_NUM_THREADS=1 $(ADAPTERS)/bin/pytest $(wildcard $(addprefix tests/,models loops callbacks trackers adapters))
+
+# MLflow and Trackio want older versions of what others want newer, and so have an environment of their own.
+test-trackers:
+	$(MAKE) VENV=$(TRACKERS) EXTRAS=dev,tensorboard,wandb,mlflow,trackio $(TRACKERS)/ready
+	OMP_NUM_THREADS=1 $(TRACKERS)/bin/pytest tests/trackers
 
 check: $(VENV)/ready
 	$(BIN)/ruff check src tests benchmarks docs
@@ -56,4 +63,4 @@ $(VENV)/ready: pyproject.toml constraints/cpu.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(ADAPTERS) $(DOCS) dist build runs/demo
+	rm -rf $(VENV) $(ADAPTERS) $(TRACKERS) $(DOCS) dist build runs/demo

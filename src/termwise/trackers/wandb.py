@@ -49,7 +49,7 @@ class WeightsAndBiases:
         self._run.summary.update(numbers_of(account))
         self._run.summary["diagnosis"] = "\n".join(account.diagnosis)
         table = wandb.Table(columns=list(COLUMNS), data=[list(row) for row in rows_of(account)])
-        self._run.log({"account/table": table}, step=step)
+        self._run.log({"account/readings": table}, step=step)
 
     def figures(self, figures: Mapping[str, bytes], step: int) -> None:
         """Log the figures as images."""

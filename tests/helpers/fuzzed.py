@@ -248,6 +248,7 @@ def _meant(of: str) -> dict[str, Any]:
     }  # fmt: skip
     special: dict[tuple[str, str], Any] = {
         ("tw.train", "model"): None, ("tw.train", "objective"): None,
+        ("tw.push_to_hub", "repo"): "", ("tw.from_hub", "repo"): "",  # refused before any hub is asked
         ("tw.write_comparison", "runs"): ["run", "other"], ("tw.write_comparison", "path"): "both.html",
         ("tw.export_latents", "path"): "codes.npz", ("tw.sample_quality", "samples"): vae,
         ("tw.train", "progress"): False, ("tw.divergence_of", "f"): lambda r: (r - 1) ** 2,

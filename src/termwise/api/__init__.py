@@ -6,6 +6,7 @@ from termwise.api.compare import compare
 from termwise.api.disentanglement import disentanglement
 from termwise.api.generate import generate
 from termwise.api.group_aggregates import group_aggregates
+from termwise.api.hub import from_hub, push_to_hub
 from termwise.api.imputation_error import imputation_error
 from termwise.api.impute import impute
 from termwise.api.interpolate import interpolate
@@ -26,6 +27,7 @@ __all__ = [
     "attributes",
     "compare",
     "disentanglement",
+    "from_hub",
     "generate",
     "group_aggregates",
     "imputation_error",
@@ -36,6 +38,7 @@ __all__ = [
     "load_run",
     "log_likelihood",
     "measure",
+    "push_to_hub",
     "sample_quality",
     "tokenizer_report",
     "train",

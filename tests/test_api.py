@@ -240,7 +240,7 @@ def test_exported_latents_are_what_the_model_encodes(tmp_path, digits):
 def test_latents_of_data_without_labels_have_none(tmp_path, digits):
     unlabelled = tw.load_data(digits.data.test.tensor(), test=0.0)
     assert set(np.load(tw.export_latents(digits.model, unlabelled, tmp_path / "z.npz"))) == {"mean", "stddev"}
-    with pytest.raises(Refused, match=r"\.npz or \.csv"):
+    with pytest.raises(Refused, match=r"\.npz, \.csv or \.parquet"):
         tw.export_latents(digits.model, unlabelled, tmp_path / "z.txt")
 
 

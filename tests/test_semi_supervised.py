@@ -59,6 +59,44 @@ def test_the_run_has_the_loss_and_the_classifier_of_its_labels(run):
     assert run.account.data["observes"] == "labels"
 
 
+def test_the_diagnosis_says_how_rightly_it_says_what_is_known(run):
+    right = run.account["prediction_accuracy"]
+    (said,) = (one for one in run.account.diagnosis if one.startswith("Where labels is known"))
+    assert f"of {right.n} examples" in said and f"{run.account['prediction_cross_entropy'].value:.3f} nats" in said
+
+
+MISSING = {"none": None, "nan": float("nan"), "numpy": np.nan}
+
+
+@pytest.mark.parametrize("missing", MISSING.values(), ids=MISSING)
+def test_a_category_that_is_missing_beside_an_example_is_left_to_the_encoder(run, missing):
+    model, x = run.model, run.data.test.tensor()[:3]
+    own = model.encode(x).links[0].log_probs.exp().squeeze(1)
+    law = model.encode(x, side={"labels": [1, missing, 2]}).links[0].log_probs.exp().squeeze(1)
+    assert torch.equal(law[1], own[1]) and law[0, 1] == law[2, 2] == 1
+    assert torch.equal(model.encode(x, side={"labels": missing}).links[0].log_probs.exp().squeeze(1), own)
+    z = torch.zeros(3, model.latent)
+    held = model.decode(z, side={"labels": [1, missing, 2]}).log_prob(x)
+    assert held[1] == model.decode(z).log_prob(x)[1] and held[0] != model.decode(z).log_prob(x)[0]
+    assert model.sample(3, side={"labels": [1, missing, 2]}).shape == model.reconstruct(x).shape
+
+
+def test_a_prediction_is_a_point_where_the_category_is_known(run):
+    model, x = run.model, run.data.test.tensor()[:3]
+    plain, told = model.predict(x).probs, model.predict(x, side={"labels": [1, None, 2]}).probs
+    assert torch.allclose(told[1], plain[1]) and told[0].argmax() == 1 and told[0].max() == 1 and told[2, 2] == 1
+    assert torch.allclose(model.predict(x, side={"labels": None}).probs, plain)
+    with pytest.raises(tw.TermwiseError, match="Unknown category of labels 'cat'"):
+        model.predict(x, side={"labels": ["cat", None, 2]})
+    with pytest.raises(tw.TermwiseError, match="labelz"):
+        model.predict(x, side={"labelz": [1, None, 2]})
+
+
+def test_networks_that_need_all_labels_say_what_hidden_ones_ask_for(tmp_path):
+    with pytest.raises(Refused, match=r"hidden, as by 'labels:10-each', side = \['labels'\] takes all.*recipe m2"):
+        tw.train(SMALL, data=few(), recipe="cvae", out=tmp_path / "run", progress=False)
+
+
 def test_every_step_has_the_labelled_at_hand(run):
     """Of a batch of any examples the loss in training is the mean over all fifty that are labelled, as they fit."""
     train = run.data.train

@@ -240,7 +240,7 @@ def test_columns_beside_leave_x_unless_they_are_named_in_columns_too(tmp_path):
     both = load_data(path, side=["age"], columns=["age", "a"])
     assert [column.name for column in both.columns] == ["age", "a"] and both.side.names == ("age",)
     assert torch.allclose(both.tensor()[:, 0].double(), both.side.values[:, 0])
-    with pytest.raises(BadData, match=r"'age' is a column of x. load_data\(..., side='age'\).*--set data.side=age"):
+    with pytest.raises(BadData, match=r"'age' is a column of x.*load_data\(..., side='age'\).*--set data.side=age"):
         load_data(path).with_side("age")
 
 

@@ -193,8 +193,10 @@ def _columns(data: Dataset, asked: SideName, known: Sequence[str]) -> list[tuple
             return [(asked, _column(one, rows[:, names.index(one)]), usual) for one in chosen]
     if any(column.name == name for column in data.table):
         raise BadData(
-            f"{data.name}: {name!r} is a column of x. load_data(..., side={name!r}) takes it off, to stand beside x "
-            f"(--set data.side={name}); where it is named in columns= too, it is in both."
+            f"{data.name}: {name!r} is a column of x. What codes tell of it is read by tw.measure(model, "
+            f"data.with_side({{{name!r}: values}}), side={name!r}), of its values in order. To train with it beside "
+            f"x, load_data(..., side={name!r}) takes it off (--set data.side={name}); where it is named in columns= "
+            "too, it is in both."
         )
     there = {*known, *(column.name for column in data.table)}
     error = UnknownName(f"variable beside x of {data.name}", name, there)

@@ -4,6 +4,7 @@ Of these the block's law in training is a point at what is known, and blocks giv
 user gives, {"labels": 3}, is a point wherever it stands: in what is encoded, and in codes that are decoded or drawn.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +19,7 @@ from termwise.errors import Refused, UnknownName, in_short
 from termwise.models.block_law import LawOfBlocks
 from termwise.models.blocks import Block, BlockFamily
 from termwise.models.categories import Categories, ObservedCategories
-from termwise.models.side_input import SideInput, SideValues, values_for
+from termwise.models.side_input import SideInput, SideValues, listed, values_for
 
 Observe = Callable[[Categories], Distribution]
 """What makes of the law of a block what it is where some of its values are known."""
@@ -68,7 +69,8 @@ class Observed:
         """The place of each example's category, nan where it is not known, shape (count,); None where nothing is.
 
         Args:
-            side: By name; a `Side`; or values in the order of the model's variables, shape (count, V).
+            side: By name, None or nan where it is not known; a `Side`; or values in the order of the model's variables,
+                shape (count, V).
             count: How many examples.
 
         Raises:
@@ -80,9 +82,19 @@ class Observed:
         elif isinstance(side, Tensor):
             side = side[:, self.before : self.before + 1] if side.dim() == 2 else None
         elif side is not None:
-            given = {name: of for name, of in side.items() if name == self.variable.name}
-            side = SideInput([replace(self.variable, partly=False)]).values_of(given, count) if given else None
+            return self._named(side[self.variable.name], count) if self.variable.name in side else None
         return None if side is None or not side.shape[1] else side[:, 0]
+
+    def _named(self, given: Any, count: int) -> Tensor:
+        """Categories by name, one for all or one an example, and what is not known."""
+        several = listed(given)
+        if several is None:
+            several = [given] * count
+        known = [not _is_missing(one) for one in several]
+        somewhere = self.variable.categories[0]  # which is then blotted out
+        filled = [one if there else somewhere for one, there in zip(several, known, strict=True)]
+        whole = SideInput([replace(self.variable, partly=False)]).values_of({self.variable.name: filled}, count)[:, 0]
+        return whole.where(torch.tensor(known), torch.nan)
 
     def others(self, side: SideValues | None) -> SideValues | None:
         """What is given of other variables; None where nothing is.
@@ -131,6 +143,13 @@ class Observed:
 def observing(values: Tensor | None, pinned: bool) -> Observe | None:
     """What makes a block's law of the encoder's own and of what is known, shape (B,); None where nothing is."""
     return None if values is None else partial(ObservedCategories, values=values, pinned=pinned)
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a value says that nothing is known: None, nan, or what a data frame has for it."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float) and math.isnan(value)
 
 
 class _TakesSide(Protocol):

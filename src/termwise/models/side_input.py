@@ -52,9 +52,10 @@ class SideInput(nn.Module):
                 raise UnknownName("part that takes what stands beside x", part, TAKERS)
         if partly := [variable.name for variable in self.variables if variable.partly]:
             raise Refused(
-                f"{partly[0]} is known of some examples, and what networks take must be known of all. Let a block of "
-                f"the code observe it, observes = {partly[0]!r} in its [[model.code]] table; or leave the others out, "
-                f"side = ['{partly[0]}:known']."
+                f"{partly[0]} is known of some examples, and what networks take must be known of all. Where labels are "
+                f"hidden, as by '{partly[0]}:10-each', side = [{partly[0]!r}] takes all that there are, and "
+                f"'{partly[0]}:known' leaves out examples that have none. Or learn from both: the recipe m2, or "
+                f"observes = {partly[0]!r} in a [[model.code]] table, has a block of the code observe it."
             )
         if not self.variables or not self.parts:
             raise Refused(f"Expected one variable beside x or more, and parts that take it, of {', '.join(TAKERS)}.")
@@ -184,7 +185,7 @@ class SideInput(nn.Module):
             variable = next((one for one in self.variables if one.name == name), None)
             if variable is None:
                 raise UnknownName("variable beside x", name, [one.name for one in self.variables])
-            several = _listed(values)
+            several = listed(values)
             if several is not None and len(several) != count:
                 raise BadData(f"{name}: expected one value, or {count:,}, one an example; got {len(several):,}.")
             read = [variable.value(one) for one in ([values] if several is None else several)]
@@ -234,7 +235,7 @@ def begin_side(model: nn.Module, side: Side) -> None:
             part.begin_side(side)
 
 
-def _listed(values: Any) -> list[Any] | None:
+def listed(values: Any) -> list[Any] | None:
     """Several values as a list; None for one."""
     if isinstance(values, str) or not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0:
         return None

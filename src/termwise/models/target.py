@@ -128,7 +128,7 @@ def check_makes_examples(model: object) -> None:
         )
 
 
-def predicted(model: Any, x: Tensor, side: Tensor | None, codes: int) -> Distribution:
+def predicted(model: Any, x: Tensor, side: Tensor | None, codes: int, seen: Tensor | None = None) -> Distribution:
     """The law of a model's target for examples x, averaged over so many codes of each, as `VAE.predict` has it.
 
     Args:
@@ -136,10 +136,16 @@ def predicted(model: Any, x: Tensor, side: Tensor | None, codes: int) -> Distrib
         x: Examples, shape (B, *shape).
         side: The values beside them, shape (B, V), where its networks take some.
         codes: How many of each.
+        seen: What is known already of what a block observes, shape (B,), nan where nothing is: a point there.
     """
     posterior, context = model.infer(x, side)
     if model.observed is not None:
-        return Categorical(logits=model.observed.law(posterior).log_probs.squeeze(-2))
+        log_probs = model.observed.law(posterior).log_probs.squeeze(-2)
+        if seen is None:
+            return Categorical(logits=log_probs)
+        seen = seen.to(log_probs.device)
+        points = torch.eye(log_probs.shape[-1]).to(log_probs)[seen.nan_to_num().long()]
+        return Categorical(probs=log_probs.exp().where(seen.isnan().unsqueeze(1), points))
     if model.target is None:
         raise Refused(
             "This model's decoder says x, and predicts nothing. The recipe vib has a target, labels, say; m2 a "

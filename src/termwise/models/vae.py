@@ -296,7 +296,8 @@ class VAE(nn.Module):
             >>> model.predict(torch.zeros(5, 6)).probs.shape
             torch.Size([5, 3])
         """
-        return predicted(self, x, taken_by(self, side, len(x), "encoder", "decoder"), codes)
+        told = taken_by(self, side, len(x), "encoder", "decoder")
+        return predicted(self, x, told, codes, seen_by(self, side, len(x)))
 
     def prior_law(self, side: Tensor | None = None) -> Distribution:
         """The prior p(z), batch shape (), event shape (D,); of one that takes values, (B, V), p(z|s), batch (B,)."""

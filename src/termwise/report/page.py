@@ -8,7 +8,7 @@ from string import Template
 from types import MappingProxyType
 from typing import Any
 
-from termwise.report import galleries, generation_sections, sections
+from termwise.report import galleries, generation_sections, markup, sections
 from termwise.report.account_json import AccountJson
 from termwise.report.curves import MetricsLine, constant_values, is_a_point, run_charts
 from termwise.report.dimension_bars import dimensions_section
@@ -63,6 +63,9 @@ def page(
         "Quality": generation_sections.quality_section(quality),
         "Attributes": generation_sections.attributes_section(attributes, figures),
     }
+    optional = {name: part for name, part in optional.items() if part}
+    before, after = _galleries(pictures, account)
+    shown = [*before, *optional, *after]
     return Template(page_resource("page.html")).substitute(
         title=escape(title),
         style=page_style(),
@@ -74,13 +77,30 @@ def page(
         diagnosis=sections.diagnosis_section(account),
         dimensions=dimensions_section(account),
         curves=sections.game_section(spec, diagnose_game(metrics, account)) + sections.curves_section(spec),
-        reconstructions=galleries.reconstruction_gallery(pictures),
-        samples=galleries.sample_gallery(pictures),
-        generation="".join(f"{part}\n" for part in optional.values() if part),
-        generation_links="".join(f'<a href="#{name.lower()}">{name}</a>\n' for name, part in optional.items() if part),
-        traversals=galleries.traversal_gallery(pictures, account),
+        pictures="".join(f"{part}\n" for part in (*before.values(), *optional.values(), *after.values())),
+        picture_links="".join(f'<a href="#{name.lower()}">{name}</a>\n' for name in shown),
         configuration=sections.configuration_section(config),
         data=page_json({k: spec[k] for k in ("x", *DRAWN)}),
+    )
+
+
+def _galleries(pictures: Pictures, account: AccountJson) -> tuple[dict[str, str], dict[str, str]]:
+    """The sections of pictures, by their links, before those of quality and after; one where none can be had."""
+    names = ("reconstructions", "samples", "traversals")
+    reasons = {pictures.missing.get(name) for name in names}
+    if len(reasons) == 1 and (reason := reasons.pop()):
+        none = markup.quiet(f"{reason} There are neither reconstructions, samples nor traversals.")
+        return {"Pictures": _section("pictures", "Pictures", none)}, {}
+    return {
+        "Reconstructions": _section("reconstructions", "Reconstructions", galleries.reconstruction_gallery(pictures)),
+        "Samples": _section("samples", "Samples from the prior", galleries.sample_gallery(pictures)),
+    }, {"Traversals": _section("traversals", "Latent traversals", galleries.traversal_gallery(pictures, account))}
+
+
+def _section(name: str, heading: str, body: str) -> str:
+    return (
+        f'<section id="{name}" aria-labelledby="{name}-heading">\n<h2 id="{name}-heading">{heading}</h2>\n{body}\n'
+        "</section>"
     )
 
 

@@ -34,6 +34,12 @@ MOST_NAMED = 100
 ENDLESS = 1e16
 """Nats of an example from which float32 cannot lead back: its square has hardly a number."""
 
+PAIRED = 0.1
+"""The share of a batch's examples that must have another beside which the same stands, for these to be compared."""
+
+PAIRING = ("kernel", "monte-carlo")
+"""Estimators that compare such examples of a batch."""
+
 _LOOKED_AT = 1024
 
 
@@ -145,6 +151,46 @@ def check_links(passes: DataPass, game: Game) -> None:
                 term.check(draw)
             if getattr(term, "of_whole_examples", False):
                 check_whole(passes.data, term.name.replace("_", " ").capitalize())
+
+
+class FewPairs(UserWarning):
+    """Examples of a batch hardly ever have the same beside them, so that a term that compares them learns nothing."""
+
+
+def diagnose_pairs(passes: DataPass, game: Game, batch_size: int) -> list[str]:
+    """A sentence on each term that looks, in a batch, for examples beside which the same stands, and finds hardly any.
+
+    Of B out of N examples, n_s of which have s, the share sum_s n_s/N [1 - (1 - (n_s - 1)/(N - 1))^(B - 1)] is to be
+    expected to have another of their group at hand.
+
+    Args:
+        passes: The training part through the model.
+        game: Who trains it.
+        batch_size: Examples a step.
+    """
+    terms = [part.term for player in game.players for part in player.objective.parts]
+    within = [one for one in terms if isinstance(one, Link) and _within_a_batch(one)]
+    groups = passes.at(torch.arange(1)).groups if within else None
+    if groups is None:
+        return []
+    sizes = groups.bincount().double()
+    sizes, whole = sizes[sizes > 0], len(groups)
+    alone = (1 - (sizes - 1) / max(whole - 1, 1)) ** (batch_size - 1)
+    paired = float((sizes / whole * (1 - alone)).sum())
+    if paired >= PAIRED:
+        return []
+    return [
+        f"{one.name.replace('_', ' ').capitalize()} compares examples of a batch beside which the same stands, and of "
+        f"{batch_size} hardly {paired:.1%} have another such: {len(sizes):,} groups of {whole:,} examples, of all "
+        "variables jointly. Name fewer of them (--side), make them coarser, or raise batch_size."
+        for one in within
+    ]
+
+
+def _within_a_batch(link: Link) -> bool:
+    """Whether q(z|s) is of what a batch has of s alone."""
+    alone = link.memory is None or link.memory.name.startswith("minibatch")
+    return "conditional" in (link.left.name, link.right.name) and alone and link.estimator.name in PAIRING
 
 
 def check_batches(passes: DataPass, batch_size: int) -> None:

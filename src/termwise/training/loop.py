@@ -29,7 +29,15 @@ from termwise.training.diagnosis import NoGradient, diagnose_held_out, diagnose_
 from termwise.training.early_stopping import EarlyStopping
 from termwise.training.engine import Engine
 from termwise.training.evaluate import evaluate_held_out, evaluate_training, finite, fit_likelihood
-from termwise.training.first_look import check_batches, check_links, check_scale, far_off, scale_at_fault
+from termwise.training.first_look import (
+    FewPairs,
+    check_batches,
+    check_links,
+    check_scale,
+    diagnose_pairs,
+    far_off,
+    scale_at_fault,
+)
 from termwise.training.misfit import misfit, optimizer_misfit
 from termwise.training.prior_start import begin_prior, check_prior_start
 from termwise.training.random_state import random_state, restore_random_state
@@ -217,6 +225,8 @@ class Trainer:
         too_short = diagnose_length(self.game, self.settings.optimizer, steps, self.scheduled)
         for sentence in [] if self.finished else too_short:
             warnings.warn(sentence, RunTooShort, stacklevel=2)
+        for sentence in [] if self.finished else diagnose_pairs(self.passes, self.game, self.batch_size):
+            warnings.warn(sentence, FewPairs, stacklevel=2)
         with self.watcher:
             while not self.finished:
                 self._run_epoch()

@@ -192,3 +192,10 @@ def test_an_f_named_by_its_module_is_imported_when_it_is_asked_and_not_before(tm
         DensityRatio("f_of_mine:concave").divergence.loaded()
     with pytest.raises(Refused, match="function 'nothing' in a module 'f_of_mine'"):
         DensityRatio("f_of_mine:nothing").divergence.loaded()
+
+
+def test_what_a_function_of_the_users_raises_is_told():
+    with pytest.raises(Refused, match=r"f must turn ratios into numbers.*division by zero"):
+        divergence_of(lambda r: 1 / 0)
+    with pytest.raises(Refused, match="name = 3 cannot be"):
+        divergence_of(lambda r: (r - 1) ** 2, name=3)

@@ -44,8 +44,21 @@ def foretold(account: Account) -> Iterator[str]:
 
 def beside(account: Account) -> Iterator[str]:
     """What the code knows of what stands beside x, where anything does, and whether the decoder uses it."""
+    yield from _observed(account)
     yield from _known(account)
     yield from _unused(account)
+
+
+def _observed(account: Account) -> Iterator[str]:
+    """How well a block says what it observes, where that is known."""
+    name, right = account.data.get("observes"), account.overall.get("prediction_accuracy")
+    if name is None or right is None:
+        return
+    nats = account["prediction_cross_entropy"].value
+    yield (
+        f"Where {name} is known, of {right.n:,} examples, the block that observes it says it rightly of "
+        f"{with_error(right.value, right.stderr)}, at {nats:.3f} nats each."
+    )
 
 
 def _known(account: Account) -> Iterator[str]:

@@ -24,6 +24,7 @@ from torch.nn.functional import softplus
 from termwise.errors import Refused
 from termwise.models.user_function import user_function
 from termwise.registry import Registry
+from termwise.values import checked
 
 Function = Callable[[Tensor], Tensor]
 
@@ -163,6 +164,7 @@ DIVERGENCES: Registry[Divergence] = Registry(
 """f-divergences by name; a row is the divergence itself."""
 
 
+@checked
 def divergence_of(f: Function, name: str = "own") -> Divergence:
     """The divergence of any convex f with f(1) = 0; its derivative is taken by autograd.
 
@@ -183,7 +185,7 @@ def divergence_of(f: Function, name: str = "own") -> Divergence:
     grid = torch.logspace(-4, 4, 801, dtype=torch.float64)
     try:
         heights, slopes, at_one = f(grid), slope(grid), float(f(grid.new_ones(())))
-    except (RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever a function of the user's raises
         raise Refused(f"f must turn ratios into numbers by torch's functions, by element: {error}") from None
     finite = heights.shape == grid.shape and bool(heights.isfinite().all() and slopes.isfinite().all())
     if not finite:

@@ -221,3 +221,38 @@ NAN[3, 1] = torch.nan
 def test_what_cannot_be_measured_is_refused_in_words(act, kind, words):
     with pytest.raises(kind, match=words):
         act()
+
+
+FAMILIES = {
+    "diagonal-normal": "mixture",
+    "full-normal": "standard-normal",
+    "laplace": "standard-normal",
+    "student-t": "standard-normal",
+    "categorical": "learned-categories",
+    "vector-quantized:8": "uniform",
+    "finite-scalar": "uniform",
+    "ladder": "blocks",
+}
+
+
+@pytest.mark.parametrize(
+    ("posterior", "prior"),
+    [*FAMILIES.items(), pytest.param("flow", "standard-normal", marks=pytest.mark.slow)],
+)
+def test_posteriors_of_every_family_are_held_and_read_as_by_measure(posterior, prior):
+    x = torch.rand(150, 12, generator=torch.Generator().manual_seed(0)).round()
+    latent = 6 if posterior.startswith("vector") else 3
+    model = tw.VAE.build((12,), latent, posterior=posterior, prior=prior, options={"hidden": [16]}).eval()
+    meter = tw.Meter(dataset_size=150, prior=model.prior_law)
+    for part in torch.randperm(150).split(97):
+        meter.update(model.infer(x[part])[0], index=part)
+    account, expected = meter.compute(), tw.measure(model, tw.load_data(x, test=0.0))
+    assert set(expected) - set(account) == FROM_THE_DECODER
+    assert_same(account, expected, set(account) - {"marginal_mmd2"})  # which draws codes of the prior, too
+
+
+@pytest.mark.parametrize("posterior", ["noise-input", "noise-basis+normal"])
+def test_posteriors_without_a_density_are_refused(posterior):
+    model = tw.VAE.build((12,), 3, posterior=posterior, options={"hidden": [16]}).eval()
+    with pytest.raises(tw.errors.NoDensity, match=r"tw\.measure"):
+        tw.Meter(dataset_size=50).update(model.infer(torch.rand(9, 12))[0])

@@ -10,7 +10,7 @@ from torch.distributions import Distribution, Normal
 
 from termwise.account.account import Account
 from termwise.data.side import Side
-from termwise.errors import BadData, Refused
+from termwise.errors import BadData, NoDensity, Refused
 from termwise.functional.given_draw import Posterior, law_of, prior_over, standard_normal
 from termwise.measuring.elbo.account_of_terms import account_of, terms_of
 from termwise.measuring.elbo.faults import find_faults
@@ -23,6 +23,7 @@ from termwise.meter.side_columns import SideColumns
 from termwise.models.check_model import check_model
 from termwise.models.distributions import innermost
 from termwise.models.law_tensors import law_tensors, with_law_tensors
+from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.models.randomness import own_randomness
 from termwise.terms.groups import Grouping, groups_of_code
 from termwise.values import Count, Seed, checked
@@ -319,6 +320,11 @@ def _tensors(posterior: Posterior) -> tuple[list[Tensor], Distribution | None]:
                 f"{tuple(log_variance.shape)}."
             )
         return [mean.flatten(1), log_variance.flatten(1)], None
+    if isinstance(posterior, ImplicitPosterior):
+        raise NoDensity(
+            "These posteriors have no density, and bounds of one ask the model for more codes: measure the model, "
+            "tw.measure(model, data)."
+        )
     law = law_of(posterior)
     return law_tensors(law), law
 

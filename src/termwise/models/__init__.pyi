@@ -7,4 +7,5 @@ from .drawable import Drawable as Drawable
 from .latent_files import export_latents as export_latents
 from .likelihoods.log_density import LogDensity as LogDensity
 from .missing import Filler as Filler
+from .ready.onnx import OnnxFile as OnnxFile
 from .vae import VAE as VAE

@@ -24,6 +24,7 @@ from termwise.models.programs.arrays import called_with_arrays, to_torch
 from termwise.models.programs.program import Program
 from termwise.models.quantized_codes import quantized_law, uniform_over
 from termwise.models.reachable_modules import modules_of
+from termwise.models.ready.onnx import OnnxFile, is_onnx
 from termwise.models.ready.parts import Parts
 from termwise.models.ready.quantizers import quantizing
 from termwise.models.ready.table import parts_of, supported
@@ -33,7 +34,7 @@ from termwise.values import checked
 @checked
 def adapt(
     encode: Any = None,
-    decode: Callable[..., Any] | None = None,
+    decode: Any = None,
     likelihood: AnyLikelihood | None = None,
     prior: Distribution | None = None,
     quantizer: Any = None,
@@ -55,9 +56,10 @@ def adapt(
             `latent_dist`; where a module's `forward` gives a context that is a tensor, or one is as
             wide as the code, or the code as x, it must be named, for it may be a reconstruction. A module, or a method
             of one, is given x in the type of its parameters. Or, with no `decode`, a whole model of a package that is
-            known here (docs/adapters.md). Functions of JAX's are given its arrays.
+            known here (docs/adapters.md), or the path of an ONNX file that gives a mean and a log variance. Functions of
+            JAX's are given its arrays.
         decode: z, or (z, context) where there is a context -> a torch Distribution over x, or a tensor that
-            `likelihood` turns into one. Left out, the rate's links alone are measured.
+            `likelihood` turns into one; or the path of an ONNX file. Left out, the rate's links alone are measured.
         likelihood: "bernoulli" (decode gives probabilities), "bernoulli-logits", "normal:0.1" (a mean),
             "laplace:1", "categorical:17" (logits, classes first), "poisson" (means), "poisson-logs"; or a Likelihood of
             yours, of what decode gives.
@@ -79,6 +81,9 @@ def adapt(
     """
     if guide is not None or model is not None or params is not None:
         return _program(guide, model, params, (encode, decode, likelihood, prior, quantizer))
+    encode, decode = (OnnxFile(of) if is_onnx(of) else of for of in (encode, decode))
+    if decode is not None and not callable(decode):
+        raise Refused(f"Expected a function decode(z), or the path of an ONNX file; got a {type(decode).__name__}.")
     if quantizer is not None:
         called = partial(_called, "encode", encode), None if decode is None else partial(_called, "decode", decode)
         return Adapted(*quantizing(*called, quantizer), likelihood, prior)

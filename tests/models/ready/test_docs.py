@@ -6,6 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -37,7 +38,7 @@ def test_every_block_is_of_a_section_that_a_test_runs():
     with_code = {text.split("\n")[0] for text in SECTIONS if "```" in text}
     assert with_code == {
         "Two functions", "pythae", "scvi-tools: SCVI", "Pyro and NumPyro: a guide and its model",
-        "JAX: two functions", "diffusers", "Codewords", "A tokenizer report",
+        "JAX: two functions", "diffusers", "Codewords", "ONNX files", "A tokenizer report",
         "The command line",
     }  # fmt: skip
 
@@ -83,7 +84,7 @@ def test_an_autoencoder_kl_is_measured(capsys):
     model.save_pretrained("autoencoder")
     readings = shown("diffusers", capsys)
     assert readings["elbo"] < -readings["rate"] < 0
-    readings = shown("A tokenizer report", capsys)
+    readings = shown("A tokenizer report", "ONNX files", capsys)
     assert readings["rate"] > 0 and readings["scaling_factor"] > 0 and readings["psnr"] > 0
 
 
@@ -93,6 +94,29 @@ def test_codewords_of_a_quantizer_are_measured(capsys):
     readings = shown("Codewords", capsys)
     assert readings["rate"] == pytest.approx(16 * math.log(32), abs=1e-3)
     assert 1 < readings["perplexity"] <= 32
+
+
+def test_onnx_files_are_measured(capsys):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    of, floats = onnx.helper, onnx.TensorProto.FLOAT
+    weight = onnx.numpy_helper.from_array(0.1 * np.ones((64, 2), dtype=np.float32), "w")
+    pixels = onnx.numpy_helper.from_array(np.array([-1, 1, 8, 8]), "pixels")
+    flat = of.make_node("Flatten", ["x"], ["flat"])
+    encoder = of.make_graph(
+        [flat, *(of.make_node("MatMul", ["flat", "w"], [name]) for name in ("latent", "spread"))], "encoder",
+        [of.make_tensor_value_info("x", floats, ["n", 1, 8, 8])],
+        [of.make_tensor_value_info(name, floats, ["n", 2]) for name in ("latent", "spread")], [weight],
+    )  # fmt: skip
+    up = onnx.numpy_helper.from_array(0.1 * np.ones((2, 64), dtype=np.float32), "up")
+    decoder = of.make_graph(
+        [of.make_node("MatMul", ["z", "up"], ["row"]), of.make_node("Reshape", ["row", "pixels"], ["logits"])],
+        "decoder", [of.make_tensor_value_info("z", floats, ["n", 2])],
+        [of.make_tensor_value_info("logits", floats, ["n", 1, 8, 8])], [up, pixels],
+    )  # fmt: skip
+    for graph in (encoder, decoder):
+        onnx.save(of.make_model(graph, opset_imports=[of.make_opsetid("", 17)], ir_version=9), f"{graph.name}.onnx")
+    assert shown("ONNX files", capsys)["elbo"] < -40
 
 
 def test_the_command_line_measures_what_a_function_returns(tmp_path, monkeypatch, capsys):

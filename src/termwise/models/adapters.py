@@ -56,8 +56,8 @@ def adapt(
             `latent_dist`; where a module's `forward` gives a context that is a tensor, or one is as
             wide as the code, or the code as x, it must be named, for it may be a reconstruction. A module, or a method
             of one, is given x in the type of its parameters. Or, with no `decode`, a whole model of a package that is
-            known here (docs/adapters.md), or the path of an ONNX file that gives a mean and a log variance. Functions of
-            JAX's are given its arrays.
+            known here (docs/adapters.md), or the path of an ONNX file that gives a mean and a log variance. Functions
+            of JAX's are given its arrays.
         decode: z, or (z, context) where there is a context -> a torch Distribution over x, or a tensor that
             `likelihood` turns into one; or the path of an ONNX file. Left out, the rate's links alone are measured.
         likelihood: "bernoulli" (decode gives probabilities), "bernoulli-logits", "normal:0.1" (a mean),

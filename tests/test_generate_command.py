@@ -80,10 +80,12 @@ def test_a_path_changes_a_category_in_its_middle_and_a_traversal_goes_through_th
         {"latent": 3, "name": "kind", "posterior": "categorical", "prior": "uniform"},
         {"name": "rest", "latent": 2},
     ]
-    model = tw.VAE.build((6,), code=code, options={"hidden": [8]}).eval()
-    x = torch.rand(4, 6)
-    start, end = (centre(model.encode(one)) for one in (x[:1], x[1:2]))
-    made = tw.interpolate(model, x[:1], x[1:2], steps=4)
+    model = tw.VAE.build((6,), code=code, likelihood="normal:1", options={"hidden": [8]}).eval()
+    x = 20 * torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
+    kinds = centre(model.encode(x)).detach()[:, :3].argmax(1)
+    other = int((kinds != kinds[0]).nonzero()[0])
+    start, end = (centre(model.encode(x[[at]])).detach() for at in (0, other))
+    made = tw.interpolate(model, x[[0]], x[[other]], steps=4)
     share = 1 / 3
     codes = torch.cat([start[:, :3], (1 - share) * start[:, 3:] + share * end[:, 3:]], 1)
     assert torch.allclose(made[0, 1], model.generate_examples(codes)[0], atol=1e-6)

@@ -5,8 +5,11 @@ import numpy as np
 from termwise.report.image_grids import grid_png
 from termwise.report.pictures import Pictures, is_image
 
-SHOWN = 16
+ACROSS = 8
 """How many examples stand side by side."""
+
+MOST_WALKS = 16
+"""How many dimensions have a row."""
 
 LEAST_HEIGHT = 48
 """The pixels that an example is high at the least, each pixel of a smaller one becoming several."""
@@ -24,12 +27,14 @@ def figures_of(pictures: Pictures) -> dict[str, bytes]:
     """
     figures = {}
     if pictures.originals is not None and pictures.reconstructions is not None:
-        pairs = [pictures.originals[:SHOWN], pictures.reconstructions[:SHOWN]]
-        figures["reconstructions"] = (np.concatenate(pairs), len(pairs[0]))
+        across = min(ACROSS, len(pictures.originals))
+        rows = [slice(start, start + across) for start in range(0, len(pictures.originals) - across + 1, across)]
+        pairs = [part for row in rows for part in (pictures.originals[row], pictures.reconstructions[row])]
+        figures["reconstructions"] = (np.concatenate(pairs), across)
     if pictures.samples is not None:
-        figures["samples"] = (pictures.samples, min(SHOWN, len(pictures.samples)))
+        figures["samples"] = (pictures.samples, min(ACROSS, len(pictures.samples)))
     if pictures.traversals is not None:
-        walks = pictures.traversals[:SHOWN]
+        walks = pictures.traversals[:MOST_WALKS]
         figures["traversals"] = (walks.reshape(-1, *walks.shape[2:]), walks.shape[1])
     return {
         name: grid_png(images, columns, zoom=_zoom(images.shape[-2]))

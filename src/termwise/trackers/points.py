@@ -15,6 +15,9 @@ from termwise.report.curves import MetricsLine, by_further_player, by_split
 SPLITS = ("train", "validation", "test")
 """The groups whose names are terms."""
 
+OWN_GROUPS = ("schedule", "training_minus_full")
+"""The groups that are of no split and of no player."""
+
 
 @dataclass(frozen=True)
 class StepNumbers:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from termwise.account import Account
 from termwise.files import refuse_link, remove
-from termwise.trackers.points import SPLITS, StepNumbers, flat_settings
+from termwise.trackers.points import OWN_GROUPS, SPLITS, StepNumbers, flat_settings
 from termwise.trackers.tracker import TrackedRun, check_installed, markdown_of
 
 
@@ -35,12 +35,12 @@ class TensorBoard:
         return known
 
     def point(self, point: StepNumbers) -> None:
-        """Add scalars: curves/NAME of each split, and the other groups by their names."""
+        """Add scalars: curves/NAME of each split, which stand first, and the other groups by their names."""
         for group, numbers in point.groups.items():
             of_split = group in SPLITS
+            shown = "curves" if of_split else group if group in OWN_GROUPS else f"game, {group}"
             for name, value in numbers.items():
-                tag = f"{'curves' if of_split else group}/{name}"
-                self._writer(group if of_split else "").add_scalar(tag, value, point.step)
+                self._writer(group if of_split else "").add_scalar(f"{shown}/{name}", value, point.step)
         self._flush()
 
     def readings(self, account: Account, step: int) -> None:

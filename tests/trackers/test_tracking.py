@@ -168,7 +168,7 @@ def test_the_configuration_and_the_command_say_who_tracks(tmp_path, monkeypatch,
 
 
 def test_a_plain_training_loads_no_tracker_and_no_callbacks_package():
-    """Of transformers it cannot be said: lightning-fabric loads torchmetrics where it is, and that loads transformers."""
+    """Of transformers it cannot be said: lightning-fabric loads torchmetrics where it is, and that transformers."""
     code = "import sys, tempfile, termwise as tw; tw.train(data='four-points', recipe='vae', epochs=1, progress=False, "
     code += "out=tempfile.mkdtemp()); print({'tensorboard', 'wandb', 'mlflow', 'trackio', 'lightning', 'pythae'} & "
     code += "{*sys.modules})"

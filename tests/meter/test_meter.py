@@ -215,6 +215,10 @@ NAN[3, 1] = torch.nan
             tw.errors.NotFinite,
             "distortion is nan",
         ),
+        (refused((MEAN, LOG_VARIANCE), "z"), tw.errors.Refused, "Expected z as a tensor; got a str"),
+        (refused((MEAN, LOG_VARIANCE), 3.0), tw.errors.Refused, "codes of 10 posteriors"),
+        (refused((MEAN, LOG_VARIANCE), index=object()), tw.errors.Refused, "Expected index as a tensor"),
+        (refused((MEAN, LOG_VARIANCE), side=[1] * 10), tw.errors.Refused, "beside x by name"),
         (refused(torch.distributions.Normal(0.0, 1.0)), tw.errors.Refused, "posteriors of a batch"),
     ],
 )

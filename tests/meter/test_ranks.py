@@ -80,3 +80,8 @@ def test_examples_without_an_index_are_dealt_to_processes_in_turn():
     for rank, one in enumerate(kept):
         one.write({"z": torch.arange(rank, 10, 2.0)}, None, step=1, rank=rank, ranks=2)
     assert NewestRows.newest([one.rows() for one in kept]).tensors["z"].tolist() == list(map(float, range(10)))
+
+
+def test_of_one_example_twice_in_a_batch_one_alone_is_written_whichever_device_writes_last():
+    kept = KeptRows(dataset_size=9, size=9)
+    assert kept._won(torch.tensor([3, 3, 1]), step=1).tolist() == [9, 3, 1]  # row 9 is never read

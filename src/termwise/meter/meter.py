@@ -127,7 +127,7 @@ class Meter:
         if side is not None:
             what |= self._sides.columns(side, count)
         if index is not None:
-            index = _one_each("index", torch.as_tensor(index), count)
+            index = _one_each("index", index, count)
             if index.is_floating_point() or index.dtype == torch.bool:
                 raise Refused(f"Expected index as whole numbers, the places of examples; got {index.dtype}.")
         self._check(what, law, index)
@@ -332,7 +332,8 @@ def _tensors(posterior: Posterior) -> tuple[list[Tensor], Distribution | None]:
 def _codes(z: Tensor, count: int, size: int | None, like: Tensor) -> Tensor:
     """Codes of a batch, shape (B, D), detached."""
     size = like.shape[1] if size is None else size
-    if len(z) != count or z.numel() != count * size:
+    z = _tensor("z", z)
+    if z.shape[:1] != (count,) or z.numel() != count * size:
         raise Refused(
             f"Expected z, codes of {count} posteriors of {size} dimensions; got shape {tuple(z.shape)}. One code an "
             "example is held."
@@ -342,6 +343,7 @@ def _codes(z: Tensor, count: int, size: int | None, like: Tensor) -> Tensor:
 
 def _one_each(name: str, values: Tensor, count: int) -> Tensor:
     """One value an example, shape (B,), detached."""
+    values = _tensor(name, values)
     if values.shape != (count,):
         raise Refused(f"Expected {name} of shape ({count},), one an example; got {tuple(values.shape)}.")
     return values.detach()
@@ -353,3 +355,11 @@ def _in_words(kind: tuple[Any, ...]) -> str:
     shapes = [f"{name} {tuple(shape)}" for name, shape in tensors if not name.startswith("law ")]
     of = [tuple(shape) for name, shape in tensors if name.startswith("law ")]
     return f"{law} of shapes {of} an example, {', '.join([*shapes, 'index' if has_index else 'no index'])}"
+
+
+def _tensor(name: str, values: Any) -> Tensor:
+    """What was given, where it is a tensor, or an array or list of numbers."""
+    try:
+        return torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError):
+        raise Refused(f"Expected {name} as a tensor; got a {type(values).__name__}.") from None

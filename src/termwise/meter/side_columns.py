@@ -33,6 +33,10 @@ class SideColumns:
         Raises:
             Refused: Not one value an example.
         """
+        if not isinstance(side, Mapping):
+            raise Refused(
+                f'Expected what stands beside x by name, such as side={{"label": labels}}; got a {type(side).__name__}.'
+            )
         return {f"{BESIDE}{name}": self._column(str(name), values, count) for name, values in side.items()}
 
     def _column(self, name: str, values: Any, count: int) -> Tensor:

@@ -87,6 +87,37 @@ def test_samples_stand_still_too():
         assert any(bool(one.any()) for one in prior) != moves
 
 
+def test_samples_of_a_prior_that_learns_stand_still():
+    model = model_of(prior="flow:2")
+    for end, moves in (("from", True), ("to", False)):
+        _, _, prior = gradients(Link("aggregate", "prior", Kernel("rbf"), end), model)
+        assert any(bool(one.any()) for one in prior) == moves
+
+
+def test_what_another_link_remembers_of_a_draw_moves_nothing():
+    model, memory = model_of(), MinibatchStratified()
+    second = Draw(model, torch.randn(20, 6), torch.arange(20, 40), 100)
+    draw = Draw(model, torch.randn(20, 6), torch.arange(20), 100, independent=lambda: second)
+    moving = Link("aggregate", "prior", MonteCarlo(memory))(draw)
+    still = Link("aggregate", "prior", MonteCarlo(memory), "from")(draw)
+    assert torch.equal(moving.detach(), still.detach())
+    found = torch.autograd.grad(still.mean(), list(model.encoder.parameters()), allow_unused=True)
+    assert all(one is None or not bool(one.any()) for one in found)
+    ratio = DensityRatio("hellinger", Critic((8,)))
+    ratio.critic.build(draw, given_x=False)
+    link = Link("aggregate", "marginals", ratio)
+    ratio.logits(link.left, link.right, draw)  # as the critic's own player asks for them
+    both = [
+        torch.autograd.grad(one.mean(), draw.z, retain_graph=True)[0]
+        for one in (link(draw), Link("aggregate", "marginals", ratio, "to")(draw))
+    ]
+    ratio_alone = ratio.divergence.pathwise(ratio.critic(draw.z)).mean()
+    assert torch.allclose(both[1], torch.autograd.grad(ratio_alone, draw.z, retain_graph=True)[0], atol=1e-7)
+    ends = [torch.autograd.grad(one.mean(), second.z, retain_graph=True, allow_unused=True)[0]
+            for one in (link(draw), Link("aggregate", "marginals", ratio, "to")(draw))]  # fmt: skip
+    assert bool(ends[0].any()) and (ends[1] is None or not bool(ends[1].any()))  # the margins' own codes
+
+
 def test_codes_without_a_path_get_no_reward_of_a_link_whose_left_end_stands_still():
     torch.manual_seed(0)
     model = tw.VAE.build(
@@ -94,7 +125,7 @@ def test_codes_without_a_path_get_no_reward_of_a_link_whose_left_end_stands_stil
         posterior_options={"positions": 2, "gradient": "score-function"},
     )  # fmt: skip
     for end, moves in (("from", False), ("to", True)):
-        part = tw.objectives.link("posterior", "prior", ClosedOrSampled(), stop_gradient=end)
+        part = tw.objectives.link("posterior", "prior", MonteCarlo(MinibatchStratified()), stop_gradient=end)
         total = tw.objectives.Objective((part,))(Draw(model, torch.randn(20, 6))).total
         parameters = list(model.encoder.parameters())
         found = torch.autograd.grad(total, parameters, allow_unused=True)

@@ -16,7 +16,7 @@ from termwise.models.priors.table import PRIORS
 from termwise.training.checkpoint import TrainerState
 
 COMMANDS = ("train", "measure", "compare", "report", "generate", "traverse", "interpolate", "aggregates", "attributes",
-            "impute", "quality", "recipes", "data", "verify")  # fmt: skip
+            "impute", "quality", "tokenizer", "recipes", "data", "verify")  # fmt: skip
 SMALL = ["--epochs", "1", "--latent", "2", "--set", "model.options.hidden=[8]"]
 
 
@@ -227,7 +227,7 @@ def test_a_recipe_takes_the_place_of_the_files_and_settings_are_of_the_recipe(ca
         ("measure RUN --split nonesuch", "Unknown split"),
         ("measure RUN --data four-points", "examples of shape"),
         ("measure RUN --device warp", "device 'warp'"),
-        ("measure RUN --latents z.txt", ".npz or .csv"),
+        ("measure RUN --latents z.txt", ".npz, .csv or .parquet"),
         ("measure RUN --latents none/z.csv", "none/z.csv: No such file"),
         ("measure RUN --seed 99999999999999999999", "seed = 99999999999999999999 cannot be"),
         ("measure RUN --groups [0,1", "lists of dimensions, such as"),

@@ -2,8 +2,8 @@
 
     pip install termwise numpyro scikit-learn; python examples/loops/numpyro_guide.py
 
-After 2,000 steps held-out digits have an ELBO of -20.2 nats: a distortion of 14.5 and a rate of 5.7, of which 4.4 tell of
-the digit on endless data, and 1.3 lie between the codes' law and the prior's.
+After 2,000 steps held-out digits have an ELBO of -20.2 nats: a distortion of 14.5 and a rate of 5.7, of which 4.4 tell
+of the digit on endless data, and 1.3 lie between the codes' law and the prior's.
 """
 
 import jax

@@ -2,10 +2,20 @@
 
 import pytest
 import torch
-from torch.distributions import AffineTransform, ExpTransform, Gumbel, Normal, TransformedDistribution
+from torch.distributions import (
+    AffineTransform,
+    ExpTransform,
+    Gumbel,
+    Independent,
+    LowRankMultivariateNormal,
+    MultivariateNormal,
+    Normal,
+    TransformedDistribution,
+)
 from torch.distributions.transforms import Transform
 
 from termwise.models.distributions import joined_laws, rows
+from termwise.models.law_tensors import law_tensors, with_law_tensors
 
 AT = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
 LAWS = {
@@ -28,3 +38,23 @@ def test_batches_are_joined_whose_transforms_know_their_inverses(kind, keeps, mo
     again = joined_laws(parts)
     assert again.log_prob(AT / 2).equal(whole.log_prob(AT / 2))
     assert whole.log_prob(AT[:1]).isfinite().all()  # and what was copied is as it was
+
+
+SHARED = torch.tensor([[1.0, 0.0, 0.0], [0.5, 2.0, 0.0], [-0.3, 0.2, 0.7]])
+ONE_FOR_ALL = {
+    "covariance": lambda at: MultivariateNormal(at, scale_tril=SHARED),
+    "factors": lambda at: LowRankMultivariateNormal(at, SHARED[:, :2], SHARED.diagonal()),
+    "transform": lambda at: TransformedDistribution(
+        Independent(Normal(at, 1.0), 1), [AffineTransform(SHARED[2], SHARED.diagonal(), event_dim=1)]
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ONE_FOR_ALL)
+def test_what_is_one_for_all_stays_whole_where_there_are_as_many_examples_as_dimensions(kind):
+    whole = ONE_FOR_ALL[kind](AT[:3])
+    right = whole.log_prob(AT[3:])
+    assert rows(whole, slice(1, 3)).log_prob(AT[4:]).allclose(right[1:], atol=1e-6)
+    assert joined_laws([whole, whole]).log_prob(AT[3:].repeat(2, 1)).allclose(right.repeat(2), atol=1e-6)
+    moved = with_law_tensors(whole, [one[1:] for one in law_tensors(whole)])
+    assert moved.log_prob(AT[4:]).allclose(right[1:], atol=1e-6)

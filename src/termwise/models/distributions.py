@@ -73,22 +73,58 @@ def joined_laws(laws: Sequence[Distribution]) -> Distribution:
     return whole
 
 
-def _combined(several: Sequence[Any], combine: Callable[[list[Tensor]], Tensor], sizes: list[int], count: int) -> Any:
+UNBROADCAST = {
+    "_unbroadcasted_scale_tril": 3, "_unbroadcasted_cov_factor": 3, "_unbroadcasted_cov_diag": 2, "_capacitance_tril": 3
+}  # fmt: skip
+"""What torch's laws hold as it was given, and how many dimensions it has where it is of each example."""
+
+
+def least_dimensions(thing: object, name: str, event: int) -> int:
+    """How many dimensions a tensor has at least, where it is of each example: fewer, and it is one for all.
+
+    By its shape alone a covariance of D dimensions could not be told from D variances, one an example.
+
+    Args:
+        thing: The law or the transform that holds it.
+        name: By which name.
+        event: How many dimensions an event of the law has, about which a transform's numbers are spread from the right.
+
+    Example:
+        >>> shared = torch.distributions.AffineTransform(torch.zeros(3), torch.ones(3), event_dim=1)
+        >>> least_dimensions(shared, "loc", event=1)
+        2
+    """
+    if isinstance(thing, torch.distributions.AffineTransform | torch.distributions.PowerTransform):
+        return 1 + event
+    return UNBROADCAST.get(name, 1)
+
+
+def _combined(
+    several: Sequence[Any],
+    combine: Callable[[list[Tensor]], Tensor],
+    sizes: list[int],
+    count: int,
+    least: int = 1,
+    event: int = 0,
+) -> Any:
     """A copy of the first of several things of one kind, what each has for every example combined, however deep.
 
-    Of `sizes` examples each, `count` in the end.
+    Of `sizes` examples each, `count` in the end; a tensor of fewer than `least` dimensions is one for all, and of what a
+    law holds an event has `event` dimensions.
     """
     first = several[0]
     if isinstance(first, Tensor):
         whole = all(one.shape[:1] == (size,) for one, size in zip(several, sizes, strict=True))
-        return combine(list(several)) if whole else first
+        return combine(list(several)) if whole and first.dim() >= least else first
     if isinstance(first, list | tuple) and not isinstance(first, torch.Size):
-        return type(first)(_combined(of, combine, sizes, count) for of in zip(*several, strict=True))
+        return type(first)(_combined(of, combine, sizes, count, 1, event) for of in zip(*several, strict=True))
     if not isinstance(first, Distribution | Transform | Conditional):
         return first
     result: Any = _copied(first)
+    event = len(first.event_shape) if isinstance(first, Distribution) else event
     for name, value in vars(result).items():
-        setattr(result, name, _combined([value, *(vars(one).get(name) for one in several[1:])], combine, sizes, count))
+        own = [value, *(vars(one).get(name) for one in several[1:])]
+        setattr(result, name, _combined(own, combine, sizes, count, least_dimensions(first, name, event), event))
     if isinstance(first, Distribution):
         result._batch_shape = torch.Size([count, *first.batch_shape[1:]])
     return result

@@ -14,7 +14,7 @@ from torch.distributions.utils import lazy_property
 
 from termwise.models.block_law import Conditional
 from termwise.models.codewords import Codewords
-from termwise.models.distributions import innermost
+from termwise.models.distributions import innermost, least_dimensions
 
 
 def law_tensors(law: Distribution) -> list[Tensor]:
@@ -52,21 +52,25 @@ def with_law_tensors(law: Distribution, tensors: Sequence[Tensor]) -> Distributi
     return made
 
 
-def _rebuilt(thing: Any, size: int, tell: Any, rest: Iterator[Tensor] | None, count: int = 0) -> Any:
+def _rebuilt(
+    thing: Any, size: int, tell: Any, rest: Iterator[Tensor] | None, count: int = 0, least: int = 1, event: int = 0
+) -> Any:
     """A copy of a law, or of what it holds, with tensors from `rest` where it has one for each of `size` examples."""
     if isinstance(thing, Tensor):
-        if thing.shape[:1] != (size,):
+        if thing.shape[:1] != (size,) or thing.dim() < least:
             return thing.detach()
         if tell is not None:
             tell(thing.detach())
         return thing.detach() if rest is None else next(rest)
     if isinstance(thing, list | tuple) and not isinstance(thing, torch.Size):
-        return type(thing)([_rebuilt(one, size, tell, rest, count) for one in thing])
+        return type(thing)([_rebuilt(one, size, tell, rest, count, 1, event) for one in thing])
     if not isinstance(thing, Distribution | Transform | Conditional):
         return thing
     whole = _without_caches(thing)
+    event = len(whole.event_shape) if isinstance(whole, Distribution) else event
     for name in sorted(vars(whole)):
-        setattr(whole, name, _rebuilt(vars(whole)[name], size, tell, rest, count))
+        least = least_dimensions(whole, name, event)
+        setattr(whole, name, _rebuilt(vars(whole)[name], size, tell, rest, count, least, event))
     if isinstance(whole, Distribution) and rest is not None and whole._batch_shape[:1] == (size,):
         whole._batch_shape = torch.Size([count, *whole._batch_shape[1:]])
     return whole

@@ -109,8 +109,8 @@ def _combined(
 ) -> Any:
     """A copy of the first of several things of one kind, what each has for every example combined, however deep.
 
-    Of `sizes` examples each, `count` in the end; a tensor of fewer than `least` dimensions is one for all, and of what a
-    law holds an event has `event` dimensions.
+    Of `sizes` examples each, `count` in the end. A tensor of fewer than `least` dimensions is one for all; an event of
+    the law that holds it has `event` dimensions.
     """
     first = several[0]
     if isinstance(first, Tensor):

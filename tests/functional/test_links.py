@@ -12,7 +12,7 @@ from termwise import functional
 from termwise.errors import Refused
 from termwise.functional import SteppedBank
 from termwise.models.data_pass import DataPass
-from termwise.models.distributions import rows
+from termwise.models.law_rows import rows
 from termwise.objectives import recipe
 from termwise.terms import ClosedForm, Full, Link, MinibatchStratified, MonteCarlo
 from termwise.worlds import LinearGaussian

@@ -14,8 +14,9 @@ from termwise.models.block_law import BlockLaw
 from termwise.models.blocks import Block, BlockFamily
 from termwise.models.categories import Categories
 from termwise.models.codes import Codes, log_density_at
-from termwise.models.distributions import in_double, joined_laws, rows
+from termwise.models.distributions import in_double
 from termwise.models.draw import Draw
+from termwise.models.law_rows import joined_laws, rows
 from termwise.terms import HSIC, Groups, Kernel, Link, Moments
 from termwise.terms.laws import law as law_of_stop
 

@@ -10,7 +10,7 @@ from termwise.models.block_law import BlockLaw, Conditional, dimensions_of_code,
 from termwise.models.categories import Categories
 from termwise.models.chained_law import MOST_VALUES, ChainedLaw
 from termwise.models.codes import Codes, log_density_at
-from termwise.models.distributions import joined_laws, rows
+from termwise.models.law_rows import joined_laws, rows
 from termwise.terms.closed_form import has_closed_form, kl, kl_by_block, kl_given_codes
 
 K, N = 4, 5

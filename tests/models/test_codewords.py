@@ -9,7 +9,8 @@ import torch
 from termwise.models.block_law import BlockLaw, dimensions_of_code
 from termwise.models.codes import Codes
 from termwise.models.codewords import Codebook, Codewords, UniformCodewords, key_of
-from termwise.models.distributions import in_double, joined_laws, rows
+from termwise.models.distributions import in_double
+from termwise.models.law_rows import joined_laws, rows
 
 K, WIDTH, POSITIONS = 7, 3, 4
 

@@ -7,8 +7,8 @@ from torch.distributions import Categorical, Independent, Normal
 
 import termwise as tw
 from termwise.models import Draw, Drawable, expected_example
-from termwise.models.distributions import rows
 from termwise.models.drawable import generates, networks_of
+from termwise.models.law_rows import rows
 from termwise.models.likelihoods import likelihood_from
 from termwise.terms import ClosedForm, Full, Link, MonteCarlo
 from termwise.terms.link import Distortion

@@ -10,7 +10,7 @@ from torch.distributions import Cauchy, Independent, MultivariateNormal, Normal
 import termwise as tw
 from termwise.data import Column
 from termwise.models.data_pass import DataPass
-from termwise.models.distributions import rows
+from termwise.models.law_rows import rows
 from termwise.models.likelihoods import Likelihood, likelihood_from, over_examples
 from termwise.models.scaler import ScaledLaw, Scaler
 from termwise.terms.adversarial.data_laws import GeneratedExamples, RealExamples, ReconstructedExamples

@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.functional.given_draw import GivenDraw, GivenLaws
-from termwise.models.distributions import rows
 from termwise.models.draw import Draw
 from termwise.models.finite import broken_examples, not_finite
+from termwise.models.law_rows import rows
 from termwise.models.law_tensors import law_tensors
 
 BATCH = 512

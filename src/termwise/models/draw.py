@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 
 from termwise.data.side import Side
 from termwise.models.codes import Codes, score_of
-from termwise.models.distributions import in_double, one_each, rows
+from termwise.models.distributions import in_double, one_each
 from termwise.models.drawable import (
     Drawable,
     decoder_is_told,
@@ -26,6 +26,7 @@ from termwise.models.drawable import (
     side_variables,
     target_of,
 )
+from termwise.models.law_rows import rows
 
 T = TypeVar("T")
 

@@ -14,7 +14,8 @@ from torch.distributions.utils import lazy_property
 
 from termwise.models.block_law import Conditional
 from termwise.models.codewords import Codewords
-from termwise.models.distributions import innermost, least_dimensions
+from termwise.models.distributions import innermost
+from termwise.models.law_rows import least_dimensions
 
 
 def law_tensors(law: Distribution) -> list[Tensor]:

@@ -17,8 +17,9 @@ from termwise.errors import Refused
 from termwise.models.block_law import LawOfBlocks
 from termwise.models.categories import MOST_VALUES, Categories
 from termwise.models.codes import Codes
-from termwise.models.distributions import rows, values_of
+from termwise.models.distributions import values_of
 from termwise.models.draw import Draw
+from termwise.models.law_rows import rows
 
 LEAST = 1e-38
 """A value of less probability is not decoded: float32 hardly has a number for it."""

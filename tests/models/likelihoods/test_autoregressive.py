@@ -11,7 +11,7 @@ import termwise as tw
 from termwise.data import ValueRange
 from termwise.errors import BadData, Refused
 from termwise.models import VAE, expected_example
-from termwise.models.distributions import rows
+from termwise.models.law_rows import rows
 from termwise.models.likelihoods import AutoregressiveLikelihood, likelihood_from
 from termwise.models.likelihoods.pixel_cnn import PixelCNN
 

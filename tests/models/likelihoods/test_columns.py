@@ -11,7 +11,8 @@ from scipy import stats
 import termwise as tw
 from termwise.errors import BadData, Refused
 from termwise.models import VAE
-from termwise.models.distributions import expected_example, rows
+from termwise.models.distributions import expected_example
+from termwise.models.law_rows import rows
 from termwise.models.likelihoods import likelihood_from, likelihood_of_columns
 from termwise.models.missing import observed
 

@@ -11,7 +11,8 @@ import termwise as tw
 from termwise.data import ValueRange
 from termwise.errors import BadData, Refused
 from termwise.models import VAE, expected_example
-from termwise.models.distributions import innermost, rows
+from termwise.models.distributions import innermost
+from termwise.models.law_rows import rows
 from termwise.models.likelihoods import LIKELIHOODS, GivenTotal, Likelihood, likelihood_from
 
 OTHERS = ("columns", "autoregressive")  # of tables; and made with a model: they have tests of their own

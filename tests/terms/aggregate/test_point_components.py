@@ -12,7 +12,7 @@ from termwise.models.block_law import BlockLaw
 from termwise.models.categories import LEAST
 from termwise.models.codes import Codes
 from termwise.models.codewords import Codebook, Codewords
-from termwise.models.distributions import rows
+from termwise.models.law_rows import rows
 from termwise.terms import MonteCarlo
 from termwise.terms.aggregate.gaussians import LogWeights
 from termwise.terms.aggregate.mixture import log_density, marginal_log_density

@@ -27,7 +27,8 @@ from termwise.models.categories import Categories
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.codes import Codes, factorises
 from termwise.models.codewords import Codewords
-from termwise.models.distributions import centre, innermost, joined_laws, rows
+from termwise.models.distributions import centre, innermost
+from termwise.models.law_rows import joined_laws, rows
 from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.mixture import log_density, marginal_log_density
 from termwise.terms.aggregate.posterior_components import components_of

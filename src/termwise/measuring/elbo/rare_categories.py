@@ -17,8 +17,9 @@ from termwise.measuring.log_likelihood.summed_out import is_discrete
 from termwise.models.block_law import LawOfBlocks
 from termwise.models.categories import Categories
 from termwise.models.codes import Codes
-from termwise.models.distributions import innermost, rows
+from termwise.models.distributions import innermost
 from termwise.models.draw import Draw, InDouble
+from termwise.models.law_rows import rows
 from termwise.models.tensor_dataclasses import RecordT, map_fields
 
 RARE = 0.05

@@ -13,7 +13,8 @@ from torch.distributions import Distribution, Independent
 
 from termwise.errors import Refused
 from termwise.models.codes import Codes, factorises, log_density_at
-from termwise.models.distributions import innermost, joined_laws, rows, some_numbers, unchecked
+from termwise.models.distributions import innermost, some_numbers, unchecked
+from termwise.models.law_rows import joined_laws, rows
 from termwise.terms.aggregate.components import BITS, Components
 
 MOST_LAWS = 4000

@@ -14,7 +14,7 @@ from torch.distributions import (
 )
 from torch.distributions.transforms import Transform
 
-from termwise.models.distributions import joined_laws, rows
+from termwise.models.law_rows import joined_laws, rows
 from termwise.models.law_tensors import law_tensors, with_law_tensors
 
 AT = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))

@@ -48,7 +48,7 @@ def own_objective(
         ('beta-vae', None, {'beta': 4.0})
         >>> name, game, options = own_objective("f-vae", None, {"divergence": lambda r: (r - 1) ** 2})
         >>> name, [player.name for player in game.players], options
-        (None, ['autoencoder', 'critic of marginal KL'], {})
+        (None, ['autoencoder', 'critic of marginal kl'], {})
     """
     made = [name for name, value in options.items() if value is not None and not _writable(value)]
     if recipe is None or not made or objective is not None:

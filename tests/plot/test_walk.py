@@ -1,3 +1,4 @@
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -55,3 +56,12 @@ def test_an_account_without_a_link_is_refused_and_one_with_the_rate_alone_is_not
     alone = tw.Account({"rate": accounts[0]["rate"]})
     assert [patch.get_gid() for patch in tw.plot.walk(alone).patches if patch.get_gid()] == ["rate"]
     assert len(tw.plot.walk([alone, alone]).containers) == 4  # a bar and its error, twice
+
+
+def test_words_shrink_with_an_axes_that_is_smaller(accounts):
+    own = tw.plot.walk(accounts[0])
+    _, small = plt.subplots(figsize=(3, 2))
+    tw.plot.walk(accounts[0], ax=small)
+    sizes = [[text.get_size() for text in ax.texts] for ax in (own, small)]
+    share = small.get_window_extent().width / small.figure.dpi / own.figure.get_size_inches()[0]
+    assert np.divide(sizes[1], sizes[0]) == pytest.approx(share, rel=0.05)

@@ -58,6 +58,12 @@ def test_a_walk_with_a_negative_or_another_unit_has_no_ruler():
     assert "ruler" not in walk_svg([there, link("b", "reference", "prior", 1.0, unit="MMD^2")])
 
 
+def test_a_link_that_noise_alone_puts_below_zero_has_no_length():
+    there, noise = link("a", "posterior", "reference", 2.0), link("b", "reference", "prior", -0.1) | {"stderr": 0.06}
+    assert measured(walk_svg([there, noise]), "length", "width")["b"] == 0
+    assert "ruler" not in walk_svg([there, noise | {"stderr": 0.04}])
+
+
 def test_every_stop_and_value_can_be_read(links):
     svg = walk_svg(links)
     text = "".join(ElementTree.fromstring(svg).itertext())

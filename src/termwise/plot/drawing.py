@@ -71,6 +71,18 @@ def drawn_on(ax: "Axes | None", width: float = COLUMN, height: float = 3.2) -> I
             raise
 
 
+@contextmanager
+def words_that_fit(ax: "Axes | None", width: float, height: float) -> Iterator[None]:
+    """Words as small as a drawing of this width and height, in inches, becomes where it must fit into a user's Axes."""
+    if ax is None:
+        yield
+        return
+    room = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
+    share = min(1.0, room.width / width, room.height / height)
+    with pyplot().rc_context({"font.size": SIZES["font.size"] * share}):
+        yield
+
+
 def term_colour(reading: str) -> str:
     """The colour of a reading's term on paper."""
     return TERM_COLOURS[glossary.reading(reading).term].light

@@ -8,7 +8,7 @@ import numpy as np
 
 from termwise.account import Account, glossary
 from termwise.errors import Refused
-from termwise.plot.drawing import COLUMN, FAINT, INK, MUTED, drawn_on, term_colour
+from termwise.plot.drawing import COLUMN, FAINT, INK, MUTED, drawn_on, term_colour, words_that_fit
 from termwise.plot.subjects import Subjects, accounts_of
 from termwise.report.walk_diagram import title_in_lines, value_in_words
 from termwise.report.walk_layout import (
@@ -41,7 +41,7 @@ def walk(accounts: Subjects, ax: "Axes | None" = None) -> "Axes":
 
     Args:
         accounts: An account, a run or the path of a run folder; or several, in a list, or in a dict by their names.
-        ax: Where to draw; a figure of its own where left out.
+        ax: Where to draw; a figure of its own where left out. In one that is smaller the words of a walk are, too.
 
     Raises:
         Refused: There is no link of the walk.
@@ -65,7 +65,8 @@ def walk(accounts: Subjects, ax: "Axes | None" = None) -> "Axes":
     top = max(arc.height for arc in placed.arcs) + 46
     ruler = ruler_lengths(placed.arcs, len(placed.stops))
     bottom = -128 if ruler else -56
-    with drawn_on(ax, (right + 56) / AN_INCH, (top - bottom) / AN_INCH) as ax:
+    width, height = (right + 56) / AN_INCH, (top - bottom) / AN_INCH
+    with words_that_fit(ax, width, height), drawn_on(ax, width, height) as ax:
         ax.set_aspect("equal")
         ax.set_xlim(0, right + 56)
         ax.set_ylim(bottom, top)
@@ -80,25 +81,26 @@ def walk(accounts: Subjects, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def _steps(account: Account) -> list[Mapping[str, Any]]:
-    """The links of an account that lie end to end, or the rate alone."""
+def _steps(account: Account) -> list[tuple[Mapping[str, Any], float]]:
+    """The links of an account that lie end to end, with their nats; or the rate alone."""
     placed = placed_walk(standard_links(account.to_json()))
-    steps = [arc.link for arc, _ in ruler_lengths(placed.arcs, len(placed.stops))]
-    return steps or [arc.link for arc in placed.arcs if arc.link["name"] == "rate" and nats_of(arc.link) is not None]
+    steps = [(arc.link, nats) for arc, nats in ruler_lengths(placed.arcs, len(placed.stops))]
+    whole = [arc.link for arc in placed.arcs if arc.link["name"] == "rate"]
+    return steps or [(link, nats) for link in whole if (nats := nats_of(link)) is not None]
 
 
-def _rulers(rulers: list[tuple[str, list[Mapping[str, Any]]]], ax: "Axes | None") -> "Axes":
+def _rulers(rulers: list[tuple[str, list[tuple[Mapping[str, Any], float]]]], ax: "Axes | None") -> "Axes":
     if not any(links for _, links in rulers):
         raise Refused("No account has a link of the walk: neither the rate nor a part of it was measured.")
     named: dict[str, Any] = {}
     with drawn_on(ax, COLUMN, 1.0 + 0.36 * len(rulers)) as ax:
         for row, (_, links) in enumerate(rulers):
             start = 0.0
-            for link in links:
-                value, stderr = float(link["value"]), link.get("stderr")
-                bar = ax.barh(row, value, left=start, height=0.62, color=term_colour(link["name"]), alpha=0.85)
+            for link, nats in links:
+                stderr = link.get("stderr")
+                bar = ax.barh(row, nats, left=start, height=0.62, color=term_colour(link["name"]), alpha=0.85)
                 named.setdefault(glossary.reading(link["name"]).title, bar)
-                start += value
+                start += nats
                 if stderr:
                     ax.errorbar(start, row, xerr=stderr, color=INK, lw=0.9, capsize=2)
         ax.set_yticks(range(len(rulers)), [name for name, _ in rulers])

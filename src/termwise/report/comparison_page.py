@@ -20,7 +20,7 @@ from termwise.report.page import page_json, page_resource, page_style
 from termwise.report.pictures import Pictures, is_image
 from termwise.report.run_summary import flattened, run_summary
 from termwise.report.term_colours import RUN_COLOURS
-from termwise.report.walk_layout import placed_walk, ruler_lengths
+from termwise.report.walk_layout import nats_of, placed_walk, ruler_lengths
 from termwise.report.walks import standard_links
 
 ACROSS = 8
@@ -167,9 +167,13 @@ def _walks(runs: Sequence[ComparedRun]) -> str:
 
 
 def _steps(account: AccountJson) -> list[tuple[str, float]]:
-    """The links of an account that lie end to end, with their nats."""
+    """The links of an account that lie end to end, with their nats; or the rate, where one is below 0."""
     placed = placed_walk(standard_links(account))
-    return [(arc.link["name"], nats) for arc, nats in ruler_lengths(placed.arcs, len(placed.stops))]
+    steps = ruler_lengths(placed.arcs, len(placed.stops))
+    whole = [
+        (arc, nats) for arc in placed.arcs if arc.link["name"] == "rate" and (nats := nats_of(arc.link)) is not None
+    ]
+    return [(arc.link["name"], nats) for arc, nats in steps or whole]
 
 
 def _charts(runs: Sequence[ComparedRun]) -> tuple[list[Chart], str]:

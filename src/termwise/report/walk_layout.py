@@ -120,11 +120,17 @@ def shoulder(x0: float, x1: float, height: float) -> float:
 
 
 def ruler_lengths(arcs: Sequence[Arc], stops: int) -> list[tuple[Arc, float]]:
-    """The links between neighbouring stops with their nats, to be laid end to end; none unless all are, and none is
-    negative.
+    """The links between neighbouring stops with their nats, to be laid end to end; none unless all can be.
+
+    A link that is negative by its error alone, two standard errors at the most, has no length; of one that is truly
+    negative there is no ruler.
     """
     steps = sorted((a for a in arcs if a.end == a.start + 1), key=lambda a: a.start)
-    lengths = [(a, nats) for a in steps if (nats := nats_of(a.link)) is not None and a.link["value"] >= 0]
+    lengths = [
+        (a, nats if a.link["value"] >= 0 else 0.0)
+        for a in steps
+        if (nats := nats_of(a.link)) is not None and a.link["value"] >= -2 * (a.link.get("stderr") or 0.0)
+    ]
     whole = len(steps) > 1 and len(lengths) == stops - 1 and sum(nats for _, nats in lengths) > 0
     return lengths if whole else []
 

@@ -12,10 +12,13 @@ from termwise.report.term_colours import RUN_COLOURS, TERM_COLOURS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+LETTERS = 8.5
+"""The size of most words, in points."""
+
 SIZES = {
-    "font.size": 8.5,
+    "font.size": LETTERS,
     "axes.titlesize": 9.0,
-    "axes.labelsize": 8.5,
+    "axes.labelsize": LETTERS,
     "xtick.labelsize": 8.0,
     "ytick.labelsize": 8.0,
     "legend.fontsize": 8.0,
@@ -79,7 +82,7 @@ def words_that_fit(ax: "Axes | None", width: float, height: float) -> Iterator[N
         return
     room = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
     share = min(1.0, room.width / width, room.height / height)
-    with pyplot().rc_context({"font.size": SIZES["font.size"] * share}):
+    with pyplot().rc_context({"font.size": LETTERS * share}):
         yield
 
 

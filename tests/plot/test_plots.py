@@ -127,13 +127,30 @@ def test_traversals_are_what_the_decoder_says(run):
 def test_traversals_of_vectors_are_curves_and_of_neither_are_refused():
     curves = Traversals(torch.rand(2, 3, 6), (0, 1), ("z0", "z1"), torch.tensor([[0.0, 1.0, 2.0], [0.0, 0.5, 1.0]]))
     ax = tw.plot.traversals(curves)
-    assert len(ax.lines) == 6 and [tick.get_text() for tick in ax.get_xticklabels()] == ["low", "high"]
+    assert len(ax.lines) == 6 and ax.lines[0].get_xdata() == pytest.approx(np.arange(6))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["low", "high"]
+    colours = [handle.get_color() for handle in ax.get_legend().legend_handles]
+    assert colours == [ax.lines[0].get_color(), ax.lines[2].get_color()]
     rise = np.ptp(ax.lines[4].get_ydata()) / np.ptp(ax.lines[0].get_ydata())
     assert rise == pytest.approx(
         np.ptp(curves.examples[1, 1].numpy()) / np.ptp(curves.examples[0, 0].numpy()), rel=1e-5
     )
     with pytest.raises(tw.TermwiseError, match="Images and vectors"):
         tw.plot.traversals(Traversals(torch.rand(1, 3, 2, 3, 4, 5), (0,), ("z0",), torch.zeros(1, 3)))
+
+
+@pytest.mark.parametrize(("shape", "words"), [((13,), None), ((1, 32), None), ((2, 32), ["channel 0", "channel 1"])])
+def test_traversals_of_a_model_of_tables_or_series_are_curves(shape, words):
+    model, x = tw.VAE.build(shape, latent=3, options={"hidden": [4]}), torch.rand(5, *shape)
+    ax = tw.plot.traversals(model, x)
+    moved = tw.traverse(model, x).examples.flatten(3) if len(shape) == 2 else tw.traverse(model, x).examples[:, :, None]
+    assert len(ax.lines) == 3 * 9 * moved.shape[2]
+    drawn = np.array([line.get_ydata() for line in ax.lines]).reshape(moved.shape)
+    span = float(moved.max() - moved.min())
+    assert np.diff(drawn[0, 0]) == pytest.approx(-0.9 * np.diff(moved[0, 0].numpy()) / span, abs=1e-6)
+    said = [tick.get_text() for tick in ax.get_xticklabels()]
+    assert said == words if words else ax.get_xlabel() == "place in x" and all("." not in text for text in said)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["z0", "z1", "z2"]
 
 
 def test_compare_draws_differences_with_their_intervals(accounts):

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.code_paths import MOST_TRAVERSED, Traversals, traversals_of
@@ -27,7 +28,7 @@ MOST_ROWS = 12
 def traversals(run: Any, data: Any = None, rows: int = MOST_ROWS, ax: "Axes | None" = None) -> "Axes":
     """A row for each dimension of the code: what the decoder says while it moves and the others rest.
 
-    Of images a mosaic; of vectors and series curves over one another, from low (blue) to high (orange).
+    Of images a mosaic; of vectors and series curves over their places, from low (blue) to high (orange).
 
     Args:
         run: A run; a model, and its data beside it; or what `tw.traverse` gives.
@@ -52,13 +53,13 @@ def traversals(run: Any, data: Any = None, rows: int = MOST_ROWS, ax: "Axes | No
         raise Refused(f"Images and vectors are drawn, and these examples have shape {shape}: take tw.traverse(run).")
     steps = examples.shape[1]
     with drawn_on(ax, min(PAGE, CELL * (steps + 1.4)), CELL * (len(names) + 0.6)) as ax:
-        across, down = _images(ax, examples) if is_image(shape) else _curves(ax, examples)
-        ax.set_yticks(down, names)
-        stops = moved.stops[:rows]
-        if bool((stops == stops[0]).all()):
-            ax.set_xticks(across, [f"{stop:.2g}".replace("-", "−") for stop in stops[0].tolist()])
+        if is_image(shape):
+            across, down = _images(ax, examples)
+            ax.set_yticks(down, names)
+            ax.set_xticks(*_stops(moved.stops[:rows], across))
         else:
-            ax.set_xticks([across[0], across[-1]], ["low", "high"])
+            _curves(ax, examples)
+            ax.set_yticks(range(len(names)), names)
         ax.tick_params(length=0)
         for spine in ax.spines.values():
             spine.set_visible(False)
@@ -78,6 +79,13 @@ def _traversed(run: Any, data: Any) -> Traversals:
         return traversals_of(model, examples.tensor(limit=1), first, rates=rates, most=MOST_TRAVERSED)
 
 
+def _stops(stops: Tensor, across: list[float]) -> tuple[list[float], list[str]]:
+    """Where columns of images have their ticks, and what stands there: the stops, where those of every row are one."""
+    if bool((stops == stops[0]).all()):
+        return across, [f"{stop:.2g}".replace("-", "−") for stop in stops[0].tolist()]
+    return [across[0], across[-1]], ["low", "high"]
+
+
 def _images(ax: "Axes", examples: np.ndarray) -> tuple[list[float], list[float]]:
     """The mosaic; returns where the columns are and where the rows are."""
     rows, steps = examples.shape[:2]
@@ -91,19 +99,34 @@ def _images(ax: "Axes", examples: np.ndarray) -> tuple[list[float], list[float]]
     return across, [k * (height + gap) + (height - 1) / 2 for k in range(rows)]
 
 
-def _curves(ax: "Axes", examples: np.ndarray) -> tuple[list[float], list[float]]:
-    """Curves, a row for each dimension, those of a series' channels side by side; returns what `_images` does."""
+def _curves(ax: "Axes", examples: np.ndarray) -> None:
+    """Curves over the places in x, a row for each dimension; those of a series' channels stand side by side."""
     from matplotlib.colors import LinearSegmentedColormap
 
     shades = LinearSegmentedColormap.from_list(
         "low to high", [term_colour("index_code_mi"), term_colour("total_correlation")]
     )
     rows, steps = examples.shape[:2]
-    lines = examples.reshape(rows, steps, -1)
+    channels = 1 if examples.ndim == 3 else examples.shape[2]
+    lines = examples.reshape(rows, steps, channels, -1)
+    length = lines.shape[3]
     span = float(lines.max() - lines.min()) or 1.0
+    ends = {0: "low", steps - 1: "high"}
     for row in range(rows):
         for step in range(steps):
-            y = row + 0.5 - 0.9 * (lines[row, step] - lines.min()) / span
-            ax.plot(y, color=shades(step / max(steps - 1, 1)), lw=0.9)
+            look: dict[str, Any] = {"color": shades(step / max(steps - 1, 1)), "lw": 0.9}
+            if length == 1:
+                look["marker"] = "."
+            for channel, line in enumerate(lines[row, step]):
+                label = ends.get(step) if row == channel == 0 else None
+                at = channel * length + np.arange(length)
+                ax.plot(at, row + 0.5 - 0.9 * (line - lines.min()) / span, label=label, **look)
     ax.set_ylim(rows - 0.4, -0.6)
-    return [0.0, lines.shape[2] - 1.0], [float(row) for row in range(rows)]
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+    if channels > 1:
+        ax.set_xticks(
+            [(channel + 0.5) * length - 0.5 for channel in range(channels)], [f"channel {k}" for k in range(channels)]
+        )
+    else:
+        ax.set_xlabel("place in x")
+        ax.xaxis.get_major_locator().set_params(integer=True)

@@ -66,8 +66,6 @@ def test_without_an_index_the_newest_round_of_the_data_is_held_however_uneven_it
         meter.update((mean, torch.full_like(mean, -2.0)))
     rows = meter._kept.rows()
     assert rows.tensors["law 0"].sort(0).values.equal(means[-300:].sort(0).values)
-    meter.update((means, torch.full_like(means, -1.0)))  # more at once than there are examples
-    assert meter._kept.rows().tensors["law 0"].sort(0).values.equal(means[-300:].sort(0).values)
 
 
 def test_of_more_examples_than_are_held_a_random_sample_is_and_their_bias_is_said():
@@ -191,6 +189,7 @@ NAN[3, 1] = torch.nan
         (lambda: tw.Meter(dataset_size=100).compute(), tw.errors.BadData, "Call update"),
         (lambda: tw.Meter(dataset_size=1), tw.errors.Refused, "two examples or more"),
         (refused((MEAN, LOG_VARIANCE[:, :1])), tw.errors.Refused, "of one shape"),
+        (refused(pairs(101)), tw.errors.Refused, r"number of examples, not of batches \(did you pass len\(loader\)\?\)"),
         (refused(MEAN), tw.errors.Refused, r"\(mean, log variance\)"),
         (refused((MEAN[:, 0], LOG_VARIANCE[:, 0])), tw.errors.Refused, r"\(B, D\)"),
         (refused((MEAN, LOG_VARIANCE), MEAN[:, :1]), tw.errors.Refused, "codes of 10 posteriors of 2 dimensions"),

@@ -133,6 +133,11 @@ class Meter:
         self._check(what, law, index)
         if not count:
             return
+        if index is None and count > self.dataset_size:
+            raise Refused(
+                f"A batch of {count:,} is more than dataset_size={self.dataset_size:,}, which is the number of examples, "
+                "not of batches (did you pass len(loader)?): give len(loader.dataset)."
+            )
         if not self._kept.tensors and not self._moved:
             self._kept.to(tensors[0].device)
         self.updates += 1

@@ -189,7 +189,11 @@ NAN[3, 1] = torch.nan
         (lambda: tw.Meter(dataset_size=100).compute(), tw.errors.BadData, "Call update"),
         (lambda: tw.Meter(dataset_size=1), tw.errors.Refused, "two examples or more"),
         (refused((MEAN, LOG_VARIANCE[:, :1])), tw.errors.Refused, "of one shape"),
-        (refused(pairs(101)), tw.errors.Refused, r"number of examples, not of batches \(did you pass len\(loader\)\?\)"),
+        (
+            refused(pairs(101)),
+            tw.errors.Refused,
+            r"number of examples, not of batches \(did you pass len\(loader\)\?\)",
+        ),
         (refused(MEAN), tw.errors.Refused, r"\(mean, log variance\)"),
         (refused((MEAN[:, 0], LOG_VARIANCE[:, 0])), tw.errors.Refused, r"\(B, D\)"),
         (refused((MEAN, LOG_VARIANCE), MEAN[:, :1]), tw.errors.Refused, "codes of 10 posteriors of 2 dimensions"),

@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.functional.given_draw import Posterior, Reduction, reduced
+from termwise.functional.given_draw import SUM, Posterior, Reduction, reduced, seen
 from termwise.functional.links import rate
 from termwise.terms.multi_sample import log_mean_weight
 
@@ -30,12 +30,17 @@ def elbo(
         >>> elbo(torch.full((8,), -3.0), (torch.ones(8, 2), torch.zeros(8, 2)))
         tensor(-4.)
     """
-    if log_likelihood.dim() != 1:
+    if not isinstance(log_likelihood, Tensor):
         raise Refused(
-            f"Expected log_likelihood of shape (B,), one an example; got {tuple(log_likelihood.shape)}. Sum the "
-            "logarithms over pixels or columns: law.log_prob(x).flatten(1).sum(1)."
+            "Expected elbo(log_likelihood, posterior, z) in this order, log_likelihood a Tensor of shape (B,); got "
+            f"{seen(log_likelihood)} in its place."
         )
-    return reduced(log_likelihood - rate(posterior, z, prior, reduction="none"), reduction)
+    spent = rate(posterior, z, prior, reduction="none")
+    if log_likelihood.shape != spent.shape:
+        raise Refused(
+            f"Expected log_likelihood of shape {tuple(spent.shape)}, one an example; got {seen(log_likelihood)}. {SUM}"
+        )
+    return reduced(log_likelihood - spent, reduction)
 
 
 def iwae_bound(log_weights: Tensor, *, reduction: Reduction = "mean") -> Tensor:

@@ -1,15 +1,18 @@
 """A draw of laws and codes that are given, and of no model: what terms are functions of."""
 
+from collections.abc import Mapping
+from numbers import Integral
 from typing import Any, Literal, NoReturn
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
-from termwise.errors import Refused
+from termwise.errors import Refused, in_short
 from termwise.models.codes import Codes
 from termwise.models.draw import Draw
 from termwise.models.flat_codes import flat, split_encoded, tensor_like, widened
+from termwise.models.latent_output import latent_law
 from termwise.terms.link import by_example
 
 Posterior = Distribution | tuple[Tensor, Tensor]
@@ -18,6 +21,10 @@ variance), shape (B, D) each."""
 
 Reduction = Literal["mean", "sum", "none", "dimension"]
 """What is given of a term's values: their mean or sum, (), those by example, (B,), or means by dimension, (D,)."""
+
+
+SUM = "Sum the logarithms over pixels or columns: law.log_prob(x).flatten(1).sum(1)."
+"""What is said of a log likelihood that is not by example."""
 
 
 class GivenDraw(Draw):
@@ -54,13 +61,21 @@ class GivenDraw(Draw):
     ) -> None:
         law = law_of(posterior)
         count, size = law.batch_shape[0], law.event_shape.numel()
-        if z is not None and z.shape != (count, size):
-            z = z.reshape(count, -1) if len(z) == count and z[0].numel() == size else _mismatch(law, z)
+        if z is not None and not (isinstance(z, Tensor) and z.shape == (count, size)):
+            fits = isinstance(z, Tensor) and z.shape[:1] == (count,) and z.numel() == count * size
+            z = z.reshape(count, -1) if fits else _mismatch(law, z)
         for name, one in (("index", index), ("log_likelihood", log_likelihood)):
-            if one is not None and one.shape != (count,):
-                raise Refused(f"Expected {name} of shape ({count},), one an example; got {tuple(one.shape)}.")
+            if one is not None and not (isinstance(one, Tensor) and one.shape == (count,)):
+                raise Refused(f"Expected {name} as a Tensor of shape ({count},), one an example; got {seen(one)}.")
+        if index is not None and (index.is_floating_point() or index.dtype == torch.bool):
+            raise Refused(f"Expected index as whole numbers, int64, the places of examples; got {index.dtype}.")
         like = tensor_like(law, torch.zeros(())) if z is None else z
         laws = GivenLaws(standard_normal(size, like) if prior is None else prior_over(prior, count, size))
+        if dataset_size is not None and not (_whole(dataset_size) and dataset_size >= count):
+            raise Refused(
+                f"Expected dataset_size as N, how many examples the data set has: a whole number, at least the batch's "
+                f"{count:,}; got {in_short(dataset_size)}. Give dataset_size=len(data)."
+            )
         known = None if groups is None else lambda: groups
         super().__init__(laws, like.new_zeros(count, 0), index, dataset_size, groups=known)
         self._infer = lambda: (law, None)
@@ -122,6 +137,8 @@ def law_of(posterior: Posterior) -> Distribution:
         >>> law_of(Normal(torch.zeros(5, 2), 1.0)).event_shape
         torch.Size([2])
     """
+    if not isinstance(posterior, Distribution | Mapping) and latent_law(posterior) is None:
+        posterior = pair_of(posterior)
     law, context = split_encoded(posterior, torch.Size())
     if context is not None:
         raise Refused("Expected a torch Distribution, or (mean, log variance); got something beside it.")
@@ -136,6 +153,46 @@ def law_of(posterior: Posterior) -> Distribution:
     return flat(law)
 
 
+def pair_of(posterior: Any) -> tuple[Tensor, Tensor]:
+    """The mean and the log variance that somebody gave, of one shape.
+
+    Raises:
+        Refused: It is no pair of tensors.
+
+    Example:
+        >>> pair_of(torch.zeros(5, 2))
+        Traceback (most recent call last):
+        termwise.errors.Refused: Expected posterior as two torch Tensors (mean, log variance), or a torch ...
+    """
+    parts = tuple(posterior) if isinstance(posterior, tuple | list) else ()
+    if len(parts) != 2 or not all(isinstance(one, Tensor) for one in parts):
+        raise Refused(
+            "Expected posterior as two torch Tensors (mean, log variance), or a torch Distribution; got "
+            f"{seen(posterior)}."
+        )
+    mean, log_variance = parts
+    if mean.shape != log_variance.shape:
+        raise Refused(
+            f"Expected a mean and a log variance of one shape (B, D); got {tuple(mean.shape)} and "
+            f"{tuple(log_variance.shape)}."
+        )
+    return mean, log_variance
+
+
+def seen(given: Any) -> str:
+    """What was given in the place of something else, in a word or two.
+
+    Example:
+        >>> seen(torch.zeros(5, 2)), seen([1, "a"]), seen("flow")
+        ('a Tensor of shape (5, 2)', 'a list of int, str', 'a str')
+    """
+    if isinstance(given, Tensor):
+        return f"a Tensor of shape {tuple(given.shape)}"
+    whole = isinstance(given, tuple | list) and 0 < len(given) < 5
+    of = f" of {', '.join(type(one).__name__ for one in given)}" if whole else ""
+    return f"a {type(given).__name__}{of}"
+
+
 def prior_over(prior: Distribution, count: int, size: int) -> Distribution:
     """A prior over flat codes of `size` dimensions, batch shape (); or one of each of `count` examples, (B,).
 
@@ -144,6 +201,8 @@ def prior_over(prior: Distribution, count: int, size: int) -> Distribution:
         >>> prior_over(one, 5, 2).batch_shape, prior_over(one.expand((5, 2)), 5, 2).batch_shape
         (torch.Size([]), torch.Size([5]))
     """
+    if not isinstance(prior, Distribution):
+        raise Refused(f"Expected prior as a torch Distribution over codes of {size} dimensions; got {seen(prior)}.")
     whole = prior.batch_shape + prior.event_shape
     of_each = len(whole) > 1 and whole[0] == count and whole.numel() == count * size
     return flat(prior, batch=1 if of_each else 0)
@@ -183,8 +242,11 @@ def reduced(values: Tensor, reduction: Reduction) -> Tensor:
     raise Refused(f"reduction is 'mean', 'sum', 'none' or 'dimension'; got {reduction!r}.")
 
 
-def _mismatch(law: Distribution, z: Tensor) -> NoReturn:
+def _whole(number: Any) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)
+
+
+def _mismatch(law: Distribution, z: Any) -> NoReturn:
     raise Refused(
-        f"Expected codes of {law.batch_shape[0]} posteriors of {law.event_shape.numel()} dimensions; got codes of "
-        f"shape {tuple(z.shape)}."
+        f"Expected codes of {law.batch_shape[0]} posteriors of {law.event_shape.numel()} dimensions; got {seen(z)}."
     )

@@ -11,7 +11,7 @@ nearly exact once it has seen all; step it before the terms are read, and give `
 from torch import Tensor
 from torch.distributions import Distribution
 
-from termwise.errors import Refused
+from termwise.errors import Refused, in_short
 from termwise.functional.given_draw import GivenDraw, Posterior, Reduction, reduced
 from termwise.functional.stepped_bank import SteppedBank
 from termwise.terms.aggregate.memory import Memory
@@ -275,9 +275,7 @@ def _of_aggregate(
     stop_gradient: End | None,
 ) -> Tensor:
     memory = memory_from(aggregate)
-    if dataset_size is None and isinstance(memory, SteppedBank):
-        dataset_size = memory.dataset_size
-    draw = GivenDraw(posterior, z, prior, index=index, dataset_size=dataset_size)
+    draw = GivenDraw(posterior, z, prior, index=index, dataset_size=size_of_data(memory, dataset_size))
     return reduced(Link(left, right, MonteCarlo(memory), stop_gradient)(draw), reduction)
 
 
@@ -298,3 +296,23 @@ def memory_from(aggregate: str | Memory) -> Memory:
             "N), call bank.step(posterior, index) once a step, and give aggregate=bank."
         )
     return aggregate_from(aggregate)
+
+
+def size_of_data(memory: Memory, dataset_size: int | None = None) -> int | None:
+    """N, of how many examples q(z) is the average, as it was given or as a bank knows it.
+
+    Raises:
+        Refused: The two are not one.
+
+    Example:
+        >>> size_of_data(SteppedBank(dataset_size=60)), size_of_data(memory_from(STRATIFIED), 80)
+        (60, 80)
+    """
+    if not isinstance(memory, SteppedBank):
+        return dataset_size
+    if dataset_size not in (None, memory.dataset_size):
+        raise Refused(
+            f"The bank is of a data set of {memory.dataset_size:,} examples, and dataset_size="
+            f"{in_short(dataset_size)}. Leave dataset_size out: the bank knows it."
+        )
+    return memory.dataset_size

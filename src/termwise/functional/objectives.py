@@ -8,8 +8,7 @@ from torch.distributions import Distribution
 
 from termwise.errors import Refused
 from termwise.functional.given_draw import GivenDraw, Posterior
-from termwise.functional.links import STRATIFIED, memory_from
-from termwise.functional.stepped_bank import SteppedBank
+from termwise.functional.links import STRATIFIED, memory_from, size_of_data
 from termwise.objectives.objective import Breakdown
 from termwise.objectives.recipes import RECIPES
 from termwise.terms.aggregate.memory import Memory
@@ -64,8 +63,13 @@ def objective(
     row = RECIPES[recipe]
     if "aggregate" in inspect.signature(row.maker).parameters:
         options["aggregate"] = memory
-    if dataset_size is None:
-        dataset_size = memory.dataset_size if isinstance(memory, SteppedBank) else None if side is None else len(side)
+    if side is not None:
+        if dataset_size not in (None, len(side)):
+            raise Refused(
+                f"Expected side of shape ({dataset_size},), one for every example of the data set; got {len(side):,}."
+            )
+        dataset_size = len(side)
+    dataset_size = size_of_data(memory, dataset_size)
     game = row(**options)
     if len(game.players) > 1:
         brought = ", ".join(player.name for player in game.players[1:])

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.functional.given_draw import GivenDraw, Posterior, prior_over, standard_normal
+from termwise.functional.given_draw import GivenDraw, Posterior, prior_over, seen, standard_normal
 from termwise.models.distributions import one_each
 from termwise.terms.groups import Numbers, dimensions_of
 from termwise.terms.hsic import LEAST, pairwise_hsic
@@ -32,6 +32,11 @@ def mmd2(a: Tensor, b: Tensor, kernel: str | KernelFunction = "imq", **options: 
         >>> mmd2(a, a + 100.0, "rbf", bandwidth=1.0) > 1.9
         tensor(True)
     """
+    if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[1]:
+        raise Refused(
+            f"Expected samples of both laws, shapes (M, D) and (N, D), of one width D; got shapes {tuple(a.shape)} and "
+            f"{tuple(b.shape)}. flatten(1) makes pictures such, and unsqueeze(1) single numbers."
+        )
     if min(len(a), len(b)) < 2:
         raise Refused(f"MMD^2 needs two samples of each law or more; got {len(a)} and {len(b)}.")
     return unbiased_mmd2(a, b, Kernel(kernel, **options).kernel)
@@ -54,6 +59,7 @@ def marginal_mmd2(
         >>> marginal_mmd2(torch.full((50, 2), 9.0)) > marginal_mmd2(torch.randn(50, 2))
         tensor(True)
     """
+    _check_codes(z)
     law = standard_normal(z.shape[1], z) if prior is None else prior_over(prior, *z.shape)
     return mmd2(z, one_each(law, len(z)), kernel, **options)
 
@@ -74,6 +80,7 @@ def hsic(z: Tensor, groups: Numbers = 1, kernel: str | KernelFunction = "rbf", *
         >>> hsic(torch.cat([z, z], 1)) > hsic(torch.randn(200, 2))
         tensor(True)
     """
+    _check_codes(z)
     if len(z) < LEAST:
         raise Refused(f"HSIC needs {LEAST} codes or more; got {len(z)}.")
     parts = [z[:, group] for group in dimensions_of(groups, z.shape[1])]
@@ -104,3 +111,8 @@ def dip(
     draw, moments = GivenDraw(posterior, prior=prior), Moments("means" if kind == "i" else "codes")
     off, on = (Link(*ends, moments)(draw) for ends in (("aggregate", "marginals"), ("marginals", "prior")))
     return off, on
+
+
+def _check_codes(z: Tensor) -> None:
+    if z.dim() != 2:
+        raise Refused(f"Expected codes of shape (B, D); got {seen(z)}.")

@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from termwise.errors import Refused
+from termwise.functional.given_draw import seen
 from termwise.objectives.shapes import floor as floor_shape, free_bits as free_bits_shape, gap as gap_shape
 from termwise.schedules import Linear, Weight
 
@@ -21,7 +23,7 @@ def gap(value: Tensor, target: Weight, step: int = 0) -> Tensor:
         >>> gap(torch.tensor(22.0), 25.0)
         tensor(3.)
     """
-    return gap_shape(target)(value, step)
+    return gap_shape(target)(_one(value), step)
 
 
 def capacity(value: Tensor, step: int, *, end: float, steps: int) -> Tensor:
@@ -40,7 +42,7 @@ def capacity(value: Tensor, step: int, *, end: float, steps: int) -> Tensor:
         >>> capacity(torch.tensor(5.0), step=500, end=20.0, steps=1000)
         tensor(5.)
     """
-    return gap_shape(Linear(start=0.0, end=end, steps=steps))(value, step)
+    return gap_shape(Linear(start=0.0, end=end, steps=steps))(_one(value), step)
 
 
 def floor(value: Tensor, target: Weight, step: int = 0) -> Tensor:
@@ -56,7 +58,7 @@ def floor(value: Tensor, target: Weight, step: int = 0) -> Tensor:
         >>> floor(torch.tensor(1.0), 3.0), floor(torch.tensor(4.0), 3.0)
         (tensor(2.), tensor(0.))
     """
-    return floor_shape(target)(value, step)
+    return floor_shape(target)(_one(value), step)
 
 
 def free_bits(value: Tensor, target: Weight, step: int = 0) -> Tensor:
@@ -66,7 +68,7 @@ def free_bits(value: Tensor, target: Weight, step: int = 0) -> Tensor:
     et al., 2016, eq. 15).
 
     Args:
-        value: Batch means by dimension, shape (D,), as `rate(..., reduction="dimension")` gives; or of the whole, ().
+        value: Batch means by dimension, shape (D,), as `rate(..., reduction="dimension")` gives.
         target: What each may cost for nothing, nats: a number or a schedule.
         step: The training step, for a schedule.
 
@@ -75,4 +77,15 @@ def free_bits(value: Tensor, target: Weight, step: int = 0) -> Tensor:
         >>> free_bits(torch.tensor([0.1, 2.0]), 0.25)
         tensor(2.2500)
     """
+    if not isinstance(value, Tensor) or value.dim() != 1:
+        raise Refused(
+            f"Expected batch means by dimension, shape (D,); got {seen(value)}. A link gives them with "
+            'reduction="dimension".'
+        )
     return free_bits_shape(target)(value, step).sum()
+
+
+def _one(value: Tensor) -> Tensor:
+    if not isinstance(value, Tensor) or value.dim():
+        raise Refused(f'Expected a batch mean of shape (); got {seen(value)}. A link gives it with reduction="mean".')
+    return value

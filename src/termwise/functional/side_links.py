@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from termwise.errors import Refused
-from termwise.functional.given_draw import GivenDraw, Posterior, Reduction, reduced
-from termwise.functional.links import STRATIFIED, memory_from
+from termwise.functional.given_draw import GivenDraw, Posterior, Reduction, reduced, seen
+from termwise.functional.links import STRATIFIED, memory_from, size_of_data
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.groups import Grouping, Groups
 from termwise.terms.laws import Law
@@ -166,11 +166,16 @@ def _of_side(
     reduction: Reduction,
     stop_gradient: End | None,
 ) -> Tensor:
-    if side.dim() != 1 or side.is_floating_point() or not len(side) or int(index.max()) >= len(side):
+    if not isinstance(index, Tensor):
+        raise Refused(f"Expected index as a Tensor of shape (B,), the places of examples; got {seen(index)}.")
+    whole = isinstance(side, Tensor) and side.dim() == 1 and not side.is_floating_point()
+    if not whole or not len(side) or int(index.max()) >= len(side):
+        kind = f", {side.dtype}," if isinstance(side, Tensor) else ""
         raise Refused(
             f"Expected side of shape (N,), whole numbers, one for every example of the data set, and index below N; "
-            f"got side of shape {tuple(side.shape)}, {side.dtype}, and index up to {int(index.max())}."
+            f"got {seen(side)}{kind} and index up to {int(index.max())}."
         )
     groups = side.unique(return_inverse=True)[1]
-    draw = GivenDraw(posterior, z, prior, index=index, dataset_size=len(side), groups=groups)
-    return reduced(Link(left, right, MonteCarlo(memory_from(aggregate)), stop_gradient)(draw), reduction)
+    memory = memory_from(aggregate)
+    draw = GivenDraw(posterior, z, prior, index=index, dataset_size=size_of_data(memory, len(side)), groups=groups)
+    return reduced(Link(left, right, MonteCarlo(memory), stop_gradient)(draw), reduction)

@@ -70,6 +70,12 @@ class SteppedBank(Memory):
         """Take in a batch."""
         index, new = index_of(draw), components_of(draw.posterior)
         self._check(index)
+        held = self._held
+        if held is not None and (type(held), held.size) != (type(new), new.size):
+            raise Refused(
+                f"The bank holds posteriors of {held.size} dimensions; these are of {new.size}, or of another kind. "
+                "Make one bank for each encoder."
+            )
         if self._held is None:
             self._to(new.device)
         index = index.to(self._example.device)

@@ -11,7 +11,7 @@ from torch.distributions import Distribution, Normal
 from termwise.account.account import Account
 from termwise.data.side import Side
 from termwise.errors import BadData, NoDensity, Refused
-from termwise.functional.given_draw import Posterior, law_of, prior_over, standard_normal
+from termwise.functional.given_draw import Posterior, law_of, pair_of, prior_over, standard_normal
 from termwise.measuring.elbo.account_of_terms import account_of, terms_of
 from termwise.measuring.elbo.faults import find_faults
 from termwise.measuring.elbo.remedies import Remedies
@@ -135,8 +135,8 @@ class Meter:
             return
         if index is None and count > self.dataset_size:
             raise Refused(
-                f"A batch of {count:,} is more than dataset_size={self.dataset_size:,}, which is the number of examples, "
-                "not of batches (did you pass len(loader)?): give len(loader.dataset)."
+                f"A batch of {count:,} is larger than dataset_size={self.dataset_size:,}: dataset_size is the number "
+                "of examples, not of batches (did you pass len(loader)?). Give len(loader.dataset)."
             )
         if not self._kept.tensors and not self._moved:
             self._kept.to(tensors[0].device)
@@ -313,17 +313,9 @@ class Meter:
 def _tensors(posterior: Posterior) -> tuple[list[Tensor], Distribution | None]:
     """What a batch's posteriors hold, shape (B, ...) each, detached; and their law, where it is no pair."""
     if not isinstance(posterior, Distribution):
-        pair = tuple(posterior) if isinstance(posterior, tuple | list) else ()
-        if len(pair) != 2 or not all(isinstance(one, Tensor) for one in pair):
-            raise Refused(
-                f"Expected posterior as a torch Distribution or (mean, log variance); got a {type(posterior).__name__}."
-            )
-        mean, log_variance = (one.detach() for one in pair)
-        if mean.shape != log_variance.shape or mean.dim() < 2:
-            raise Refused(
-                f"Expected a mean and a log variance of one shape (B, D); got {tuple(mean.shape)} and "
-                f"{tuple(log_variance.shape)}."
-            )
+        mean, log_variance = (one.detach() for one in pair_of(posterior))
+        if mean.dim() < 2:
+            raise Refused(f"Expected a mean and a log variance of shape (B, D); got {tuple(mean.shape)}.")
         return [mean.flatten(1), log_variance.flatten(1)], None
     if isinstance(posterior, ImplicitPosterior):
         raise NoDensity(

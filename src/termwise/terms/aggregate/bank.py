@@ -18,7 +18,7 @@ from termwise.models.draw import Draw
 from termwise.terms.aggregate.block_components import BlockComponents
 from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.lattice import Extent, Lattice
-from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, Batches, Memory, batch_components, index_of
+from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, FIRST, Batches, Memory, batch_components, index_of
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, marginal_log_density
 from termwise.terms.aggregate.posterior_components import components_from_state, components_of
 from termwise.values import Count, NonNegativeFinite
@@ -167,7 +167,7 @@ class Bank(Memory):
 
     def _full(self, what: str) -> "_Slots":
         if self._slots is None:
-            raise Refused(f"A bank must be filled before it is {what}; call prepare(batches) first.")
+            raise Refused(f"A bank must be filled before it is {what}; {FIRST}")
         return self._slots
 
 

@@ -12,7 +12,7 @@ from termwise.models.draw import Draw
 from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.gaussians import LogWeights
-from termwise.terms.aggregate.memory import Batches, Memory
+from termwise.terms.aggregate.memory import FIRST, Batches, Memory
 from termwise.terms.aggregate.mixture import log_density, marginal_log_density
 from termwise.terms.aggregate.posterior_components import components_of
 from termwise.values import Count
@@ -70,7 +70,7 @@ class Full(Memory):
     def refresh(self) -> None:
         """Encode the whole data set once more."""
         if self._batches is None:
-            raise Refused("The full aggregate was never given the data set; call prepare(batches) first.")
+            raise Refused(f"The full aggregate was never given the data set; {FIRST}")
         with torch.no_grad():
             parts = [components_of(draw.posterior) for draw in self._batches()]
         self._components = type(parts[0]).joined(parts)
@@ -84,7 +84,7 @@ class Full(Memory):
     def held(self) -> Components:
         """All N posteriors, as they were when they were last encoded."""
         if self._components is None:
-            raise Refused("The full aggregate is empty; call prepare(batches) first.")
+            raise Refused(f"The full aggregate is empty; {FIRST}")
         return self._components
 
     def components(self, draw: Draw) -> tuple[Components, LogWeights]:

@@ -20,6 +20,9 @@ from termwise.terms.aggregate.margin import group_log_density
 from termwise.terms.aggregate.mixture import LogWeights, log_density, marginal_log_density
 from termwise.terms.aggregate.posterior_components import components_of
 
+FIRST = "call prepare(batches) first; in a loop of your own, take functional.SteppedBank(dataset_size=len(data))."
+"""What is said of a memory that was told of no data."""
+
 BIAS_OF_JENSEN = {
     "index_code_mi": "biased up (Jensen)",
     "marginal_kl": "biased down (Jensen)",
@@ -167,8 +170,8 @@ def dataset_size(draw: Draw) -> int:
     """The number N of examples in a draw's data set; Refused where the draw has none."""
     if draw.dataset_size is None:
         raise Refused(
-            "The aggregate q(z) is an average over a data set, and this draw does not know of how many examples. "
-            "Pass Draw(..., dataset_size=N)."
+            "The aggregate q(z) is an average over a data set, and nothing says of how many examples: give "
+            "dataset_size=len(data)."
         )
     return draw.dataset_size
 
@@ -191,7 +194,7 @@ def nothing_beside(thing: str) -> Refused:
 def index_of(draw: Draw) -> Tensor:
     """The positions of a draw's examples in the data set, shape (B,); Refused where they are not known."""
     if draw.index is None:
-        raise Refused("A memory of q(z) must know which examples a draw is of. Pass Draw(..., index=...).")
+        raise Refused("A memory of q(z) must know which examples of the data set these are: give index=..., (B,).")
     return draw.index
 
 

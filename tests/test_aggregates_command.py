@@ -66,7 +66,7 @@ def test_the_terminal_has_a_row_a_group(call, run, tmp_path, monkeypatch):
         (["--side", "labels", "--ratio", "0:0"], "each named once"),
         (["--side", "labels", "--ratio", ":0"], "s1,s2:s3,s4"),
         (["--side", "labels", "--out", "x.h5ad"], r".csv, .npz or .parquet"),
-        (["--side", "labels", "--out", "none/x.csv"], "none/x.csv: No such file"),
+        (["--side", "labels", "--out", "none/x.csv"], "There is no folder none: make it, mkdir -p none"),
     ],
 )
 def test_what_cannot_be_is_one_line(call, run, asked, message, tmp_path, monkeypatch):

@@ -8,8 +8,9 @@ written through. What a crash leaves beside ends in `.part`.
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from fnmatch import fnmatch
 from os import PathLike
 from pathlib import Path
 
@@ -17,6 +18,24 @@ from termwise.errors import Refused
 
 PART = ".part"
 """How the names of files end that are being written."""
+
+RUNS_OWN = (
+    "config.toml",
+    "metrics.jsonl",
+    "checkpoints/*",
+    "model/*",
+    "account.*",
+    "checksums.json",
+    "report.html",
+    "quality*.json",
+    "attributes.*",
+    "attributes-*.png",
+    "tracking.json",
+    "tensorboard/*",
+    "unfinished/*",
+    "finished/*",
+)
+"""The files of a run folder that are the run's own; any other in it is a user's."""
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has none, and makes links for administrators alone
 
@@ -51,6 +70,63 @@ def write_whole(path: str | PathLike[str], content: bytes, before: Path | None =
         with suppress(OSError):
             beside.unlink()
         raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def checked_place(
+    path: str | PathLike[str], what: str, endings: Sequence[str], needed: Iterable[str | PathLike[str]] = ()
+) -> Path:
+    """Where somebody wants something to be written, once it has shown that nothing is lost by it.
+
+    Args:
+        path: The file that they name.
+        what: What is written there, as the beginning of a sentence: "Pages are".
+        endings: How its name may end.
+        needed: Files that must stay as they are, such as data; of a folder all in it.
+
+    Raises:
+        Refused: Its name ends otherwise; there is no such folder; or it is one, a file of a run's own, or needed.
+
+    Example:
+        >>> checked_place("page.txt", "Pages are", [".html", ".htm"])
+        Traceback (most recent call last):
+        termwise.errors.Refused: Pages are written to .html or .htm; got 'page.txt'.
+    """
+    place = Path(path)
+    if place.suffix not in endings:
+        *most, last = endings
+        raise Refused(f"{what} written to {', '.join(most)} or {last}; got {place.name!r:.100}.")
+    check_folder(place)
+    free = f"Choose another name, such as {place.with_name(f'made-{place.name}')}."
+    if (run := _run_of(place)) is not None:
+        raise Refused(f"{place} is a file of the run in {run}, which would be lost. {free}")
+    if any(_is_or_holds(Path(one), place) for one in needed):
+        raise Refused(f"{place} is where the data are, which would be lost. {free}")
+    return place
+
+
+def check_folder(place: Path) -> None:
+    """Raise Refused where a file cannot be, for want of a folder, or since there is one of its name."""
+    if place.is_dir():
+        raise Refused(f"{place} is a folder: name a file in it, such as {place / 'made'}{place.suffix}.")
+    if not place.parent.is_dir():
+        raise Refused(f"There is no folder {place.parent}: make it, mkdir -p {place.parent}, or name another.")
+
+
+def _run_of(place: Path) -> Path | None:
+    """The run folder of whose own files this is one."""
+    place = place.parent.resolve() / place.name
+    for folder in place.parents:
+        inner = place.relative_to(folder).as_posix()
+        if any(fnmatch(inner, own) for own in RUNS_OWN) and all((folder / own).is_file() for own in RUNS_OWN[:2]):
+            return folder
+    return None
+
+
+def _is_or_holds(needed: Path, place: Path) -> bool:
+    """Whether a place is that of something that is needed, or of a file that is in it."""
+    return place.exists() and (
+        place.samefile(needed) if needed.is_file() else needed.resolve() in place.resolve().parents
+    )
 
 
 def append(path: Path, content: bytes) -> int:

@@ -20,7 +20,7 @@ from termwise.account.saved import parsed_account, read_account, read_values
 from termwise.account.showing import in_html, in_lines
 from termwise.content import exists
 from termwise.errors import BadData, TermwiseError, UnknownName
-from termwise.files import sha256_of, write_whole
+from termwise.files import check_folder, sha256_of, write_whole
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # equal where the readings are, as mappings are
@@ -189,6 +189,9 @@ class Account(Mapping[str, Reading]):
 
     def save(self, json_file: str | PathLike[str], values_file: str | PathLike[str] | None = None) -> None:
         """Write the account and, where a file is named for them, the values per example; with checksums of both."""
+        for file in (json_file, values_file):
+            if file is not None:
+                check_folder(Path(file))
         content = self.to_json()
         if values_file is not None:
             arrays: dict[str, Any] = {name: values.numpy() for name, values in self.per_example.items()}

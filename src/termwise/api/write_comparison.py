@@ -9,9 +9,9 @@ from typing import Any
 from termwise.account import Account, compare
 from termwise.api.compare import name_in_comparison
 from termwise.api.run import Run, load_run
-from termwise.api.write_report import pictures_of_run
+from termwise.api.write_report import PAGE_ENDINGS, pictures_of_run
 from termwise.errors import Refused, in_short
-from termwise.files import write_whole
+from termwise.files import checked_place, write_whole
 from termwise.models.user_function import Trust
 from termwise.report.comparison_page import ComparedRun, comparison_page
 from termwise.values import checked
@@ -24,11 +24,11 @@ def write_comparison(runs: Sequence[Any] | Mapping[str, Any], path: str | PathLi
     Args:
         runs: Two or more runs, paths of run folders, or accounts, which have no curves and no pictures; in a list, or
             in a dict by what they are to be called.
-        path: The file to write.
+        path: The file to write, .html or .htm.
         trust: Modules whose code runs may use, as `load_run` takes it.
 
     Raises:
-        Refused: There are fewer than two.
+        Refused: There are fewer than two; or the file has another ending, or is one of a run's own.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -38,6 +38,7 @@ def write_comparison(runs: Sequence[Any] | Mapping[str, Any], path: str | PathLi
         >>> write_comparison({"one": account, "another": account}, f"{mkdtemp()}/both.html").name
         'both.html'
     """
+    path = checked_place(path, "Pages are", PAGE_ENDINGS)
     named = isinstance(runs, Mapping) and not isinstance(runs, Account)
     given = [runs] if isinstance(runs, str | Account) else list(runs.values() if named else runs)  # type: ignore[union-attr]
     if len(given) < 2:
@@ -50,7 +51,7 @@ def write_comparison(runs: Sequence[Any] | Mapping[str, Any], path: str | PathLi
     comparisons = [[asdict(row) for row in compare([accounts[0], other])] for other in accounts[1:]]
     shown = [_shown(name, one) for name, one in zip(names, opened, strict=True)]
     write_whole(path, comparison_page(shown, comparisons).encode())
-    return Path(path)
+    return path
 
 
 def _shown(name: str, one: Account | Run) -> ComparedRun:

@@ -9,11 +9,13 @@ from termwise.account import Account
 from termwise.api.model_and_data import Data, Measurable, model_and_data
 from termwise.api.run import Run
 from termwise.errors import Refused
-from termwise.files import write_whole
+from termwise.files import checked_place, write_whole
 from termwise.report.page import page
 from termwise.report.pictures import Pictures, pictures_of
 from termwise.report.walks import standard_links
 from termwise.values import checked
+
+PAGE_ENDINGS = (".html", ".htm")
 
 
 @checked
@@ -30,7 +32,7 @@ def write_report(
     Args:
         report_of: A run, of which all that its folder holds is shown; or an account, also of a model that termwise did
             not train.
-        path: The file to write; a run's own report.html where left out.
+        path: The file to write, .html or .htm; a run's own report.html where left out.
         model: With an account: the model, whose pictures are shown; none where left out.
         data: With an account and a model: the data.
         split: Of the data: "train", "validation" or "test"; else as `measure` has it.
@@ -48,12 +50,13 @@ def write_report(
         'report.html'
     """
     if isinstance(report_of, Run):
-        if path is not None:
-            return _written(path, _run_page(report_of))
+        if path is not None and not _is_one(path, report_of.folder.report_file):
+            return _written(checked_place(path, "Pages are", PAGE_ENDINGS), _run_page(report_of))
         with report_of.folder.locked():
             return write_page(report_of)
     if path is None:
         raise Refused('An account has no folder of its own: say where to, as in write_report(account, "report.html").')
+    path = checked_place(path, "Pages are", PAGE_ENDINGS)
     account, pictures = report_of.to_json(), Pictures()
     if model is not None:
         measured = model_and_data(model, data, split, seed=0)
@@ -67,9 +70,13 @@ def write_page(run: Run) -> Path:
     return _written(run.folder.report_file, _run_page(run))
 
 
-def _written(path: str | PathLike[str], content: str) -> Path:
+def _is_one(path: str | PathLike[str], file: Path) -> bool:
+    return Path(path).resolve() == file.resolve()
+
+
+def _written(path: Path, content: str) -> Path:
     write_whole(path, content.encode())
-    return Path(path)
+    return path
 
 
 def pictures_of_run(run: Run) -> Pictures:

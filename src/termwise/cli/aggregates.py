@@ -13,6 +13,7 @@ from termwise.cli.app import (
     OwnModel,
     Trust,
     app,
+    needed_by,
     print_json,
     progress_bar,
     show_table,
@@ -49,11 +50,11 @@ def aggregates(
 ) -> None:
     """The law q(z|s) of the codes of every group: which groups are alike, and which codes are likelier in some."""
     from termwise import api
-    from termwise.measuring.aggregates.group_files import GroupRatio, check_ending, write_aggregates
+    from termwise.measuring.aggregates.group_files import GroupRatio, checked_file, write_aggregates
     from termwise.report.aggregates_table import aggregates_json, aggregates_table
 
     if out is not None:
-        check_ending(out)
+        checked_file(out, needed_by(run, data))
     asked = [_ratio(text) for text in ratio or ()]
     opened = run if model is None else api.load_run(run, model=model, trust=trusted(trust))
     beside = None if side is None else [name.strip() for name in side.split(",")]

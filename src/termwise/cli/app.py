@@ -88,6 +88,15 @@ def progress_bar() -> Iterator["Progress"]:
         yield progress
 
 
+def needed_by(run: str | Path, data: str | None) -> list[str]:
+    """What must not be written over: the data that a command takes, and those that the run was trained on."""
+    from termwise.training import RunFolder
+
+    folder = RunFolder(run)
+    options = folder.config().data.arguments().values() if folder.exists else ()  # among them files of labels
+    return [one for one in (data, *options) if isinstance(one, str)]
+
+
 def print_json(content: Mapping[str, Any]) -> None:
     """Print what a command has to say as one JSON object."""
     print(json.dumps(content, allow_nan=False))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from termwise.cli.app import Device, Json, OwnModel, RunArgument, Trust, app, print_json, trusted
+from termwise.cli.app import Device, Json, OwnModel, RunArgument, Trust, app, needed_by, print_json, trusted
 from termwise.errors import Refused
 
 Out = Annotated[Path, typer.Option(help="Where to: images to a grid, .png; a table to .csv or .tsv; anything to .npz.")]
@@ -34,7 +34,7 @@ def generate(
     from termwise.models.drawable import side_variables
     from termwise.report.example_files import checked_file, write_examples
 
-    checked_file(out)
+    checked_file(out, needed_by(run, None))
     opened = api.load_run(run, model=model, trust=trusted(trust))
     values = _values(side, {one.name for one in side_variables(opened.model) if one.is_number})
     made = api.generate(opened, count, side=values or None, noise=noise, seed=seed, device=device)

@@ -13,6 +13,7 @@ from termwise.cli.app import (
     RunArgument,
     Trust,
     app,
+    needed_by,
     print_json,
     progress_bar,
     show_account,
@@ -50,7 +51,7 @@ def impute(
 
     if out is None and check is None:
         raise Refused("Say where to: --out filled.csv (or .tsv, .npz). Or --check 0.1, which hides some and compares.")
-    path = None if out is None else checked_path(out)
+    path = None if out is None else checked_path(out, needed_by(run, data))
     opened = run if model is None else api.load_run(run, model=model, trust=trusted(trust))
     options: dict[str, Any] = {
         "split": split,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from termwise.cli.app import DataOption, Device, Json, OwnModel, RunArgument, Trust, app, print_json, trusted
+from termwise.cli.app import DataOption, Device, Json, OwnModel, RunArgument, Trust, app, needed_by, print_json, trusted
 from termwise.cli.generate import Out
 from termwise.cli.traverse import whole_numbers
 
@@ -30,7 +30,7 @@ def interpolate(
     from termwise import api
     from termwise.report.example_files import checked_file, write_examples
 
-    checked_file(out)
+    checked_file(out, needed_by(run, data))
     opened = api.load_run(run, model=model, trust=trusted(trust))
     starts, ends = whole_numbers(start), whole_numbers(end)
     made = api.interpolate(opened, starts, ends, data=data, steps=steps, split=split, device=device)

@@ -26,6 +26,8 @@ def report(
     """Write a run's report again, or measure a model of yours and write its report, as one HTML file."""
     from termwise import api
     from termwise.api.model_and_data import model_named, names_function, whole_of
+    from termwise.api.write_report import PAGE_ENDINGS
+    from termwise.files import checked_place
 
     if not names_function(run):
         if data is not None or split is not None:
@@ -36,7 +38,8 @@ def report(
         return
     if data is None:
         raise Refused(f"The report of {run} needs data: say --data, a source's name or a path.")
+    out = checked_place(out or "report.html", "Pages are", PAGE_ENDINGS)
     with progress_bar() as progress:  # what their function prints is no part of the answer
         own, whole = model_named(run), whole_of(data, split)
         account = api.measure(own, whole, split=split, progress=progress)
-    print(api.write_report(account, out or Path("report.html"), model=own, data=whole, split=split))
+    print(api.write_report(account, out, model=own, data=whole, split=split))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from termwise.cli.app import DataOption, Device, Json, OwnModel, RunArgument, Trust, app, print_json, trusted
+from termwise.cli.app import DataOption, Device, Json, OwnModel, RunArgument, Trust, app, needed_by, print_json, trusted
 from termwise.cli.generate import Out
 from termwise.errors import Refused
 
@@ -33,7 +33,7 @@ def traverse(
     from termwise import api
     from termwise.report.example_files import checked_file, write_examples
 
-    checked_file(out)
+    checked_file(out, needed_by(run, data))
     opened = api.load_run(run, model=model, trust=trusted(trust))
     chosen = None if dimensions is None else whole_numbers(dimensions)
     moved = api.traverse(

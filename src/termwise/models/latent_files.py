@@ -2,7 +2,6 @@
 
 import io
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from termwise.data.dataset import Dataset
 from termwise.data.formats.h5ad_files import is_anndata
 from termwise.errors import BadData, Refused
-from termwise.files import write_whole
+from termwise.files import checked_place, write_whole
 from termwise.models.data_pass import DataPass
 from termwise.models.distributions import centre
 from termwise.models.drawable import Drawable
@@ -61,9 +60,7 @@ def export_latents(model: Drawable, data: Dataset, path: Any, batch_size: Count 
         return path
     if not isinstance(path, str | PathLike):
         raise Refused(f"Latents go to the path of a file, or into an AnnData; got a {type(path).__name__}.")
-    path = Path(path)
-    if path.suffix not in (".npz", ".csv", ".parquet"):
-        raise Refused(f"Latents are written to .npz, .csv or .parquet, or into an AnnData; got {path.name!r}.")
+    path = checked_place(path, "Latents are", (".npz", ".csv", ".parquet"))
     columns, content = _columns(model, data, batch_size), io.BytesIO()
     if path.suffix == ".npz":
         for part, positions in data.splits.items() if len(data.splits) > 1 else ():

@@ -102,6 +102,7 @@ def _images(ax: "Axes", examples: np.ndarray) -> tuple[list[float], list[float]]
 def _curves(ax: "Axes", examples: np.ndarray) -> None:
     """Curves over the places in x, a row for each dimension; those of a series' channels stand side by side."""
     from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.ticker import MaxNLocator
 
     shades = LinearSegmentedColormap.from_list(
         "low to high", [term_colour("index_code_mi"), term_colour("total_correlation")]
@@ -129,4 +130,4 @@ def _curves(ax: "Axes", examples: np.ndarray) -> None:
         )
     else:
         ax.set_xlabel("place in x")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))

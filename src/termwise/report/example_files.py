@@ -6,7 +6,7 @@ samples.npz    x, shape (N, *shape) or (rows, steps, *shape), and what stands be
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from termwise.data.columns import Column
 from termwise.data.tables.written import SEPARATORS, examples_as_table, table_text
 from termwise.errors import Refused
-from termwise.files import write_whole
+from termwise.files import checked_place, write_whole
 from termwise.report.image_grids import grid_png
 from termwise.report.pictures import can_be_drawn, is_image
 
@@ -24,17 +24,15 @@ LEAST_SIDE = 56
 """How many pixels wide an image is in a grid at least: small ones are enlarged."""
 
 
-def checked_file(path: str | PathLike[str]) -> Path:
-    """Where examples are to be written, whose name must end in .png, .csv, .tsv or .npz.
+def checked_file(path: str | PathLike[str], needed: Iterable[str] = ()) -> Path:
+    """Where examples are to be written, whose name must end in .png, .csv, .tsv or .npz; never over what is needed.
 
     Example:
         >>> checked_file("samples.jpg")
         Traceback (most recent call last):
         termwise.errors.Refused: Examples are written to .png, .csv, .tsv or .npz; got 'samples.jpg'.
     """
-    if Path(path).suffix not in (".png", *SEPARATORS, ".npz"):
-        raise Refused(f"Examples are written to .png, .csv, .tsv or .npz; got {Path(path).name!r}.")
-    return Path(path)
+    return checked_place(path, "Examples are", (".png", *SEPARATORS, ".npz"), needed)
 
 
 def write_examples(

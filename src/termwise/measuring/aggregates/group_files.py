@@ -2,18 +2,16 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from termwise.errors import Refused, in_short
-from termwise.files import write_whole
+from termwise.errors import Refused
+from termwise.files import checked_place, write_whole
 from termwise.measuring.aggregates.by_group import Abundance, GroupAggregates
-
-ENDINGS = (".csv", ".npz", ".parquet")
 
 
 class GroupRatio(NamedTuple):
@@ -29,11 +27,9 @@ class GroupRatio(NamedTuple):
     found: Abundance
 
 
-def check_ending(path: str | PathLike[str]) -> None:
-    """Raise Refused where no such file is written."""
-    if Path(path).suffix not in ENDINGS:
-        endings = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
-        raise Refused(f"Densities are written to {endings}; got {in_short(Path(path).name)}.")
+def checked_file(path: str | PathLike[str], needed: Iterable[str] = ()) -> Path:
+    """Where densities are to be written, whose name must end in .csv, .npz or .parquet; never over what is needed."""
+    return checked_place(path, "Densities are", (".csv", ".npz", ".parquet"), needed)
 
 
 def write_aggregates(laws: GroupAggregates, path: str | PathLike[str], ratios: Sequence[GroupRatio] = ()) -> None:
@@ -50,8 +46,7 @@ def write_aggregates(laws: GroupAggregates, path: str | PathLike[str], ratios: S
     Raises:
         Refused: The file's name has another ending; or it ends in .parquet, and pyarrow is not installed.
     """
-    check_ending(path)
-    path, content = Path(path), io.BytesIO()
+    path, content = checked_file(path), io.BytesIO()
     if path.suffix == ".npz":
         np.savez(content, **_arrays(laws, ratios))
     elif path.suffix == ".parquet":

@@ -7,6 +7,7 @@ filled.npz          x, mean, stddev, missing, draws, effective_sample_size
 """
 
 import io
+from collections.abc import Collection
 from os import PathLike
 from pathlib import Path
 
@@ -14,22 +15,23 @@ import numpy as np
 
 from termwise.data.tables.back import Table
 from termwise.data.tables.written import SEPARATORS, table_text
-from termwise.errors import Refused
-from termwise.files import write_whole
+from termwise.files import checked_place, write_whole
 from termwise.measuring.imputation.imputation import Imputation
 
 
-def checked_path(path: str | PathLike[str]) -> Path:
-    """Where an imputation is to be written, whose name must end in .csv, .tsv or .npz.
+def checked_path(path: str | PathLike[str], needed: Collection[str] = ()) -> Path:
+    """Where an imputation is to be written, whose name must end in .csv, .tsv or .npz; never over what is needed.
 
     Example:
         >>> checked_path("filled.xlsx")
         Traceback (most recent call last):
         termwise.errors.Refused: Imputations are written to .csv, .tsv or .npz; got 'filled.xlsx'.
     """
-    if Path(path).suffix not in (*SEPARATORS, ".npz"):
-        raise Refused(f"Imputations are written to .csv, .tsv or .npz; got {Path(path).name!r}.")
-    return Path(path)
+    checked, *_ = (
+        checked_place(one, "Imputations are", (*SEPARATORS, ".npz"), needed)
+        for one in (path, _beside(Path(path), "spread"), _beside(Path(path), "draws"))
+    )
+    return checked
 
 
 def write_imputation(found: Imputation, path: str | PathLike[str]) -> list[Path]:
@@ -60,14 +62,19 @@ def write_imputation(found: Imputation, path: str | PathLike[str]) -> list[Path]
         write_whole(path, content.getvalue())
         return [path]
     write_whole(path, table_text([found.table()], path))
-    spread = path.with_name(f"{path.stem}-spread{path.suffix}")
+    spread = _beside(path, "spread")
     write_whole(spread, table_text([found.spread()], path))
     if not len(found.draws):
         return [path, spread]
-    draws = path.with_name(f"{path.stem}-draws{path.suffix}")
+    draws = _beside(path, "draws")
     numbered = [_numbered(found.table(draw), draw + 1) for draw in range(len(found.draws))]
     write_whole(draws, table_text(numbered, path))
     return [path, spread, draws]
+
+
+def _beside(path: Path, what: str) -> Path:
+    """The file of something more, beside that of the table."""
+    return path.with_name(f"{path.stem}-{what}{path.suffix}")
 
 
 def _numbered(table: Table, draw: int) -> Table:

@@ -30,16 +30,16 @@ class Model(nn.Module):
 
 def test_its_metrics_and_history_have_the_terms_of_the_evaluation_set(tmp_path):
     arguments = transformers.TrainingArguments(
-        str(tmp_path), num_train_epochs=2, eval_strategy="epoch", report_to="none", use_cpu=True, disable_tqdm=True,
+        str(tmp_path), num_train_epochs=3, eval_strategy="epoch", report_to="none", use_cpu=True, disable_tqdm=True,
         save_strategy="no", remove_unused_columns=False,
     )  # fmt: skip
     examples = [{"x": x, "labels": torch.zeros(1)} for x in X]
     trainer = transformers.Trainer(Model(), arguments, train_dataset=examples[:40], eval_dataset=examples[40:])
-    terms = hugging_face_callback(trainer, lambda model, batch: model.encode(batch["x"]))
+    terms = hugging_face_callback(trainer, lambda model, batch: model.encode(batch["x"]), every=2)
     trainer.add_callback(terms)
     trainer.train()
     logged = [line for line in trainer.state.log_history if "eval_rate" in line]
-    assert [line["epoch"] for line in logged] == [1.0, 2.0]
+    assert [line["epoch"] for line in logged] == [2.0, 3.0]
     returned = trainer.evaluate()
     model = trainer.model.eval()
     expected = tw.measure(tw.adapt(model.encode), X[40:])

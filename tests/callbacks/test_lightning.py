@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import termwise as tw
 from helpers.short_runs import weights
 from termwise.callbacks import lightning_callback
+from termwise.callbacks.lightning import NoAccount
 from termwise.errors import Refused
 
 lightning = pytest.importorskip("lightning")
@@ -88,6 +89,39 @@ def test_a_module_is_measured_by_adapt_and_trains_as_without():
     assert all(map(torch.equal, weights(plain), weights(watched)))
     assert dict(terms.account) == dict(tw.measure(model, X[:50]))
     assert float(trainer.callback_metrics["val/elbo"]) == pytest.approx(terms.account["elbo"].value, rel=1e-5)
+
+
+def test_the_last_epoch_has_an_account_however_many_there_are():
+    for terms in (lightning_callback(every=5), lightning_callback(tw.adapt(Module().encode), X[:50], every=5)):
+        fitted(Module(), [terms], epochs=2)
+        assert terms.account.data["n"] == 50
+    terms = lightning_callback(every=5)
+    fitted(Module(), [terms], epochs=9, max_steps=8)
+    assert terms.account is not None
+    terms = lightning_callback(every=5)
+    loader = DataLoader(TensorDataset(X[:50]), 20)
+    lightning.Trainer(logger=False, enable_progress_bar=False, callbacks=[terms]).validate(
+        Module(), loader, verbose=False
+    )
+    assert terms.account is not None
+
+
+def test_a_training_without_an_account_says_why():
+    trainer = (
+        {"limit_val_batches": 0},
+        {"check_val_every_n_epoch": 3},
+        {"num_sanity_val_steps": 0, "limit_val_batches": 0},
+    )
+    for options in trainer:
+        with pytest.warns(NoAccount, match="no account was made, because the Trainer validated nothing"):
+            fitted(Module(), [lightning_callback()], **options)
+    with pytest.warns(NoAccount, match="no validation fell on an epoch that every=5 takes"):
+        fitted(Module(), [lightning_callback(every=5)], epochs=4, check_val_every_n_epoch=3)
+
+
+def test_posteriors_that_no_function_says_are_refused():
+    with pytest.raises(Refused, match=r"posterior=lambda module, batch.*got 'x'"):
+        lightning_callback(posterior="x")
 
 
 def test_scvi_trains_with_it_and_has_the_terms_in_its_history():

@@ -32,6 +32,30 @@ def test_a_loop_that_says_no_posterior_is_told_how(said):
         LoopAccounts().take(said, 10)
 
 
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [("loglikelihood", "log_likelihood"), ("log_likelyhood", "log_likelihood"), ("Z", "z"), ("index_", "index")],
+)
+def test_a_name_that_is_nearly_one_of_the_meters_is_refused_and_others_are_the_loops_own(slip, meant):
+    x = torch.randn(50, 2)
+    own = {"loss": 0.0, "neg_log_likelihood": 0.0, "likelihood": 0.0, "posterior_mean": x, "z_mean": x, "x": x}
+    said = {"posterior": (x, x), **own}
+    LoopAccounts().take(said, 50)
+    with pytest.raises(Refused, match=f"'{slip}'.*did you mean '{meant}'"):
+        LoopAccounts().take({**said, slip: x}, 50)
+    LoopAccounts().take({**said, meant: {"z": x, "index": torch.arange(50)}.get(meant, x[:, 0]), slip: x}, 50)
+
+
+def test_names_in_a_log_begin_with_the_prefix_and_what_is_no_account_is_refused():
+    meter = tw.Meter(dataset_size=50)
+    meter.update((torch.randn(50, 2), torch.zeros(50, 2)))
+    account = meter.compute()
+    begins = {"": "rate", "val": "val/rate", "val/": "val/rate", "eval_": "eval_rate", "val.": "val.rate"}
+    assert {prefix: next(iter(values_to_log(account, prefix))) for prefix in begins} == begins
+    with pytest.raises(Refused, match=r"meter\.compute\(\).*got a NoneType"):
+        values_to_log(None)
+
+
 def test_a_model_is_measured_on_the_part_that_is_held_out():
     data, model = tw.load_data("digits", test=0.2, validation=0.1), tw.VAE.build((1, 8, 8), latent=2)
     accounts = LoopAccounts(model, data)

@@ -23,7 +23,7 @@ class TrainerHooks:
         import torch
 
         self._evaluations += 1
-        if not self.accounts.due(self._evaluations):
+        if not (self.accounts.due(self._evaluations) or state.global_step == state.max_steps):
             return
         model, loader = given["model"], given["eval_dataloader"]
         training = model.training
@@ -57,7 +57,7 @@ def hugging_face_callback(
         trainer: The Trainer.
         posterior: (model, batch) -> {"posterior": (mean, log_variance), "z": z, "log_likelihood": ...}, or the
             posterior alone; called on each batch of the evaluation set, in evaluation mode and without gradients.
-        every: Evaluations from one account to the next.
+        every: Evaluations from one account to the next; one at the last step has one, too.
         limit: At most so many examples are in an account.
         prefix: What stands before the names of readings.
 

@@ -6,6 +6,7 @@ what they were, and nothing has a gradient.
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -23,6 +24,8 @@ from termwise.models.adapters import Adapted
 
 SAID = ("posterior", "z", "log_likelihood", "index", "side")
 """What a loop can say of a batch, as `Meter.update` takes it."""
+NEAR = 0.9
+"""How alike a name of a loop's own is to one of these where it is taken for a slip; "neg_log_likelihood" is none."""
 
 
 def values_to_log(account: Account, prefix: str = "") -> dict[str, float]:
@@ -30,7 +33,10 @@ def values_to_log(account: Account, prefix: str = "") -> dict[str, float]:
 
     Args:
         account: The account.
-        prefix: What stands before each name, such as "val/".
+        prefix: What stands before each name, such as "val/"; a "/" is put after a plain word.
+
+    Raises:
+        Refused: There is no account.
 
     Example:
         >>> import termwise as tw
@@ -39,7 +45,10 @@ def values_to_log(account: Account, prefix: str = "") -> dict[str, float]:
         >>> list(values_to_log(meter.compute(), "val/"))[:2]  # accelerator.log(..., step=step), wandb.log(...)
         ['val/rate', 'val/index_code_mi']
     """
-    return {f"{prefix}{name}": one.value for name, one in account.overall.items()}
+    if not isinstance(account, Account):
+        raise Refused(f"Expected an account, such as meter.compute() gives; got a {type(account).__name__}.")
+    before = f"{prefix}/" if prefix[-1:].isalnum() else prefix
+    return {f"{before}{name}": one.value for name, one in account.overall.items()}
 
 
 class LoopAccounts:
@@ -98,7 +107,7 @@ class LoopAccounts:
             dataset_size: How many examples there are.
 
         Raises:
-            Refused: No posterior is said.
+            Refused: No posterior is said, or a name is misspelt.
         """
         if isinstance(said, Distribution | tuple):
             said = {"posterior": said}
@@ -109,9 +118,17 @@ class LoopAccounts:
                 '{"posterior": (mean, log_variance), "z": z, "log_likelihood": -distortion}, or give the callback a '
                 "function that says them: posterior=lambda module, batch: module.encode(batch[0])."
             )
+        self._check_names(said)
         if self._meter is None or self._meter.dataset_size != dataset_size:
             self._meter = Meter(dataset_size, size=self.limit)
         self._meter.update(**{name: said[name] for name in SAID if name in said})
+
+    def _check_names(self, said: Mapping[Any, Any]) -> None:
+        """Raise Refused where a name is nearly one that is not said: what stands there would be left out."""
+        plain = {name.replace("_", ""): name for name in SAID if name not in said}
+        for key in map(str, said.keys() - set(SAID)):
+            if near := get_close_matches(key.replace("_", "").lower(), plain, n=1, cutoff=NEAR):
+                raise Refused(f"The loop says {key!r} of a batch, which is not known: did you mean {plain[near[0]]!r}?")
 
     def of_batches(self) -> dict[str, float]:
         """The values to log of the batches that were taken in, which are then forgotten; none where none came."""

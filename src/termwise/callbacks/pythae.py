@@ -24,7 +24,7 @@ class PythaeHooks:
 
     def on_log(self, training_config: Any, logs: Any, **given: Any) -> None:
         """Measure the model, and add its account to what is logged."""
-        if self.accounts.due(self._epoch):
+        if self.accounts.due(self._epoch) or self._epoch == training_config.num_epochs:
             model = given["model"]
             logs.update(self.accounts.of_model(model, self._examples, next(model.parameters()).device))
 
@@ -47,7 +47,7 @@ def pythae_callback(
         data: The examples to measure on; pythae's evaluation set where left out.
         side: Names of what stands beside x, whose information in the code is read, too.
         likelihood: Of the decoder, as `adapt` has it; the model's own where left out.
-        every: Epochs from one account to the next.
+        every: Epochs from one account to the next; the last epoch has one, too.
         limit: At most so many examples are in an account.
         prefix: What stands before the names of readings.
 

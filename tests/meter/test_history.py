@@ -1,5 +1,8 @@
 """A diagnosis that says since when: each statement follows from numbers that were read, with their errors."""
 
+import warnings
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -8,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 import termwise as tw
 from termwise.account.reading import Reading, ReadingByDimension
 from termwise.measuring.elbo.faults import WHETHER_COLLAPSED, find_faults
-from termwise.meter.history import History
+from termwise.meter.history import History, StepNotAfter
 
 
 def account(rate, stderr=0.01, dimensions=()):
@@ -75,6 +78,34 @@ def test_an_account_of_a_step_that_has_been_is_not_remembered():
     history.add(10, one := account(3.0), find_faults(one).faults)
     assert history.add(10, account(0.1), {}) == account(0.1).diagnosis
     assert [moment.step for moment in history.moments] == [10]
+
+
+def read(meter, **options):
+    meter.reset()
+    meter.update((torch.randn(50, 2), torch.zeros(50, 2)))
+    return meter.compute(**options)
+
+
+def test_a_step_that_is_not_after_the_last_is_warned_of_once():
+    meter = tw.Meter(dataset_size=50)
+    for step in (torch.tensor(4), np.int64(5)):
+        read(meter, step=step)
+    with pytest.warns(StepNotAfter, match=r"step 3 is not after 5: not remembered"):
+        read(meter, step=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read(meter, step=5)
+        read(meter, step=6)
+        other = tw.Meter(dataset_size=50)
+        read(other)
+        other.compute()
+    assert [moment.step for moment in meter.history] == [4, 5, 6]
+
+
+@pytest.mark.parametrize("step", ["a", 2.5, True, -1, torch.tensor([1, 2]), torch.tensor(1.5)])
+def test_a_step_is_a_whole_number(step):
+    with pytest.raises(tw.errors.Refused, match="Expected step as a whole number"):
+        read(tw.Meter(dataset_size=50), step=step)
 
 
 def test_a_history_is_what_it_was_when_its_state_is_loaded():

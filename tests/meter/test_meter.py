@@ -178,6 +178,11 @@ def refused(*given, then=None, **more):
     return act
 
 
+def told_of(meter, posterior):
+    meter.update(posterior)
+    return meter
+
+
 MEAN, LOG_VARIANCE = pairs(10)
 NAN = MEAN.clone()
 NAN[3, 1] = torch.nan
@@ -187,6 +192,13 @@ NAN[3, 1] = torch.nan
     ("act", "kind", "words"),
     [
         (lambda: tw.Meter(dataset_size=100).compute(), tw.errors.BadData, "Call update"),
+        (
+            lambda: told_of(tw.Meter(1_000_000, size=100), pairs(64)).compute(),
+            tw.errors.BadData,
+            "64 came, but of dataset_size=1,000,000 examples 100 are held, chosen beforehand",
+        ),
+        (refused((MEAN.numpy(), LOG_VARIANCE.numpy())), tw.errors.Refused, "two torch Tensors .*a tuple of ndarray"),
+        (refused((MEAN, LOG_VARIANCE), log_likelihood=MEAN[0, 0]), tw.errors.Refused, r"Sum .*flatten\(1\)\.sum\(1\)"),
         (lambda: tw.Meter(dataset_size=1), tw.errors.Refused, "two examples or more"),
         (refused((MEAN, LOG_VARIANCE[:, :1])), tw.errors.Refused, "of one shape"),
         (

@@ -51,6 +51,14 @@ def test_the_state_of_another_data_set_is_refused():
         tw.Meter(dataset_size=100).load_state_dict(tw.Meter(dataset_size=200).state_dict())
 
 
+@pytest.mark.parametrize(
+    ("state", "words"), [({}, "without dataset_size"), ({"size": 3}, "example"), (None, "NoneType")]
+)
+def test_what_is_no_state_is_refused(state, words):
+    with pytest.raises(tw.errors.Refused, match=rf"state_dict\(\) gave; got .*{words}"):
+        tw.Meter(dataset_size=100).load_state_dict(state)
+
+
 def test_a_moved_meter_holds_what_it_held():
     meter = tw.Meter(dataset_size=50).to("cpu")
     meter.update((torch.randn(50, 2), torch.zeros(50, 2)))

@@ -11,12 +11,15 @@ Every sentence is of numbers that were read, with their errors:
 """
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from operator import index
 from typing import Any
 
 from termwise.account.account import Account
 from termwise.account.judging import listed
+from termwise.errors import Refused, in_short
 from termwise.measuring.elbo.faults import COLLAPSED, COLLAPSED_WHOLE, WHETHER_COLLAPSED
 
 NOISE, SURE = 2.0, 4.0
@@ -35,6 +38,10 @@ CHIEF = (
     "active_units",
 )
 """The readings of an account that are remembered."""
+
+
+class StepNotAfter(UserWarning):
+    """An account is of a step that is not after the last one's, and is not remembered."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,19 @@ class History:
     _last: Level | None = None
     _fall: Fall | None = None
     _carried: dict[int, Level] = field(default_factory=dict)
+    _warned: bool = field(default=False, compare=False)
+
+    def warn_of(self, step: int) -> None:
+        """Warn, once, where an account of this step will not be remembered."""
+        if self._last is None or step > self._last.step or self._warned:
+            return
+        self._warned = True
+        warnings.warn(
+            f"Meter.compute: step {step:,} is not after {self._last.step:,}: not remembered. Count steps over all "
+            "epochs, or begin with a new Meter.",
+            StepNotAfter,
+            stacklevel=3,
+        )
 
     def add(self, step: int, account: Account, faults: Mapping[str, str]) -> tuple[str, ...]:
         """Remember an account, and give its diagnosis with what those before it tell.
@@ -230,6 +250,26 @@ class History:
             None if fall is None else Fall(**levels, count=fall["count"]),
             {j: Level(**one) for j, one in state["carried"].items()},
         )
+
+
+def whole_step(step: Any) -> int:
+    """A step that somebody gave, as a number; a tensor of one whole number is taken.
+
+    Raises:
+        Refused: It is none.
+
+    Example:
+        >>> import torch
+        >>> whole_step(5), whole_step(torch.tensor(7))
+        (5, 7)
+    """
+    try:
+        number = -1 if isinstance(step, bool) else index(step)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise Refused(f"Expected step as a whole number, such as the count of steps; got {in_short(step)}.")
+    return number
 
 
 def _moment(step: int, account: Account) -> Moment:

@@ -11,12 +11,12 @@ from torch.distributions import Distribution, Normal
 from termwise.account.account import Account
 from termwise.data.side import Side
 from termwise.errors import BadData, NoDensity, Refused
-from termwise.functional.given_draw import Posterior, law_of, pair_of, prior_over, standard_normal
+from termwise.functional.given_draw import SUM, Posterior, law_of, pair_of, prior_over, seen, standard_normal
 from termwise.measuring.elbo.account_of_terms import account_of, terms_of
 from termwise.measuring.elbo.faults import find_faults
 from termwise.measuring.elbo.remedies import Remedies
 from termwise.meter.given_pass import GivenPass
-from termwise.meter.history import History, Moment
+from termwise.meter.history import History, Moment, whole_step
 from termwise.meter.kept_rows import KeptRows, NewestRows
 from termwise.meter.ranks import RankShare, gathered, on, packed, rank_and_ranks, unpacked
 from termwise.meter.side_columns import SideColumns
@@ -150,7 +150,8 @@ class Meter:
         """The account of the posteriors that are held; of several, its diagnosis says since when a fault stands.
 
         Args:
-            step: What the diagnosis calls this moment, a number that rises; the count of updates where left out.
+            step: What the diagnosis calls this moment, a whole number that rises, as over all epochs; the count of
+                updates where left out. An account of a step that is not after the last one's is not remembered.
 
         Returns:
             What `measure` gives, but for what asks a decoder anew (code_use) or x itself. `data` says of how many
@@ -158,12 +159,16 @@ class Meter:
 
         Raises:
             BadData: Fewer than two examples have come.
+            Refused: The step is no whole number.
             NotFinite: Some posterior, code or log likelihood is not finite.
         """
+        number = None if step is None else whole_step(step)
         with torch.inference_mode(False), torch.no_grad(), own_randomness(self.seed):
             rows = self._rows_of_all() if self.sync and rank_and_ranks()[1] > 1 else self._kept.rows()
             account, faults = self._measured(rows)
-        said = self._history.add(self.updates if step is None else step, account, faults)
+        if number is not None:
+            self._history.warn_of(number)
+        said = self._history.add(self.updates if number is None else number, account, faults)
         return replace(account, diagnosis=said)
 
     @property
@@ -224,8 +229,12 @@ class Meter:
         """Become what the meter was when its `state_dict` was taken.
 
         Raises:
-            Refused: It was of another data set, or held another number of posteriors.
+            Refused: It is no meter's, was of another data set, or held another number of posteriors.
         """
+        if not isinstance(state, Mapping):
+            raise Refused(f"Expected what a meter's state_dict() gave; got {seen(state)}.")
+        if missing := [name for name in self.empty().state_dict() if name not in state]:
+            raise Refused(f"Expected what a meter's state_dict() gave; got a mapping without {', '.join(missing)}.")
         for name, own in (("dataset_size", self.dataset_size), ("size", self._kept.size)):
             if state[name] != own:
                 raise Refused(
@@ -253,10 +262,14 @@ class Meter:
 
     def _measured(self, rows: NewestRows) -> tuple[Account, dict[str, str]]:
         if len(rows.example) < 2:
-            raise BadData(
-                f"An account needs two examples or more; got {len(rows.example)}. Call update(posterior, z, ...) with "
-                "every batch first."
-            )
+            few = f"An account needs two examples or more; got {len(rows.example)}."
+            came, size = self._kept.arrived, self._kept.size
+            if came > len(rows.example) and size < self.dataset_size:
+                raise BadData(
+                    f"{few} {came:,} came, but of dataset_size={self.dataset_size:,} examples {size:,} are held, "
+                    "chosen beforehand. Call update with every batch, or give dataset_size=len(data), of the data that comes."
+                )
+            raise BadData(f"{few} Call update(posterior, z, ...) with every batch first.")
         if self._law is None and self._has is not None and self._has[0] != PAIR:
             raise Refused(
                 f"The posteriors that were loaded are of a kind that no file holds ({self._has[0]}): call update with "
@@ -342,7 +355,8 @@ def _one_each(name: str, values: Tensor, count: int) -> Tensor:
     """One value an example, shape (B,), detached."""
     values = _tensor(name, values)
     if values.shape != (count,):
-        raise Refused(f"Expected {name} of shape ({count},), one an example; got {tuple(values.shape)}.")
+        more = f" {SUM}" if name == "log_likelihood" else ""
+        raise Refused(f"Expected {name} of shape ({count},), one an example; got {tuple(values.shape)}.{more}")
     return values.detach()
 
 

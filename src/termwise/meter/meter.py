@@ -267,7 +267,7 @@ class Meter:
             if came > len(rows.example) and size < self.dataset_size:
                 raise BadData(
                     f"{few} {came:,} came, but of dataset_size={self.dataset_size:,} examples {size:,} are held, "
-                    "chosen beforehand. Call update with every batch, or give dataset_size=len(data), of the data that comes."
+                    "chosen beforehand. Call update with every batch, or give the dataset_size of what comes."
                 )
             raise BadData(f"{few} Call update(posterior, z, ...) with every batch first.")
         if self._law is None and self._has is not None and self._has[0] != PAIR:

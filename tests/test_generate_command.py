@@ -14,6 +14,7 @@ import termwise as tw
 from termwise.cli.commands import app
 from termwise.models.distributions import centre
 from termwise.models.randomness import own_randomness
+from termwise.report.example_files import write_examples
 
 
 def call(*arguments):
@@ -165,6 +166,18 @@ def test_a_table_is_no_grid_and_what_says_a_target_makes_no_examples(table, tmp_
     ):
         with pytest.raises(tw.TermwiseError, match="says age, and not x"):
             ask()
+
+
+def test_what_is_too_many_for_a_grid_or_for_the_memory_is_refused_before_it_is_made(digits, tmp_path, monkeypatch):
+    done = call("generate", digits.folder.path, "--count", 10**9, "--out", tmp_path / "made.png")
+    assert f"4,096 images at most; got 1,000,000,000. Write them as arrays: {tmp_path}/made.npz." in str(done.exception)
+    with pytest.raises(tw.TermwiseError, match="4,096 images at most; got 4,097"):
+        write_examples(torch.zeros(4097, 1, 2, 2), tmp_path / "made.png")
+    monkeypatch.setattr("termwise.main_memory.available", lambda: 1000)
+    for ending in ("png", "npz"):
+        with pytest.raises(tw.TermwiseError, match="would take .* bytes, and 1000 can be had. Ask for fewer"):
+            write_examples(torch.zeros(200, 1, 8, 8), tmp_path / f"made.{ending}")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_grid_opens_as_an_image(tmp_path):

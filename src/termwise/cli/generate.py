@@ -34,7 +34,7 @@ def generate(
     from termwise.models.drawable import side_variables
     from termwise.report.example_files import checked_file, write_examples
 
-    checked_file(out, needed_by(run, None))
+    checked_file(out, needed_by(run, None), count)
     opened = api.load_run(run, model=model, trust=trusted(trust))
     values = _values(side, {one.name for one in side_variables(opened.model) if one.is_number})
     made = api.generate(opened, count, side=values or None, noise=noise, seed=seed, device=device)

@@ -208,6 +208,17 @@ def test_accounts_of_the_same_examples_are_compared_in_pairs(tmp_path, digits):
     assert row.z == pytest.approx(d.mean() * math.sqrt(len(d)) / d.std(ddof=1), rel=1e-9)
 
 
+def test_accounts_are_compared_in_a_list_or_a_dict_as_one_by_one(digits):
+    each = tw.compare(digits, digits.account)
+    assert each.names == ("digits", "account 2")
+    assert list(tw.compare([digits, digits.account])) == list(each) == list(tw.compare((digits, digits.account)))
+    named = tw.compare({"VAE": digits, "again": digits.account})
+    assert named.names == ("VAE", "again") and list(named) == list(each)
+    for wrong in ([digits, 3], {"VAE": digits, "three": 3}):
+        with pytest.raises(tw.TermwiseError, match="Expected runs, paths of run folders or accounts; got 3"):
+            tw.compare(wrong)
+
+
 def test_accounts_of_other_examples_are_compared_by_their_own_errors(digits):
     halves = [tw.measure(digits.model, half) for half in digits.data.test.tensor()[:358].chunk(2)]
     row = next(row for row in tw.compare(*halves) if row.name == "distortion")

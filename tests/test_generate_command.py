@@ -175,7 +175,7 @@ def test_what_is_too_many_for_a_grid_or_for_the_memory_is_refused_before_it_is_m
         write_examples(torch.zeros(4097, 1, 2, 2), tmp_path / "made.png")
     monkeypatch.setattr("termwise.main_memory.available", lambda: 1000)
     for ending in ("png", "npz"):
-        with pytest.raises(tw.TermwiseError, match="would take .* bytes, and 1000 can be had. Ask for fewer"):
+        with pytest.raises(tw.TermwiseError, match=r"would take .* bytes, and 1000 can be had. Ask for fewer"):
             write_examples(torch.zeros(200, 1, 8, 8), tmp_path / f"made.{ending}")
     assert not list(tmp_path.iterdir())
 

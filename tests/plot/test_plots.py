@@ -209,8 +209,38 @@ def test_frontier_has_rate_across_distortion_up_errors_and_total_correlation_as_
         np.diff(line.get_ydata())[0] / np.diff(line.get_xdata())[0] for line in ax.lines if len(line.get_xdata()) == 2
     ]
     assert slopes == pytest.approx([-1.0] * len(slopes)) and len(slopes) == 6
-    with pytest.raises(tw.TermwiseError, match="No account has both"):
+    with pytest.raises(tw.TermwiseError, match="account 1 has no rate and no distortion"):
         tw.plot.frontier(tw.Account({}))
+
+
+def test_frontier_leaves_out_no_account_and_knows_what_colours(accounts):
+    lacking = tw.Account({"distortion": accounts[2]["distortion"]})
+    with pytest.raises(tw.TermwiseError, match="mine has no rate: measure that too, or leave mine out"):
+        tw.plot.frontier({"a": accounts[0], "mine": lacking})
+    for option in ("colour", "x", "y"):
+        with pytest.raises(tw.TermwiseError, match=r"Unknown reading 'ratee'. Did you mean 'rate'"):
+            tw.plot.frontier(accounts, **{option: "ratee"})
+
+
+@pytest.mark.parametrize("name", ["walk", "dimensions", "frontier", "compare", "curves"])
+def test_several_are_passed_in_a_list(name, run):
+    for other in (run, run.account, run.folder.path, str(run.folder.path)):
+        with pytest.raises(tw.TermwiseError, match=rf"list, or of a dict by their names: {name}\(\[a, b\]\)"):
+            getattr(tw.plot, name)(run, other)
+
+
+@pytest.mark.parametrize("name", ["walk", "dimensions", "frontier", "curves", "latents", "traversals"])
+def test_what_is_no_axes_is_named(name, run):
+    figure, axes = plt.subplots(1, 2)
+    for ax in (3, figure, axes):
+        with pytest.raises(tw.TermwiseError, match="ax is one matplotlib Axes"):
+            getattr(tw.plot, name)(run, ax=ax)
+
+
+def test_runs_of_one_name_are_numbered(run):
+    ax = tw.plot.dimensions([run, run])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["small (1)", "small (2)"]
+    assert tw.compare(run, run).names == ("small (1)", "small (2)")
 
 
 @pytest.mark.parametrize("name", ["walk", "dimensions", "frontier"])

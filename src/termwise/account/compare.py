@@ -120,6 +120,16 @@ def _cells(row: Comparison) -> list[str]:
     return [*cells, signed if row.z is None else f"{signed} ({row.z:+.1f} s.e.)"]
 
 
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Names, of which those that are the same are numbered.
+
+    Example:
+        >>> told_apart(["vae", "beta-vae", "vae"])
+        ['vae (1)', 'beta-vae', 'vae (2)']
+    """
+    return [f"{name} ({names[: k + 1].count(name)})" if names.count(name) > 1 else name for k, name in enumerate(names)]
+
+
 def compare(accounts: Sequence[Account], names: Sequence[str] | None = None) -> Comparisons:
     """Every reading of one number that any account has, or withholds; differences where there are two.
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from termwise.account import Account, compare
-from termwise.api.compare import name_in_comparison
+from termwise.api.compare import named_runs
 from termwise.api.run import Run, load_run
 from termwise.api.write_report import PAGE_ENDINGS, pictures_of_run
-from termwise.errors import Refused, in_short
+from termwise.errors import Refused
 from termwise.files import checked_place, write_whole
 from termwise.models.user_function import Trust
 from termwise.report.comparison_page import ComparedRun, comparison_page
@@ -39,17 +39,13 @@ def write_comparison(runs: Sequence[Any] | Mapping[str, Any], path: str | PathLi
         'both.html'
     """
     path = checked_place(path, "Pages are", PAGE_ENDINGS)
-    named = isinstance(runs, Mapping) and not isinstance(runs, Account)
-    given = [runs] if isinstance(runs, str | Account) else list(runs.values() if named else runs)  # type: ignore[union-attr]
-    if len(given) < 2:
-        raise Refused(f"A comparison needs two runs or more; got {len(given)}.")
-    opened = [load_run(one, trust=trust) if isinstance(one, str | PathLike) else one for one in given]
-    if wrong := [one for one in opened if not isinstance(one, Account | Run)]:
-        raise Refused(f"Expected runs, paths of run folders or accounts; got {in_short(wrong[0])}.")
-    names = list(runs) if named else [name_in_comparison(k, one) for k, one in enumerate(given, 1)]
+    named = named_runs(runs)
+    if len(named) < 2:
+        raise Refused(f"A comparison needs two runs or more; got {len(named)}.")
+    opened = [load_run(one, trust=trust) if isinstance(one, str | PathLike) else one for _, one in named]
     accounts = [one if isinstance(one, Account) else one.account for one in opened]
     comparisons = [[asdict(row) for row in compare([accounts[0], other])] for other in accounts[1:]]
-    shown = [_shown(name, one) for name, one in zip(names, opened, strict=True)]
+    shown = [_shown(name, one) for (name, _), one in zip(named, opened, strict=True)]
     write_whole(path, comparison_page(shown, comparisons).encode())
     return path
 

@@ -24,11 +24,12 @@ def compare(
 
     if html is not None:
         api.write_comparison(runs, html, trust=trusted(trust))
-    rows = [asdict(row) for row in api.compare(*runs)]
+    compared = api.compare(*runs)
+    rows = [asdict(row) for row in compared]
     if as_json:
         page = {} if html is None else {"page": str(html)}
         print_json({"runs": [str(run) for run in runs], "comparison": rows, **page})
         return
-    show_table(comparison_table([run.name or str(run) for run in runs], rows))
+    show_table(comparison_table(compared.names, rows))
     if html is not None:
         print(f"\nThe page is {html}")

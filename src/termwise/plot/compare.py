@@ -10,7 +10,7 @@ from termwise.account import Comparison, glossary
 from termwise.account.interval import NORMAL_95
 from termwise.errors import Refused, UnknownName
 from termwise.plot.drawing import COLUMN, MUTED, drawn_on, run_look, term_colour, unit_label
-from termwise.plot.subjects import Subjects, accounts_of
+from termwise.plot.subjects import Subjects, accounts_of, check_listed
 from termwise.report.sections import HEADLINES
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def compare(accounts: Subjects, readings: Sequence[str] | None = None, ax: "Axes
         >>> [tick.get_text() for tick in ax.get_yticklabels()], ax.get_xlabel()
         (['rate', 'ELBO'], 'nats more than account 1')
     """
+    check_listed("compare", readings)
     named = accounts_of(accounts)
     first = named[0][1]
     compared = [{row.name: row for row in account.compare([first, other])} for _, other in named[1:]]

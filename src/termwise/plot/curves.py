@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from termwise.errors import Refused, UnknownName
 from termwise.plot.drawing import COLUMN, MUTED, drawn_on, run_colour, term_colour, unit_label
-from termwise.plot.subjects import Subjects, metrics_of
+from termwise.plot.subjects import Subjects, check_listed, metrics_of
 from termwise.report.curves import Chart, is_a_point, run_charts
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def curves(runs: Subjects, terms: Sequence[str] | str | None = None, ax: "Axes |
         >>> ax.get_xlabel(), ax.get_ylabel(), [text.get_text() for text in ax.get_legend().get_texts()]
         ('epoch', 'nats', ['distortion', 'rate', 'train', 'test'])
     """
+    check_listed("curves", terms)
     named = [(name, run_charts(lines)) for name, lines in metrics_of(runs)]
     asked = [terms] if isinstance(terms, str) else terms
     if len(named) > 1:

@@ -7,7 +7,7 @@ import numpy as np
 from termwise.account import Account, ReadingByDimension, glossary
 from termwise.errors import Refused, UnknownName
 from termwise.plot.drawing import COLUMN, INK, PAGE, drawn_on, run_colour, term_colour, unit_label
-from termwise.plot.subjects import Subjects, accounts_of
+from termwise.plot.subjects import Subjects, accounts_of, check_listed
 from termwise.report.account_json import by_dimension, dimension_name, dimension_title, dimensions_by_cost
 from termwise.report.dimension_bars import MOST_DIMENSIONS
 
@@ -40,6 +40,7 @@ def dimensions(accounts: Subjects, reading: str | None = None, ax: "Axes | None"
         >>> [tick.get_text() for tick in ax.get_xticklabels()], [f"{bar.get_height():.2f}" for bar in ax.patches]
         (['z1', 'z0'], ['5.11', '1.46'])
     """
+    check_listed("dimensions", reading)
     named = accounts_of(accounts)
     bars: list[Bars] = []
     for k, (name, account) in enumerate(named):
@@ -47,7 +48,7 @@ def dimensions(accounts: Subjects, reading: str | None = None, ax: "Axes | None"
         known = {one: account.by_dimension[one] for one in by_dimension(json)}
         if not known:
             raise Refused(f"{name} has no reading by dimension: measure the run again, tw.measure(run).")
-        if reading is not None and reading not in known:
+        if reading is not None and (not isinstance(reading, str) or reading not in known):
             raise UnknownName("reading by dimension", reading, known)
         order = dimensions_by_cost(json)[:MOST_DIMENSIONS]
         if len(named) > 1:

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from termwise.account import glossary
-from termwise.errors import Refused
+from termwise.errors import Refused, in_short
 from termwise.report.term_colours import RUN_COLOURS, TERM_COLOURS
 
 if TYPE_CHECKING:
@@ -58,11 +58,20 @@ def pyplot() -> Any:
         raise Refused("To draw needs matplotlib: pip install 'termwise[plot]'.") from None
 
 
+def check_axes(ax: Any) -> None:
+    """Raise Refused where that is no Axes to draw into."""
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        raise Refused(f"ax is one matplotlib Axes, such as plt.gca(), or axes[0] of several; got {in_short(ax)}.")
+
+
 @contextmanager
 def drawn_on(ax: "Axes | None", width: float = COLUMN, height: float = 3.2) -> Iterator["Axes"]:
     """The user's Axes as they are; or those of a new figure, in inches, in the sizes of a paper while it is drawn."""
     plt = pyplot()
     if ax is not None:
+        check_axes(ax)
         yield ax
         return
     with plt.rc_context(SIZES):
@@ -80,6 +89,7 @@ def words_that_fit(ax: "Axes | None", width: float, height: float) -> Iterator[N
     if ax is None:
         yield
         return
+    check_axes(ax)
     room = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
     share = min(1.0, room.width / width, room.height / height)
     with pyplot().rc_context({"font.size": LETTERS * share}):

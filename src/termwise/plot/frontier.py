@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from termwise.account import Account, Reading, glossary
-from termwise.errors import Refused
+from termwise.errors import Refused, UnknownName
 from termwise.plot.drawing import FAINT, INK, MUTED, drawn_on, unit_label
-from termwise.plot.subjects import Subjects, accounts_of
+from termwise.plot.subjects import Subjects, accounts_of, check_listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+USUAL = {"rate", "distortion", "total_correlation"}
+"""The readings that are drawn where nothing is said."""
 
 MOST_NAMES = 12
 """How many points have their names beside them."""
@@ -40,7 +43,8 @@ def frontier(
         ax: Where to draw; a figure of its own where left out.
 
     Raises:
-        Refused: No account has both readings; or they are in several units.
+        Refused: An account lacks one of both readings; or they are in several units.
+        UnknownName: No account has a reading of this name.
 
     Example:
         >>> import termwise as tw
@@ -50,9 +54,14 @@ def frontier(
         >>> ax.get_xlabel(), ax.get_ylabel()
         ('rate (nats)', 'distortion (nats)')
     """
-    named = [(name, one) for name, one in accounts_of(accounts) if x in one.overall and y in one.overall]
-    if not named:
-        raise Refused(f"No account has both {x} and {y}.")
+    check_listed("frontier", colour)
+    named = accounts_of(accounts)
+    known = {name for _, one in named for name in one.overall}
+    if unknown := [name for name in (x, y, colour) if name and name not in known | USUAL]:
+        raise UnknownName("reading", unknown[0], known | USUAL)
+    for name, one in named:
+        if lacking := [which for which in (x, y) if which not in one.overall]:
+            raise Refused(f"{name} has no {' and no '.join(lacking)}: measure that too, or leave {name} out.")
     across, up = ([one[which] for _, one in named] for which in (x, y))
     with drawn_on(ax, 4.6, 3.4) as ax:
         bars: dict[str, Any] = {"ls": "none", "color": MUTED, "lw": 0.9, "capsize": 2, "zorder": 2}

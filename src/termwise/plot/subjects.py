@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from termwise.account import Account
+from termwise.account.compare import told_apart
 from termwise.data import Dataset, load_data
 from termwise.errors import Refused, in_short
 from termwise.models.drawable import Drawable
@@ -41,20 +42,16 @@ def accounts_of(given: Subjects) -> list[tuple[str, Account]]:
         >>> [name for name, _ in accounts_of({"first": Account({}), "second": Account({})})]
         ['first', 'second']
     """
-    named = [(_name(k, one), account_of(one)) for k, one in enumerate(_listed(given), 1)]
-    if isinstance(given, Mapping) and not isinstance(given, Account):
-        named = [(str(name), account) for name, (_, account) in zip(given, named, strict=True)]
-    if not named:
+    listed = _listed(given)
+    if not listed:
         raise Refused(f"There is nothing to draw: pass {EXPECTED}.")
-    return named
+    return list(zip(_names(given, listed), map(account_of, listed), strict=True))
 
 
-def one_account(given: Subject, what: str) -> Account:
-    """The one account that is given."""
-    named = accounts_of(given)
-    if len(named) != 1:
-        raise Refused(f"{what} is drawn of one account; got {len(named)}. Draw each into its own ax.")
-    return named[0][1]
+def check_listed(function: str, option: object) -> None:
+    """Raise Refused where a second subject stands in the place of an option."""
+    if isinstance(option, Account | HasAccount | PathLike) or (isinstance(option, str) and RunFolder(option).exists):
+        raise Refused(f"Several are drawn of a list, or of a dict by their names: {function}([a, b]).")
 
 
 def account_of(one: Subject) -> Account:
@@ -74,10 +71,11 @@ def metrics_of(given: Subjects) -> list[tuple[str, Sequence[MetricsLine]]]:
     """The lines of metrics.jsonl of runs or run folders, or such lines themselves, with what they are called."""
     if isinstance(given, Sequence) and given and all(isinstance(line, Mapping) and "step" in line for line in given):
         return [("run", given)]
-    names = list(given) if isinstance(given, Mapping) else None
+    listed = _listed(given)
+    if not listed:
+        raise Refused("There are no curves to draw: pass a Run, the path of a run folder, or several of them.")
     found: list[tuple[str, Sequence[MetricsLine]]] = []
-    for k, one in enumerate(_listed(given)):
-        name = str(names[k]) if names else _name(k + 1, one)
+    for name, one in zip(_names(given, listed), listed, strict=True):
         if isinstance(one, str | PathLike):
             folder = RunFolder(one)
             folder.config()
@@ -115,6 +113,13 @@ def _listed(given: Subjects) -> list[Subject]:
     if isinstance(given, Mapping):
         return list(given.values())
     return list(given) if isinstance(given, Iterable) else [given]
+
+
+def _names(given: Subjects, listed: Sequence[Subject]) -> list[str]:
+    """What they are called: as a dict says; else run folders by their last part, others by their place."""
+    if isinstance(given, Mapping) and not isinstance(given, Account):
+        return [str(name) for name in given]
+    return told_apart([_name(k, one) for k, one in enumerate(listed, 1)])
 
 
 def _name(place: int, one: Subject) -> str:

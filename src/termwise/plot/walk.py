@@ -9,7 +9,7 @@ import numpy as np
 from termwise.account import Account, glossary
 from termwise.errors import Refused
 from termwise.plot.drawing import COLUMN, FAINT, INK, MUTED, drawn_on, term_colour, words_that_fit
-from termwise.plot.subjects import Subjects, accounts_of
+from termwise.plot.subjects import Subjects, accounts_of, check_listed
 from termwise.report.walk_diagram import title_in_lines, value_in_words
 from termwise.report.walk_layout import (
     FIRST_RISE,
@@ -54,6 +54,7 @@ def walk(accounts: Subjects, ax: "Axes | None" = None) -> "Axes":
         >>> [label.get_text() for label in ax.get_yticklabels()], ax.get_xlabel()
         (['seed 0', 'again'], 'nats')
     """
+    check_listed("walk", ax)
     named = accounts_of(accounts)
     if len(named) > 1:
         return _rulers([(name, _steps(account)) for name, account in named], ax)

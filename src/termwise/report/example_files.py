@@ -40,7 +40,8 @@ def checked_file(path: str | PathLike[str], needed: Iterable[str] = (), count: i
     place = checked_place(path, "Examples are", (".png", *SEPARATORS, ".npz"), needed)
     if place.suffix == ".png" and count > MOST_IN_GRID:
         raise Refused(
-            f"A grid has {MOST_IN_GRID:,} images at most; got {count:,}. Write them as arrays: {place.with_suffix('.npz')}."
+            f"A grid has {MOST_IN_GRID:,} images at most; got {count:,}. "
+            f"Write them as arrays: {place.with_suffix('.npz')}."
         )
     return place
 

@@ -39,6 +39,7 @@ from termwise.report.model_card import model_card
 from termwise.report.progress_bar import terminal_bar
 from termwise.trackers import Tracking
 from termwise.training import Config, RunFolder, Trainer, resolve
+from termwise.training.callbacks import Callbacks, warn_of_never_called
 from termwise.training.outweighed import diagnose_prior, diagnose_weight
 from termwise.training.overfitting import diagnose_overfitting
 from termwise.training.resolve import OWN
@@ -71,7 +72,7 @@ def train(
     device: str | None = None,
     measure_limit: int | None = None,
     track: str | Sequence[str] | None = None,
-    callbacks: Sequence[Watcher] = (),
+    callbacks: Callbacks = (),
     out: str | PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -131,6 +132,7 @@ def train(
     if resume and overwrite:
         raise Refused("A run is resumed, or begun anew; got both resume and overwrite. Choose one.")
     check_keywords("train", train, options, (name for row in RECIPES.values() for name in row.options))
+    warn_of_never_called(callbacks, stacklevel=4)
     optimizer = {"learning_rate": learning_rate}
     training: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device}
     training |= {"optimizer": optimizer, "measure_limit": measure_limit}

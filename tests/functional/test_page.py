@@ -18,4 +18,5 @@ def test_the_page_s_loop_runs(tmp_path, monkeypatch, capsys):
     assert named["terms"].names == names and bool(torch.isfinite(named["terms"].total))
     still = 20 * (1 / 12 + 1 / 4)  # of uniform numbers, where the decoder says 0
     assert float(named["loss"].detach()) < still
+    assert named["carried"].shape == (4,) and named["account"] == named["again"] == named["loaded"]
     assert "the code says nothing yet" in capsys.readouterr().out and (tmp_path / "runs/watched/report.html").exists()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import Tensor
 
 from termwise.account import glossary
@@ -39,7 +40,8 @@ class Reading:
 
     Readings can be added, subtracted and multiplied by numbers. The error of a sum or a difference is by pairs, where
     both are of the same examples with values for each, and otherwise that of two that are independent, if they are;
-    `float(reading)` is its value alone.
+    `float(reading)` is its value alone, and so are `round(reading, 3)` and f"{reading:.3f}". Readings have no order:
+    what their errors allow is said by a difference.
 
     Attributes:
         name: The term.
@@ -118,6 +120,12 @@ class Reading:
     def __float__(self) -> float:
         return float(self.value)
 
+    def __format__(self, spec: str) -> str:
+        return format(float(self), spec) if spec else str(self)
+
+    def __round__(self, digits: int | None = None) -> float:
+        return round(float(self), digits)
+
     def __add__(self, other: "Reading | float") -> "Reading":
         from termwise.account.arithmetic import added
 
@@ -148,6 +156,8 @@ class Reading:
 @dataclass(frozen=True, repr=False)
 class ReadingByDimension:
     """One number for each latent dimension, or for each factor or attribute of the data; else as a `Reading`.
+
+    Its values are had by `reading[0]`, by a loop, or as an array by `numpy.asarray(reading)`.
 
     Attributes:
         name: The term, and by what: "rate_by_dimension".
@@ -187,6 +197,15 @@ class ReadingByDimension:
         more = f", ... {len(self.value) - MOST_VALUES} more" if len(self.value) > MOST_VALUES else ""
         how = "; ".join(text for text in (self.estimator, self.bias) if text)
         return f"ReadingByDimension({self.name} = [{shown}{more}] {self.unit}; {how}; n = {self.n})"
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __getitem__(self, place: int | slice) -> float | list[float]:
+        return self.value[place]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> "np.ndarray[Any, Any]":
+        return np.array(self.value, dtype=float if dtype is None else dtype)
 
     def _repr_html_(self) -> str:
         from termwise.account.showing import in_html

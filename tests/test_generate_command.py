@@ -63,7 +63,7 @@ def test_any_model_generates_and_its_traversal_and_path_are_straight_lines():
         decode=lambda z: Independent(Normal(z @ W, 0.1), 1),
     )
     x = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(tw.TermwiseError, match="infer a batch first"):
+    with pytest.raises(tw.TermwiseError, match=r"data=x in tw\.generate, or the prior in adapt\(prior=\.\.\.\)"):
         tw.generate(model, 7)
     assert tw.generate(model, 7, data=x).shape == (7, 3)
     moved = tw.traverse(model, x, example=4, dimensions=[1], steps=3, reach=1.0)
@@ -74,6 +74,16 @@ def test_any_model_generates_and_its_traversal_and_path_are_straight_lines():
     straight = (1 - shares) * x[:2, None, :2] + shares * x[2:4, None, :2]
     assert torch.allclose(between, straight @ W, atol=1e-6)
     assert torch.allclose(tw.interpolate(model, x[:2], x[2:4], steps=5), between)
+
+
+def test_codes_of_a_prior_that_is_given_have_its_shape_before_data_are_seen():
+    prior = Independent(Normal(torch.zeros(2, 3), 1.0), 2)
+    model = tw.adapt(
+        encode=lambda x: {"posterior": Independent(Normal(x.reshape(-1, 2, 3), 0.1), 2)},
+        decode=lambda z: Independent(Normal(z[:, 1], 0.1), 1),
+        prior=prior,
+    )
+    assert tw.generate(model, 7).shape == (7, 3)
 
 
 def test_a_path_changes_a_category_in_its_middle_and_a_traversal_goes_through_them():
@@ -119,7 +129,7 @@ def test_commands_write_grids_whose_pixels_are_what_is_decoded(digits, tmp_path)
     assert np.array_equal(arrays["x"], moved.examples.numpy()) and arrays["stop"].tolist() == moved.stops.tolist()
     assert arrays["dimension"].tolist() == [["z1"] * 3, ["z0"] * 3]
     done = call("interpolate", run, "--from", "0,1", "--to", "5,6", "--out", tmp_path / "i.png")
-    assert "From above 0 to 5, 1 to 6, 9 stops each" in done.output
+    assert done.output.startswith("0 to 5, 1 to 6, 9 stops each: ")
     assert Image.open(tmp_path / "i.png").size == (7 * (9 * 9 - 1), 7 * 17)
 
 
@@ -144,6 +154,7 @@ def test_commands_write_tables_in_their_own_columns_and_words(table, tmp_path):
         (["generate", "--out", "made.png", "--count", "0"], "greater than 0"),
         (["traverse", "--dimensions", "0,7"], "has 2 dimensions, 0 to 1; got 7"),
         (["traverse", "--dimensions", "z0"], "such as 0,3; got 'z0'"),
+        (["traverse", "--dimensions", "0,1,0"], "once each; got 0 again"),
         (["traverse", "--example", "99999"], "0 to 358"),
         (["interpolate", "--from", "0,1", "--to", "5"], "an end for each start"),
         (["interpolate", "--from", "0", "--to", "5", "--split", "tset"], "Did you mean 'test'"),

@@ -60,7 +60,8 @@ def test_curves_are_the_lines_of_the_metrics(run):
     assert {"distortion, test", "rate, train"} <= {line.get_label() for line in every.lines}
     several = tw.plot.curves({"a": run, "b": run})
     assert {line.get_label() for line in several.lines} == {"a, train", "b, train", "a, test", "b, test"}
-    assert several.get_title("left") == "loss"
+    assert several.get_ylabel() == "loss (nats)"
+    assert all(place == round(place) for place in every.get_xticks())
 
 
 def test_curves_refuse_what_cannot_be_drawn(run, accounts):
@@ -259,6 +260,18 @@ def test_a_plot_that_is_refused_leaves_no_figure(run):
         other = tw.Reading("rate", 1.0, None, None, None, None, "bits", "", "", 1)
         tw.plot.frontier([run, tw.Account({"rate": other, "distortion": one})])
     assert plt.get_fignums() == []
+
+
+def test_nothing_to_draw_is_said(run):
+    for draw in (
+        lambda: tw.plot.curves([]),
+        lambda: tw.plot.curves({}),
+        lambda: tw.plot.traversals(run, rows=0),
+        lambda: tw.plot.dimensions(run, []),
+        lambda: tw.plot.dimensions(run, ["rate_by_dimension"]),
+    ):
+        with pytest.raises(tw.TermwiseError, match=r"no curves|One row or more|Unknown reading by dimension \["):
+            draw()
 
 
 def test_what_is_no_account_is_named(tmp_path):

@@ -7,7 +7,7 @@ import typer
 
 from termwise.cli.app import DataOption, Device, Json, OwnModel, RunArgument, Trust, app, needed_by, print_json, trusted
 from termwise.cli.generate import Out
-from termwise.cli.traverse import whole_numbers
+from termwise.cli.traverse import stops_each, whole_numbers
 
 
 @app.command()
@@ -42,4 +42,4 @@ def interpolate(
         print_json({"file": str(out), "from": starts, "to": ends, "steps": steps})
         return
     pairs = ", ".join(f"{a} to {b}" for a, b in zip(starts, ends, strict=True))
-    print(f"From above {pairs}, {steps} stops each: {out}")
+    print(f"{pairs}, {stops_each(steps)}: {out}")

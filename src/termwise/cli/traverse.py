@@ -44,7 +44,12 @@ def traverse(
     if as_json:
         print_json({"file": str(out), "dimensions": list(moved.names), "stops": moved.stops.tolist()})
         return
-    print(f"From above {', '.join(moved.names)}, {steps} stops each: {out}")
+    print(f"{', '.join(moved.names)}, {stops_each(steps)}: {out}")
+
+
+def stops_each(steps: int) -> str:
+    """How many stops there are, in words: "9 stops each"."""
+    return f"{steps} stop{'' if steps == 1 else 's'} each"
 
 
 def whole_numbers(text: str) -> list[int]:

@@ -191,7 +191,8 @@ class Adapted:
         """The likelihood p(x|z) of flat codes z, shape (B, D), with the context that `encode` gave."""
         if self._decode is None:
             raise Refused("This model has no decoder: pass adapt(decode=...) to measure its distortion.")
-        codes = z.reshape(len(z), *self._code_shape) if self._code_shape is not None else z
+        shape = self._code_shape if self._prior is None or self._code_shape is not None else self._prior.event_shape
+        codes = z if shape is None else z.reshape(len(z), *shape)
         law = self._law(_called("decode", self._decode, codes, *(() if context is None else (context,))))
         declared = law.batch_shape + law.event_shape  # nothing, where a law of the user's own does not say
         expected = (len(z), *(law.event_shape if self._example_shape is None else self._example_shape))
@@ -240,7 +241,10 @@ class Adapted:
         if self._uniform is not None:
             return self._uniform
         if self._like is None or size is None:
-            raise Refused("The default prior takes its size from the codes: infer a batch first.")
+            raise Refused(
+                "The default prior takes its size from the codes: infer a batch first, or give what does: data=x in "
+                "tw.generate, or the prior in adapt(prior=...)."
+            )
         zero = self._like.new_zeros(size)
         return Independent(Normal(zero, torch.ones_like(zero), validate_args=False), 1, validate_args=False)
 

@@ -78,6 +78,8 @@ def traversals_of(
         dimensions = sorted(range(len(known)), key=lambda j: -rates[j] if rates else j)[:most]
     elif beyond := [j for j in dimensions if not 0 <= j < len(known)]:
         raise Refused(f"The code has {len(known)} dimensions, 0 to {len(known) - 1}; got {beyond[0]}.")
+    elif again := [j for place, j in enumerate(dimensions) if j in dimensions[:place]]:
+        raise Refused(f"Dimensions are named once each; got {again[0]} again.")
     elif not dimensions:
         raise Refused("Which dimensions? Give their places, as in [0, 3]; or leave it out, for all.")
     rows, stops = [], []

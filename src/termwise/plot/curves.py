@@ -75,6 +75,7 @@ def _drawn(
     charts: Sequence[Chart], looks: Sequence[tuple[str, str]], x: str, ax: "Axes | None", title: str = ""
 ) -> "Axes":
     from matplotlib.lines import Line2D
+    from matplotlib.ticker import MaxNLocator
 
     with drawn_on(ax, COLUMN, 3.0) as ax:
         keys: list[Any] = []
@@ -89,9 +90,9 @@ def _drawn(
         if len(splits) > 1:
             keys += [Line2D([], [], color=MUTED, label=name, **look) for name, look in splits.items()]
         ax.set_xlabel(x)
-        ax.set_ylabel(unit_label(charts[0]["unit"]))
-        if title:
-            ax.set_title(title, loc="left")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        unit = unit_label(charts[0]["unit"])
+        ax.set_ylabel(f"{title} ({unit})" if title else unit)
         ax.margins(x=0.02)
-        ax.legend(handles=keys, ncols=1 if len(keys) < 6 else 2)
+        ax.legend(handles=keys, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
     return ax

@@ -46,6 +46,8 @@ def traversals(run: Any, data: Any = None, rows: int = MOST_ROWS, ax: "Axes | No
         >>> [tick.get_text() for tick in ax.get_yticklabels()]
         ['z0', 'z1', 'z2']
     """
+    if rows < 1:
+        raise Refused(f"One row or more is drawn; got rows={rows}.")
     moved = run if isinstance(run, Traversals) else _traversed(run, data)
     examples, names = moved.examples[:rows].double().numpy(), moved.names[:rows]
     shape = examples.shape[2:]

@@ -66,7 +66,10 @@ class GivenDraw(Draw):
             z = z.reshape(count, -1) if fits else _mismatch(law, z)
         for name, one in (("index", index), ("log_likelihood", log_likelihood)):
             if one is not None and not (isinstance(one, Tensor) and one.shape == (count,)):
-                raise Refused(f"Expected {name} as a Tensor of shape ({count},), one an example; got {seen(one)}.")
+                more = f" {SUM}" if name == "log_likelihood" else ""
+                raise Refused(
+                    f"Expected {name} as a Tensor of shape ({count},), one an example; got {seen(one)}.{more}"
+                )
         if index is not None and (index.is_floating_point() or index.dtype == torch.bool):
             raise Refused(f"Expected index as whole numbers, int64, the places of examples; got {index.dtype}.")
         like = tensor_like(law, torch.zeros(())) if z is None else z

@@ -32,10 +32,11 @@ def mmd2(a: Tensor, b: Tensor, kernel: str | KernelFunction = "imq", **options: 
         >>> mmd2(a, a + 100.0, "rbf", bandwidth=1.0) > 1.9
         tensor(True)
     """
-    if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[1]:
+    fit = isinstance(a, Tensor) and isinstance(b, Tensor) and a.dim() == 2 == b.dim()
+    if not fit or a.shape[1] != b.shape[1]:
         raise Refused(
-            f"Expected samples of both laws, shapes (M, D) and (N, D), of one width D; got shapes {tuple(a.shape)} and "
-            f"{tuple(b.shape)}. flatten(1) makes pictures such, and unsqueeze(1) single numbers."
+            f"Expected samples of both laws, shapes (M, D) and (N, D), of one width D; got {seen(a)} and {seen(b)}. "
+            "flatten(1) makes pictures such, and unsqueeze(1) single numbers."
         )
     if min(len(a), len(b)) < 2:
         raise Refused(f"MMD^2 needs two samples of each law or more; got {len(a)} and {len(b)}.")
@@ -114,5 +115,5 @@ def dip(
 
 
 def _check_codes(z: Tensor) -> None:
-    if z.dim() != 2:
+    if not isinstance(z, Tensor) or z.dim() != 2:
         raise Refused(f"Expected codes of shape (B, D); got {seen(z)}.")

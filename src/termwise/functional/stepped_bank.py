@@ -13,7 +13,7 @@ from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.gaussians import LogWeights
 from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, Memory, index_of
 from termwise.terms.aggregate.posterior_components import components_from_state, components_of
-from termwise.values import Count
+from termwise.values import Count, checked
 
 
 class SteppedBank(Memory):
@@ -36,6 +36,7 @@ class SteppedBank(Memory):
 
     name = "stepped-bank"
 
+    @checked
     def __init__(self, dataset_size: Count, size: Count = SIZE) -> None:
         if dataset_size < 2 or size < 2:
             raise Refused(f"A bank is of two examples or more; got dataset_size={dataset_size}, size={size}.")
@@ -136,8 +137,10 @@ class SteppedBank(Memory):
         """Become what the bank was when its `state_dict` was taken.
 
         Raises:
-            Refused: It was of another data set, or of a larger bank.
+            Refused: It is no bank's, was of another data set, or of a larger bank.
         """
+        if missing := [name for name in self.state_dict() if name not in state]:
+            raise Refused(f"Expected what a bank's state_dict() gave; got one without {', '.join(missing)}.")
         example = state["example"].clone()
         if len(example) > self.size or (len(example) and int(example.max()) >= self.dataset_size):
             raise Refused(

@@ -60,7 +60,7 @@ def export_latents(model: Drawable, data: Dataset, path: Any, batch_size: Count 
         return path
     if not isinstance(path, str | PathLike):
         raise Refused(f"Latents go to the path of a file, or into an AnnData; got a {type(path).__name__}.")
-    path = checked_place(path, "Latents are", (".npz", ".csv", ".parquet"))
+    path = checked_place(path, "Latents go into an AnnData, or are", (".npz", ".csv", ".parquet"))
     columns, content = _columns(model, data, batch_size), io.BytesIO()
     if path.suffix == ".npz":
         for part, positions in data.splits.items() if len(data.splits) > 1 else ():

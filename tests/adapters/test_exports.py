@@ -55,7 +55,7 @@ def test_codes_stand_in_anndata_s_obsm_and_scanpy_uses_them():
     law = model.encode(torch.from_numpy(x))
     assert np.asarray(cells.obsm["X_termwise"]) == pytest.approx(centre(law).detach().numpy(), abs=1e-6)
     assert np.asarray(cells.obsm["X_termwise_stddev"]) == pytest.approx(law.variance.sqrt().detach().numpy(), abs=1e-6)
-    scanpy.pp.neighbors(cells, use_rep="X_termwise", n_neighbors=5)
+    scanpy.pp.neighbors(cells, use_rep="X_termwise", n_neighbors=5, method="gauss", transformer="sklearn")
     assert cells.obsp["distances"].shape == (60, 60)
     ax = scanpy.pl.embedding(cells, basis="X_termwise", color="batch", show=False)
     assert np.sort(np.concatenate([np.asarray(c.get_offsets()) for c in ax.collections])[:, 0]) == pytest.approx(

@@ -228,7 +228,7 @@ def test_a_recipe_takes_the_place_of_the_files_and_settings_are_of_the_recipe(ca
         ("measure RUN --data four-points", "examples of shape"),
         ("measure RUN --device warp", "device 'warp'"),
         ("measure RUN --latents z.txt", ".npz, .csv or .parquet"),
-        ("measure RUN --latents none/z.csv", "none/z.csv: No such file"),
+        ("measure RUN --latents none/z.csv", "There is no folder none: make it, mkdir -p none"),
         ("measure RUN --seed 99999999999999999999", "seed = 99999999999999999999 cannot be"),
         ("measure RUN --groups [0,1", "lists of dimensions, such as"),
         ("measure RUN --groups [[0,0]]", "every dimension of a code once"),

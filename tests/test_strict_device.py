@@ -10,8 +10,6 @@ import pytest
 
 from helpers.strict_jobs import jobs
 
-FAST = ("train vib",)
-"""A training with its account, and of a target; the slow tests have every other recipe, part and measurement."""
 KINDS = sorted({name.partition(" ")[0] for name in jobs()})
 
 
@@ -28,11 +26,8 @@ def faults(*names: str) -> dict[str, str]:
     return {one["job"]: one["fault"] for one in ran if one["fault"] is not None}
 
 
-def test_no_two_devices_meet():
-    assert faults(*FAST) == {}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_two_devices_meet_wherever_else(kind):
-    assert faults(*(name for name in jobs() if name.partition(" ")[0] == kind and name not in FAST)) == {}
+def test_no_two_devices_meet(kind):
+    """In every recipe's training, every part's account, and every measurement."""
+    assert faults(*(name for name in jobs() if name.partition(" ")[0] == kind)) == {}

@@ -46,7 +46,7 @@ def export_latents(model: Drawable, data: Dataset, path: Any, batch_size: Count 
         >>> data = tw.load_data(torch.rand(10, 6))
         >>> model = tw.VAE.build((6,), latent=2, options={"hidden": [8]})
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     codes = np.load(export_latents(model, data, Path(folder) / "codes.npz"))["mean"]
+        ...     codes = np.load(export_latents(model, data, f"{folder}/codes.npz"))["mean"]
         >>> codes.shape
         (10, 2)
     """

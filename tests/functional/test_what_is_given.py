@@ -77,6 +77,8 @@ def test_the_number_of_examples_is_the_banks_where_there_is_one():
         (lambda: bank().step(PAIR, list(range(64))), r"Expected index as a Tensor of shape \(64,\).*got a list"),
         (lambda: F.side_information(PAIR, Z, list(range(64)), INDEX), r"Expected side of shape \(N,\)"),
         (lambda: F.side_information(PAIR, Z, SIDE, list(range(64))), "Expected index as a Tensor"),
+        (lambda: F.side_information(PAIR, Z, SIDE, INDEX - 1), "index from -1 to 62"),
+        (lambda: F.side_information(PAIR, Z, SIDE, INDEX[:0]), "got none"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_says_what_does(ask, words):

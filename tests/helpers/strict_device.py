@@ -115,9 +115,7 @@ class OnDevice(Tensor):
         given, _ = tree_flatten((args, kwargs))
         homes = {id(one.inner): one for one in given if isinstance(one, OnDevice)}
         result = operation(*tree_map(_inner, args), **tree_map(_inner, kwargs))
-        if (
-            torch.Tag.inplace_view in operation.tags
-        ):  # squeeze_ and its like change what the wrapper says of itself, too
+        if torch.Tag.inplace_view in operation.tags:  # as squeeze_ is: the wrapper's own shape changes, too
             with no_dispatch():
                 operation(*args, **kwargs)
         for one in homes.values():

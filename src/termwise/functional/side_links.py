@@ -169,11 +169,13 @@ def _of_side(
     if not isinstance(index, Tensor):
         raise Refused(f"Expected index as a Tensor of shape (B,), the places of examples; got {seen(index)}.")
     whole = isinstance(side, Tensor) and side.dim() == 1 and not side.is_floating_point()
-    if not whole or not len(side) or int(index.max()) >= len(side):
+    if not len(index):
+        raise Refused("Expected index of shape (B,), the places of a batch's examples; got none.")
+    if not whole or not 0 <= int(index.min()) <= int(index.max()) < len(side):
         kind = f", {side.dtype}," if isinstance(side, Tensor) else ""
         raise Refused(
             f"Expected side of shape (N,), whole numbers, one for every example of the data set, and index below N; "
-            f"got {seen(side)}{kind} and index up to {int(index.max())}."
+            f"got {seen(side)}{kind} and index from {int(index.min())} to {int(index.max())}."
         )
     groups = side.unique(return_inverse=True)[1]
     memory = memory_from(aggregate)

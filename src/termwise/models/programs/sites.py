@@ -151,9 +151,17 @@ def torchs_own(law: Distribution) -> Distribution:
 
 
 def same_law(one: Distribution, other: Distribution) -> bool:
-    """Whether two laws over numbers of a code have the same parameters."""
-    pairs = [(_numbers(one), _numbers(other))]
-    return all(len(a) == len(b) and all(map(_close, a, b)) for a, b in pairs)
+    """Whether two laws over numbers of a code are of one kind, and have the same parameters.
+
+    Example:
+        >>> normal = torch.distributions.Normal(torch.zeros(2), 1.0)
+        >>> laplace = torch.distributions.Laplace(torch.zeros(2), 1.0)
+        >>> same_law(normal, normal), same_law(normal, laplace)
+        (True, False)
+    """
+    ours, theirs = _numbers(one), _numbers(other)
+    alike = type(innermost(one)) is type(innermost(other)) and len(ours) == len(theirs)
+    return alike and all(map(_close, ours, theirs))
 
 
 def _close(one: Tensor, other: Tensor) -> bool:

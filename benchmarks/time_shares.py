@@ -2,8 +2,8 @@
 
     python benchmarks/time_shares.py --data FOLDER_OF_MNIST [--recipe beta-tcvae] [--threads 2]
 
-A stage's clock runs from where its function is entered until it is left, less the stages within it. What no stage has is
-the rest: of a step its bookkeeping, of an account its arithmetic. The clocks themselves cost about a microsecond a call.
+A stage's clock runs from where its function is entered until it is left, less the stages within it. What no stage has
+is the rest: of a step its bookkeeping, of an account its arithmetic. Each clock costs a microsecond or so a call.
 """
 
 import argparse
@@ -25,7 +25,6 @@ from termwise.models import VAE
 from termwise.models.data_pass import DataPass
 from termwise.objectives.objective import Objective
 from termwise.objectives.recipes import recipe
-from termwise.terms.aggregate.memory import Memory
 
 LATENT, BATCH = 10, 128
 REST = "the rest"

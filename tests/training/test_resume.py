@@ -10,11 +10,14 @@ import torch
 import termwise as tw
 from helpers.killed_runs import unlike
 from helpers.short_runs import StopAt, Stopped, examples, trainer
+from termwise import fast_paths
 from termwise.errors import BadData
+from termwise.fast_paths import SWITCH, FastPath
 from termwise.objectives import distortion, marginal_kl, solo, total_correlation
 from termwise.terms import Bank, Critic, DensityRatio
 from termwise.training.checkpoint import TrainerState
 from termwise.training.random_state import random_state, restore_random_state
+from termwise.training.run_folder import RunFolder
 
 SCHEDULE = {"schedule": "cosine", "start": 0.02, "end": 0.001, "steps": 12}
 BANK = {"name": "bank", "size": 40}
@@ -180,9 +183,26 @@ def test_the_file_of_a_checkpoint_is_a_dictionary_with_the_names_of_the_state(tm
     one.start()
     entries = torch.load(one.folder.checkpoint_file, weights_only=True)
     names = "model game optimizers average sums random threads epoch step metrics_length waited best best_weights data"
+    names += " fast_paths"
     assert list(entries) == names.split()
     torch.save(entries | {"of a later version": 1}, one.folder.checkpoint_file)
     assert list(unlike(entries, vars(TrainerState.load(one.folder.checkpoint_file)))) == []
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_who_goes_on_takes_the_fast_paths_that_were_taken_whatever_a_trial_says(tmp_path, monkeypatch, taken):
+    monkeypatch.delenv(SWITCH, raising=False)
+    monkeypatch.setattr(fast_paths, "_RECORDED", {})
+    monkeypatch.setattr(FastPath, "_all", {})
+    path = FastPath("told", works=lambda: True, pays=lambda: taken)
+    assert path.taken is taken
+    trainer(tmp_path / "run", epochs=1).start()
+    assert TrainerState.last(RunFolder(tmp_path / "run")).fast_paths == {"told": taken}
+    monkeypatch.setattr(FastPath, "_all", {})
+    path = FastPath("told", works=lambda: True, pays=lambda: not taken)
+    assert path.taken is not taken
+    trainer(tmp_path / "run", epochs=1).resume()
+    assert path.taken is taken
 
 
 def test_a_file_that_lacks_a_part_of_the_state_says_which(tmp_path):

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from termwise.main_memory import check_fits
+from termwise.models.networks.linear_layer import LinearLayer
 
 
 class GivenHead(nn.Module):
@@ -23,7 +24,7 @@ class GivenHead(nn.Module):
     def __init__(self, given: int, hidden: int, numbers: int) -> None:
         super().__init__()
         check_fits(4 * hidden * (given + numbers), "What a block is given others by")
-        self.given, self.numbers = nn.Linear(given, hidden), nn.Linear(hidden, numbers)
+        self.given, self.numbers = LinearLayer(given, hidden), LinearLayer(hidden, numbers)
 
     def forward(self, given: Tensor, features: Tensor | None = None) -> Tensor:
         """Shape (..., numbers), of numbers given, (..., given), and of features, (..., hidden), where there are."""

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from termwise.errors import Refused
 from termwise.models.given_head import GivenHead
 from termwise.models.networks.bodies import Bodies
+from termwise.models.networks.linear_layer import LinearLayer
 from termwise.models.networks.table import NETWORKS, build_bodies, network_builder
 from termwise.models.side_input import SideInput
 from termwise.models.side_numbers import SideNumbers, lacking
@@ -149,7 +150,7 @@ def build_given_side(
 
 def _linear(latent: int, decoded: tuple[int, ...]) -> nn.Module:
     """One layer from a code to what a likelihood is made of."""
-    return nn.Sequential(nn.Linear(latent, math.prod(decoded)), nn.Unflatten(1, decoded))
+    return nn.Sequential(LinearLayer(latent, math.prod(decoded)), nn.Unflatten(1, decoded))
 
 
 def taking_side(encoder: nn.Module, decoder: nn.Module, side: SideInput) -> Bodies:

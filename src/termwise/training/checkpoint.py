@@ -8,7 +8,7 @@ from which the model, the game and the data are made again.
 import hashlib
 import io
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +57,7 @@ class TrainerState:
         sums: Of each player, by name, the moves of the epoch so far, and the sums of its terms and its loss over them.
         random: The state of all random generators (random_state.py).
         threads: How many threads torch computed with: on others, sums round otherwise.
+        fast_paths: Which fast paths were taken (fast_paths.py), for they round otherwise; none in earlier checkpoints.
         epoch: How many epochs are done; their order of examples follows from it and the seed.
         step: How many rounds are done, those of the epoch so far too.
         metrics_length: The length of metrics.jsonl, in bytes; what stands beyond is written again.
@@ -90,11 +91,12 @@ class TrainerState:
     best: Finite | None
     best_weights: State | None
     data: str = ""
+    fast_paths: dict[str, bool] = field(default_factory=dict)
 
     def save(self, folder: RunFolder) -> None:
         """Write a run's last checkpoint; the one that was the last is kept as the one before."""
         buffer = io.BytesIO()
-        torch.save({field.name: getattr(self, field.name) for field in fields(self)}, buffer)
+        torch.save({one.name: getattr(self, one.name) for one in fields(self)}, buffer)
         write_whole(folder.checkpoint_file, _with_checksum(buffer.getvalue()), folder.earlier_checkpoint_file)
 
     @classmethod
@@ -139,8 +141,8 @@ class TrainerState:
             raise
         except Exception as error:  # of pickle, of zip and of torch
             raise unreadable(path, "checkpoint", error, _ANEW) from None
-        expected, got = {field.name for field in fields(cls)}, set(entries) if isinstance(entries, dict) else set()
-        if missing := sorted(expected - got - {"data"}):
+        expected, got = {one.name for one in fields(cls)}, set(entries) if isinstance(entries, dict) else set()
+        if missing := sorted(expected - got - {"data", "fast_paths"}):
             raise unreadable(path, "checkpoint", f"it lacks {', '.join(missing)}", _ANEW)
         try:
             state: TrainerState = _KIND.validate_python({name: entries[name] for name in expected & got})

@@ -16,6 +16,7 @@ from torch import nn
 from termwise.data.batch import Batch
 from termwise.data.dataset import Dataset
 from termwise.errors import BadData, NonFiniteLoss, NotFinite, Refused
+from termwise.fast_paths import take_as, taken_paths
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import evaluating, with_side_of
 from termwise.models.scheduled import ScheduledParts
@@ -176,6 +177,7 @@ class Trainer:
         """Be as a checkpoint says."""
         self._check(state)
         torch.set_num_threads(state.threads)
+        take_as(state.fast_paths)
         try:
             self.model.load_state_dict(state.model)
             self.game.load_state_dict(state.game)
@@ -267,6 +269,7 @@ class Trainer:
             best=self.stopping.best,
             best_weights=self.stopping.best_weights,
             data=self._data,
+            fast_paths=taken_paths(),
         )
 
     def _check_weights(self) -> None:

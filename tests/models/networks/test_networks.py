@@ -56,7 +56,7 @@ def test_the_mlp_decoder_mirrors_the_encoder():
     encoder, decoder = mlp((1, 4, 4), 6, 3, (1, 4, 4), hidden=(20, 10))
     sizes = [[(m.in_features, m.out_features) for m in body if isinstance(m, nn.Linear)] for body in (encoder, decoder)]
     assert sizes == [[(16, 20), (20, 10), (10, 6)], [(3, 10), (10, 20), (20, 16)]]
-    assert [type(layer) for layer in decoder][-2:] == [nn.Linear, nn.Unflatten]  # no ReLU on the output
+    assert all(map(isinstance, list(decoder)[-2:], (nn.Linear, nn.Unflatten)))  # no ReLU on the output
 
 
 def test_padding_is_centred_and_of_zeros():

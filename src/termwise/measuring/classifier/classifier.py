@@ -25,7 +25,7 @@ from termwise.data.missing import check_whole
 from termwise.errors import BadData, NonFiniteLoss, Refused, UnknownName
 from termwise.measuring.classifier.targets import TARGETS, Task, target_of
 from termwise.models.data_pass import Progress
-from termwise.models.networks import PadTo
+from termwise.models.networks import LinearLayer, PadTo
 from termwise.models.randomness import own_randomness
 from termwise.values import Count, PositiveFinite, Seed, checked
 
@@ -169,7 +169,7 @@ def train_classifier(
     train, held_out = _learning_parts(data, seed)
     task, asked = TARGETS[target](train, train), TARGETS[target](held_out, train)
     with own_randomness(seed), torch.enable_grad():
-        head = nn.Linear(hidden, len(task.names))
+        head = LinearLayer(hidden, len(task.names))
         classifier = Classifier(_body(data.shape, hidden), head, target, task, data.name).to(device)
         optimizer = torch.optim.Adam(classifier.parameters(), learning_rate)
         rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
@@ -244,6 +244,8 @@ def _body(shape: tuple[int, ...], hidden: Count) -> nn.Sequential:
         wide = channels[-1] * (height // step) * (width // step)
     else:
         wide, size = 2 * hidden, math.prod(shape)
-        layers.append(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(size, affine=False), nn.Linear(size, wide), nn.ReLU()))
-    last = nn.Sequential(nn.Flatten(), nn.Linear(wide, hidden), nn.BatchNorm1d(hidden), nn.ReLU())
+        layers.append(
+            nn.Sequential(nn.Flatten(), nn.BatchNorm1d(size, affine=False), LinearLayer(size, wide), nn.ReLU())
+        )
+    last = nn.Sequential(nn.Flatten(), LinearLayer(wide, hidden), nn.BatchNorm1d(hidden), nn.ReLU())
     return nn.Sequential(*layers, last)

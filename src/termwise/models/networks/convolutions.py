@@ -10,6 +10,7 @@ from torch import nn
 from termwise.errors import Refused
 from termwise.models.networks.bodies import Bodies
 from termwise.models.networks.fully_connected import perceptron
+from termwise.models.networks.linear_layer import LinearLayer
 from termwise.models.networks.padding import CropTo, PadTo
 from termwise.values import Count
 
@@ -93,11 +94,11 @@ def normalised(
     inward: list[nn.Module] = [PadTo(padded)]
     for before, after in itertools.pairwise((shape[0], *channels)):
         inward += [nn.Conv2d(before, after, 5, 2, 2, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
-    inward += [nn.Flatten(), nn.Linear(math.prod(small), hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()]
-    inward += [nn.Linear(hidden, features)]
+    inward += [nn.Flatten(), LinearLayer(math.prod(small), hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()]
+    inward += [LinearLayer(hidden, features)]
 
     up = (*reversed(channels[1:]), channels[0] // 2)
-    outward: list[nn.Module] = [nn.Linear(latent, math.prod(small), bias=False), nn.BatchNorm1d(math.prod(small))]
+    outward: list[nn.Module] = [LinearLayer(latent, math.prod(small), bias=False), nn.BatchNorm1d(math.prod(small))]
     outward += [nn.ReLU(), nn.Unflatten(1, small)]
     for before, after in itertools.pairwise((channels[-1], *up)):
         outward += [nn.ConvTranspose2d(before, after, 5, 2, 2, output_padding=1, bias=False)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from termwise.models.networks.bodies import Bodies
+from termwise.models.networks.linear_layer import LinearLayer
 from termwise.values import Count
 
 
@@ -23,7 +24,7 @@ def perceptron(sizes: Sequence[int]) -> nn.Sequential:
     """
     layers: list[nn.Module] = []
     for inward, outward in itertools.pairwise(sizes):
-        layers += [nn.Linear(inward, outward), nn.ReLU()]
+        layers += [LinearLayer(inward, outward), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 

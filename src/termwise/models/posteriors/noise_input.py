@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from termwise.errors import Refused
 from termwise.models.even_noise import even_noise
+from termwise.models.networks.linear_layer import LinearLayer
 from termwise.models.posteriors.implicit import ImplicitPosterior
 from termwise.models.posteriors.last_normal import with_last_normal
 from termwise.models.size import check_size
@@ -39,9 +40,9 @@ class NoisyHead(nn.Module):
         super().__init__()
         sizes = [*hidden, latent]
         self.noise = noise
-        self.first = nn.Linear(noise, sizes[0], bias=False)  # V_1
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))  # W_l, b_l
-        self.injections = nn.ModuleList(nn.Linear(noise, b, bias=False) for b in sizes[1:] if inject)  # V_l
+        self.first = LinearLayer(noise, sizes[0], bias=False)  # V_1
+        self.layers = nn.ModuleList(LinearLayer(a, b) for a, b in itertools.pairwise(sizes))  # W_l, b_l
+        self.injections = nn.ModuleList(LinearLayer(noise, b, bias=False) for b in sizes[1:] if inject)  # V_l
         with torch.no_grad():
             for layer in (self.first, *self.injections):
                 cast(nn.Linear, layer).weight.mul_(start)

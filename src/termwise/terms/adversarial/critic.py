@@ -15,6 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm as spectrally_normalis
 
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.models.draw import Draw
+from termwise.models.networks.linear_layer import LinearLayer
 from termwise.terms.adversarial.normal_scores import SideScores
 from termwise.terms.aggregate.memory import nothing_beside
 from termwise.values import Count, NonNegativeFinite, checked
@@ -114,7 +115,7 @@ class Critic(nn.Module):
             return
         layers: list[nn.Module] = []
         for inward, outward in itertools.pairwise((inputs, *self.hidden, self.heads)):
-            linear = nn.Linear(inward, outward)
+            linear = LinearLayer(inward, outward)
             layers += [spectrally_normalised(linear) if self.spectral_norm else linear, ACTIVATIONS[self.activation]()]
         self.body = nn.Sequential(*layers[:-1])
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from termwise.errors import Refused, UnknownName
 from termwise.models.draw import Draw
 from termwise.models.given_side import takes_side
-from termwise.models.networks import channels_last
+from termwise.models.networks import LinearLayer, channels_last
 from termwise.terms.adversarial.data_laws import ExampleLaw, GeneratedExamples, RealExamples, ReconstructedExamples
 
 
@@ -142,6 +142,6 @@ def convolutions(shape: tuple[int, ...], channels: Sequence[int], hidden: int) -
         layers += [(f"relu{i}", nn.ReLU())]
         inward = outward
         height, width = -(-height // stride), -(-width // stride)
-    layers += [("flat", nn.Flatten()), ("hidden", nn.Linear(inward * height * width, hidden))]
-    layers += [("norm", nn.BatchNorm1d(hidden)), ("relu", nn.ReLU()), ("logit", nn.Linear(hidden, 1))]
+    layers += [("flat", nn.Flatten()), ("hidden", LinearLayer(inward * height * width, hidden))]
+    layers += [("norm", nn.BatchNorm1d(hidden)), ("relu", nn.ReLU()), ("logit", LinearLayer(hidden, 1))]
     return channels_last(nn.Sequential(OrderedDict(layers)))

@@ -117,9 +117,10 @@ _NUMBERS = torch.float32, torch.strided
 
 def _ordinary(*tensors: Tensor) -> bool:
     """Whether tensors are float32 numbers in a CPU's memory, of no class of their own, and nothing looks at them."""
-    return not _intercepted(*tensors) and all(
+    numbers = all(
         type(one) in (Tensor, nn.Parameter) and (one.dtype, one.layout) == _NUMBERS and one.is_cpu for one in tensors
     )
+    return numbers and not _intercepted(*tensors)
 
 
 def _intercepted(*tensors: Tensor) -> bool:

@@ -101,6 +101,10 @@ class OnDevice(Tensor):
     def __array__(self, *options: Any) -> Any:
         return self.numpy()
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """What is saved is read again as a tensor of the CPU."""
+        return self.inner.__reduce_ex__(protocol)
+
     def __repr__(self) -> str:
         return f"{self.inner!r} on {NAME}"
 

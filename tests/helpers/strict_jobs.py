@@ -32,14 +32,14 @@ def small() -> tw.Dataset:
     return tw.load_data(digits.tensor(150), labels=digits.labels[:150])
 
 
-def train(recipe: str, model: dict[str, Any] | None = None) -> tw.Run:
+def train(recipe: str, model: dict[str, Any] | None = None, **settings: Any) -> tw.Run:
     data = small()
     if recipe in SIDE:
         data = data.with_side(SIDE[recipe])
     own = {} if recipe in BROUGHT else {"latent": 3, "options": {"hidden": [16]}}
     return tw.train(
-        {"model": own | (model or {}), "training": TRAINING}, data=data, recipe=recipe, out=mkdtemp(), progress=False,
-        overwrite=True,
+        {"model": own | (model or {}), "training": TRAINING | settings}, data=data, recipe=recipe, out=mkdtemp(),
+        progress=False, overwrite=True,
     )  # fmt: skip
 
 

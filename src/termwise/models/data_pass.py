@@ -17,7 +17,7 @@ from termwise.data.side import SIDE_BINS, Side
 from termwise.errors import Refused, UnknownName
 from termwise.models.draw import Draw, ObservedPart
 from termwise.models.drawable import Drawable, networks_of, observed_variables, side_variables, target_of
-from termwise.models.finite import broken_examples, joined_masks, not_finite
+from termwise.models.finite import broken_examples, is_whole, joined_masks, not_finite
 
 Progress = Callable[[str, float], None]
 """What is told how far a measurement has come: the name of what is being done, and how much of it is, 0 to 1."""
@@ -155,6 +155,7 @@ class DataPass:
     ) -> None:
         self.model, self.data = model, with_side_of(model, data)
         self.batch_size, self.device, self.dtype = batch_size, device, dtype
+        self._unread: list[Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.data)
@@ -189,6 +190,19 @@ class DataPass:
         side, another = self._beside(batch), lambda: self._another(len(x))
         observed = self._observed_part(len(x))
         return Draw(self.model, x, index, len(self), another, together, side, groups, self.data.side, observed)
+
+    @contextmanager
+    def unread(self) -> Iterator[list[Tensor]]:
+        """A context in which a device is not waited for: whether each posterior is a law is left in the list, shape ().
+
+        On the CPU, which need not wait, the list stays empty, and a posterior that is none raises as ever. Who finds
+        one in the list calls `refuse`.
+        """
+        self._unread = []
+        try:
+            yield self._unread
+        finally:
+            self._unread = None
 
     @cached_property
     def _observed(self) -> tuple[str, Tensor] | None:
@@ -229,16 +243,18 @@ class DataPass:
     def _inferred(self, batch: Batch) -> Draw:
         draw = self.draw(batch)
         with evaluating(self.model):
-            if broken_examples(draw.posterior):
-                self._refuse()
+            whole = is_whole(draw.posterior)
+            if self._unread is not None and whole.device.type != "cpu":
+                self._unread.append(whole)
+            elif not whole:
+                self.refuse()
         return draw
 
-    def _refuse(self) -> NoReturn:
+    def refuse(self) -> NoReturn:
         """Raise NotFinite, once it is known how many of all examples have a posterior that is none."""
-        batches = (
-            (broken_examples(draw.posterior), len(draw)) for draw in map(self.draw, self.data.batches(self.batch_size))
-        )
-        broken = joined_masks(batches)
+        draws = map(self.draw, self.data.batches(self.batch_size))
+        with evaluating(self.model):
+            broken = joined_masks((broken_examples(draw.posterior), len(draw)) for draw in draws)
         raise not_finite(f"The encoder gives {' and '.join(broken)}", torch.stack(list(broken.values())).any(0))
 
     def _another(self, count: int) -> Draw:

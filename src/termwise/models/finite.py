@@ -35,16 +35,44 @@ def broken_examples(law: Distribution) -> dict[str, Tensor]:
         >>> broken_examples(Independent(Normal(torch.zeros(3, 1), scale, validate_args=False), 1))
         {'standard deviations (or log variances)': tensor([False,  True,  True])}
     """
+    parameters = _parameters(law)
+    if not parameters or bool(_whole(parameters)):
+        return {}
+    return {
+        IN_WORDS.get(name, name): ~right.reshape(len(right), -1).all(1) if right.dim() else ~right[None]
+        for name, right in parameters
+        if not right.all()
+    }
+
+
+def is_whole(law: Distribution) -> Tensor:
+    """Whether no example's law is broken, shape (), on the law's device, where it is read when someone looks at it.
+
+    Example:
+        >>> is_whole(torch.distributions.Poisson(torch.tensor([1.0, torch.nan]), validate_args=False))
+        tensor(False)
+    """
+    parameters = _parameters(law)
+    return _whole(parameters) if parameters else torch.tensor(True)
+
+
+def _whole(parameters: list[tuple[str, Tensor]]) -> Tensor:
+    each = [right.all() for _, right in parameters]
+    return torch.stack(each).all() if len(each) > 1 else each[0]
+
+
+def _parameters(law: Distribution) -> list[tuple[str, Tensor]]:
+    """The parameters of a law, and of those that it is made of: of each the name, and where it is what it should be."""
     law = innermost(law)
-    broken = {}
+    parameters = []
     for name, constraint in _constraints(law).items():
         value = vars(law).get(name)
-        if isinstance(value, Tensor) and not (right := _right(value, name, constraint)).all():
-            broken[IN_WORDS.get(name, name)] = ~right.reshape(len(right), -1).all(1) if right.dim() else ~right[None]
+        if isinstance(value, Tensor):
+            parameters.append((name, _right(value, name, constraint)))
     for value in vars(law).values():
         if isinstance(value, Distribution):
-            broken |= broken_examples(value)
-    return broken
+            parameters += _parameters(value)
+    return parameters
 
 
 def check_finite_weights(model: nn.Module, where: str) -> None:

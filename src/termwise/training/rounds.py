@@ -4,7 +4,6 @@ Players move in turn, each on a fresh draw of the batch, since others have moved
 what it infers of the batch. Or all move at once, from one draw and from the weights as they were.
 """
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from termwise.training.diagnosis import diagnose_codes, diagnose_loss
 from termwise.training.engine import Engine
 from termwise.training.first_look import scale_at_fault
 from termwise.training.gradients import backward
+from termwise.training.late_look import LateLook
 from termwise.training.running_means import RunningMeans
 
 
@@ -57,6 +57,7 @@ class Rounds:
             player.name: optimizer_for(self.own[player.name], self._settings_of(player)) for player in game.players
         }
         self.means = {player.name: RunningMeans() for player in game.players}
+        self._looks: list[tuple[LateLook, Player, Breakdown, Draw]] = []
 
     def play(self, batch: Batch, step: int) -> None:
         """A move, or several, of every player on a batch; `step` rounds were played before."""
@@ -88,6 +89,7 @@ class Rounds:
         for player in moving:
             self.optimizers[player.name].zero_grad()
         backward([(moves[player.name], self.own[player.name]) for player in moving])
+        self.look(step)
         for player in moving:
             self._descend(player, step)
 
@@ -96,34 +98,56 @@ class Rounds:
         breakdown = self.objective_of(player, draw, step)
         self.optimizers[player.name].zero_grad()
         self.engine.backward(breakdown.total)
+        self.look(step)
         self._descend(player, step)
 
     def objective_of(self, player: Player, draw: Draw, step: int) -> Breakdown:
         """The player's objective on a draw, which its memories observe and its running means take up.
 
-        Raises:
-            NonFiniteLoss: The objective is not finite; the message says which term, and who is at fault.
+        Whether it is finite is for `look` to say; on the CPU, where it costs nothing, it is looked at right away.
         """
         try:
-            with self.engine.autocast():
+            with self.engine.autocast(), self.passes.unread() as whole:
                 for memory in player.objective.memories:
                     memory.observe(draw)
                 breakdown = player.objective(draw, step)
         except NotFinite as error:
-            raise NonFiniteLoss(
-                diagnose_codes(self.game, str(error), step, self.checkpoint, scale_at_fault(self.passes))
-            ) from None
-        if not math.isfinite(float(breakdown.total.detach())):
-            broken = self.broken_player()
-            scale = scale_at_fault(self.passes)
-            raise NonFiniteLoss(diagnose_loss(self.game, player, breakdown, draw, broken, step, self.checkpoint, scale))
+            raise self._diverged(error, step) from None
+        self._looks.append((LateLook(breakdown.total, whole), player, breakdown, draw))
+        if self._looks[-1][0].is_here:
+            self.look(step)
         self.means[player.name].add(breakdown)
         return breakdown
+
+    def look(self, step: int) -> None:
+        """Look at whether all objectives were finite that were not looked at yet, before they move anything.
+
+        Raises:
+            NonFiniteLoss: One is not finite; the message says which term, and who is at fault. Or a memory found
+                posteriors that are none.
+        """
+        looks, self._looks = self._looks, []
+        for one, player, breakdown, draw in looks:
+            finite, *whole = one.answers()
+            if not all(whole):
+                try:
+                    self.passes.refuse()
+                except NotFinite as error:
+                    raise self._diverged(error, step) from None
+            if not finite:
+                broken, scale = self.broken_player(), scale_at_fault(self.passes)
+                raise NonFiniteLoss(
+                    diagnose_loss(self.game, player, breakdown, draw, broken, step, self.checkpoint, scale)
+                )
+
+    def _diverged(self, error: NotFinite, step: int) -> NonFiniteLoss:
+        return NonFiniteLoss(diagnose_codes(self.game, str(error), step, self.checkpoint, scale_at_fault(self.passes)))
 
     def broken_player(self) -> str | None:
         """The first player, in the order of play, whose weights are no longer finite; None where all are."""
         for player in self.game.turns:
-            if not all(bool(torch.isfinite(parameter).all()) for parameter in self.own[player.name]):
+            whole = [torch.isfinite(parameter).all() for parameter in self.own[player.name]]
+            if whole and not torch.stack(whole).all():
                 return player.name
         return None
 

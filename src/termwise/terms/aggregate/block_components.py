@@ -38,6 +38,11 @@ class BlockComponents(Components):
         return self.slices[-1].stop
 
     @property
+    def linear(self) -> LinearComponents | None:
+        """The features of all blocks side by side, where every block is of an exponential family."""
+        return self.side_by_side
+
+    @property
     def most(self) -> float:
         """As many as the block with the fewest takes."""
         return min(block.most for block in self.blocks)

@@ -15,9 +15,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from termwise.models.codes import Codes
+from termwise.terms.aggregate.singles import BITS, Singles
 
-BITS = 1.4426950408889634
-"""The bits in a nat."""
 FLOOR = -115.0
 """The mass, in bits below the largest component's, under which a component cannot count: exp2 is slow to underflow."""
 NOWHERE = -1e300
@@ -119,6 +118,11 @@ class Components(ABC):
         return True
 
     @property
+    def linear(self) -> "LinearComponents | None":
+        """The same as members of an exponential family, whose log densities are one product; None where they are none."""
+        return None
+
+    @property
     def most(self) -> float:
         """So many of them at the most are asked at as many codes: without a product, each is asked by itself."""
         return math.inf
@@ -192,16 +196,24 @@ class LinearComponents(Components):
         slope: a_n, float64, shape (N, K).
         intercept: c_n, float64, shape (N,).
         slope32: a_n in the type of the codes.
+        exact_at_pairs: Whether `at_pairs` does not cancel, either.
     """
 
     TENSORS: ClassVar[tuple[str, ...]] = ("slope", "intercept", "slope32")
     slope: Tensor
     intercept: Tensor
     slope32: Tensor
+    exact_at_pairs: ClassVar[bool] = False
     _steepest: Tensor | None = None
+    _singles: Singles | None = None
 
     def __len__(self) -> int:
         return len(self.intercept)
+
+    @property
+    def linear(self) -> "LinearComponents":
+        """These."""
+        return self
 
     @property
     def device(self) -> torch.device:
@@ -220,6 +232,30 @@ class LinearComponents(Components):
         """Replace the components at `rows`, shape (B,), by others, in place."""
         super().write(rows, new)
         self._steepest = None
+        if self._singles is not None:
+            self._singles.write(rows, new.slope, new.intercept)
+
+    def singles(self) -> Singles:
+        """a_n and c_n in float32, made when they are first asked for, and kept."""
+        if self._singles is None:
+            self._singles = Singles.of(self.slope, self.intercept)
+        return self._singles
+
+    def at_pairs(
+        self, codes: Codes, features: Tensor, rows: Tensor, columns: Tensor, slopes: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """log q(z|x_n), float64, shape (P,), of pairs of a code and a component, and its gradients in z, (P, D).
+
+        Args:
+            codes: Shape (B, D).
+            features: Theirs, shape (B, K).
+            rows: Which codes, shape (P,).
+            columns: Which components, shape (P,).
+            slopes: Whether the gradients are wanted.
+        """
+        slope = self.slope.index_select(0, columns)
+        value = (features.index_select(0, rows) * slope).sum(1) + self.intercept.index_select(0, columns)
+        return value, self.gradient(codes.exact.index_select(0, rows), slope) if slopes else None
 
     def cancellation(self, z: Tensor) -> float:
         """A bound on what rounding costs phi(z) . a_n + c_n in float64, in nats, over all codes and components."""

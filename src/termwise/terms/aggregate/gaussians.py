@@ -16,7 +16,8 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from termwise.errors import Refused
 from termwise.models.codes import Codes
-from termwise.terms.aggregate.components import BITS, LinearComponents
+from termwise.terms.aggregate.components import LinearComponents
+from termwise.terms.aggregate.singles import BITS
 
 LOG_2PI = math.log(2 * math.pi)
 """log 2 pi, nats."""
@@ -30,12 +31,12 @@ class Gaussians(LinearComponents):
         spread: Standard deviations, (N, D), or lower Cholesky factors, (N, D, D).
     """
 
-    TENSORS: ClassVar[tuple[str, ...]] = ("mean", "spread", "scale", *LinearComponents.TENSORS)
+    TENSORS: ClassVar[tuple[str, ...]] = ("mean", "spread", "scale", "height", *LinearComponents.TENSORS)
 
     def __init__(self, mean: Tensor, spread: Tensor) -> None:
         self.mean, self.spread = mean.detach(), spread.detach()
         self.scale = _marginal_scale(self.spread)  # (N, D)
-        self.slope, self.intercept = _log_component(self.mean, self.spread)  # float64: (N, K), (N,)
+        self.slope, self.intercept, self.height = _log_component(self.mean, self.spread)  # float64: (N, K), (N,), (N,)
         self.slope32 = self.slope.to(self.mean.dtype)
 
     @property
@@ -72,6 +73,24 @@ class Gaussians(LinearComponents):
         rows, columns = _lower(dimension, z.device)
         at_rows, at_columns = quadratic * z[:, columns], quadratic * z[:, rows]
         return linear.index_add(1, rows, at_rows).index_add(1, columns, at_columns)
+
+    @property
+    def exact_at_pairs(self) -> bool:  # type: ignore[override]
+        """Of a diagonal covariance: there each pair is taken from (z - mu_n) / sigma_n."""
+        return self.spread.dim() == 2
+
+    def at_pairs(
+        self, codes: Codes, features: Tensor, rows: Tensor, columns: Tensor, slopes: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """The same as of any family; of a diagonal covariance directly, so that nothing cancels."""
+        if not self.exact_at_pairs:
+            return super().at_pairs(codes, features, rows, columns, slopes)
+        spread = self.spread.index_select(0, columns).double()
+        mean = self.mean.index_select(0, columns).double()
+        centre, offset = (of.double().index_select(0, rows) for of in (codes.centre, codes.offset))
+        standard = centre.sub_(mean).add_(offset).div_(spread)
+        value = self.height.index_select(0, columns).sub_(standard.square().sum(1), alpha=0.5)
+        return value, standard.div_(spread).neg_() if slopes else None
 
     def direct_pairs(self, codes: Codes, block: int) -> "Direct":
         """The log densities from Sigma_n^(-1/2) (z - mu_n)."""
@@ -129,8 +148,8 @@ def _marginal_scale(spread: Tensor) -> Tensor:
     return torch.linalg.vector_norm(spread, dim=-1, dtype=torch.float64).to(spread.dtype)
 
 
-def _log_component(mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope a_n and intercept c_n of log N(z; mu_n, Sigma_n) in phi(z), in float64."""
+def _log_component(mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Slope a_n and intercept c_n of log N(z; mu_n, Sigma_n) in phi(z), and its height at the mean, in float64."""
     mean, spread = mean.double(), spread.double()
     dimension = mean.shape[1]
     if spread.dim() == 2:
@@ -146,7 +165,8 @@ def _log_component(mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
         slope = torch.cat([-whole[:, rows, columns] * twice_off_diagonal, pulled], dim=1)
         log_det = spread.diagonal(dim1=-2, dim2=-1).log().sum(1)
         energy = (mean * pulled).sum(1)
-    return slope, -0.5 * energy - log_det - 0.5 * dimension * LOG_2PI
+    height = -log_det - 0.5 * dimension * LOG_2PI
+    return slope, height - 0.5 * energy, height
 
 
 def gaussians(posterior: Distribution) -> Gaussians:

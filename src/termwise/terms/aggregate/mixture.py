@@ -28,6 +28,7 @@ from termwise.terms.aggregate.block_components import BlockComponents
 from termwise.terms.aggregate.components import BITS, FLOOR, NOWHERE, Components
 from termwise.terms.aggregate.gaussians import LOG_2PI, Gaussians, LogWeights, gaussians
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
+from termwise.terms.aggregate.single_precision import ELEMENTS, IN_PIECES, log_density_in_single, pays
 from termwise.terms.aggregate.value_components import Margin, ValueComponents
 
 __all__ = ["CodesDone", "Gaussians", "LogWeights", "gaussians", "log_density", "marginal_log_density"]
@@ -36,6 +37,9 @@ CPU_BLOCK = 2**18
 """The (code, component, dimension) triples that a thread holds at a time by default: more do not fit a core's cache."""
 GPU_BLOCK = 2**26
 """The (code, component, dimension) triples that a GPU holds at a time by default: fewer leave it idle."""
+
+TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-9}
+"""Nats that log q(z) may be off by, by the type of the codes."""
 
 FARTHEST = 1e18
 """The distance, in sigmas, from which a square is taken in float64."""
@@ -56,8 +60,12 @@ def log_density(
     *,
     block: int | None = None,
     progress: CodesDone | None = None,
+    tolerance: float | None = None,
 ) -> Tensor:
-    """log q(z) of codes z, shape (B, D): shape (B,), in nats; at most `block` triples a thread are held at a time."""
+    """log q(z) of codes z, shape (B, D): shape (B,), in nats; at most `block` triples a thread are held at a time.
+
+    Within `tolerance`, nats, `TOLERANCE` where it is left out.
+    """
     codes = Codes.at(z)
     own = weights.index if weights.own is not None else None
     at_once = None
@@ -66,7 +74,8 @@ def log_density(
         at_once = components.log_sum_at_once(codes, own, gain)
     if at_once is not None:
         return (at_once + weights.other).to(codes.z.dtype)
-    return _LogDensity.apply(codes.z, codes.detached(), components, weights, block, progress)
+    tolerance = TOLERANCE.get(codes.z.dtype, TOLERANCE[torch.float32]) if tolerance is None else tolerance
+    return _LogDensity.apply(codes.z, codes.detached(), components, weights, block, progress, tolerance)
 
 
 def marginal_log_density(
@@ -138,15 +147,17 @@ class _LogDensity(torch.autograd.Function):
         weights: LogWeights,
         block: int | None,
         progress: CodesDone | None,
+        tolerance: float,
     ) -> Tensor:
         """log q(z), and with it the gradient, where it is wanted."""
-        return _in_blocks(_joint_rows, ctx, codes, components, weights, block, progress, factors=1).to(z.dtype)
+        density = partial(_joint_rows, tolerance=tolerance)
+        return _in_blocks(density, ctx, codes, components, weights, block, progress, factors=1).to(z.dtype)
 
     @staticmethod
-    def backward(ctx: Any, upward: Tensor) -> tuple[Tensor, None, None, None, None, None]:
+    def backward(ctx: Any, upward: Tensor) -> tuple[Tensor, None, None, None, None, None, None]:
         """The gradient in z alone."""
         (gradient,) = ctx.saved_tensors
-        return upward.unsqueeze(1) * gradient.to(upward.dtype), None, None, None, None, None
+        return upward.unsqueeze(1) * gradient.to(upward.dtype), None, None, None, None, None, None
 
 
 class _MarginalLogDensity(torch.autograd.Function):
@@ -190,6 +201,8 @@ def _in_blocks(
     block = block or fitting_block(device)
     rows = max(1, block // (min(512, len(components)) * factors))
     threads = threads_for(len(codes) * len(components) * factors, device)
+    if factors == 1 and len(codes) * len(components) < IN_PIECES and pays(codes, components, weights, True):
+        threads = 1  # of the caller's own: PyTorch's share out so few operations, each of many numbers
     rows = min(rows, -(-len(codes) // threads))
     tasks = []
     for start in range(0, len(codes), rows):
@@ -209,9 +222,29 @@ def _in_blocks(
 
 
 def _joint_rows(
+    codes: Codes, components: Components, weights: LogWeights, wants_gradient: bool, block: int, tolerance: float
+) -> tuple[Tensor, Tensor]:
+    """log q(z), float64, shape (B,), and its gradient, shape (B, D), or an empty tensor: in float32 where that will do."""
+    found = None
+    if components.linear is not None and pays(codes, components, weights, wants_gradient):
+        elements = ELEMENTS if block == fitting_block(components.device) else block
+        found = log_density_in_single(codes, components.linear, weights, wants_gradient, tolerance, elements)
+    if found is None:
+        return _in_double(codes, components, weights, wants_gradient, block)
+    if not found.sure.all():
+        rows = (~found.sure).nonzero().squeeze(1)
+        index = None if weights.index is None else weights.index[rows]
+        value, gradient = _in_double(codes[rows], components, replace(weights, index=index), wants_gradient, block)
+        found.value[rows] = value
+        if wants_gradient:
+            found.gradient[rows] = gradient.to(found.gradient.dtype)
+    return found.value, found.gradient
+
+
+def _in_double(
     codes: Codes, components: Components, weights: LogWeights, wants_gradient: bool, block: int
 ) -> tuple[Tensor, Tensor]:
-    """log q(z), float64, shape (B,), and its gradient, shape (B, D), or an empty tensor."""
+    """log q(z) of a product in float64, or of none, shape (B,), and its gradient, shape (B, D), or an empty tensor."""
     pairs = components.pairs(codes, block, wants_gradient)
     alternatives = components.alternatives(codes) if wants_gradient else []
     peak = torch.full((len(codes),), -math.inf, dtype=torch.float64, device=codes.centre.device)

@@ -5,14 +5,16 @@ import torch
 from torch.distributions import Beta, Dirichlet, Gamma, Independent, VonMises
 
 from helpers.brute_force import full_covariance_log_prob, mixture_log_prob
+from termwise.fast_paths import SWITCH
 from termwise.models.codes import Codes
+from termwise.products import linear
 from termwise.terms.aggregate import mixture, single_precision
 from termwise.terms.aggregate.block_components import BlockComponents
 from termwise.terms.aggregate.discrete_components import BernoulliComponents, CategoryComponents
 from termwise.terms.aggregate.exponential_components import ExponentialComponents
 from termwise.terms.aggregate.gaussians import Gaussians, LogWeights
 from termwise.terms.aggregate.mixture import log_density
-from termwise.terms.aggregate.single_precision import log_density_in_single, product
+from termwise.terms.aggregate.single_precision import SINGLE_FIRST, log_density_in_single
 from termwise.terms.aggregate.singles import BITS
 
 
@@ -82,7 +84,7 @@ def test_no_product_is_further_off_than_its_bound_nor_often_as_far_as_the_usual_
         mean, spread, z = world(scale, dimension=dimension, seed=seed)
         components = Gaussians(mean, spread)
         features, singles = components.features(z.double()), components.singles()
-        found = product(features.float(), singles.slope, singles.intercept)[:, : len(mean)]
+        found = linear(features.float(), singles.slope, singles.intercept)[:, : len(mean)]
         exact = (features @ components.slope.T + components.intercept) * BITS
         off = (found.double() - exact).abs()
         assert (off.amax(1) <= singles.largest(features) * singles.most).all()
@@ -212,11 +214,13 @@ def test_rows_replaced_in_place_are_those_of_fresh_components():
 def test_with_and_without_it_log_densities_and_gradients_are_the_same(scale, dtype, monkeypatch):
     mean, spread, z = (of.to(dtype) for of in world(scale))
     both = []
-    for least in (0, 2**60):
-        monkeypatch.setattr(single_precision, "FROM", least)
+    for switch in ("on", "off"):
+        monkeypatch.setenv(SWITCH, switch)
+        SINGLE_FIRST.anew()
         codes = z.clone().requires_grad_()
         value = log_density(codes, Gaussians(mean, spread), LogWeights.uniform(len(mean)))
         both.append((value, torch.autograd.grad(value.sum(), codes)[0]))
+    SINGLE_FIRST.anew()
     (value, slope), (wanted, its_slope) = both
     assert (value - wanted).abs().max() < (3e-5 if dtype == torch.float32 else 2e-6)  # float64 at once may cancel
     assert (slope - its_slope).norm() < 1e-3 * its_slope.norm()

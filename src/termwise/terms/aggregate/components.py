@@ -119,7 +119,7 @@ class Components(ABC):
 
     @property
     def linear(self) -> "LinearComponents | None":
-        """The same as members of an exponential family, whose log densities are one product; None where they are none."""
+        """The same as members of an exponential family, whose log densities are products; None where they are none."""
         return None
 
     @property

@@ -15,7 +15,8 @@ from termwise.errors import Refused
 from termwise.models.codes import Codes, factorises, log_density_at
 from termwise.models.distributions import innermost, some_numbers, unchecked
 from termwise.models.law_rows import joined_laws, rows
-from termwise.terms.aggregate.components import BITS, Components
+from termwise.terms.aggregate.components import Components
+from termwise.terms.aggregate.singles import BITS
 
 MOST_LAWS = 4000
 """So many laws are asked at as many codes, and no more: twice as many take four times as long."""

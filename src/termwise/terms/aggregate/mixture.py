@@ -1,13 +1,14 @@
 """log q(z) over N components, joint and by dimension, with its gradient in z: exact, in bounded memory.
 
 q(z) = sum_n w_n q(z|x_n). Of an exponential family every log-component is phi(z) . a_n + c_n (`components.py`), so that
-the joint over B codes and N components is one matrix product and a streaming logsumexp. The product is taken in
-float64, because of normals z^2 / sigma^2 cancels (in float32 it is off by 0.4 nats at sigma = 1e-3); the exponentials,
-once the maximum is subtracted, in float32, and to base 2, which costs a third. Codes for which even float64 may cancel
-too much (sigma below about 1e-5 of the range of the means) are taken from Sigma_n^(-1/2) (z - mu_n) directly, which
-cannot: codes keep their noise beside their centre (`models/codes.py`). So is one dimension's marginal, in float32,
-whose rounding is then relative and so harmless. Nothing ever holds a (B, N, D) tensor: `block` bounds what is held, and
-blocks of rows run side by side on the threads that there are.
+the joint over B codes and N components is one matrix product and a streaming logsumexp. Because of normals
+z^2 / sigma^2 cancels in the product (in float32 it is off by 0.4 nats at sigma = 1e-3): it is taken in float32 first,
+which finds the components that count, and those exactly (`single_precision.py`); for codes of which that is not sure,
+in float64, and the exponentials, once the maximum is subtracted, in float32, and to base 2, which costs a third.
+Codes for which even float64 may cancel too much (sigma below about 1e-5 of the range of the means) are taken from
+Sigma_n^(-1/2) (z - mu_n) directly, which cannot: codes keep their noise beside their centre (`models/codes.py`). So is
+one dimension's marginal, in float32, whose rounding is then relative and so harmless. Nothing ever holds a (B, N, D)
+tensor: `block` bounds what is held, and blocks of rows run side by side on the threads that there are.
 
 The components are constants: the gradient flows through z alone, where it is the responsibility-weighted mean of
 the components' own, and comes from the same pass.
@@ -25,10 +26,11 @@ from torch import Tensor
 from termwise.errors import Refused
 from termwise.models.codes import Codes
 from termwise.terms.aggregate.block_components import BlockComponents
-from termwise.terms.aggregate.components import BITS, FLOOR, NOWHERE, Components
+from termwise.terms.aggregate.components import FLOOR, NOWHERE, Components
 from termwise.terms.aggregate.gaussians import LOG_2PI, Gaussians, LogWeights, gaussians
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
 from termwise.terms.aggregate.single_precision import ELEMENTS, IN_PIECES, log_density_in_single, pays
+from termwise.terms.aggregate.singles import BITS
 from termwise.terms.aggregate.value_components import Margin, ValueComponents
 
 __all__ = ["CodesDone", "Gaussians", "LogWeights", "gaussians", "log_density", "marginal_log_density"]
@@ -224,7 +226,7 @@ def _in_blocks(
 def _joint_rows(
     codes: Codes, components: Components, weights: LogWeights, wants_gradient: bool, block: int, tolerance: float
 ) -> tuple[Tensor, Tensor]:
-    """log q(z), float64, shape (B,), and its gradient, shape (B, D), or an empty tensor: in float32 where that will do."""
+    """log q(z), float64, shape (B,), and its gradient, shape (B, D), or an empty tensor; in float32 where it will do."""
     found = None
     if components.linear is not None and pays(codes, components, weights, wants_gradient):
         elements = ELEMENTS if block == fitting_block(components.device) else block

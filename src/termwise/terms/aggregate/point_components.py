@@ -17,7 +17,8 @@ from termwise.errors import Refused
 from termwise.models.categories import LEAST
 from termwise.models.codes import Codes
 from termwise.models.codewords import Codebook, key_of
-from termwise.terms.aggregate.components import BITS, Components
+from termwise.terms.aggregate.components import Components
+from termwise.terms.aggregate.singles import BITS
 
 
 class PointComponents(Components):

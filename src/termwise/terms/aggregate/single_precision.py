@@ -3,14 +3,14 @@
 A product in float32 gives every log-component L_n, in bits, off by delta at the most (`singles.py`). Of a code most lie
 far below the largest, L, and count for nothing:
 
-    sparse   where those within `window` bits and twice delta of L are few, they are taken again exactly, one by one, and
-             the others left out: N 2^-window of the density at the most, however large delta is;
+    sparse   where those within `window` bits and twice delta of L are few, they are taken again exactly, one by one,
+             and the others left out: N 2^-window of the density at the most, however large delta is;
     dense    where they are many, all masses m_n = 2^(L_n - L) are summed in float32, which is off by the mean, by mass,
-             of what L_n is; where that may be too much the largest are taken again exactly, and it is of the rest alone.
+             of what L_n is; where that may be too much the largest are taken again exactly, and it is of the others.
 
-Which it is, every code decides by itself, a block of components at a time. What is left out and what float32 may
-cost the masses that were not taken again is the code's certificate; codes for which that is more than is tolerated are left to
-the caller, who asks float64.
+Which it is, every code decides by itself, a block of components at a time. What is left out and what float32 may cost
+the masses that were not taken again is the code's certificate; codes for which that is more than is tolerated are left
+to the caller, who asks float64.
 """
 
 import math
@@ -19,13 +19,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from termwise.fast_paths import FastPath
 from termwise.models.codes import Codes
+from termwise.products import linear, product
 from termwise.terms.aggregate.components import CANCELLATION, FLOOR, NOWHERE, Components, LinearComponents
 from termwise.terms.aggregate.gaussians import LogWeights
 from termwise.terms.aggregate.singles import BITS, EPSILON, GROUP
 
 FEW = 1 / 8
-"""The share of the components up to which the groups that may have one that counts are looked at: less than all cost."""
+"""The share of the components up to which groups that may have one that counts are looked at: all would cost more."""
 MOST = 1 / 64
 """The share of the components up to which they are taken exactly, one by one."""
 FEATURES = 12
@@ -119,7 +121,7 @@ class _Sweep:
 
     def take(self, start: int, stop: int) -> None:
         """Take in the components from `start` to `stop`, a multiple of GROUP of them."""
-        bits = product(self.features, self.singles.slope[start:stop], self.singles.intercept[start:stop])
+        bits = linear(self.features, self.singles.slope[start:stop], self.singles.intercept[start:stop])
         self.weights.lift(bits, start)
         largest = bits.view(len(bits), -1, GROUP).amax(2)
         self._lower(torch.maximum(self.peak, largest.amax(1)).clamp_(min=LOWEST))
@@ -155,11 +157,11 @@ class _Sweep:
         total = mass.sum(1).double()
         self.total[every] += total
         if self.gathered is not None:
-            self.gathered[every] += product(mass, self.singles.slope[start:stop].T)
+            self.gathered[every] += product(mass, self.singles.slope[start:stop])
         if self.all_fine:
             self.off[every] += total * self.usual[every]
             return
-        magnitudes = product(mass, self.singles.with_magnitudes()[start:stop].T)
+        magnitudes = product(mass, self.singles.with_magnitudes()[start:stop])
         off = ((self.exact_features[every].abs() * magnitudes[:, :-1]).sum(1) + magnitudes[:, -1]) * self.singles.usual
         self.off[every] += off
         budget = self.spent * BITS * torch.maximum(total, self.total[every] * ((stop - start) / self.singles.count))
@@ -236,18 +238,17 @@ def _over(values: Tensor, groups: Tensor, least: Tensor) -> tuple[Tensor, Tensor
     return row[place], group[place] * GROUP + offset, some[place, offset]
 
 
-def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x @ weight.T + bias."""
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-
-
 def pays(codes: Codes, components: Components, weights: LogWeights, wants_gradient: bool) -> bool:
     """Whether codes under these components are better asked in float32 first."""
     if components.linear is None or components.device.type != "cpu" or weights.each is not None:
         return False
-    if len(codes) * len(components) < FROM:
+    if len(codes) * len(components) < FROM and not SINGLE_FIRST.forced:
         return False
-    return not (wants_gradient and components.alternatives(codes[:1]))
+    return SINGLE_FIRST.taken and not (wants_gradient and components.alternatives(codes[:1]))
+
+
+SINGLE_FIRST = FastPath("float32 first", works=lambda: True, pays=lambda: True)
+"""Whether log q(z) is found in float32 first: it saves work, on whatever machine."""
 
 
 def log_density_in_single(

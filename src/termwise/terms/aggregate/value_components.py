@@ -12,8 +12,9 @@ from torch import Tensor
 
 from termwise.models.codes import Codes
 from termwise.terms.aggregate.block_components import BlockComponents
-from termwise.terms.aggregate.components import BITS, NOWHERE, Alternative, Components, LogDensities
+from termwise.terms.aggregate.components import NOWHERE, Alternative, Components, LogDensities
 from termwise.terms.aggregate.discrete_components import BernoulliComponents, CategoryComponents
+from termwise.terms.aggregate.singles import BITS
 
 
 class ValueComponents(Components):

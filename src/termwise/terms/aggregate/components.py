@@ -212,7 +212,7 @@ class LinearComponents(Components):
 
     @property
     def linear(self) -> "LinearComponents":
-        """These."""
+        """These themselves, as they are."""
         return self
 
     @property

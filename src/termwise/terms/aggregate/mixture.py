@@ -226,7 +226,7 @@ def _in_blocks(
 def _joint_rows(
     codes: Codes, components: Components, weights: LogWeights, wants_gradient: bool, block: int, tolerance: float
 ) -> tuple[Tensor, Tensor]:
-    """log q(z), float64, shape (B,), and its gradient, shape (B, D), or an empty tensor; in float32 where it will do."""
+    """log q(z), float64, shape (B,), and its gradient, shape (B, D), or an empty tensor; in float32 where that does."""
     found = None
     if components.linear is not None and pays(codes, components, weights, wants_gradient):
         elements = ELEMENTS if block == fitting_block(components.device) else block

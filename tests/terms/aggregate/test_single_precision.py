@@ -78,6 +78,31 @@ def test_a_certificate_is_never_broken():
     assert sure > total / 2
 
 
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-7, 1e-8])
+@pytest.mark.parametrize("scale", [(0.2, 0.8), 0.5, 1.0])
+def test_where_float32_is_not_good_enough_for_many_that_count_it_says_so(scale, tolerance):
+    mean, spread, z = world(scale, count=2000, dimension=8, codes=150)
+    found, truth, _ = found_and_truth(mean, spread, z, tolerance)
+    if found is not None:
+        assert ((found.value - truth).abs() <= tolerance)[found.sure].all()
+    alone, truth, _ = found_and_truth(mean, spread, z, 1e-2)  # nothing is taken again
+    assert ((alone.value - truth).abs() > tolerance).any()
+
+
+@pytest.mark.parametrize("scale", [1e-4, 3e-5])
+def test_components_that_float32_cannot_tell_apart_are_all_found(scale):
+    """Of 300 heaps, the components of each within some sigmas of one another, where products are off by many nats."""
+    generator = torch.Generator().manual_seed(7)
+    centres = 2 + torch.randn(300, 1, 6, generator=generator)
+    mean = (centres + scale * torch.randn(300, 8, 6, generator=generator)).flatten(0, 1).double()
+    spread = torch.full_like(mean, scale)
+    z = (mean + scale * torch.randn(mean.shape, generator=generator).double())[::20]
+    found, truth, slope = found_and_truth(mean, spread, z)
+    assert found.sure.all()
+    assert (found.value - truth).abs().max() < 1e-5
+    assert (found.gradient - slope).norm() < 1e-6 * slope.norm()
+
+
 @pytest.mark.parametrize("dimension", [1, 6, 40])
 def test_no_product_is_further_off_than_its_bound_nor_often_as_far_as_the_usual_one(dimension):
     for seed, scale in enumerate([0.01, 0.1, 0.4, 1.0, (0.05, 1.0), (1e-2, 10.0)]):

@@ -4,12 +4,26 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import termwise as tw
 from helpers.strict_jobs import jobs
+
+ASIDE = {
+    "terms/summed_distortion.py": {"m2": 1},
+    "models/data_pass.py": {"mi-floor": 1, "joint-vae": 1, "beta-tcvae": 1, "hfvae": 1},
+    "terms/aggregate": {"mi-floor": 2, "joint-vae": 5, "beta-tcvae": 2, "hfvae": 4},
+}
+"""What a step may read beside whether it is finite, so often, by recipe.
+
+Of categories that are summed out, those that have a probability are decoded: how many says how large a batch is. A bank
+reads which examples are the stalest, for they lie with the data, on the CPU; whether a product in float64 would cancel;
+and whether its lattice has room.
+"""
 
 KINDS = sorted({name.partition(" ")[0] for name in jobs()})
 
@@ -37,6 +51,23 @@ def faults(*names: str) -> dict[str, str]:
 def test_no_two_devices_meet(kind):
     """In every recipe's training, every part's account, and every measurement."""
     assert faults(*(name for name in jobs() if name.partition(" ")[0] == kind)) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", range(4))
+def test_a_step_waits_for_nothing_but_whether_it_is_finite(family):
+    """Whatever the recipe, with a clipped gradient and averaged weights: a read a move, behind its backward pass."""
+    recipes = list(tw.RECIPES)[family::4]
+    for one in lines_of("strict_steps", *recipes):
+        for step in one["steps"]:
+            read = Counter[str]()
+            for name, count in step["functions"].items():
+                file = name.partition(" ")[0]
+                read["terms/aggregate" if file.startswith("terms/aggregate/") else file] += count
+            assert read.pop("training/late_look.py") == one["moves"]
+            assert all(count <= ASIDE.get(file, {}).get(one["recipe"], 0) for file, count in read.items()), step[
+                "lines"
+            ]
 
 
 @pytest.mark.slow

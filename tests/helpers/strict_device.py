@@ -3,7 +3,7 @@
 Torch keeps a place for a backend of one's own, PrivateUse1, and here it is one of Python. What a GPU would not do, or
 only by waiting for it, comes to light on any machine: two devices that meet, a generator of the CPU asked for numbers
 of the device, numpy of a tensor that lies there; and every read of a value by the CPU is counted, with the line that
-asked for it, for on a GPU the CPU waits there.
+asked for it, for on a GPU the CPU waits there. So it does where it sends numbers and says nothing of not waiting.
 """
 
 import traceback
@@ -24,6 +24,7 @@ aten = torch.ops.aten
 READS = {
     aten._local_scalar_dense.default, aten.nonzero.default, aten.masked_select.default, aten.equal.default,
     aten._unique2.default, aten.unique_dim.default, aten.unique_consecutive.default, aten.is_nonzero.default,
+    aten.bincount.default, aten.repeat_interleave.Tensor, aten.histc.default, aten._linalg_check_errors.default,
 }  # fmt: skip
 """What needs the values before it can go on: a number for Python, or the shape of what comes out."""
 
@@ -37,18 +38,30 @@ class TwoDevicesMeet(RuntimeError):
 
 
 class Reads:
-    """How often values were read by the CPU, by the line of termwise that asked."""
+    """How often values were read by the CPU, or sent by it with a wait, by the line of termwise that asked.
+
+    Attributes:
+        lines: The reads.
+        sent: What was sent.
+        functions: The reads, by file and function.
+    """
 
     def __init__(self) -> None:
         self.lines: Counter[str] = Counter()
+        self.functions: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return self.lines.total()
 
-    def note(self) -> None:
+    def note(self, was_sent: bool = False) -> None:
         """Count a read, for the innermost line of the package."""
         own = [frame for frame in traceback.extract_stack() if "/src/termwise/" in frame.filename]
-        self.lines[f"{own[-1].filename.split('/src/termwise/')[1]}:{own[-1].lineno}" if own else "elsewhere"] += 1
+        file = own[-1].filename.split("/src/termwise/")[1] if own else "elsewhere"
+        line = f"{file}:{own[-1].lineno}" if own else file
+        (self.sent if was_sent else self.lines)[line] += 1
+        if not was_sent:
+            self.functions[f"{file} {own[-1].name}" if own else file] += 1
 
 
 _watching: list[Reads] = []
@@ -68,6 +81,11 @@ def reads() -> Iterator[Reads]:
 def _read() -> None:
     for counted in _watching:
         counted.note()
+
+
+def _send() -> None:
+    for counted in _watching:
+        counted.note(was_sent=True)
 
 
 class OnDevice(Tensor):
@@ -101,6 +119,13 @@ class OnDevice(Tensor):
     def __array__(self, *options: Any) -> Any:
         return self.numpy()
 
+    def __deepcopy__(self, memory: dict[int, Any]) -> Any:
+        if id(self) not in memory:
+            copied = self.detach().clone()
+            is_parameter = isinstance(self, torch.nn.Parameter)
+            memory[id(self)] = torch.nn.Parameter(copied, self.requires_grad) if is_parameter else copied
+        return memory[id(self)]
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         """What is saved is read again as a tensor of the CPU."""
         return self.inner.__reduce_ex__(protocol)
@@ -114,6 +139,8 @@ class OnDevice(Tensor):
         if operation is aten._to_copy.default:
             return _moved(args[0], kwargs)
         _check(operation, args, kwargs)
+        if operation is aten.copy_.default:
+            _copied(*args[:2], non_blocking=any(args[2:]) or kwargs.get("non_blocking", False))
         if operation in READS or (operation in INDEXED and _by_mask(args)):
             _read()
         given, _ = tree_flatten((args, kwargs))
@@ -141,12 +168,23 @@ def _outer(one: Any, homes: dict[int, "OnDevice"]) -> Any:
     return OnDevice(one) if home is None else home
 
 
+def _copied(target: Any, source: Any, non_blocking: bool) -> None:
+    """Note a copy that is a read, or sends numbers and waits."""
+    if isinstance(source, OnDevice) and not isinstance(target, OnDevice):
+        _read()
+    elif isinstance(target, OnDevice) and not isinstance(source, OnDevice) and not non_blocking:
+        _send()
+
+
 def _moved(tensor: Tensor, kwargs: dict[str, Any]) -> Tensor:
     """A copy, on the device that is asked for."""
     device = kwargs.pop("device", None)
     home = tensor.device if device is None else torch.device(device)
+    non_blocking = kwargs.get("non_blocking", False)
     copied = aten._to_copy.default(_inner(tensor), **kwargs, device=torch.device("cpu"))
     if home.type == NAME:
+        if not isinstance(tensor, OnDevice) and not non_blocking:
+            _send()
         return OnDevice(copied)
     if isinstance(tensor, OnDevice):
         _read()
@@ -178,8 +216,7 @@ def _empty_strided(size: Any, stride: Any, *, dtype: Any = None, **rest: Any) ->
 
 
 def _copy_from(source: Tensor, target: Tensor, non_blocking: bool = False) -> Tensor:
-    if isinstance(source, OnDevice) and not isinstance(target, OnDevice):
-        _read()
+    _copied(target, source, non_blocking)
     _inner(target).copy_(_inner(source))
     return target
 

@@ -2,12 +2,12 @@
 
     python -m helpers.strict_steps RECIPE...
 
-prints a line of JSON for each recipe: its name, and for every step of its training the reads, by line.
+prints a line of JSON for each recipe: its name, how many moves a step has, and for every step of its training the
+reads, by line and by function, and what was sent with a wait.
 """
 
 import json
 import sys
-from collections import Counter
 from typing import Any
 
 import lightning_fabric
@@ -15,30 +15,35 @@ import pytest
 
 from helpers.strict_device import reads, register
 from helpers.strict_jobs import on_the_strict_device, train
+from termwise.terms import Bank
 from termwise.training import Trainer
 
 
-def reads_of_steps(recipe: str) -> list[Counter[str]]:
-    """Of every step of a short training of a recipe, the reads by line."""
-    steps: list[Counter[str]] = []
+def steps_of(recipe: str) -> dict[str, Any]:
+    """Of every step of a short training of a recipe, what was read and sent."""
+    steps: list[dict[str, dict[str, int]]] = []
+    moves = 0
     play = Trainer.play
 
     def counted(trainer: Trainer, batch: Any) -> None:
+        nonlocal moves
+        moves = sum(player.moves for player in trainer.game.players)
         with reads() as within:
             play(trainer, batch)
-        steps.append(within.lines)
+        steps.append({"lines": within.lines, "functions": within.functions, "sent": within.sent})
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Trainer, "play", counted)
-        train(recipe, epochs=3)
-    return steps
+        patched.setattr(Bank, "LATTICE_FROM", 64)
+        train(recipe, epochs=3, gradient_clip=1.0, average={"decay": 0.9})
+    return {"recipe": recipe, "moves": moves, "steps": steps}
 
 
 def main(recipes: list[str]) -> None:
     register()
     lightning_fabric.Fabric = on_the_strict_device(lightning_fabric.Fabric)  # type: ignore[assignment, misc]
     for recipe in recipes:
-        print(json.dumps({"recipe": recipe, "steps": reads_of_steps(recipe)}), flush=True)
+        print(json.dumps(steps_of(recipe)), flush=True)
 
 
 if __name__ == "__main__":

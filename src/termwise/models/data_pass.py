@@ -186,7 +186,10 @@ class DataPass:
             together: Whether codes of posterior and prior are decoded in one pass (`Draw`).
         """
         groups = None if self.data.side is None else lambda: self._groups
-        x, index = batch.x.to(self.device, self.dtype, non_blocking=True), batch.index.to(self.device)
+        x, index = (
+            batch.x.to(self.device, self.dtype, non_blocking=True),
+            batch.index.to(self.device, non_blocking=True),
+        )
         side, another = self._beside(batch), lambda: self._another(len(x))
         observed = self._observed_part(len(x))
         return Draw(self.model, x, index, len(self), another, together, side, groups, self.data.side, observed)

@@ -20,6 +20,12 @@ from termwise.values import checked
 SAMPLES = 256
 """How many samples stand for a law that cannot say its mean."""
 
+WITH_A_MEAN = (
+    torch.distributions.Normal, torch.distributions.Laplace, torch.distributions.Bernoulli,
+    torch.distributions.ContinuousBernoulli, torch.distributions.Poisson,
+)  # fmt: skip
+"""Laws whose mean is finite where their parameters are, so that a device need not be waited for to say whether."""
+
 
 def samples(law: Distribution, *shape: int) -> Tensor:
     """Samples, shape (*shape, *batch_shape, *event_shape), with their pathwise gradient where the law has one.
@@ -283,7 +289,11 @@ def centre(law: Distribution) -> Tensor:
         mean = law.mean
     except NotImplementedError:
         mean = law.sample(torch.Size([SAMPLES])).mean(0)
-    return mean if mean.isfinite().all() else law.sample(torch.Size([SAMPLES])).median(0).values
+    return (
+        mean
+        if isinstance(innermost(law), WITH_A_MEAN) or mean.isfinite().all()
+        else law.sample(torch.Size([SAMPLES])).median(0).values
+    )
 
 
 @checked

@@ -135,15 +135,17 @@ def within_less_all(pairs: Tensor, groups: Tensor, sizes: Tensor) -> Tensor:
         groups: As `mmd2_of_groups` takes them.
         sizes: Likewise.
     """
-    counts = groups.bincount(minlength=len(sizes))
-    come = counts >= 2
-    if int(come.sum()) < 2:
-        return 0.0 * pairs.sum()
-    member = torch.nn.functional.one_hot(groups, len(sizes))[:, come].to(pairs)  # (M, G)
-    counts, shares = counts[come].to(pairs), sizes[come].to(pairs) / sizes[come].sum()
-    total = member.T @ (pairs - pairs.diagonal().diag()) @ member  # (G, G)
-    means = total / (counts.unsqueeze(1) * counts - counts.diag())
-    return shares @ means.diagonal() - shares @ means @ shares
+    same = (groups.unsqueeze(1) == groups).to(pairs)  # (M, M)
+    counts = same.sum(1)
+    comes = (counts >= 2).to(pairs)
+    of_group = comes / counts  # what a code adds to a sum over the groups that come
+    share = sizes[groups].to(pairs) * comes
+    share = share / (share * of_group).sum().clamp(min=1e-30)  # p_s of each code's own
+    weights = same / (counts * (counts - 1)).clamp(min=1).unsqueeze(1) * share.unsqueeze(1)
+    weights = weights - share.unsqueeze(1) * share / (counts.unsqueeze(1) * counts - same * counts).clamp(min=1)
+    others = 1 - torch.eye(len(groups), dtype=pairs.dtype, device=pairs.device)
+    several = of_group.sum() > 1.5
+    return (weights * others * pairs).sum() * several
 
 
 class Kernel:
@@ -192,7 +194,8 @@ class Kernel:
             raise Refused("MMD^2 needs a batch of two examples or more; got one. Raise batch_size.")
         if left.name == "conditional":
             groups = groups_of(draw)
-            return within_less_all(self._pairs(left, draw), groups[index_of(draw)], groups.bincount())
+            sizes = torch.zeros_like(groups).scatter_add_(0, groups, torch.ones_like(groups))  # (N,); bincount reads
+            return within_less_all(self._pairs(left, draw), groups[index_of(draw)], sizes)
         return mmd2(left.sample(draw), right.sample(draw), self.kernel)
 
     def _pairs(self, law: Law, draw: Draw) -> Tensor:

@@ -62,6 +62,7 @@ class FiniteScalar(nn.Module):
         grid = torch.stack(torch.meshgrid(*values, indexing="ij"), -1).flatten(0, -2)  # (K, d)
         self.register_buffer("vectors", grid, persistent=False)
         self.register_buffer("counts", torch.tensor(counts), persistent=False)
+        self._levels = counts
         self.options: dict[str, Any] = {
             "levels": levels if isinstance(levels, int) else counts,
             "positions": None if positions is None else as_option(positions),
@@ -85,6 +86,6 @@ class FiniteScalar(nn.Module):
         bounded = (raw + (offset / half).atanh()).tanh() * half - offset
         levels = (bounded.detach().round() + middle).long()  # from 0
         index = levels[..., 0]
-        for place, count in enumerate(self.counts.tolist()[1:], 1):
+        for place, count in enumerate(self._levels[1:], 1):
             index = index * count + levels[..., place]
         return Codewords(index, self.codebook(), bounded / middle, self.shape)

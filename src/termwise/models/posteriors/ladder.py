@@ -28,7 +28,7 @@ class LadderNormal(DiagonalNormal):
             Refused: The prior is of something else than normals, each with a variance of its own.
         """
         mean, log_variance = features.chunk(2, dim=-1)
-        base = Normal(torch.zeros_like(mean), 1.0, validate_args=False)
+        base = Normal(torch.zeros_like(mean), torch.ones_like(mean), validate_args=False)
         if prior is not None:
             if not (isinstance(prior, Independent) and isinstance(prior.base_dist, Normal)):
                 raise Refused(

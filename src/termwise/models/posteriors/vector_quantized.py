@@ -110,22 +110,23 @@ class VectorQuantized(nn.Module):
     @torch.no_grad()
     def _begin_some(self, points: Tensor) -> None:
         """Let all codewords begin, or those anew that hardly come, each at one of the points, shape (n, d)."""
-        everyone = not self.begun
-        begin = (self.use < math.inf if everyone else self.use < self.restarts * self.use.mean()).nonzero().squeeze(1)
-        if not len(begin):
-            return
-        order = torch.randperm(len(points), device=points.device)[: len(begin)]
-        vectors = self.vectors.detach().clone()
-        vectors[begin[: len(order)]] = points[order].to(vectors.dtype)
+        begin = (self.use < self.restarts * self.use.mean()) | ~self.begun  # (K,)
+        if points.device.type == "cpu" and not begin.any():
+            return  # a device would be waited for, to learn that there is nothing to do
+        order = torch.randperm(len(points), device=points.device)
+        turn = begin.cumsum(0) - 1  # which of those that begin a codeword is
+        chosen = points[order[turn.clamp(0, len(points) - 1)]].to(self.vectors.dtype)
+        vectors = torch.where((begin & (turn < len(points))).unsqueeze(1), chosen, self.vectors.detach())
         self._become(vectors)
-        self.use[begin] = len(points) / len(self.use) if everyone else self.use.mean()
+        use = torch.where(self.begun, self.use.mean(), len(points) / len(self.use))
+        self.use.copy_(torch.where(begin, use, self.use))
         self.begun.fill_(True)
 
     @torch.no_grad()
     def _follow(self, points: Tensor, indices: Tensor) -> None:
         """Take in which codewords points, shape (n, d), came to; where they learn by averages, follow the points."""
         before, points = self.use.unsqueeze(1) * self.vectors, points.to(self.use.dtype)
-        came = torch.bincount(indices, minlength=len(self.use)).to(self.use.dtype)
+        came = torch.zeros_like(self.use).index_add_(0, indices, torch.ones_like(indices, dtype=self.use.dtype))
         self.use.mul_(self.decay).add_(came, alpha=1 - self.decay)
         if not self.by_gradient:
             sums = torch.zeros_like(before).index_add_(0, indices, points)

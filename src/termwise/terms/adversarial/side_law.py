@@ -108,15 +108,27 @@ class SideLaw(nn.Module):
     def _key(self, ids: Tensor, column: Tensor, place: int) -> Tensor:
         """What stands for the class so far and this variable's category, or bin, together, shape (B,)."""
         edges = self._edges[place]
-        codes = column.long() if edges is None else torch.bucketize(column.contiguous(), edges)
+        codes = column.long() if edges is None else torch.bucketize(column.contiguous(), edges.to(column))
         return ids * (2**31) + codes
+
+    def _stages_on(self, device: torch.device) -> list[Tensor]:
+        """The pairs that there are, on a device."""
+        if self._stages and self._stages[0].device != device:
+            self._stages = [stage.to(device) for stage in self._stages]
+        return self._stages
+
+    def _counts_on(self, device: torch.device) -> Tensor:
+        """How many examples each class has, on a device."""
+        if self._counts.device != device:
+            self._counts = self._counts.to(device)
+        return self._counts
 
     def classes_of(self, values: Tensor) -> Tensor:
         """The class of values beside x, shape (B, V): shape (B,), int64; -1 of one that none of what trained had."""
-        values = values.detach().cpu()
-        ids, known = torch.zeros(len(values), dtype=torch.int64), torch.ones(len(values), dtype=torch.bool)
+        values = values.detach()
+        ids, known = values.new_zeros(len(values), dtype=torch.int64), values.new_ones(len(values), dtype=torch.bool)
         places = (place for place in range(values.shape[1]) if place != self.number)
-        for place, stage in zip(places, self._stages, strict=True):
+        for place, stage in zip(places, self._stages_on(values.device), strict=True):
             key = self._key(ids, values[:, place], place)
             ids = torch.searchsorted(stage, key).clamp(max=len(stage) - 1)
             known &= stage[ids] == key
@@ -125,10 +137,12 @@ class SideLaw(nn.Module):
     def scores_of(self, values: Tensor, classes: Tensor) -> Tensor:
         """The last number's normal scores among those of the same class, shape (B,), drawn between equal ones."""
         assert self.number is not None
-        numbers, ends = values[:, self.number].detach().cpu(), self._counts.cumsum(0)
+        numbers, classes = values[:, self.number].detach().cpu(), classes.cpu()
+        counts = self._counts.cpu()
+        ends = counts.cumsum(0)
         between, scores = torch.rand(2, len(numbers), dtype=torch.float64)  # the scores are written over
         for one in classes.unique().tolist():
-            mine, ordered = classes == one, self._ordered[ends[one] - self._counts[one] : ends[one]]
+            mine, ordered = classes == one, self._ordered[ends[one] - counts[one] : ends[one]]
             scores[mine] = normal_scores(numbers[mine].to(ordered), ordered, between[mine])
         return scores
 
@@ -138,8 +152,9 @@ class SideLaw(nn.Module):
         def compute() -> tuple[Tensor, Tensor]:
             assert draw.side is not None
             classes = self.classes_of(draw.side)
-            scores = self.scores_of(draw.side, classes.clamp(min=0)) if self.number is not None else torch.zeros(0)
-            return classes.to(draw.x.device), scores.to(draw.x.device, torch.float32)
+            if self.number is None:
+                return classes, torch.zeros(0, device=classes.device)
+            return classes, self.scores_of(draw.side, classes.clamp(min=0)).to(classes.device, torch.float32)
 
         return draw.once(("what stands beside x", self), compute)
 
@@ -152,7 +167,7 @@ class SideLaw(nn.Module):
         given, logits = classes.clamp(min=0), self.critic.steps(z)
         ratio = z.new_zeros(len(z))
         if (count := len(self._counts)) > 1:
-            shares = (self._counts.to(z) / self._counts.sum()).log()
+            shares = (self._counts_on(z.device).to(z) / self._counts_on(z.device).sum()).log()
             ratio = logits[:, :count].log_softmax(1).gather(1, given.unsqueeze(1)).squeeze(1) - shares[given]
         if self.number is not None:
             score = scores.to(z)

@@ -78,14 +78,13 @@ class Reference(DistributionLaw):
             return draw.once(key, lambda: moment_matched_normal(draw.posterior, self.noises, self.full))
 
         def compute() -> Distribution:
-            points, which = draw.x.unique(dim=0, return_inverse=True)
-            alone = not given_variables(draw.model)
-            repeated = alone and 2 * len(points) <= len(draw)  # few examples: the moments of each are taken once
-            posterior = None if repeated else draw.posterior  # with its gradient, which other links ask for next
+            few = _few_examples(draw)  # the moments of each are taken once
+            posterior = draw.posterior if few is None else None  # with its gradient, which other links ask for next
             with torch.no_grad():
-                law = draw.model.infer(points)[0] if posterior is None else posterior
+                law = draw.model.infer(few[0])[0] if few is not None else posterior
+                assert law is not None
                 moments = moment_matched_normal(law, self.noises, self.full)
-            return _at(moments, which if repeated else slice(None))
+            return _at(moments, slice(None) if few is None else few[1])
 
         return draw.standing(key, compute)
 
@@ -97,6 +96,18 @@ class Reference(DistributionLaw):
         """Codes z, shape (B, D), in coordinates in which r is N(0, I); for codes that are constants, so are these."""
         law = self.distribution(draw)
         return standardised(_at(law, slice(None)) if z.is_leaf else law, z)  # a critic's loss never reaches the encoder
+
+
+def _few_examples(draw: Draw) -> tuple[Tensor, Tensor] | None:
+    """The distinct examples of a draw that has each twice or more, and which each is; None of any other.
+
+    To look is to wait for a device, so it is done there for small data sets alone.
+    """
+    whole = draw.dataset_size
+    if given_variables(draw.model) or (draw.x.device.type != "cpu" and whole is not None and 2 * whole > len(draw)):
+        return None
+    points, which = draw.x.unique(dim=0, return_inverse=True)
+    return (points, which) if 2 * len(points) <= len(draw) else None
 
 
 def diagonal_reference(noises: Count | None = None, fixed: bool = True) -> Reference:

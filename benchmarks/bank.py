@@ -1,4 +1,4 @@
-"""What a bank of posteriors costs, and how far off it is, by its size and by how much of it is refreshed.
+"""What a bank of posteriors costs, and how far off it is, by its size and by how it is kept up to date.
 
     python benchmarks/bank.py --data FOLDER_OF_MNIST --figure bank.svg
 
@@ -27,7 +27,7 @@ from termwise import load_data
 from termwise.models import VAE, Draw
 from termwise.models.data_pass import DataPass
 from termwise.objectives.recipes import recipe
-from termwise.terms.aggregate.bank import REFRESH, SIZE, Bank
+from termwise.terms.aggregate.bank import ANCHORS, SIZE, Bank
 from termwise.terms.aggregate.full import Full
 from termwise.terms.aggregate.memory import Memory
 from termwise.terms.aggregate.minibatch import MinibatchStratified, MinibatchWeighted
@@ -42,8 +42,15 @@ TERMS = {
 }
 SHORT = ("MI", "TC", "DW")
 SIZES = (512, 2048, 8192, 32768, None)
-BANKS = ((8192, REFRESH), (32768, 0.0), (32768, REFRESH), (None, 0.0), (None, REFRESH))
-"""Size and refresh, where posteriors move."""
+BANKS = (
+    (8192, ANCHORS, 0.0),
+    (SIZE, 0, 0.0),
+    (SIZE, 0, 5.0),
+    (SIZE, ANCHORS, 0.0),
+    (None, 0, 0.0),
+    (None, ANCHORS, 0.0),
+)
+"""Size, followed examples and refresh, where posteriors move."""
 TOLERANCE = 0.05  # nats
 LEAST = 1e-4  # nats: errors below are drawn here
 COUNT, BATCH = 60_000, 64
@@ -67,9 +74,9 @@ class Outcome:
 HEAD = ("", *SHORT, *(f"{name} error" for name in SHORT), "ms a step")
 
 
-def name_of(size: int | None, refresh: float | None = None) -> str:
+def name_of(size: int | None, anchors: int = 0, refresh: float = 0.0) -> str:
     name = "bank of all" if size is None else f"bank of {size:,}"
-    return name if refresh is None else f"{name}, refresh {refresh:g}"
+    return name + (f", {anchors} followed" if anchors else "") + (f", refresh {refresh:g}" if refresh else "")
 
 
 def worlds() -> dict[str, LinearGaussian]:
@@ -91,7 +98,7 @@ def frozen(world: LinearGaussian, batches: int) -> dict[str, Outcome]:
         "exact aggregate": Full(),
         "minibatch weighted": MinibatchWeighted(),
         "minibatch stratified": MinibatchStratified(),
-        **{name_of(size): Bank(size, refresh=0.0) for size in SIZES},  # the posteriors stand still
+        **{name_of(size): Bank(size, refresh=0.0, anchors=0) for size in SIZES},  # the posteriors stand still
     }
     for memory in memories.values():
         memory.prepare(DataPass(world, data))
@@ -120,17 +127,23 @@ def frozen(world: LinearGaussian, batches: int) -> dict[str, Outcome]:
     return {**outcomes, "truth of the population": Outcome([truth[name] for name in TERMS])}
 
 
-def moving(path: str, epochs: int, folder: str) -> dict[str, Outcome]:
-    """A convolutional beta-TCVAE on MNIST with every memory; the last epoch's audit, and the median step."""
+def moving(path: str, epochs: int, network: str, rate: float, folder: str) -> dict[str, Outcome]:
+    """A beta-TCVAE on MNIST with every memory; the last epoch's audit, and the median step."""
     data = load_data(path)
     aggregates = {"minibatch stratified": "minibatch-stratified"} | {
-        name_of(size, refresh): {"name": "bank", "size": size or "all", "refresh": refresh} for size, refresh in BANKS
+        name_of(size, anchors, refresh): {
+            "name": "bank",
+            "size": size or "all",
+            "anchors": anchors,
+            "refresh": refresh,
+        }
+        for size, anchors, refresh in BANKS
     }
     running, times = {}, {name: [] for name in aggregates}
     for name, aggregate in aggregates.items():
         torch.manual_seed(0)
-        model, game = VAE.build(data.shape, 10, "conv"), recipe("beta-tcvae", aggregate=aggregate)
-        settings = {"epochs": epochs, "held_out_limit": 1000}
+        model, game = VAE.build(data.shape, 10, network), recipe("beta-tcvae", aggregate=aggregate)
+        settings = {"epochs": epochs, "held_out_limit": 1000, "optimizer": {"learning_rate": rate}}
         running[name] = trainer_on_turns(model, game, data, f"{folder}/{name}", **settings)
     while not all(trainer.finished for trainer, _ in running.values()):
         for name, (trainer, turn) in running.items():
@@ -179,6 +192,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="a folder with the IDX files of MNIST; the worlds alone where left out")
     parser.add_argument("--epochs", type=int, default=2, help="of every training on MNIST")
+    parser.add_argument("--network", default="conv", choices=("conv", "mlp"), help="of those trainings")
+    parser.add_argument("--rate", type=float, default=1e-3, help="their learning rate")
     parser.add_argument("--batches", type=int, default=300, help="of the worlds' epoch, which has 937")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--figure", type=Path, help="an SVG of cost against error (needs matplotlib)")
@@ -194,8 +209,9 @@ def main() -> int:
     print(f"\nThe default, a bank of {SIZE:,}, is within {TOLERANCE} nats of the exact aggregate: {verdict}")
     if arguments.data is not None:
         with tempfile.TemporaryDirectory() as folder:
-            print("\nMNIST, beta-TCVAE, convolutional, batch 128: staleness at the end of every epoch\n", flush=True)
-            panels["MNIST"] = moving(arguments.data, arguments.epochs, folder)
+            how = f"{arguments.network}, learning rate {arguments.rate:g}, batch 128"
+            print(f"\nMNIST, beta-TCVAE, {how}: staleness at the end of every epoch\n", flush=True)
+            panels["MNIST"] = moving(arguments.data, arguments.epochs, arguments.network, arguments.rate, folder)
         print("\n" + table(HEAD, [outcome.row(name) for name, outcome in panels["MNIST"].items()]))
     if arguments.figure is not None:
         draw_figure({title: panels[title] for title in panels if title != "collapsed posterior"}, arguments.figure)

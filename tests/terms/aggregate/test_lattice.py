@@ -44,7 +44,7 @@ def test_replacing_members_leaves_no_trace_of_their_history():
     fresh = Lattice(now_mean, now_scale)
     assert lattice.layout.size > fresh.layout.size  # laid out for what was once there, and yet
     for drifted, anew in zip(lattice.density(z), fresh.density(z), strict=True):
-        assert torch.allclose(drifted, anew, rtol=1e-12, atol=1e-12)
+        assert torch.allclose(drifted, anew, rtol=1e-6, atol=1e-6 * float(anew.abs().max()))  # sums in float32
     same = Lattice(now_mean, now_scale, lattice.layout.extent)
     assert torch.equal(lattice.cells, same.cells)
 
@@ -54,7 +54,7 @@ def test_lagrange_weights_reproduce_polynomials_of_degree_five():
     weights = lagrange(position)
     nodes = torch.arange(6, dtype=torch.float64)
     for degree in range(6):
-        assert torch.allclose(weights @ nodes**degree, position**degree, rtol=1e-12)
+        assert torch.allclose(nodes**degree @ weights, position**degree, rtol=1e-12)
 
 
 def test_members_too_narrow_for_any_lattice_are_said_not_to_fit():

@@ -3,7 +3,7 @@ import math
 
 import pytest
 import torch
-from torch.distributions import Independent, Normal
+from torch.distributions import Independent, MultivariateNormal, Normal
 
 from helpers.brute_force import mixture_log_prob
 from termwise.errors import Refused
@@ -99,7 +99,7 @@ def test_a_whole_bank_on_frozen_posteriors_is_the_full_aggregate(lattice, monkey
 def test_a_bank_forgets_a_posterior_when_its_example_is_visited_again(lattice, monkeypatch):
     monkeypatch.setattr(Bank, "LATTICE_FROM", 2 if lattice else 10**9)
     model = Frozen()
-    bank = Bank(refresh=0)
+    bank = Bank(anchors=0, refresh=0)
     bank.prepare(Whole(model))
     index = torch.arange(0, 300, 3)
     before = model.mean.clone()
@@ -117,7 +117,7 @@ def test_a_bank_forgets_a_posterior_when_its_example_is_visited_again(lattice, m
 def test_the_examples_written_longest_ago_are_encoded_once_more(lattice, monkeypatch):
     monkeypatch.setattr(Bank, "LATTICE_FROM", 2 if lattice else 10**9)
     model = Frozen()
-    bank, full = Bank(refresh=2.0), Full()
+    bank, full = Bank(refresh=2.0, anchors=0), Full()
     bank.prepare(Whole(model))
     model.mean = model.mean + 2.0  # the encoder has moved
     for _ in range(3):
@@ -192,6 +192,118 @@ def test_a_restored_bank_goes_on_bit_for_bit(size, monkeypatch):
             held.observe(draw)
         assert torch.equal(bank.log_density(draw.z, draw), restored.log_density(draw.z, draw))
         assert torch.equal(bank.marginal_log_density(draw.z, draw), restored.marginal_log_density(draw.z, draw))
+
+
+class Counted(Whole):
+    """The same, with x that is another at every visit, by a number that changes nothing, and a count of the visits."""
+
+    def __init__(self, model):
+        super().__init__(model)
+        self.visits = 0
+
+    def at(self, index):
+        self.visits += 1
+        return self.model.draw(index + 0.9 * torch.rand(len(index)))
+
+
+def move(model, generator, by=0.03):
+    """One step of an encoder that turns, stretches and shifts the space of all codes."""
+    dimension = model.mean.shape[1]
+    turn = torch.eye(dimension) + by * torch.randn(dimension, dimension, generator=generator)
+    model.mean = model.mean @ turn + by * torch.randn(dimension, generator=generator)
+
+
+@pytest.mark.parametrize("size", [None, 200])
+@pytest.mark.parametrize("lattice", [False, True])
+def test_a_bank_follows_an_encoder_that_moves_all_codes_alike(lattice, size, monkeypatch):
+    monkeypatch.setattr(Bank, "LATTICE_FROM", 2 if lattice else 10**9)
+    monkeypatch.setattr("termwise.terms.aggregate.drift.PERIOD", 8)
+    model, generator = Frozen(), torch.Generator().manual_seed(1)
+    banks = [Bank(size, anchors=64), Bank(size, anchors=64), Bank(size, refresh=0, anchors=0)]
+    for bank in banks:
+        bank.prepare(Whole(model))
+    for step in range(20):
+        move(model, generator)
+        index = torch.randperm(300, generator=generator)[:10]
+        for bank in banks:
+            bank.observe(model.draw(index))
+        if step == 11:  # in the middle of a period
+            state = banks[1].state_dict()
+            banks[1] = Bank(size)
+            banks[1].load_state_dict(state)
+            banks[1].attach(Whole(model))
+    draw = model.draw(index)
+    held = banks[0].state_dict()["example"]
+    own = torch.tensor([(held == i).nonzero().item() for i in index.tolist()])
+    table = torch.full((10, len(held)), -math.log(300)).double()
+    if size:
+        table = torch.full((10, size), math.log(299 / (300 * (size - 1)))).double()
+        table[torch.arange(10), own] = -math.log(300)
+    joint, marginal = mixture_log_prob(draw.z, model.mean[held], model.scale[held], table)
+    errors = [(bank.log_density(draw.z, draw).double() - joint).abs().mean() for bank in banks]
+    assert errors[0] < 0.03  # the ridge keeps a hundredth of each motion
+    assert errors[2] > 10 * errors[0]
+    by_dimension = [(bank.marginal_log_density(draw.z, draw).double() - marginal).abs().mean() for bank in banks]
+    assert by_dimension[0] < 0.05 < by_dimension[2]  # of 300, a turn shows in more than the spread
+    for of in ("log_density", "marginal_log_density"):
+        assert torch.equal(*(getattr(bank, of)(draw.z, draw) for bank in banks[:2]))
+
+
+def test_the_examples_that_are_followed_keep_their_x_in_a_resumed_training_too():
+    model = Frozen()
+    bank, batches = Bank(), Counted(model)
+    before = torch.random.get_rng_state()
+    bank.prepare(batches)
+    first = bank._followed()
+    resumed = Bank()
+    resumed.load_state_dict(bank.state_dict())
+    resumed.attach(Counted(model))
+    torch.rand(3)
+    assert torch.equal(resumed._followed().x, first.x) and bool((first.x != first.x.round()).any())
+    assert bank._followed() is first
+    assert len(first) == 64 and not torch.equal(before, torch.random.get_rng_state())
+
+
+def test_normals_are_followed_and_others_are_encoded_once_more():
+    model = Frozen()
+    for bank, more in ((Bank(), 0), (Bank(anchors=0), 3), (Bank(refresh=1.0), 3), (Bank(refresh=0.0, anchors=0), 0)):
+        batches = Counted(model)
+        bank.prepare(batches)
+        before = batches.visits
+        for _ in range(3):
+            bank.observe(model.draw(torch.arange(40)))
+        assert batches.visits - before == more
+    model.infer = lambda x: (MultivariateNormal(model.mean[x.long().flatten()], torch.eye(3)), None)
+    bank, batches = Bank(), Counted(model)
+    bank.prepare(batches)
+    before = batches.visits
+    bank.observe(model.draw(torch.arange(40)))
+    assert batches.visits - before == 1
+
+
+@pytest.mark.parametrize("age", ["one extent", "one for each block"])
+def test_banks_that_were_saved_before_they_moved_can_be_taken_over(age, monkeypatch):
+    monkeypatch.setattr(Bank, "LATTICE_FROM", 2)
+    model, generator = Frozen(), torch.Generator().manual_seed(1)
+    bank = Bank()
+    bank.prepare(Whole(model))
+    state = bank.state_dict()
+    (lattice,) = state.pop("lattices")
+    del state["drift"]
+    old = {**state, "extents": [lattice["extent"]]}
+    if age == "one extent":
+        old = {**state, **state["components"], "extent": lattice["extent"]}
+        del old["components"]
+    restored = Bank()
+    restored.load_state_dict(old)
+    restored.attach(Whole(model))
+    for _ in range(3):
+        draw = model.draw(torch.arange(30))
+        for one in (bank, restored):
+            one.observe(draw)
+        assert torch.equal(bank.log_density(draw.z, draw), restored.log_density(draw.z, draw))
+        assert torch.equal(bank.marginal_log_density(draw.z, draw), restored.marginal_log_density(draw.z, draw))
+        move(model, generator)
 
 
 def test_stratified_weights_make_q_unbiased_over_every_batch_that_could_be_drawn():

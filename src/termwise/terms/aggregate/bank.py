@@ -1,27 +1,31 @@
 """The bank: posteriors of the data set, remembered from step to step.
 
-An encoder moves a little at every step, so what it said of an example a while ago is nearly what it would say now. A
-bank holds log q(z) to that, at the price of one matrix product a step.
+An encoder moves a little at every step, so what it said of an example a while ago is nearly what it would say now; the
+more so once that motion which all codes have in common is taken off (`drift.py`), as a few examples that are encoded at
+every step show it. A bank holds log q(z) to that, at the price of one matrix product a step.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import torch
 from torch import Tensor
 
 from termwise.errors import Refused
-from termwise.models.codes import Codes
-from termwise.models.draw import Draw
+from termwise.models.data_pass import evaluating
+from termwise.models.draw import Draw, Itself
+from termwise.models.drawable import inferred
+from termwise.models.randomness import own_randomness
 from termwise.terms.aggregate.block_components import BlockComponents
 from termwise.terms.aggregate.components import Components
-from termwise.terms.aggregate.lattice import Extent, Lattice
+from termwise.terms.aggregate.drift import Drift
+from termwise.terms.aggregate.lattice import Extent
 from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, FIRST, Batches, Memory, batch_components, index_of
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, marginal_log_density
+from termwise.terms.aggregate.moving_lattice import MovingLattice
 from termwise.terms.aggregate.posterior_components import components_from_state, components_of
-from termwise.values import Count, NonNegativeFinite
+from termwise.values import Count, Natural, NonNegativeFinite
 
 SIZE = 2**15
 """How many posteriors a bank holds unless told: more cost more and are staler, fewer are biased by Jensen's inequality.
@@ -29,23 +33,34 @@ SIZE = 2**15
 Chosen from the cost and the error of several sizes (`benchmarks/bank.py`).
 """
 REFRESH = 5.0
-"""How many batches of the stalest examples a bank encodes once more at every step: more cost more and are fresher.
+"""How many batches of the stalest examples a bank encodes once more at every step, where it does not follow them.
 
 Chosen from the cost and the error of several (`benchmarks/bank.py`).
 """
+ANCHORS = 64
+"""How many examples a bank encodes at every step, to see how all have moved, unless told.
+
+Chosen from the cost and the error of several (`benchmarks/bank.py`).
+"""
+ANCHORS_A_DIMENSION = 4
+"""The fewest of them for each dimension of the code: an affine map has one unknown more than that for each."""
 
 
 class Bank(Memory):
-    """Posteriors of the data set, each as it was when its example was last encoded.
+    """Posteriors of the data set, each as it was when its example was last encoded, moved as all have moved since.
 
-    One pass of the encoder fills it. From then on every step writes its batch, encodes some of the examples that
-    were written longest ago once more, and reads all components. Its bias is that the others are stale, and,
-    where it holds fewer than all, a little of Jensen's.
+    One pass of the encoder fills it. From then on every step writes its batch and reads all components. Before that, of
+    normals without covariances, an affine map moves all means as those of some examples have moved, which are the same
+    at every step. Of other posteriors some that were written longest ago are encoded once more. Its bias is that what
+    was not encoded at this step is stale, and, where it holds fewer than all, a little of Jensen's.
 
     Args:
         size: How many posteriors to hold: the most recently written ones, weighted to stand for all. None or "all" for
             all N.
-        refresh: How many batches of the stalest examples to encode once more at every step, without gradients.
+        refresh: How many batches of the stalest examples to encode once more at every step, without gradients; none
+            where all are moved, and five where they cannot be, unless told.
+        anchors: How many examples to encode at every step, to see how all have moved; at the least four a dimension.
+            With 0 nothing is moved.
 
     Example:
         >>> Bank(size=4096).label, Bank(size="all").label
@@ -57,15 +72,21 @@ class Bank(Memory):
     LATTICE_FROM = 4096
     """The number of components from which the marginals are taken by the lattice rather than one by one."""
 
-    def __init__(self, size: Count | Literal["all"] | None = SIZE, refresh: NonNegativeFinite = REFRESH) -> None:
+    def __init__(
+        self,
+        size: Count | Literal["all"] | None = SIZE,
+        refresh: NonNegativeFinite | None = None,
+        anchors: Natural = ANCHORS,
+    ) -> None:
         size = None if size == "all" else size
         if size is not None and size < 2:
             raise Refused(f"A bank must hold two posteriors or more; got size={size}.")
-        if refresh < 0:
+        if refresh is not None and refresh < 0:
             raise Refused(f"A bank cannot refresh fewer than no batches; got refresh={refresh}.")
-        self.size, self.refresh = size, refresh
+        self.size, self.refresh, self.anchors = size, refresh, anchors
         self._slots: _Slots | None = None
         self._batches: Batches | None = None
+        self._anchors: Draw | None = None
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -88,15 +109,20 @@ class Bank(Memory):
         example = torch.arange(count, device=components.device)
         held = components if count == len(components) else components.at(example)
         held.state()  # refused where no checkpoint could hold them
-        self._slots = _Slots(held, example, torch.zeros_like(example), 0, len(batches))
+        drift = Drift(held.mean) if self.anchors and _can_move(held) else None
+        self._slots = _Slots(held, example, torch.zeros_like(example), 0, len(batches), drift=drift)
+        self._anchors = None
+        if (anchors := self._followed()) is not None:
+            self._slots.follow(components_of(anchors.posterior))
 
     def state_dict(self) -> dict[str, Any]:
         """The posteriors held, whose they are and when they were written."""
         slots = self._full("saved")
         names = ("example", "written", "clock", "dataset_size")
-        extents = [None if lattice is None else vars(lattice.layout.extent) for _, _, lattice in slots.blocks]
+        lattices = [None if lattice is None else lattice.state() for _, _, lattice in slots.blocks]
+        drift = None if slots.drift is None else slots.drift.state()
         kept = {name: getattr(slots, name) for name in names}
-        return {**kept, "components": slots.components.state(), "extents": extents}
+        return {**kept, "components": slots.components.state(), "lattices": lattices, "drift": drift}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over a saved bank, whatever this one holds."""
@@ -104,26 +130,33 @@ class Bank(Memory):
         if "components" not in copied:  # as it was saved when all components were normals
             copied["components"] = {name: copied.pop(name) for name in ("mean", "spread")}
             copied["extents"] = [copied.pop("extent")]
+        if "lattices" not in copied:  # as it was saved when none moved
+            copied["lattices"] = [extent and {"extent": extent} for extent in copied.pop("extents")]
         components = components_from_state(copied.pop("components"))
-        extents = [None if extent is None else Extent(**extent) for extent in copied.pop("extents")]
-        self._slots = _Slots(components, **copied, extents=extents)
+        saved, drift = copied.pop("drift", None), None
+        if self.anchors and _can_move(components):
+            drift = Drift(components.mean) if saved is None else Drift.restored(saved)
+        self._slots = _Slots(components, **copied, drift=drift)
 
     def attach(self, batches: Batches) -> None:
-        """Know the data set again, to refresh from."""
-        self._batches = batches
+        """Know the data set again, to refresh from, and to follow."""
+        self._batches, self._anchors = batches, None
 
     def snapshot(self) -> "Bank":
-        """The same posteriors, apart from the data: it is not refreshed."""
-        copy = Bank(self.size, refresh=0)
-        copy._slots = deepcopy(self._slots)
+        """The same posteriors, apart from the data: it is not refreshed, but still moved."""
+        copy = Bank(self.size, 0.0, self.anchors)
+        copy._slots, copy._anchors = deepcopy(self._slots), self._followed()
         return copy
 
     def observe(self, draw: Draw) -> None:
         """Write the batch's posteriors over their former selves, or, in a bank that is full, over the oldest."""
         slots = self._full("written")
         index, new = index_of(draw), batch_components(draw)
+        if slots.drift is not None and (anchors := self._followed()) is not None:
+            slots.follow(draw.standing(("anchors", Itself(anchors)), lambda: _encoded(draw, anchors)))
         slots.touch(index)
-        count = min(round(self.refresh * len(draw)), len(slots.example) - len(draw))
+        refresh = self.refresh if self.refresh is not None else REFRESH if slots.drift is None else 0.0
+        count = min(round(refresh * len(draw)), len(slots.example) - len(draw))
         if count > 0 and self._batches is not None:
             stalest = slots.stalest(count)
             slots.touch(stalest)
@@ -148,10 +181,10 @@ class Bank(Memory):
         parts = []
         for part, components, lattice in slots.blocks:
             some = codes if part is None else codes.columns(part)
-            if lattice is None or not lattice.fits or not isinstance(components, Gaussians):
+            if lattice is None or not lattice.fits:
                 parts.append(marginal_log_density(some, components, weights))
             else:
-                parts.append(_LatticeLogDensity.apply(some.z, some.detached(), lattice, components, weights, own))
+                parts.append(lattice.log_density(some, weights, own))
         return torch.cat(parts, 1)
 
     def bias(self, link: str) -> str:
@@ -164,6 +197,16 @@ class Bank(Memory):
         """Whether every example of the data set has its place."""
         slots = self._slots
         return self.size is None or (slots is not None and len(slots.example) == slots.dataset_size)
+
+    def _followed(self) -> Draw | None:
+        """Examples whose posteriors are followed, the same at every step, x and all; None apart from the data."""
+        slots = self._slots
+        if self._anchors is None and self._batches is not None and slots is not None and slots.drift is not None:
+            count = min(max(self.anchors, ANCHORS_A_DIMENSION * slots.components.size), slots.dataset_size)
+            index = torch.linspace(0, slots.dataset_size - 1, count).round().long()
+            with own_randomness(0):  # where x is drawn at every visit, these keep theirs, in a resumed training, too
+                self._anchors = self._batches.at(index.to(slots.example.device))
+        return self._anchors
 
     def _full(self, what: str) -> "_Slots":
         if self._slots is None:
@@ -186,17 +229,31 @@ class _Slots:
         written: Tensor,
         clock: int,
         dataset_size: int,
-        extents: Sequence[Extent | None] | None = None,
+        lattices: Sequence[dict[str, Any] | None] | None = None,
+        drift: Drift | None = None,
     ) -> None:
-        self.components = components
+        self.components, self.drift = components, drift
         self.example, self.written, self.clock, self.dataset_size = example, written, clock, dataset_size
         parts = _blocks(components)
         self.blocks = [
-            (part, block, _lattice(block, extent))
-            for (part, block), extent in zip(parts, extents or [None] * len(parts), strict=True)
+            (part, block, _lattice(block, state or {}))
+            for (part, block), state in zip(parts, lattices or [None] * len(parts), strict=True)
         ]
         self.slot_of = example.new_full((dataset_size,), -1)  # (N,), -1 where an example has none
         self.slot_of[example] = torch.arange(len(example), device=example.device)
+
+    def follow(self, anchors: Components) -> None:
+        """Move all means as those of the anchors have moved."""
+        drift, components = self.drift, self.components
+        if drift is None or not isinstance(components, Gaussians) or not isinstance(anchors, Gaussians):
+            return
+        if drift.follow(anchors.mean, anchors.spread):
+            components.move(drift.mean)
+            for _, _, lattice in self.blocks:
+                if lattice is not None:
+                    lattice.follow()
+        if drift.due:
+            drift.restart(components.mean)
 
     def touch(self, index: Tensor) -> None:
         """The examples `index`, shape (B,), are about to be written: they have slots, and are the newest."""
@@ -208,10 +265,12 @@ class _Slots:
     def write(self, index: Tensor, new: Components) -> None:
         """Write the posteriors of the examples `index`, shape (B,), all touched and none twice."""
         slots = self.slot_of[index]
-        for (_, block, lattice), (_, its) in zip(self.blocks, _blocks(new), strict=True):
-            if lattice is not None and isinstance(block, Gaussians) and isinstance(its, Gaussians):
-                lattice.replace((block.mean[slots], block.scale[slots]), (its.mean, its.scale))
+        for (_, _, lattice), (_, its) in zip(self.blocks, _blocks(new), strict=True):
+            if lattice is not None and isinstance(its, Gaussians):
+                lattice.replace(slots, its)
         self.components.write(slots, new)
+        if self.drift is not None and isinstance(new, Gaussians):
+            self.drift.write(slots, new.mean)
 
     def stalest(self, count: int) -> Tensor:
         """The examples whose posteriors were written longest ago, shape (count,)."""
@@ -237,44 +296,20 @@ def _blocks(components: Components) -> list[tuple[slice | None, Components]]:
     return [(None, components)]
 
 
-def _lattice(components: Components, extent: Extent | None) -> Lattice | None:
+def _lattice(components: Components, state: Mapping[str, Any]) -> MovingLattice | None:
     """The lattice of many normals; None of few, and of other components."""
     if not isinstance(components, Gaussians) or len(components) < Bank.LATTICE_FROM:
         return None
-    return Lattice(components.mean, components.scale, extent)
+    kept = {name: x.clone() for name, x in state.items() if name != "extent"}
+    return MovingLattice(components, Extent(**state["extent"]) if state else None, **kept)
 
 
-class _LatticeLogDensity(torch.autograd.Function):
-    """log q(z_j) = log[w_own N(z_j; own) + w_other (S_j(z_j) - N(z_j; own))], the sum taken from a lattice.
+def _can_move(components: Components) -> TypeGuard[Gaussians]:
+    """Whether the means of components can be moved, and nothing else of them be touched."""
+    return isinstance(components, Gaussians) and components.spread.dim() == 2
 
-    The own part is exact, and what the lattice gives can fall below it by its error only.
-    """
 
-    @staticmethod
-    def forward(
-        ctx: Any,
-        z: Tensor,
-        codes: Codes,
-        lattice: Lattice,
-        components: Gaussians,
-        weights: LogWeights,
-        own: Tensor,
-    ) -> Tensor:
-        total, slope = lattice.density(codes.exact)
-        scale = components.scale[own].double()
-        standard = codes.in_double().beyond(components.mean[own].double()) / scale
-        alone = (-0.5 * standard.square()).exp() / (scale * math.sqrt(2 * math.pi))
-        alone_slope = -alone * standard / scale
-        others = (total - alone).clamp(min=0)
-        others_slope = torch.where(total > alone, slope - alone_slope, 0)
-        w_other = math.exp(weights.other)
-        w_own = w_other if weights.own is None else math.exp(weights.own)
-        density = (w_own * alone + w_other * others).clamp(min=1e-300)
-        ctx.save_for_backward(((w_own * alone_slope + w_other * others_slope) / density).to(z.dtype))
-        return density.log().to(z.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, upward: Tensor) -> tuple[Tensor, None, None, None, None, None]:
-        """The gradient in z alone."""
-        (gradient,) = ctx.saved_tensors
-        return upward * gradient, None, None, None, None, None
+def _encoded(draw: Draw, anchors: Draw) -> Components:
+    """The anchors' posteriors by the model of a draw, as they are now."""
+    with evaluating(draw.model):
+        return components_of(inferred(draw.model, anchors.x, anchors.side)[0])

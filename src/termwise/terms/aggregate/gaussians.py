@@ -53,6 +53,17 @@ class Gaussians(LinearComponents):
         """The components of several, in order."""
         return cls(torch.cat([one.mean for one in several]), torch.cat([one.spread for one in several]))
 
+    def move(self, mean: Tensor) -> None:
+        """Put all means elsewhere, shape (N, D), in place; of a diagonal covariance."""
+        self.mean.copy_(mean)
+        precision, linear = self.slope.chunk(2, dim=1)  # -1 / (2 sigma^2) and mu / sigma^2
+        torch.mul(precision, self.mean, out=linear).mul_(-2)
+        torch.sub(self.height, (linear * self.mean).sum(1), alpha=0.5, out=self.intercept)
+        self.slope32[:, self.size :] = linear
+        self._steepest = None
+        if self._singles is not None:
+            self._singles.write(slice(len(self)), self.slope, self.intercept)
+
     def state(self) -> dict[str, Any]:
         """Their means and their spreads."""
         return {"mean": self.mean, "spread": self.spread}

@@ -14,7 +14,6 @@ present members alone and not on its history.
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,36 +24,41 @@ EDGE = NEIGHBOURS // 2
 UNIT = 2.0**36  # of the fixed point
 POINT_REACH = 17  # points on either side of z that are summed: 5.7 sigmas
 WINDOW = 2 * POINT_REACH + 1
+POWERS = 10  # of the distance between a code and its nearest point: what is left of the series is below 1e-6
 MOST_CELLS = 2**26  # 512 MiB
+AT_ONCE = 256  # members that are put in at a time: more do not fit a core's cache
 
 
-def _lagrange_coefficients() -> Tensor:
-    """Of Lagrange's polynomials in x - CENTRE, the highest power first: shape (NEIGHBOURS, NEIGHBOURS)."""
-    nodes = np.arange(NEIGHBOURS) - CENTRE
-    others = [np.delete(nodes, i) for i in range(NEIGHBOURS)]
-    columns = [np.poly(rest) / np.prod(node - rest) for node, rest in zip(nodes, others, strict=True)]
-    return torch.from_numpy(np.stack(columns, axis=1))
-
-
-CENTRE = (NEIGHBOURS - 1) / 2
-COEFFICIENTS = _lagrange_coefficients()
+NODES = torch.arange(NEIGHBOURS)
+SCALES = torch.tensor(
+    [1 / math.prod(i - j for j in range(NEIGHBOURS) if j != i) for i in range(NEIGHBOURS)], dtype=torch.float64
+)
+"""Of Lagrange's polynomials, one a node, what stands before the product of the distances to the other nodes."""
 
 
 def lagrange(position: Tensor) -> Tensor:
-    """Weights of the nodes 0 ... NEIGHBOURS - 1 at `position`, float64, shape (...): shape (..., NEIGHBOURS)."""
-    leading, *rest = COEFFICIENTS.to(position.device).view(NEIGHBOURS, NEIGHBOURS, *[1] * position.dim())
-    x = position - CENTRE
-    weights = leading * x  # (NEIGHBOURS, ...)
-    for row in rest[:-1]:
-        weights = weights.add_(row).mul_(x)  # not fused: a weight must not depend on what else is in the batch
-    return weights.add_(rest[-1]).movedim(0, -1)
+    """Weights of the nodes 0 ... NEIGHBOURS - 1 at `position`, shape (...): shape (NEIGHBOURS, ...)."""
+    shape = (NEIGHBOURS, *[1] * position.dim())
+    apart = position - NODES.to(position).view(shape)
+    weights = SCALES.to(position).view(shape).expand_as(apart).clone()
+    for order in (range(NEIGHBOURS), range(NEIGHBOURS - 1, -1, -1)):  # the nodes before one, and those behind it
+        product = None
+        for node in order:
+            if product is not None:  # not fused: a weight must not depend on what else is in the batch
+                weights[node].mul_(product)
+            product = apart[node] if product is None else product * apart[node]
+    return weights
 
 
 def neighbours(position: Tensor) -> tuple[Tensor, Tensor]:
-    """The lattice indices around `position`, and their weights; both of shape (..., NEIGHBOURS)."""
+    """The first of the lattice's indices around `position`, of its shape, and the weights of all, (NEIGHBOURS, ...)."""
     first = position.floor() - (EDGE - 1)
-    indices = first.long().unsqueeze(-1) + torch.arange(NEIGHBOURS, device=position.device)
-    return indices, lagrange(position - first)
+    return first.long(), lagrange((position - first).float())
+
+
+def _on(first: Tensor) -> Tensor:
+    """The NEIGHBOURS indices from `first` on, shape (...): shape (NEIGHBOURS, ...)."""
+    return first + NODES.to(first).view(NEIGHBOURS, *[1] * first.dim())
 
 
 def width(level: Tensor) -> Tensor:
@@ -75,7 +79,7 @@ class Extent:
     def of(cls, mean: Tensor, scale: Tensor) -> "Extent":
         """Of members with means and standard deviations of shape (N, D)."""
         level = scale.double().log() / LEVEL
-        bottom, top = level.amin(0).floor().long() - EDGE, level.amax(0).ceil().long() + EDGE
+        bottom, top = level.amin(0).floor().long() - (EDGE - 1), level.amax(0).floor().long() + EDGE
         return cls(mean.amin(0).double(), mean.amax(0).double(), bottom, top)
 
     def within(self, other: "Extent") -> bool:
@@ -85,7 +89,7 @@ class Extent:
 
     def with_room(self) -> "Extent":
         """The same extent made wider, so that members may move."""
-        return Extent(self.low - 0.5, self.high + 0.5, self.bottom - 2, self.top + 2)
+        return Extent(self.low - 0.5, self.high + 0.5, self.bottom - 1, self.top + 1)
 
     def union(self, other: "Extent") -> "Extent":
         """The smallest extent that holds this one and another."""
@@ -125,6 +129,15 @@ def _in_order(by_level: Tensor) -> Tensor:
     return by_level.cumsum(-1)[..., -1]
 
 
+def _series(spacing: Tensor) -> Tensor:
+    """exp(-g_i^2 / 2) g_i^q / q! of the points around a code, g_i apart by `spacing`: (D, POWERS + 1, WINDOW)."""
+    steps = torch.arange(-POINT_REACH, POINT_REACH + 1, device=spacing.device)
+    apart = (spacing.unsqueeze(1) * steps).unsqueeze(1)  # (D, 1, WINDOW)
+    powers = torch.arange(POWERS + 1, device=spacing.device).unsqueeze(1)
+    factorial = torch.lgamma(powers.double() + 1).exp()
+    return (apart**powers / factorial * apart.square().mul(-0.5).exp()).float()
+
+
 class Lattice:
     """S_j(z) for D dimensions.
 
@@ -142,7 +155,7 @@ class Lattice:
         self.fits = self.layout.size <= MOST_CELLS  # false for nan, too
         self.cells = torch.zeros(int(self.layout.size) if self.fits else 0, dtype=torch.int64, device=mean.device)
         if self.fits:
-            for some_mean, some_scale in zip(mean.split(4096), scale.split(4096), strict=True):
+            for some_mean, some_scale in zip(mean.split(AT_ONCE), scale.split(AT_ONCE), strict=True):
                 self._deposit(some_mean, some_scale)
 
     def replace(self, old: tuple[Tensor, Tensor], new: tuple[Tensor, Tensor]) -> None:
@@ -154,39 +167,51 @@ class Lattice:
             self._grow(extent.with_room())
         if self.fits:
             mean, scale = (torch.cat(both) for both in zip(old, new, strict=True))
-            sign = torch.ones(len(mean), 1, 1, 1, dtype=torch.int64, device=mean.device)
+            sign = torch.ones(len(mean), 1, device=mean.device)
             sign[: len(old[0])] = -1
             self._deposit(mean, scale, sign)
 
-    def density(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """S_j(z) and its derivative at codes z, shape (B, D); both of that shape, float64."""
+    def density(self, z: Tensor, stretch: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """S_j(z) and its derivative at codes z, shape (B, D); both of that shape, float64.
+
+        Of a code the points near it, i apart, count exp(-(y - g_i)^2 / 2) = exp(-y^2 / 2) exp(-g_i^2 / 2) exp(y g_i),
+        y the distance to the nearest and g_i that from it, in sigmas: a short series in y, whose coefficients are one
+        product of the weights for all codes.
+
+        Args:
+            z: The codes.
+            stretch: How much further apart the means are than they were put in, shape (D,); the members keep their
+                width. One, where left out.
+        """
         layout = self.layout
         sigma = width(layout.extent.bottom.unsqueeze(1) + torch.arange(layout.levels, device=z.device))  # (D, L)
-        position = z.double().unsqueeze(-1) / (sigma * POINT_SPACING)  # (B, D, L)
+        spacing = sigma.new_full((z.shape[1],), POINT_SPACING) if stretch is None else POINT_SPACING * stretch.double()
+        position = z.double().T.unsqueeze(-1) / (sigma * POINT_SPACING).unsqueeze(1)  # (D, B, L)
         nearest = position.round()
-        start = nearest.long() - POINT_REACH - layout.first  # (B, D, L)
-        start = start.clamp(min=-WINDOW).minimum(layout.count).add_(layout.offset)
-        windows = self.cells.unfold(0, WINDOW, 1).index_select(0, start.flatten())
-        steps = torch.arange(-POINT_REACH, POINT_REACH + 1, device=z.device)
-        standard = ((position - nearest).float().unsqueeze(-1) - steps) * POINT_SPACING  # (B, D, L, WINDOW)
-        mass = standard.square().mul_(-0.5).exp_().mul_(windows.view_as(standard))
-        peak = 1 / (sigma * (math.sqrt(2 * math.pi) * UNIT))
-        value = mass.sum(-1) * peak  # (B, D, L)
-        slope = mass.mul_(standard).sum(-1) * (-peak / sigma)
-        return _in_order(value), _in_order(slope)
+        start = nearest.long() - (POINT_REACH + layout.first).unsqueeze(1)
+        start = start.clamp_(min=-WINDOW).minimum(layout.count.unsqueeze(1)).add_(layout.offset.unsqueeze(1))
+        windows = self.cells.float().unfold(0, WINDOW, 1).index_select(0, start.flatten())
+        terms = torch.bmm(_series(spacing), windows.view(z.shape[1], -1, WINDOW).mT)  # (D, POWERS + 1, B L)
+        y = ((position - nearest) * spacing.view(-1, 1, 1)).float().flatten(1)
+        value, pull = terms[:, POWERS - 1], POWERS * terms[:, POWERS]
+        for power in range(POWERS - 1, 0, -1):
+            value = torch.addcmul(terms[:, power - 1], value, y)
+            pull = torch.addcmul(power * terms[:, power], pull, y)
+        bell, peak = y.square().mul_(-0.5).exp_(), (1 / (sigma * (math.sqrt(2 * math.pi) * UNIT))).unsqueeze(1)
+        total = (value * bell).view_as(position) * peak
+        slope = torch.addcmul(pull, value, y, value=-1).mul_(bell).view_as(position) * (peak / sigma.unsqueeze(1))
+        return _in_order(total).T, _in_order(slope).T
 
-    def _deposit(self, mean: Tensor, scale: Tensor, sign: Tensor | int = 1) -> None:
+    def _deposit(self, mean: Tensor, scale: Tensor, sign: Tensor | float = 1.0) -> None:
         """Put members in; or, where their sign is -1, take them out."""
         layout = self.layout
-        levels, level_weights = neighbours(scale.double().log() / LEVEL)  # (B, D, 6)
-        points, point_weights = neighbours(
-            mean.double().unsqueeze(-1) / (width(levels) * POINT_SPACING)
-        )  # (B, D, 6, 6)
-        dimension = torch.arange(mean.shape[1], device=mean.device).view(1, -1, 1)
-        place = levels - layout.extent.bottom.view(1, -1, 1)
-        start = (layout.offset - layout.first)[dimension, place]
-        whole = (level_weights.unsqueeze(-1) * point_weights * UNIT).round().long()
-        self.cells.index_add_(0, (points + start.unsqueeze(-1)).flatten(), (whole * sign).flatten())
+        level, level_weights = neighbours(scale.double().log() / LEVEL)  # (B, D), (6, B, D)
+        levels = _on(level)
+        point, point_weights = neighbours(mean.double() / (width(levels) * POINT_SPACING))  # (6, B, D), (6, 6, B, D)
+        dimension = torch.arange(mean.shape[1], device=mean.device)
+        start = (layout.offset - layout.first)[dimension, levels - layout.extent.bottom]
+        whole = (level_weights.mul_(UNIT * sign) * point_weights).long()  # a member's are the same, in and out
+        self.cells.index_add_(0, _on(point + start).flatten(), whole.flatten())
 
     def _grow(self, extent: Extent) -> None:
         """Lay the cells out anew, with room for `extent`, keeping what they hold."""

@@ -97,7 +97,7 @@ def test_gradients_of_gradients_are_those_of_float64(calls):
 @pytest.mark.parametrize("with_bias", [True, False])
 def test_the_formulas_of_the_gradients_are_right_to_second_order(monkeypatch, with_bias):
     """In float64, where differences tell: oneDNN has none, so its place is taken by PyTorch's own."""
-    monkeypatch.setattr(products, "_NUMBERS", (torch.float64, torch.strided))
+    monkeypatch.setattr(products, "_DTYPE", torch.float64)
     monkeypatch.setattr(products, "_onednn", lambda x, weight, bias: F.linear(x, weight, bias))
     given = layer(4, 3, 2, dtype=torch.float64)
     given = given if with_bias else given[:2]

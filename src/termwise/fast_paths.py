@@ -15,6 +15,9 @@ from collections.abc import Callable, Mapping
 from threading import RLock
 from typing import ClassVar
 
+import torch
+from torch.autograd import forward_ad
+
 from termwise.errors import Refused, in_short
 
 SWITCH = "TERMWISE_FAST_PATHS"
@@ -119,3 +122,22 @@ def take_as(recorded: Mapping[str, bool]) -> None:
         for name in recorded:
             if name in FastPath._all:
                 FastPath._all[name].anew()
+
+
+def transformed() -> bool:
+    """Whether a compiler, a tracer or a transformation of functions is at work, for which PyTorch's own steps are made.
+
+    Example:
+        >>> transformed(), torch.func.vmap(lambda x: x + transformed())(torch.zeros(2)).tolist()
+        (False, [1.0, 1.0])
+    """
+    if torch.compiler.is_compiling():
+        return True
+    try:
+        return (
+            torch.jit.is_tracing()  # type: ignore[attr-defined]
+            or torch._C._functorch.peek_interpreter_stack() is not None
+            or forward_ad._current_level >= 0
+        )
+    except AttributeError:  # a version of PyTorch that cannot be asked so
+        return True

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._jit_internal import is_scripting
-from torch.autograd import Function, forward_ad
+from torch.autograd import Function
 from torch.nn import functional as F
 
-from termwise.fast_paths import FastPath
+from termwise.fast_paths import FastPath, transformed
 
 WORTH_A_CALL, WORTH_A_LAYER = 2**20, 2**22
 """Multiplications from which a product, and a layer with its gradients, are worth a call from Python."""
@@ -41,10 +41,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     if is_scripting():  # the rest is no TorchScript, and is left out of it
         return F.linear(x, weight, bias)
-    if torch.compiler.is_compiling():
-        return F.linear(x, weight, bias)
     given = (x, weight) if bias is None else (x, weight, bias)
-    if not (_ordinary(*given) and _is_layer(x, weight, bias) and ONEDNN.taken):
+    if transformed() or not (_ordinary(*given) and _is_layer(x, weight, bias) and _unseen(*given) and ONEDNN.taken):
         return F.linear(x, weight, bias)
     if torch.is_grad_enabled() and any(one.requires_grad for one in given):
         return _Layer.apply(x, weight, bias)
@@ -64,7 +62,7 @@ def product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
         [[6.0, 6.0, 6.0, 6.0], [6.0, 6.0, 6.0, 6.0]]
     """
     differentiates = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
-    if torch.compiler.is_compiling() or not (_ordinary(a, b) and _are_matrices(a, b) and ONEDNN.taken):
+    if transformed() or not (_ordinary(a, b) and _are_matrices(a, b) and _unseen(a, b) and ONEDNN.taken):
         return a @ b if out is None else torch.mm(a, b, out=out)
     if out is None:
         return _Product.apply(a, b) if differentiates else _onednn(a, b.t(), None)
@@ -112,32 +110,29 @@ def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
 
 
-_NUMBERS = torch.float32, torch.strided
+_OURS, _DTYPE = (Tensor, nn.Parameter), torch.float32
 
 
 def _ordinary(*tensors: Tensor) -> bool:
-    """Whether tensors are float32 numbers in a CPU's memory, of no class of their own, and nothing looks at them."""
-    numbers = all(
-        type(one) in (Tensor, nn.Parameter) and (one.dtype, one.layout) == _NUMBERS and one.is_cpu for one in tensors
-    )
-    return numbers and not _intercepted(*tensors)
+    """Whether tensors are float32 numbers in a CPU's memory, and of no class of their own."""
+    for one in tensors:
+        if type(one) not in _OURS or one.dtype is not _DTYPE or not one.is_cpu or one.layout is not torch.strided:
+            return False
+    return True
 
 
-def _intercepted(*tensors: Tensor) -> bool:
-    """Whether something looks at what PyTorch computes, or has it computed otherwise: it must see PyTorch's own."""
+def _unseen(*tensors: Tensor) -> bool:
+    """Whether nothing looks at what PyTorch computes of tensors, or has it computed otherwise."""
     try:
-        return bool(
+        return not (
             torch.is_autocast_enabled("cpu")
-            or torch.jit.is_tracing()  # type: ignore[attr-defined]
             or not torch.backends.mkldnn.enabled
             or torch._C._len_torch_dispatch_stack()
             or torch._C._len_torch_function_stack()
-            or torch._C._functorch.peek_interpreter_stack() is not None
             or any(torch._C._functorch.is_legacy_batchedtensor(one) for one in tensors)  # of `is_grads_batched`
-            or forward_ad._current_level >= 0
         )
     except AttributeError:  # a version of PyTorch that cannot be asked so
-        return True
+        return False
 
 
 def _is_layer(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:

@@ -25,11 +25,12 @@ from torch.distributions import (
     StudentT,
 )
 
-from termwise.models.block_law import BlockLaw, blocks_of
+from termwise.models.block_law import BlockLaw, LawOfBlocks, blocks_of
 from termwise.models.categories import Categories
 from termwise.models.chained_law import ChainedLaw
 from termwise.models.codewords import Codewords, UniformCodewords
 from termwise.models.distributions import in_double, innermost, samples
+from termwise.models.normal_density import normal_log_density, normal_parameters
 from termwise.models.tensor_dataclasses import map_fields
 
 LOCATED = (Normal, MultivariateNormal, LowRankMultivariateNormal, Laplace, StudentT, Cauchy)
@@ -150,6 +151,10 @@ def log_density_at(law: Distribution, codes: Codes) -> Tensor:
         blocks = zip(law.blocks, law.slices, strict=True)
         each = torch.broadcast_tensors(*(log_density_at(block, codes.columns(part)) for block, part in blocks))
         return torch.stack(each).sum(0)
+    normal = normal_parameters(law)
+    if normal is not None:
+        by_number = normal_log_density(codes.centre, codes.offset, *normal)
+        return by_number.flatten(-len(law.event_shape)).sum(-1) if law.event_shape else by_number
     double = in_double(law)
     if double is None:
         return law.log_prob(codes.z)
@@ -211,6 +216,8 @@ def score_of(law: Distribution, codes: Codes) -> Tensor | None:
         >>> score_of(law, Codes.of(law)).shape, score_of(Categories(torch.zeros(5, 1, 3)), Codes.of(law))
         (torch.Size([5]), None)
     """
+    if law.has_rsample and not isinstance(law, LawOfBlocks):
+        return None
     if isinstance(law, ChainedLaw):
         law = law.at(codes.z)  # through what a block is given, its score has a path
     parts = zip(blocks_of(law), law.slices if isinstance(law, BlockLaw) else [slice(None)], strict=True)

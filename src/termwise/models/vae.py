@@ -31,7 +31,7 @@ from termwise.models.parts_again import model_again, more_of
 from termwise.models.places import with_shape
 from termwise.models.posteriors import PosteriorFamily, posterior_family
 from termwise.models.pretrained import AnyLikelihood, AnyPosterior, AnyPrior, parts_of, write_model
-from termwise.models.priors import PriorOfPosteriors, prior_from
+from termwise.models.priors import is_of_posteriors, prior_from
 from termwise.models.priors.meeting import meet_model
 from termwise.models.samples import law_of_samples
 from termwise.models.scaler import ScaledLaw, Scaler
@@ -303,7 +303,7 @@ class VAE(nn.Module):
         """The prior p(z), batch shape (), event shape (D,); of one that takes values, (B, V), p(z|s), batch (B,)."""
         if self.side is not None and self.prior_given_side:
             return self.prior(self.side.values_of(side, 0 if side is None else len(side)))
-        return self.prior(self._inferred) if isinstance(self.prior, PriorOfPosteriors) else self.prior()
+        return self.prior(self._inferred) if is_of_posteriors(self.prior) else self.prior()
 
     def draw(
         self, x: Tensor, index: Tensor | None = None, dataset_size: int | None = None, side: Tensor | None = None

@@ -31,6 +31,7 @@ from termwise.models.distributions import innermost
 from termwise.models.draw import Draw
 from termwise.terms.laws import Closed, Law
 from termwise.terms.link import by_example
+from termwise.terms.normal_kl import normal_kl
 
 LawT = TypeVar("LawT", bound=Distribution)
 
@@ -53,8 +54,7 @@ def kl(left: Distribution, right: Distribution) -> Tensor:
         return -right.log_prob_of(left.indices)
     q, p = _factors(left), _factors(right)
     if isinstance(p, Normal) and isinstance(q, Normal):
-        ratio = (q.scale / p.scale).square()
-        return 0.5 * (ratio + ((q.loc - p.loc) / p.scale).square() - 1 - ratio.log())
+        return normal_kl(q.loc, q.scale, p.loc, p.scale)
     if isinstance(p, Normal) and isinstance(left, MultivariateNormal):
         energy = (left.scale_tril.square().sum(-1) + (left.loc - p.loc).square()) / p.scale.square()
         log_det = left.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)

@@ -19,7 +19,9 @@ class _IndependentBernoulli(Independent):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Minus the cross-entropy, summed over the event."""
-        logits, value = torch.broadcast_tensors(self.base_dist.logits, value)
+        logits = self.base_dist.logits
+        if logits.shape != value.shape:
+            logits, value = torch.broadcast_tensors(logits, value)
         losses = F.binary_cross_entropy_with_logits(logits, value, reduction="none")
         return -losses.flatten(-len(self.event_shape)).sum(-1)
 

@@ -8,6 +8,7 @@ from .prior import (
     PriorOfCodes as PriorOfCodes,
     PriorOfPosteriors as PriorOfPosteriors,
     PriorOfSide as PriorOfSide,
+    is_of_posteriors as is_of_posteriors,
 )
 from .standard_normal import StandardNormal as StandardNormal
 from .table import PRIORS as PRIORS, prior_from as prior_from

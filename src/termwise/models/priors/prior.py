@@ -129,3 +129,14 @@ class PriorOfPosteriors(Protocol):
     def __call__(self, infer: Callable[[Tensor], Distribution]) -> Distribution:
         """p(z), batch shape (), event shape (D,), of q(z|.) of what the networks see."""
         ...
+
+
+def is_of_posteriors(prior: object) -> bool:
+    """Whether a prior is a `PriorOfPosteriors`: what Python says of it, and of others in less time.
+
+    Example:
+        >>> from termwise.models.priors import StandardNormal
+        >>> is_of_posteriors(StandardNormal(2))
+        False
+    """
+    return hasattr(prior, "begun") and isinstance(prior, PriorOfPosteriors)

@@ -32,8 +32,7 @@ def normal_log_density(centre: Tensor, offset: Tensor, loc: Tensor, scale: Tenso
     if transformed():
         u, s = _parts(centre, loc, offset, scale)
         return -0.5 * u.square() - s.log() - HALF_LOG_TAU
-    apart = (None, None) if centre is loc else (centre, loc)
-    value: Tensor = _NormalLogDensity.apply(*apart, offset, scale)
+    value: Tensor = _NormalLogDensity.apply(centre, None if centre is loc else loc, offset, scale)
     return value
 
 
@@ -51,7 +50,7 @@ def normal_parameters(law: Distribution) -> tuple[Tensor, Tensor] | None:
 
 class _NormalLogDensity(Function):
     @staticmethod
-    def forward(ctx: Any, centre: Tensor | None, loc: Tensor | None, offset: Tensor, scale: Tensor) -> Tensor:
+    def forward(ctx: Any, centre: Tensor, loc: Tensor | None, offset: Tensor, scale: Tensor) -> Tensor:
         ctx.save_for_backward(centre, loc, offset, scale)
         u, s = ctx.parts = _parts(centre, loc, offset, scale)
         return u.square().mul_(-0.5).sub_(s.log()).sub_(HALF_LOG_TAU)
@@ -63,14 +62,19 @@ class _NormalLogDensity(Function):
         over = gradient / s
         up = over * u
         down = -up
-        slopes = (down, up, down, over * (u.square() - 1) if ctx.needs_input_grad[3] else None)
+        slopes = (
+            torch.zeros_like(up) if given[1] is None else down,
+            up,
+            down,
+            over * (u.square() - 1) if ctx.needs_input_grad[3] else None,
+        )
         return tuple(
             slope.sum_to_size(one.shape).to(one.dtype) if needed and slope is not None else None
             for slope, one, needed in zip(slopes, given, ctx.needs_input_grad, strict=True)
         )
 
 
-def _parts(centre: Tensor | None, loc: Tensor | None, offset: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """u and s, in float64; without centre and loc, where these are one."""
+def _parts(centre: Tensor, loc: Tensor | None, offset: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """u and s, in float64; without a location, where it is the centre."""
     s, beyond = scale.double(), offset.double()
-    return (beyond if centre is None or loc is None else (centre.double() - loc.double()) + beyond) / s, s
+    return (beyond if loc is None else (centre.double() - loc.double()) + beyond) / s, s

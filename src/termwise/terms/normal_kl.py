@@ -42,11 +42,10 @@ class _NormalKL(Function):
         r, d = _normalised(*given) if torch.is_grad_enabled() else ctx.parts
         over = gradient / given[3]
         to_mean, to_scale, to_other_mean, to_other_scale = ctx.needs_input_grad
-        down = over * d if to_mean or to_other_mean else None
         slopes = (
-            down if to_mean else None,
+            over * d if to_mean else None,
             over * (r - 1 / r) if to_scale else None,
-            -down if to_other_mean else None,
+            -over * d if to_other_mean else None,
             over * (1 - r.square() - d.square()) if to_other_scale else None,
         )
         return tuple(

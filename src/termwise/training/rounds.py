@@ -87,7 +87,7 @@ class Rounds:
         idle = set() if self.game.sits_out is None else self.game.sits_out(moves)
         moving = [player for player in self.game.turns if player.name not in idle]
         for player in moving:
-            self.optimizers[player.name].zero_grad()
+            self._forget_gradients(player)
         backward([(moves[player.name], self.own[player.name]) for player in moving])
         self.look(step)
         for player in moving:
@@ -96,7 +96,7 @@ class Rounds:
     def move(self, player: Player, draw: Draw, step: int) -> None:
         """A step of one player down its objective on a draw."""
         breakdown = self.objective_of(player, draw, step)
-        self.optimizers[player.name].zero_grad()
+        self._forget_gradients(player)
         self.engine.backward(breakdown.total)
         self.look(step)
         self._descend(player, step)
@@ -171,6 +171,11 @@ class Rounds:
 
     def _settings_of(self, player: Player) -> OptimizerSettings:
         return player.optimizer or self.settings.optimizer
+
+    def _forget_gradients(self, player: Player) -> None:
+        """As an optimizer does it, without what that records of itself."""
+        for parameter in self.own[player.name]:
+            parameter.grad = None
 
     def _descend(self, player: Player, step: int) -> None:
         """A step down the gradients that the player's parameters have."""

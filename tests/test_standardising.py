@@ -40,7 +40,7 @@ def test_a_run_of_raw_rows_is_that_of_rows_standardised_by_hand_and_the_constant
     constant = float(np.log(data.train.tensor().double().numpy().std(0)).sum())
     assert run.account.data["sum_log_scale"] == pytest.approx(constant, rel=1e-6)
     for name, reading in hand.account.readings.items():
-        moved = {"distortion": constant, "elbo": -constant}.get(name, 0.0)
+        moved = {"distortion": constant, "elbo": -constant, "three_entropies": -constant}.get(name, 0.0)
         assert np.allclose(run.account[name].value, np.add(reading.value, moved), rtol=1e-5, atol=1e-5), name
     assert torch.equal(run.model.encode(data.tensor()).mean, hand.model.encode(by_hand.tensor()).mean)
 

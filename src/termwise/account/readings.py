@@ -9,9 +9,12 @@ Symbols are plain text in which an underscore lowers the character after it, as 
 from functools import partial
 
 from termwise.account.imputation_readings import OF_IMPUTATION
+from termwise.account.likelihood_readings import OF_LIKELIHOOD
 from termwise.account.player_readings import OF_PLAYERS
+from termwise.account.rate_distortion_readings import OF_RATE_DISTORTION
 from termwise.account.reading_row import LOG_N, ReadingRow
 from termwise.account.side_readings import OF_SIDE, OF_SIDE_BY_PART, OF_SIDE_ON_ENDLESS_DATA, USE_OF_SIDE
+from termwise.account.stationarity_readings import OF_STATIONARITY
 from termwise.account.target_readings import OF_PREDICTION
 from termwise.account.tokenizer_readings import OF_TOKENIZERS
 from termwise.registry import Registry
@@ -35,6 +38,7 @@ _ROWS = (
     ReadingRow(
         "elbo", "ELBO", "−distortion − rate", "a lower bound on log p(x)", "elbo", sum_of={"distortion": -1, "rate": -1}
     ),
+    *OF_STATIONARITY,
     ReadingRow(
         "elbo_upper_nwj",
         "ELBO from above, NWJ",
@@ -285,44 +289,8 @@ _ROWS = (
         "what that normal costs, beyond the prior",
         "marginal",
     ),
-    ReadingRow(
-        "log_likelihood", "log-likelihood", "log p(x)", "what the model gives the data, codes summed out", "elbo"
-    ),
-    _at_least_0(
-        "inference_gap",
-        "inference gap",
-        "log p(x) − ELBO",
-        "what the posterior's form and fit cost",
-        "marginal",
-        sum_of={"log_likelihood": 1, "elbo": -1},
-    ),
-    ReadingRow(
-        "log_likelihood_jackknife",
-        "log-likelihood, jackknifed",
-        "log p(x)",
-        "less the bound's first-order bias",
-        "elbo",
-    ),
-    ReadingRow("iwae", "IWAE", "E log mean p(x, z)/q(z|x)", "the importance-weighted bound on log p(x)", "elbo"),
-    _at_least_0(
-        "approximation_gap", "approximation gap", "log p(x) − ELBO(q*)", "what the posterior's form costs", "marginal"
-    ),
-    _at_least_0(
-        "amortisation_gap", "amortisation gap", "ELBO(q*) − ELBO(q)", "what one encoder for all x costs", "marginal"
-    ),
-    ReadingRow(
-        "effective_sample_size",
-        "effective samples",
-        "(∑ w)² / ∑ w²",
-        "how many samples carry log p(x)",
-        unit="samples",
-        least=1.0,
-    ),
-    ReadingRow("bdmc_lower", "BDMC, from below", "", "log p(x) of simulated data, annealed forwards"),
-    ReadingRow("bdmc_upper", "BDMC, from above", "", "log p(x) of simulated data, annealed backwards"),
-    _at_least_0(
-        "bdmc_gap", "BDMC gap", "", "how far apart the two bounds lie", sum_of={"bdmc_upper": 1, "bdmc_lower": -1}
-    ),
+    *OF_LIKELIHOOD,
+    *OF_RATE_DISTORTION,
     _score("mig", "MIG", "", "mutual information gap, by the exact mixture"),
     _score("mig_binned", "MIG, binned", "", "mutual information gap, of binned means"),
     _score("modularity", "", "", "each dimension tells of one factor"),

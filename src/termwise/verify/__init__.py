@@ -20,7 +20,9 @@ from termwise.verify import (
     information_bound,
     kl_appendix,
     measure_on_worlds,
+    rate_and_distortion,
     side_information,
+    stationary_points,
     trained_critic,
     trained_game,
 )
@@ -42,6 +44,8 @@ CHECK_FAMILIES: dict[str, Callable[[int], list[Check]]] = {
     "importance weights": importance_weights.checks,
     "blocks and groups": codes_of_blocks.checks,
     "side information": side_information.checks,
+    "stationary points": stationary_points.checks,
+    "rate and distortion": rate_and_distortion.checks,
     "instrument": measure_on_worlds.checks,
 }
 """Functions of a seed that give checks, by the name of their family, in the order of the notes."""
@@ -157,6 +161,17 @@ CHECK_NAMES: dict[str, tuple[str, ...]] = {
         "conditional-density-minibatch-stratified",
         "side-information-kernel",
         "side-information-kernel-independent",
+    ),
+    "stationary points": (
+        "three-entropies",
+        "three-entropies-sigma",
+        "three-entropies-codes",
+    ),
+    "rate and distortion": (
+        "rate-distortion-quarter",
+        "rate-distortion-one",
+        "rate-distortion-four",
+        "rate-distortion-excess",
     ),
     "instrument": (
         "measured-gaussian-distortion",

@@ -206,6 +206,31 @@ class LinearGaussian:
         """The log-likelihood log p(x) of examples, shape (B, D): shape (B,), float64, nats."""
         return MultivariateNormal(self.decoder_offset, self._explained(), validate_args=False).log_prob(x.double())
 
+    def rate_distortion(self, beta: float, x: Tensor) -> dict[str, Tensor]:
+        """The best code that the decoder allows, p_b(z|x) ~ p(z) p(x|z)^beta, of examples x, shape (B, D), in nats.
+
+        With b = beta it is N(P^-1 W' (x - b_0) b / s^2, P^-1), P = I + b W'W / s^2, b_0 the decoder's offset.
+
+        Returns:
+            Its rate, its distortion, and log_partition, log of the integral of p(z) p(x|z)^beta = -rate - beta
+            distortion, each of shape (B,), float64.
+
+        Example:
+            >>> world = LinearGaussian.random(seed=0, latent=2)
+            >>> at_one = world.rate_distortion(1.0, x := world.data(3))
+            >>> torch.allclose(at_one["log_partition"], world.log_likelihood(x))
+            True
+        """
+        away, ridge = x.double() - self.decoder_offset, beta / self.sigma**2
+        precision = torch.eye(len(self.offset), dtype=torch.float64) + ridge * self.decoder.T @ self.decoder
+        spread = torch.linalg.inv(precision)
+        mean = ridge * away @ self.decoder @ spread
+        rate = 0.5 * (spread.trace() + mean.square().sum(1) - len(self.offset) + torch.logdet(precision))
+        energy = (away - mean @ self.decoder.T).square().sum(1) + (self.decoder @ spread @ self.decoder.T).trace()
+        constant = 0.5 * len(self.mean) * math.log(2 * math.pi * self.sigma**2)
+        distortion = constant + energy / (2 * self.sigma**2)
+        return {"rate": rate, "distortion": distortion, "log_partition": -rate - beta * distortion}
+
     def truth(self, groups: Sequence[Sequence[int]] = ()) -> dict[str, float]:
         """The population's value of every term, in nats, by the readings' names.
 

@@ -25,6 +25,7 @@ from termwise.measuring.elbo.remedies import Remedies
 from termwise.measuring.elbo.shared_sites import readings_of_shared
 from termwise.measuring.elbo.side_use import side_use
 from termwise.measuring.elbo.target_account import with_target
+from termwise.measuring.elbo.three_entropies import three_entropies
 from termwise.measuring.subject import subject_of
 from termwise.models.check_model import check_model
 from termwise.models.data_pass import DataPass, Progress, evaluating
@@ -87,7 +88,8 @@ def measure(
         total_correlation, dimension_wise_kl, what these four are for the population (population_mi and the like); the
         rate, index-code MI and dimension-wise KL by dimension; code_use, the nats that an example is worth more under
         its own code than under another's; side_use, the same of what a decoder takes beside it; marginal_mmd2, of a
-        kernel; sigma, where it was learned; active_units.
+        kernel; sigma, where it was learned; active_units; of a normal model with a learned sigma three_entropies, and
+        stationarity_gap, how far its ELBO is from them, with both parts of it.
         Without a decoder, or where q(z_j) is not known, those that can be had. Of a posterior without a
         density, the terms between bounds (`implicit_account.py`), and none of the population's.
 
@@ -130,6 +132,7 @@ def measure(
         if target is not None:
             terms = with_target(terms, batches, target)
         terms = with_observed(terms.and_also(*side_use(batches, first)), batches)
+        terms = terms.and_also(*three_entropies(batches, first, terms.values.get("elbo")))
     readings: dict[str, AnyReading] = dict(terms.readings)
     likelihood, standardised = getattr(model, "likelihood", None), "sum_log_scale" in sum_log_scale(model)
     if isinstance(likelihood, TargetLikelihood):

@@ -5,6 +5,7 @@ cast at the model's border alone. What a network computes stays a function of th
 invariant law is disturbed by its rounding.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from termwise.errors import BadData, NoDensity
 from termwise.models.block_law import BlockLaw
 from termwise.models.drawable import Drawable
 from termwise.models.posteriors import normal_of_codes
+from termwise.models.supports import NUMBERS, support_of
 
 CODES = 1024
 """From which the moments of a posterior without a density are taken."""
@@ -87,6 +89,19 @@ def has_density(law: Distribution) -> bool:
     except (NoDensity, NotImplementedError):
         return False
     return True
+
+
+def not_all_numbers(law: Distribution) -> str | None:
+    """What codes of a law are, in words, where they are not all real numbers, through which a gradient could move them.
+
+    Example:
+        >>> not_all_numbers(Independent(Normal(torch.zeros(2), 1.0), 1)) is None
+        True
+    """
+    support = support_of(law)
+    if support is None or (support.space == NUMBERS and float(support.upper.min() - support.lower.max()) == math.inf):
+        return None
+    return support.in_words
 
 
 class Joint:

@@ -6,8 +6,6 @@ Annealing gives log p(x) on the data; BDMC says, on data simulated from the mode
 simulated data need not hold where the data is unlike it, so the data's own weights are looked at, too.
 """
 
-import math
-
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Distribution
@@ -16,7 +14,7 @@ from termwise.data.dataset import Dataset
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.measuring.log_likelihood.annealing import Annealer, annealed, base_law
 from termwise.measuring.log_likelihood.bdmc import Certificate, certificates, doubling, simulate
-from termwise.measuring.log_likelihood.densities import Joint, has_density
+from termwise.measuring.log_likelihood.densities import Joint, has_density, not_all_numbers
 from termwise.measuring.log_likelihood.diagnosis import diagnose
 from termwise.measuring.log_likelihood.gaps import adaptable, best_normal
 from termwise.measuring.log_likelihood.importance import effective_sample_size, jackknife, log_mean_exp, log_weights
@@ -31,7 +29,6 @@ from termwise.models.draw import Draw
 from termwise.models.drawable import Drawable, generates, given_variables
 from termwise.models.randomness import own_randomness
 from termwise.models.scaler import sum_log_scale
-from termwise.models.supports import NUMBERS, support_of
 from termwise.models.target import check_makes_examples
 from termwise.values import Count, Natural, PositiveFinite, Samples, Seed, checked
 
@@ -110,7 +107,7 @@ def log_likelihood(
     if not generates(model):
         raise Refused("log p(x) needs p(x|z), and this model has no decoder: pass adapt(decode=...).")
     check_makes_examples(model)
-    index = _chosen(len(data), limit, seed)
+    index = chosen_examples(len(data), limit, seed)
     batches = DataPass(model, data.subset(index), batch_size, device)
     check_model(batches)
     tell = progress or (lambda stage, part: None)
@@ -274,13 +271,10 @@ def _every_category(draw: Draw) -> EveryCategory | None:
 def _check_gradients(*laws: Distribution) -> None:
     """Raise Refused where codes cannot be moved by gradients, anywhere there are numbers."""
     for law in laws:
-        support = support_of(law)
-        if support is not None and (
-            support.space != NUMBERS or float(support.upper.min() - support.lower.max()) < math.inf
-        ):
+        if words := not_all_numbers(law):
             raise Refused(
                 f"Annealing, and the search for a better posterior, move codes by gradients through all real numbers; "
-                f"these are {support.in_words}. Take method='iwae', without split_gap."
+                f"these are {words}. Take method='iwae', without split_gap."
             )
 
 
@@ -290,8 +284,13 @@ def _check_positive(**numbers: int | None) -> None:
             raise Refused(f"{name} must be 1 or more; got {number}.")
 
 
-def _chosen(count: int, limit: Count | None, seed: Seed) -> Tensor:
-    """Positions of `limit` examples, in order."""
+def chosen_examples(count: int, limit: Count | None, seed: Seed) -> Tensor:
+    """Positions of `limit` examples of `count`, chosen at random, in order; of all where no limit is set.
+
+    Example:
+        >>> chosen_examples(5, None, seed=0).tolist(), len(chosen_examples(5, 3, seed=0))
+        ([0, 1, 2, 3, 4], 3)
+    """
     if limit is None or limit >= count:
         return torch.arange(count)
     return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:limit].sort().values

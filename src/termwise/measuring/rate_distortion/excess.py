@@ -47,11 +47,11 @@ def excess(
         of_rate: Whether it is the excess rate.
 
     Example:
-        >>> betas = torch.tensor([0.5, 1.0, 2.0]).double()  # D_b = 1 / b: log Z_b = -log b, R(D) = -1 - log D
-        >>> curve = -betas.log()[None], 1 / betas[None]
-        >>> found = excess(torch.tensor([0.5]).double(), torch.tensor([1.0]).double(), betas, *curve, True)
-        >>> round(float(found.values), 4), round(found.beta, 2)  # 0.5 + 1 + log 1
-        (1.5, 1.0)
+        >>> betas = torch.tensor([0.5, 1.0, 2.0]).double()  # D_b = 1 / b, log Z_b = -3 - log b: R(D) = 2 - log D
+        >>> curve = -3 - betas.log()[None], 1 / betas[None]
+        >>> found = excess(torch.tensor([2.5]).double(), torch.tensor([1.0]).double(), betas, *curve, True)
+        >>> round(float(found.values), 4), round(found.beta, 2)  # 2.5 - R(1)
+        (0.5, 1.0)
     """
     places, weights = _fine(betas, log_partition.mean(0), -betas * curve_distortion.mean(0))
     scale = torch.ones_like(places) if of_rate else places

@@ -11,6 +11,7 @@ from . import (
     objectives as objectives,
     plot as plot,
     report as report,
+    sweeps as sweeps,
     terms as terms,
     trackers as trackers,
     training as training,
@@ -43,6 +44,7 @@ from .api import (
     measure as measure,
     push_to_hub as push_to_hub,
     sample_quality as sample_quality,
+    sweep as sweep,
     tokenizer_report as tokenizer_report,
     train as train,
     traverse as traverse,
@@ -75,6 +77,7 @@ from .objectives import RECIPES as RECIPES, recipe as recipe
 from .objectives.optimizers import OPTIMIZERS as OPTIMIZERS
 from .objectives.recipes import Recipe as Recipe
 from .registry import Makers as Makers, Registry as Registry, Row as Row
+from .sweeps import Sweep as Sweep, load_sweep as load_sweep
 from .terms.adversarial.divergences import DIVERGENCES as DIVERGENCES, divergence_of as divergence_of
 from .terms.aggregate.memory import Memory as Memory
 from .terms.aggregate.table import AGGREGATES as AGGREGATES

@@ -3,5 +3,5 @@
 ORDER = (
     "errors", "values", "schedules", "main_memory", "fast_paths", "products", "content", "files", "notebook",
     "registry", "account", "data", "models", "terms", "objectives", "functional", "worlds", "measuring", "meter",
-    "training", "verify", "report", "plot", "trackers", "callbacks", "api", "cli", "__main__",
+    "training", "sweeps", "verify", "report", "plot", "trackers", "callbacks", "api", "cli", "__main__",
 )  # fmt: skip

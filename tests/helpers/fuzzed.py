@@ -257,11 +257,20 @@ def _meant(of: str) -> dict[str, Any]:
         ("tw.objectives.solo", "objective"): tw.objectives.Objective((tw.objectives.distortion(),)),
         ("tw.VAE", "likelihood"): "bernoulli", ("tw.VAE.build", "likelihood"): "bernoulli",
         ("tw.VAE", "target"): None, ("tw.VAE.build", "target"): None, ("tw.train", "target"): None,
+        ("tw.sweep", "config"): None, ("tw.sweep", "base"): _of_a_second(), ("tw.sweep", "data"): None,
+        ("tw.sweep", "grid"): {"model.latent": [1, 2]}, ("tw.sweep", "search"): None, ("tw.sweep", "seeds"): 1,
+        ("tw.sweep", "maximize"): "elbo", ("tw.sweep", "minimize"): "rate", ("tw.sweep", "workers"): 1,
+        ("tw.sweep", "threads"): 1, ("tw.sweep", "progress"): False, ("tw.load_sweep", "folder"): "run",
         ("tw.worlds.four_points", "mean"): torch.zeros(4, 2), ("tw.worlds.four_points", "scale"): torch.ones(4, 2),
     }  # fmt: skip
     if of == "tw.write_report":
         known |= {"report_of": tw.load_run("run"), "path": None, "model": None, "data": None}
     return known | {name: value for (function, name), value in special.items() if function == of}
+
+
+def _of_a_second() -> dict[str, Any]:
+    """A configuration that trains in a moment."""
+    return {"data": {"source": "four-points"}, "model": {"options": {"hidden": [8]}}, "training": {"epochs": 1}}
 
 
 MORE: dict[str, dict[str, Any]] = {

@@ -14,6 +14,7 @@ from termwise.api.log_likelihood import log_likelihood
 from termwise.api.measure import measure
 from termwise.api.run import Run, load_model, load_run
 from termwise.api.sample_quality import sample_quality
+from termwise.api.sweep import sweep
 from termwise.api.tokenizer_report import tokenizer_report
 from termwise.api.train import train
 from termwise.api.traverse import traverse
@@ -40,6 +41,7 @@ __all__ = [
     "measure",
     "push_to_hub",
     "sample_quality",
+    "sweep",
     "tokenizer_report",
     "train",
     "traverse",

@@ -12,6 +12,7 @@ from termwise.cli import (
     quality,
     recipes,
     report,
+    sweep,
     tokenizer,
     train,
     traverse,
@@ -22,8 +23,8 @@ from termwise.cli.app import app
 __all__ = ["COMMANDS", "app"]
 
 COMMANDS = (
-    *(train, measure, compare, report, generate, traverse, interpolate, aggregates, attributes, impute, quality),
-    *(tokenizer, recipes, data, verify),
+    *(train, sweep, measure, compare, report, generate, traverse, interpolate, aggregates, attributes, impute),
+    *(quality, tokenizer, recipes, data, verify),
 )
 """The files of the commands, each named for its own, in the order of the help."""
 

@@ -8,7 +8,7 @@ from helpers.brute_force import full_covariance_log_prob, mixture_log_prob
 from termwise.fast_paths import SWITCH
 from termwise.models.codes import Codes
 from termwise.products import linear
-from termwise.terms.aggregate import mixture, single_precision
+from termwise.terms.aggregate import single_precision
 from termwise.terms.aggregate.block_components import BlockComponents
 from termwise.terms.aggregate.discrete_components import BernoulliComponents, CategoryComponents
 from termwise.terms.aggregate.exponential_components import ExponentialComponents
@@ -31,7 +31,7 @@ def found_and_truth(mean, spread, z, tolerance=1e-5, weights=None, **options):
     weights = weights or LogWeights.uniform(len(mean))
     found = log_density_in_single(Codes.at(z), Gaussians(mean, spread), weights, True, tolerance, **options)
     exact = z.double().requires_grad_()
-    truth = mixture_log_prob(exact, mean, spread, torch.tensor(weights.other))[0]
+    truth = mixture_log_prob(exact, mean, spread, torch.tensor(weights.other, dtype=torch.float64))[0]
     return found, truth.detach(), torch.autograd.grad(truth.sum(), exact)[0]
 
 
@@ -128,7 +128,7 @@ def test_a_code_s_own_component_has_its_own_weight(own, scale):
     weights = (
         LogWeights.stratified(index, len(mean), 20_000) if own == "stratified" else LogWeights(0.0, -math.inf, index)
     )
-    table = torch.full((len(z), len(mean)), weights.other).double()
+    table = torch.full((len(z), len(mean)), weights.other, dtype=torch.float64)
     here = index >= 0
     table[here.nonzero().squeeze(1), index[here]] = weights.own
     found = log_density_in_single(Codes.at(z), Gaussians(mean, spread), weights, True, 1e-5)
@@ -259,4 +259,3 @@ def test_what_is_sparse_and_what_is_dense_both_happen(monkeypatch):
     found, truth, _ = found_and_truth(mean, spread, z)
     assert (found.value - truth)[found.sure].abs().max() < 1e-5
     assert found.sure.float().mean() > 0.8
-    assert mixture.pays(Codes.at(z), Gaussians(mean, spread), LogWeights(0.0), True) is (len(z) * 3000 >= 2**19)

@@ -3,10 +3,12 @@
 A product in float32 gives every log-component L_n, in bits, off by delta at the most (`singles.py`). Of a code most lie
 far below the largest, L, and count for nothing:
 
-    sparse   where those within `window` bits and twice delta of L are few, they are taken again exactly, one by one,
-             and the others left out: N 2^-window of the density at the most, however large delta is;
-    dense    where they are many, all masses m_n = 2^(L_n - L) are summed in float32, which is off by the mean, by mass,
-             of what L_n is; where that may be too much the largest are taken again exactly, and it is of the others.
+    sparse   groups of which no component comes within `window` bits and twice delta of L are left out: N 2^-window of
+             the density at the most, however large delta is. In the others those near L are taken again exactly, one by
+             one, and the rest, whose masses m_n = 2^(L_n - L) are small, are summed in float32; all are taken exactly
+             where delta is so large that a mass in float32 says nothing;
+    dense    where few groups can be left out, all masses are summed in float32, which is off by the mean, by mass, of
+             what L_n is; where that may be too much the largest are taken again exactly, and it is of the others.
 
 Which it is, every code decides by itself, a block of components at a time. What is left out and what float32 may cost
 the masses that were not taken again is the code's certificate; codes for which that is more than is tolerated are left
@@ -26,8 +28,14 @@ from termwise.terms.aggregate.components import CANCELLATION, FLOOR, NOWHERE, Co
 from termwise.terms.aggregate.gaussians import LogWeights
 from termwise.terms.aggregate.singles import BITS, EPSILON, GROUP
 
-FEW = 1 / 8
-"""The share of the components up to which groups that may have one that counts are looked at: all would cost more."""
+FEW = 1 / 2
+"""The share of the groups up to which those that may count are looked at by themselves: more cost as much as all."""
+BELOW = 6.0
+"""Bits further down from which components are taken exactly than if one alone were left to float32."""
+GENTLE = 0.1
+"""Bits that float32 may usually be off by, up to which its masses say something, and some are left to it."""
+OF_GRADIENT = 20.0
+"""Bits below the largest from which a component's gradient is left out, where few count."""
 MOST = 1 / 64
 """The share of the components up to which they are taken exactly, one by one."""
 FEATURES = 12
@@ -75,22 +83,17 @@ class Found:
 class _Pairs:
     """Pairs of codes and components that are to be taken exactly: their places, and log2 densities in float32."""
 
-    rows: list[Tensor] = field(default_factory=list)
-    columns: list[Tensor] = field(default_factory=list)
-    bits: list[Tensor] = field(default_factory=list)
+    parts: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
 
     def add(self, rows: Tensor, columns: Tensor, bits: Tensor) -> None:
         """Keep some more, shape (P,)."""
-        self.rows.append(rows)
-        self.columns.append(columns)
-        self.bits.append(bits)
+        self.parts.append((rows, columns, bits))
 
     def over(self, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Places and float32 log2 densities of those over `least`, shape (B,)."""
-        if not self.rows:
-            nothing = torch.empty(0, dtype=torch.long, device=least.device)
-            return nothing, nothing, least.new_empty(0)
-        rows, columns, bits = (torch.cat(of) for of in (self.rows, self.columns, self.bits))
+        nothing = torch.empty(0, dtype=torch.long, device=least.device)
+        parts = self.parts or [(nothing, nothing, least.new_empty(0))]
+        rows, columns, bits = (torch.cat(of) for of in zip(*parts, strict=True))
         kept = (bits > least[rows]).nonzero().squeeze(1)
         return rows[kept], columns[kept], bits[kept]
 
@@ -112,10 +115,14 @@ class _Sweep:
         self.spent = (1 - LEFT_OUT) * tolerance
         window = math.log2(len(components) / (LEFT_OUT * tolerance))
         self.reach = (window + 2 * self.delta.nan_to_num(posinf=0.0)).float()
+        self.gentle = self.usual < (GENTLE if self.spent > 2 * SUMMING else 0.0)
+        near = (self.usual / (self.spent * BITS)).log2().add_(BELOW).clamp_(min=OF_GRADIENT if gradient else 0.0)
+        self.near = torch.where(self.gentle, torch.minimum(near.float(), self.reach), self.reach)
         self.all_fine = bool((self.usual <= self.spent * BITS).all())
         self.peak = self.features.new_full((len(codes),), -math.inf)
-        self.total = torch.zeros_like(self.delta)  # of the masses that are summed in float32, below 2^peak
-        self.off = torch.zeros_like(self.delta)  # what delta may cost them, likewise, in bits
+        self.few = torch.zeros_like(self.delta)  # of the masses summed in float32, below 2^peak: of few groups,
+        self.many = torch.zeros_like(self.delta)  # and of all
+        self.off = torch.zeros_like(self.delta)  # what float32 may cost the latter, in bits
         self.gathered = torch.zeros_like(self.features) if gradient else None
         self.sparse, self.again = _Pairs(), _Pairs()
 
@@ -125,27 +132,42 @@ class _Sweep:
         self.weights.lift(bits, start)
         largest = bits.view(len(bits), -1, GROUP).amax(2)
         self._lower(torch.maximum(self.peak, largest.amax(1)).clamp_(min=LOWEST))
-        least = self.peak - self.reach
-        groups = largest > least.unsqueeze(1)
-        wide = groups.sum(1) * GROUP > FEW * bits.shape[1]
+        groups = largest > (self.peak - self.reach).unsqueeze(1)
+        wide = groups.sum(1) > FEW * groups.shape[1]
         if wide.all():
             self._sum(bits, None, start, stop)
             return
-        row, column, of_them = _over(bits, groups & ~wide.unsqueeze(1), least)
-        if len(row) > MOST * bits.numel():
-            wide |= torch.bincount(row, minlength=len(bits)) > MOST * bits.shape[1]
-            few = ~wide[row]
-            row, column, of_them = row[few], column[few], of_them[few]
-        self.sparse.add(row, column + start, of_them)
+        wide = self._few(bits, largest, groups & ~wide.unsqueeze(1), wide, start)
         rows = wide.nonzero().squeeze(1)
         if len(rows):
             self._sum(bits[rows], rows, start, stop)
 
+    def _few(self, bits: Tensor, largest: Tensor, groups: Tensor, wide: Tensor, start: int) -> Tensor:
+        """Take in these groups alone; which codes have too many components near the largest is added to `wide`."""
+        row, group = groups.nonzero(as_tuple=True)
+        least = (self.peak - self.near)[row]
+        near = (largest[row, group] > least).nonzero().squeeze(1)
+        by_group = bits.view(-1, GROUP)
+        place = row * groups.shape[1] + group
+        some = by_group.index_select(0, place[near])
+        pair, offset = (some > least[near].unsqueeze(1)).nonzero(as_tuple=True)
+        of_them, its_row, its_group = some[pair, offset], row[near][pair], group[near][pair]
+        if len(pair) > MOST * bits.numel():
+            wide = wide | (torch.bincount(its_row, minlength=len(bits)) > MOST * bits.shape[1])
+            kept = ~wide[its_row]
+            its_row, its_group, offset, of_them = its_row[kept], its_group[kept], offset[kept], of_them[kept]
+        self.sparse.add(its_row, its_group * GROUP + offset + start, of_them)
+        kept = (self.gentle & ~wide)[row].nonzero().squeeze(1)
+        row = row[kept]
+        mass = by_group.index_select(0, place[kept]).sub_(self.peak[row].unsqueeze(1)).clamp_(min=FLOOR).exp2_()
+        self.few.index_add_(0, row, mass.sum(1).double())
+        return wide
+
     def _lower(self, higher: Tensor) -> None:
         """Count the masses from another peak."""
         shrink = (self.peak - higher).exp2()
-        self.total.mul_(shrink)
-        self.off.mul_(shrink)
+        for sums in (self.few, self.many, self.off):
+            sums.mul_(shrink)
         if self.gathered is not None:
             self.gathered.mul_(shrink.unsqueeze(1))
         self.peak = higher
@@ -155,7 +177,7 @@ class _Sweep:
         every = slice(None) if rows is None else rows
         mass = bits.sub_(self.peak[every].unsqueeze(1)).clamp_(min=FLOOR).exp2_()
         total = mass.sum(1).double()
-        self.total[every] += total
+        self.many[every] += total
         if self.gathered is not None:
             self.gathered[every] += product(mass, self.singles.slope[start:stop])
         if self.all_fine:
@@ -164,7 +186,7 @@ class _Sweep:
         magnitudes = product(mass, self.singles.with_magnitudes()[start:stop])
         off = ((self.exact_features[every].abs() * magnitudes[:, :-1]).sum(1) + magnitudes[:, -1]) * self.singles.usual
         self.off[every] += off
-        budget = self.spent * BITS * torch.maximum(total, self.total[every] * ((stop - start) / self.singles.count))
+        budget = self.spent * BITS * torch.maximum(total, self.many[every] * ((stop - start) / self.singles.count))
         rough = (off > budget).nonzero().squeeze(1)
         if len(rough):
             rest = (budget * total / off)[rough]  # the mass that may be left to float32
@@ -195,47 +217,46 @@ class _Sweep:
 
     def found(self) -> Found:
         """log q(z) and its gradient, once all components were taken in."""
-        rows, columns, _ = self.sparse.over(self.peak - self.reach)
+        row, column, bits = self.sparse.over(self.peak - self.near)
         row_again, column_again, bits_again = self.again.over(torch.full_like(self.peak, -math.inf))
-        fresh = len(rows)
-        rows, columns = torch.cat([rows, row_again]), torch.cat([columns, column_again])
+        rows, columns = torch.cat([row, row_again]), torch.cat([column, column_again])
         wants_gradient = self.gathered is not None
         exact, slope = self.components.at_pairs(self.codes, self.exact_features, rows, columns, wants_gradient)
-        exact = exact * BITS
-        weights = self.weights
-        if weights.index is not None and weights.own is not None:
-            exact = torch.where(columns == weights.index[rows], exact + (weights.own - weights.other) * BITS, exact)
-        peak = torch.where(self.total > 0, self.peak, -math.inf).double()
+        exact = self._weighted(exact * BITS, rows, columns)
+        peak = torch.where(self.few + self.many > 0, self.peak, -math.inf).double()
         top = peak.scatter_reduce(0, rows, exact, "amax").clamp_(min=NOWHERE)
         shrink = (peak - top).exp2()
-        dense, off = self.total * shrink, self.off * shrink
         mass = (exact - top[rows]).exp2()
+        of_few = torch.where(self.gentle[row], (bits.double() - top[row]).exp2(), 0.0)
+        of_again = (bits_again.double() - top[row_again]).exp2()
+        few, many = self.few * shrink, self.many * shrink
+        rest = few.index_add(0, row, of_few, alpha=-1).clamp_(min=0)
+        summed = many.index_add(0, row_again, of_again, alpha=-1)
+        off = self.off * shrink + rest * self.usual.nan_to_num()
         if len(row_again):
-            before = (bits_again.double() - top[row_again]).exp2()
-            mass[fresh:] -= before
             magnitude = self.singles.with_magnitudes().index_select(0, column_again).double()
             terms = (self.exact_features[row_again].abs() * magnitude[:, :-1]).sum(1) + magnitude[:, -1]
-            off.index_add_(0, row_again, before * terms, alpha=-self.singles.usual).clamp_(min=0)
-        total = dense.index_add(0, rows, mass)
-        relative = off / (total * BITS) + torch.where(dense > 0, SUMMING, 0.0)
-        sure = ~self.hopeless & (relative <= self.spent)
+            off.index_add_(0, row_again, of_again * terms, alpha=-self.singles.usual).clamp_(min=0)
+        taken = summed.index_add(0, rows, mass)  # all but `rest`
+        total = taken + rest
+        sure = ~self.hopeless & (off / BITS + (few + many) * SUMMING <= self.spent * total)
         if not self.components.exact_at_pairs:
             sure &= self.usual / BITS * 2.0**-29 <= CANCELLATION
-        value = top / BITS + total.log() + weights.other
+        value = top / BITS + total.log() + self.weights.other
         if self.gathered is None or slope is None:
             return Found(value, value.new_empty(0), sure)
         gathered = self.gathered.double() * (shrink / BITS).unsqueeze(1)
         gradient = self.components.gradient(self.codes.exact, gathered)
-        gradient = gradient.index_add(0, rows, slope * mass.unsqueeze(1)) / total.unsqueeze(1)
+        mass[len(row) :] -= of_again  # these have been gathered, too
+        gradient = gradient.index_add(0, rows, slope * mass.unsqueeze(1)) / taken.unsqueeze(1)
         return Found(value, gradient, sure)
 
-
-def _over(values: Tensor, groups: Tensor, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Row, column and value, shape (P,), of those over `least`, (B,), in groups, (B, n / GROUP), of values, (B, n)."""
-    row, group = groups.nonzero(as_tuple=True)
-    some = values.view(-1, GROUP).index_select(0, row * groups.shape[1] + group)
-    place, offset = (some > least[row].unsqueeze(1)).nonzero(as_tuple=True)
-    return row[place], group[place] * GROUP + offset, some[place, offset]
+    def _weighted(self, bits: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Log densities of pairs, shape (P,), with what a code's own component weighs beside."""
+        if self.weights.index is None or self.weights.own is None:
+            return bits
+        gain = (self.weights.own - self.weights.other) * BITS
+        return torch.where(columns == self.weights.index[rows], bits + gain, bits)
 
 
 def pays(codes: Codes, components: Components, weights: LogWeights, wants_gradient: bool) -> bool:

@@ -27,7 +27,7 @@ from termwise.models.drawable import Drawable
 from termwise.notebook import in_a_line
 from termwise.terms.aggregate.components import Components
 from termwise.terms.aggregate.gaussians import LogWeights
-from termwise.terms.aggregate.mixture import log_density
+from termwise.terms.aggregate.mixture import SURE, log_density
 from termwise.terms.aggregate.posterior_components import components_of
 from termwise.values import Count, checked
 
@@ -208,7 +208,7 @@ class GroupAggregates:
     def _log_density(self, z: Tensor, group: int, place: Tensor) -> Tensor:
         """log q(z|s) of codes, shape (M,), without the example at `place` of the group; -1 where all count."""
         law = self._laws[group]
-        total = log_density(Codes.at(z), law, LogWeights(0.0, -math.inf, place)).double()
+        total = log_density(Codes.at(z), law, LogWeights(0.0, -math.inf, place), tolerance=SURE).double()
         count = len(law) - (place >= 0).double()
         return torch.where(count > 0, total - count.log(), -math.inf)
 

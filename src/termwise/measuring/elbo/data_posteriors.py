@@ -30,7 +30,7 @@ from termwise.models.codewords import Codewords
 from termwise.models.distributions import centre, innermost
 from termwise.models.law_rows import joined_laws, rows
 from termwise.terms.aggregate.components import Components
-from termwise.terms.aggregate.mixture import log_density, marginal_log_density
+from termwise.terms.aggregate.mixture import SURE, log_density, marginal_log_density
 from termwise.terms.aggregate.posterior_components import components_of
 
 
@@ -154,7 +154,7 @@ class ComponentsSum:
 
     def joint(self, codes: Codes, place: Tensor) -> Tensor:
         """Its log, shape (B,), without the example at `place`."""
-        return log_density(codes, self.components, without(place)).double()
+        return log_density(codes, self.components, without(place), tolerance=SURE).double()
 
     def by_dimension(self, codes: Codes, place: Tensor, own: Tensor) -> Tensor:
         """Its log by dimension, shape (B, D); `own` is not needed."""
@@ -246,7 +246,7 @@ class BlockSum:
 
     def joint(self, codes: Codes, place: Tensor) -> Tensor:
         """Its log, shape (B,), without the example at `place`."""
-        return log_density(codes, self.components, without(place)).double()
+        return log_density(codes, self.components, without(place), tolerance=SURE).double()
 
     def by_dimension(self, codes: Codes, place: Tensor, own: Tensor) -> Tensor:
         """Its log by dimension, shape (B, D); `own` is log q(z_j|x), shape (B, D)."""

@@ -37,7 +37,7 @@ from termwise.models.draw import Draw
 from termwise.models.drawable import generates, prior_given_side
 from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.aggregate.convolution import log_marginals
-from termwise.terms.aggregate.mixture import Gaussians, LogWeights, log_density
+from termwise.terms.aggregate.mixture import SURE, Gaussians, LogWeights, log_density
 
 COMPONENTS = 20_000
 """Normals that q(z) is made a mixture of, at the least, where `MOST_NOISES` allows."""
@@ -211,7 +211,9 @@ class _Round:
 def _log_densities(codes: Codes, components: Gaussians) -> tuple[Tensor, Tensor]:
     """log q(z), shape (N,), and log q(z_j), shape (N, D); float64, on the CPU."""
     weights = LogWeights.uniform(len(components))
-    return log_density(codes, components, weights).double().cpu(), log_marginals(components)(codes).double().cpu()
+    return log_density(codes, components, weights, tolerance=SURE).double().cpu(), log_marginals(components)(
+        codes
+    ).double().cpu()
 
 
 def _link(name: str, bracket: Bracket, how: str, mixed: int) -> Reading:

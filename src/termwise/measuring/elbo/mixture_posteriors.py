@@ -20,7 +20,7 @@ from termwise.models.codes import Codes
 from termwise.models.tensor_dataclasses import map_fields
 from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.gaussians import LOG_2PI
-from termwise.terms.aggregate.mixture import Gaussians, LogWeights, gaussians, log_density, marginal_log_density
+from termwise.terms.aggregate.mixture import SURE, Gaussians, LogWeights, gaussians, log_density, marginal_log_density
 
 NEARLY_ALONE = math.log(0.99)  # log share of the own example over which the others are summed on their own
 LEAST = -500.0
@@ -137,7 +137,7 @@ class NormalSum:
 
     def joint(self, codes: Codes, place: Tensor) -> Tensor:
         """Its log, shape (B,), without the example at `place`, shape (B,); -1 where all count."""
-        return log_density(codes, self.one, without(place)).double()
+        return log_density(codes, self.one, without(place), tolerance=SURE).double()
 
     def by_dimension(self, codes: Codes, place: Tensor, own: Tensor) -> Tensor:
         """Its log by dimension, shape (B, D); `own` is log q(z_j|x) of the example left out, shape (B, D)."""
@@ -185,7 +185,7 @@ def _summed(codes: Codes, groups: list[Gaussians], place: Tensor) -> Tensor:
     """log of the sum over groups of which each has one component an example, shape (B,)."""
     last = codes.centre.new_zeros(len(codes), 1)
     weighed = Codes(torch.cat([codes.centre, last], 1), torch.cat([codes.offset, last], 1))
-    sums = [log_density(weighed, group, without(place)).double() for group in groups]
+    sums = [log_density(weighed, group, without(place), tolerance=SURE).double() for group in groups]
     return torch.stack(sums).logsumexp(0) + 0.5 * LOG_2PI
 
 

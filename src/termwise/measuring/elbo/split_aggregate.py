@@ -26,7 +26,7 @@ from torch import Tensor
 from termwise.measuring.elbo.data_posteriors import DataPosteriors, components_by_block
 from termwise.measuring.elbo.mixture_posteriors import without
 from termwise.models.codes import Codes
-from termwise.terms.aggregate.mixture import log_density
+from termwise.terms.aggregate.mixture import SURE, log_density
 
 PARTS = 4
 
@@ -140,7 +140,9 @@ class SplitAggregate:
         others = []
         for p, blocks in enumerate(self.blocks):
             one, numbers = blocks[block]
-            others.append(log_density(codes.columns(numbers), one, without(self._place(index, p))).double())
+            others.append(
+                log_density(codes.columns(numbers), one, without(self._place(index, p)), tolerance=SURE).double()
+            )
         return _log_aggregate(own, others, self._count(index), self.size)
 
     def _place(self, index: Tensor, part: int) -> Tensor:

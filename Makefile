@@ -30,7 +30,8 @@ mutants: $(VENV)/ready
 test-adapters:
 	$(MAKE) VENV=$(ADAPTERS) EXTRAS=dev,adapters $(ADAPTERS)/ready
 	$(ADAPTERS)/bin/python -c 'import pythae.models, scvi, diffusers'
-	OMP_NUM_THREADS=1 $(ADAPTERS)/bin/pytest $(wildcard $(addprefix tests/,models loops callbacks trackers adapters))
+	OMP_NUM_THREADS=1 $(ADAPTERS)/bin/pytest $(wildcard $(addprefix tests/,models loops callbacks trackers adapters)) \
+		tests/terms/aggregate/test_triton_mixture.py
 
 # MLflow and Trackio want older versions of what others want newer, and so have an environment of their own.
 test-trackers:

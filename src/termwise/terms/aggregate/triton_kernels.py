@@ -10,18 +10,19 @@ Triton compiles them where they are first run; without it the names stand for fu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 try:
     import triton
     import triton.language as tl
-
-    jit: Any = triton.jit
 except ImportError:
+    triton = None
 
-    def jit(kernel: Any) -> Any:
-        """The kernel as it is, for there is no compiler."""
-        return kernel
+
+def jit(kernel: Callable[..., Any]) -> Any:
+    """A kernel that is compiled where it is first run; without Triton, the function as it is."""
+    return kernel if triton is None else triton.jit(kernel)
 
 
 FARTHEST = 1e15

@@ -33,11 +33,13 @@ PROGRAMS = 512
 ROWS, STEP = 16, 64
 """The codes that a program has, and the components that it asks at a time."""
 
-Found = tuple[Tensor, Tensor]
+WithSlope = tuple[Tensor, Tensor]
 """Log densities, float64, and their gradients in the codes, or an empty tensor."""
 
 
-def joint_by_triton(codes: Codes, components: Components, weights: LogWeights, wants_gradient: bool) -> Found | None:
+def joint_by_triton(
+    codes: Codes, components: Components, weights: LogWeights, wants_gradient: bool
+) -> WithSlope | None:
     """log q(z), shape (B,), and its gradient, shape (B, D), as `mixture.py` has them; None where there is no kernel.
 
     Example:
@@ -52,7 +54,7 @@ def joint_by_triton(codes: Codes, components: Components, weights: LogWeights, w
 
 def marginals_by_triton(
     codes: Codes, components: Components, weights: LogWeights, wants_gradient: bool
-) -> Found | None:
+) -> WithSlope | None:
     """log q(z_j) and its slope, shape (B, D) each, as `mixture.py` has them; None where there is no kernel.
 
     Example:
@@ -86,9 +88,9 @@ def fits(components: Gaussians) -> bool:
     return components.size <= MOST_DIMENSIONS and (not full or components.spread.numel() <= MOST_ROOTS)
 
 
-def _tried(ask: Any, codes: Codes, components: Any, weights: LogWeights, wants_gradient: bool) -> Found | None:
+def _tried(ask: Any, codes: Codes, components: Any, weights: LogWeights, wants_gradient: bool) -> WithSlope | None:
     try:
-        found: Found = ask(codes, components, weights, wants_gradient)
+        found: WithSlope = ask(codes, components, weights, wants_gradient)
     except torch.OutOfMemoryError:
         raise
     except Exception:  # a compiler that fails on one of many shapes
@@ -124,7 +126,7 @@ class _Laid:
         return self.centre, self.offset, self.mean, self.root, self.high, self.low
 
 
-def joint(codes: Codes, components: Gaussians, weights: LogWeights, wants_gradient: bool) -> Found:
+def joint(codes: Codes, components: Gaussians, weights: LogWeights, wants_gradient: bool) -> WithSlope:
     """What `joint_by_triton` gives, asked of the kernel in any case."""
     size, full = components.size, components.spread.dim() == 3
     if full:
@@ -147,7 +149,7 @@ def joint(codes: Codes, components: Gaussians, weights: LogWeights, wants_gradie
     return value + weights.other, gradient if wants_gradient else value.new_empty(0)
 
 
-def marginals(codes: Codes, components: Gaussians, weights: LogWeights, wants_gradient: bool) -> Found:
+def marginals(codes: Codes, components: Gaussians, weights: LogWeights, wants_gradient: bool) -> WithSlope:
     """What `marginals_by_triton` gives, asked of the kernel in any case."""
     size, scale = components.size, components.scale.T
     constant = -scale.double().log2() - 0.5 * LOG_2PI * BITS  # (D, N)
@@ -177,7 +179,7 @@ class _Outcome:
         peaks = laid.root.new_empty(shape)
         return cls(peaks, peaks.new_empty(shape, dtype=torch.float64), laid.centre.new_empty((*shape, *more)))
 
-    def together(self) -> Found:
+    def together(self) -> WithSlope:
         """Over all components: log densities, nats, and gradients."""
         top = self.peaks.double().amax(0)
         part = (self.peaks.double() - top).exp2()

@@ -54,6 +54,7 @@ def bodies(network: str, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:
     for layer in model.modules():
         if isinstance(layer, nn.Linear):
             layer.__class__ = nn.Linear  # torch's own products, as everybody else's loop has them
+    model.to(memory_format=torch.contiguous_format)  # and torch's own layout of convolutions
     return model.encoder, model.decoder
 
 

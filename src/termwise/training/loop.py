@@ -40,6 +40,7 @@ from termwise.training.first_look import (
     scale_at_fault,
 )
 from termwise.training.misfit import misfit, optimizer_misfit
+from termwise.training.optimizer_state import take_state
 from termwise.training.prior_start import begin_prior, check_prior_start
 from termwise.training.random_state import random_state, restore_random_state
 from termwise.training.rounds import Rounds
@@ -184,7 +185,7 @@ class Trainer:
             for memory in self.game.memories:
                 memory.attach(self.passes)
             for name, optimizer in state.optimizers.items():
-                self.rounds.optimizers[name].load_state_dict(optimizer)
+                take_state(self.rounds.optimizers[name], optimizer)
             if self.average is not None and state.average is not None:
                 self.average.load_state_dict(state.average)
             for name, (count, totals) in state.sums.items():

@@ -61,7 +61,7 @@ def convolutional(
         outward += [nn.ConvTranspose2d(channels, math.prod(planes) if last else channels, 4, 2, 1)]
         outward += [] if last else [nn.ReLU()]
     outward += [CropTo((height, width)), nn.Unflatten(1, planes)]
-    return nn.Sequential(*inward), nn.Sequential(*outward)
+    return channels_last(nn.Sequential(*inward)), channels_last(nn.Sequential(*outward))
 
 
 def normalised(
@@ -151,7 +151,7 @@ def on_grid(
         outward += [nn.ConvTranspose2d(channels, math.prod(planes) if last else channels, 4, 2, 1)]
         outward += [] if last else [nn.ReLU()]
     outward += [CropTo((shape[1], shape[2])), nn.Unflatten(1, planes)]
-    return nn.Sequential(*inward, ToPlaces()), nn.Sequential(*outward)
+    return channels_last(nn.Sequential(*inward, ToPlaces())), channels_last(nn.Sequential(*outward))
 
 
 class Residual(nn.Module):
@@ -199,7 +199,7 @@ class FromPlaces(nn.Module):
 
 
 def channels_last(body: nn.Sequential) -> nn.Sequential:
-    """The same, its convolutions' weights laid out channels last, as they are quickest with batch normalisation."""
+    """The same, its convolutions' weights laid out channels last, as convolutions are quickest."""
     return body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -1,6 +1,6 @@
 """The KL divergence of two normal laws, its gradient in closed form.
 
-KL(N(mu, s^2) || N(m, t^2)) = (r^2 + d^2 - 1) / 2 - log r,     r = s / t,     d = (mu - m) / t
+KL(N(mu, s^2) || N(m, t^2)) = (r^2 + d^2 - 1 - log r^2) / 2,     r = s / t,     d = (mu - m) / t
 
 d/d mu = d / t       d/ds = (r - 1 / r) / t       d/dm = -d / t       d/dt = (1 - r^2 - d^2) / t
 """
@@ -24,7 +24,7 @@ def normal_kl(mean: Tensor, scale: Tensor, other_mean: Tensor, other_scale: Tens
     """
     if transformed():
         r, d = _normalised(mean, scale, other_mean, other_scale)
-        return 0.5 * (r.square() + d.square() - 1) - r.log()
+        return 0.5 * (r.square() + d.square() - 1 - r.square().log())
     value: Tensor = _NormalKL.apply(mean, scale, other_mean, other_scale)
     return value
 
@@ -34,7 +34,8 @@ class _NormalKL(Function):
     def forward(ctx: Any, mean: Tensor, scale: Tensor, other_mean: Tensor, other_scale: Tensor) -> Tensor:
         ctx.save_for_backward(mean, scale, other_mean, other_scale)
         r, d = ctx.parts = _normalised(mean, scale, other_mean, other_scale)
-        return torch.addcmul(r.square(), d, d).sub_(1).mul_(0.5).sub_(r.log())
+        square = r.square()
+        return torch.addcmul(square, d, d).sub_(1).sub_(square.log()).mul_(0.5)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:

@@ -43,14 +43,10 @@ TERMS = {
 SHORT = ("MI", "TC", "DW")
 SIZES = (512, 2048, 8192, 32768, None)
 BANKS = (
-    (8192, ANCHORS, 0.0),
-    (SIZE, 0, 0.0),
-    (SIZE, 0, 5.0),
-    (SIZE, ANCHORS, 0.0),
-    (None, 0, 0.0),
-    (None, ANCHORS, 0.0),
+    *((SIZE, 0, 0.0), (SIZE, 0, 5.0), (SIZE, ANCHORS, 0.0), (SIZE, ANCHORS, None)),
+    *((8192, ANCHORS, None), (None, ANCHORS, None)),
 )
-"""Size, followed examples and refresh, where posteriors move."""
+"""Size, followed examples and refresh, None where what was held of a batch decides it, where posteriors move."""
 TOLERANCE = 0.05  # nats
 LEAST = 1e-4  # nats: errors below are drawn here
 COUNT, BATCH = 60_000, 64
@@ -74,9 +70,13 @@ class Outcome:
 HEAD = ("", *SHORT, *(f"{name} error" for name in SHORT), "ms a step")
 
 
-def name_of(size: int | None, anchors: int = 0, refresh: float = 0.0) -> str:
+def name_of(size: int | None, anchors: int = 0, refresh: float | None = 0.0) -> str:
     name = "bank of all" if size is None else f"bank of {size:,}"
-    return name + (f", {anchors} followed" if anchors else "") + (f", refresh {refresh:g}" if refresh else "")
+    kept = (
+        f"{anchors} followed" if anchors else "",
+        "refreshed as needed" if refresh is None else f"refresh {refresh:g}",
+    )
+    return ", ".join([name, *(one for one in kept if one and one != "refresh 0")])
 
 
 def worlds() -> dict[str, LinearGaussian]:
@@ -131,13 +131,9 @@ def moving(path: str, epochs: int, network: str, rate: float, folder: str) -> di
     """A beta-TCVAE on MNIST with every memory; the last epoch's audit, and the median step."""
     data = load_data(path)
     aggregates = {"minibatch stratified": "minibatch-stratified"} | {
-        name_of(size, anchors, refresh): {
-            "name": "bank",
-            "size": size or "all",
-            "anchors": anchors,
-            "refresh": refresh,
-        }
-        for size, anchors, refresh in BANKS
+        name_of(*bank): {"name": "bank", "size": bank[0] or "all", "anchors": bank[1]}
+        | ({} if bank[2] is None else {"refresh": bank[2]})
+        for bank in BANKS
     }
     running, times = {}, {name: [] for name in aggregates}
     for name, aggregate in aggregates.items():

@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch.distributions import Normal, kl_divergence
 
 from termwise.terms.aggregate import drift as module
-from termwise.terms.aggregate.drift import RIDGE, AffineMap, Drift
+from termwise.terms.aggregate.drift import FARTHEST, RIDGE, AffineMap, Drift, divergence
 
 
 def near_identity(generator, size=4, by=0.05):
@@ -102,6 +103,20 @@ def test_a_map_that_can_hardly_be_undone_is_due_for_a_restart():
     assert not drift.due
     drift.follow(points * torch.tensor([1.0, 0.01]), narrow)
     assert drift.due
+
+
+def test_the_divergence_is_torch_s_and_a_posterior_that_is_far_away_counts_no_more_than_that():
+    generator = torch.Generator().manual_seed(6)
+    mean, former_mean = torch.randn(2, 7, 3, generator=generator)
+    scale, former_scale = torch.randn(2, 7, 3, generator=generator).exp()
+    wanted = kl_divergence(Normal(mean, scale), Normal(former_mean, former_scale)).sum(1)
+    nats = divergence(mean, scale, former_mean, former_scale)
+    assert torch.allclose(nats, wanted, rtol=1e-5)
+    drift = Drift(mean)
+    drift.compare(nats[:0])
+    assert drift.left == 0
+    drift.compare(torch.tensor([1.0, 1e9, torch.nan]))
+    assert drift.left == pytest.approx(0.05 * (1 + 2 * FARTHEST) / 3)
 
 
 def test_a_restored_drift_goes_on_bit_for_bit():

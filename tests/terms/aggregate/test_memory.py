@@ -203,6 +203,7 @@ class Counted(Whole):
 
     def at(self, index):
         self.visits += 1
+        self.asked = len(index)
         return self.model.draw(index + 0.9 * torch.rand(len(index)))
 
 
@@ -218,8 +219,9 @@ def move(model, generator, by=0.03):
 def test_a_bank_follows_an_encoder_that_moves_all_codes_alike(lattice, size, monkeypatch):
     monkeypatch.setattr(Bank, "LATTICE_FROM", 2 if lattice else 10**9)
     monkeypatch.setattr("termwise.terms.aggregate.drift.PERIOD", 8)
+    monkeypatch.setattr("termwise.terms.aggregate.drift.EVERY", 1)
     model, generator = Frozen(), torch.Generator().manual_seed(1)
-    banks = [Bank(size, anchors=64), Bank(size, anchors=64), Bank(size, refresh=0, anchors=0)]
+    banks = [Bank(size, refresh=0), Bank(size, refresh=0), Bank(size, refresh=0, anchors=0)]
     for bank in banks:
         bank.prepare(Whole(model))
     for step in range(20):
@@ -229,7 +231,7 @@ def test_a_bank_follows_an_encoder_that_moves_all_codes_alike(lattice, size, mon
             bank.observe(model.draw(index))
         if step == 11:  # in the middle of a period
             state = banks[1].state_dict()
-            banks[1] = Bank(size)
+            banks[1] = Bank(size, refresh=0)
             banks[1].load_state_dict(state)
             banks[1].attach(Whole(model))
     draw = model.draw(index)
@@ -261,7 +263,7 @@ def test_the_examples_that_are_followed_keep_their_x_in_a_resumed_training_too()
     torch.rand(3)
     assert torch.equal(resumed._followed().x, first.x) and bool((first.x != first.x.round()).any())
     assert bank._followed() is first
-    assert len(first) == 64 and not torch.equal(before, torch.random.get_rng_state())
+    assert len(first) == 128 and not torch.equal(before, torch.random.get_rng_state())
 
 
 def test_normals_are_followed_and_others_are_encoded_once_more():
@@ -279,6 +281,38 @@ def test_normals_are_followed_and_others_are_encoded_once_more():
     before = batches.visits
     bank.observe(model.draw(torch.arange(40)))
     assert batches.visits - before == 1
+
+
+def test_as_many_are_encoded_once_more_as_what_a_map_leaves_is_worth(monkeypatch):
+    """Every example goes its own way by r: of a standard deviation s that is r^2 / (2 s^2) nats by each dimension."""
+    monkeypatch.setattr("termwise.terms.aggregate.drift.KEPT", 0.0)
+    model = Frozen()
+    model.scale = torch.full_like(model.scale, 0.5)
+    bank, batches = Bank(), Counted(model)
+    bank.prepare(batches)
+    before = batches.visits
+    bank.observe(model.draw(torch.arange(40)))
+    assert batches.visits == before  # nothing has moved
+    generator = torch.Generator().manual_seed(1)
+    model.mean = model.mean + 0.5 * torch.randn(300, 3, generator=generator)
+    bank.observe(model.draw(torch.arange(40, 140)))
+    nats = 3 * 0.5  # less what the map takes, and the noise of a hundred examples: sqrt(3 / 2 / 100) = 0.12
+    assert abs(bank._slots.drift.left - nats) < 4 * 0.12
+    assert batches.asked == round(0.5 * bank._slots.drift.left * 100)
+    model.mean = model.mean + 50 * torch.randn(300, 3, generator=generator)
+    bank.observe(model.draw(torch.arange(40)))
+    assert batches.asked == 5 * 40  # at the most
+
+
+def test_the_followed_are_looked_at_every_few_steps():
+    model, looks = Frozen(), []
+    bank = Bank()
+    bank.prepare(Whole(model))
+    follow = bank._slots.follow
+    bank._slots.follow = lambda anchors: looks.append(bank._slots.drift.steps) or follow(anchors)
+    for _ in range(9):
+        bank.observe(model.draw(torch.arange(40)))
+    assert looks == [0, 4, 8]
 
 
 @pytest.mark.parametrize("age", ["one extent", "one for each block"])

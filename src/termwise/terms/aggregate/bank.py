@@ -19,7 +19,7 @@ from termwise.models.drawable import inferred
 from termwise.models.randomness import own_randomness
 from termwise.terms.aggregate.block_components import BlockComponents
 from termwise.terms.aggregate.components import Components
-from termwise.terms.aggregate.drift import Drift
+from termwise.terms.aggregate.drift import Drift, divergence
 from termwise.terms.aggregate.lattice import Extent
 from termwise.terms.aggregate.memory import BIAS_OF_JENSEN, FIRST, Batches, Memory, batch_components, index_of
 from termwise.terms.aggregate.mixture import Gaussians, LogWeights, marginal_log_density
@@ -33,12 +33,14 @@ SIZE = 2**15
 Chosen from the cost and the error of several sizes (`benchmarks/bank.py`).
 """
 REFRESH = 5.0
-"""How many batches of the stalest examples a bank encodes once more at every step, where it does not follow them.
+"""How many batches of the stalest examples a bank encodes once more at every step, at the most, unless told.
 
 Chosen from the cost and the error of several (`benchmarks/bank.py`).
 """
-ANCHORS = 64
-"""How many examples a bank encodes at every step, to see how all have moved, unless told.
+REFRESH_A_NAT = 0.5
+"""How many for each nat that a followed example has gone its own way since it was written."""
+ANCHORS = 128
+"""How many examples a bank looks at every few steps, to see how all have moved, unless told.
 
 Chosen from the cost and the error of several (`benchmarks/bank.py`).
 """
@@ -49,17 +51,19 @@ ANCHORS_A_DIMENSION = 4
 class Bank(Memory):
     """Posteriors of the data set, each as it was when its example was last encoded, moved as all have moved since.
 
-    One pass of the encoder fills it. From then on every step writes its batch and reads all components. Before that, of
-    normals without covariances, an affine map moves all means as those of some examples have moved, which are the same
-    at every step. Of other posteriors some that were written longest ago are encoded once more. Its bias is that what
-    was not encoded at this step is stale, and, where it holds fewer than all, a little of Jensen's.
+    One pass of the encoder fills it. From then on every step writes its batch, encodes some of the examples that were
+    written longest ago once more, and reads all components. Of normals without covariances an affine map moves all
+    means, every few steps, as those of some examples have moved, which are always the same; and of the stalest as many
+    are encoded as what that leaves is worth. Its bias is that what was not encoded at this step is stale, and, where it
+    holds fewer than all, a little of Jensen's.
 
     Args:
         size: How many posteriors to hold: the most recently written ones, weighted to stand for all. None or "all" for
             all N.
-        refresh: How many batches of the stalest examples to encode once more at every step, without gradients; none
-            where all are moved, and five where they cannot be, unless told.
-        anchors: How many examples to encode at every step, to see how all have moved; at the least four a dimension.
+        refresh: How many batches of the stalest examples to encode once more at every step, without gradients. Unless
+            told, five; where all are moved, one for every two nats from what was held of the batch, moved, to what it
+            is, and five at the most.
+        anchors: How many examples to look at every few steps, to see how all have moved; at the least four a dimension.
             With 0 nothing is moved.
 
     Example:
@@ -152,11 +156,13 @@ class Bank(Memory):
         """Write the batch's posteriors over their former selves, or, in a bank that is full, over the oldest."""
         slots = self._full("written")
         index, new = index_of(draw), batch_components(draw)
-        if slots.drift is not None and (anchors := self._followed()) is not None:
-            slots.follow(draw.standing(("anchors", Itself(anchors)), lambda: _encoded(draw, anchors)))
+        if slots.drift is not None:
+            if slots.drift.looks and (anchors := self._followed()) is not None:
+                slots.follow(draw.standing(("anchors", Itself(anchors)), lambda: _encoded(draw, anchors)))
+            slots.drift.steps += 1
+            slots.compare(index, new)
         slots.touch(index)
-        refresh = self.refresh if self.refresh is not None else REFRESH if slots.drift is None else 0.0
-        count = min(round(refresh * len(draw)), len(slots.example) - len(draw))
+        count = min(round(self._refresh(slots) * len(draw)), len(slots.example) - len(draw))
         if count > 0 and self._batches is not None:
             stalest = slots.stalest(count)
             slots.touch(stalest)
@@ -197,6 +203,12 @@ class Bank(Memory):
         """Whether every example of the data set has its place."""
         slots = self._slots
         return self.size is None or (slots is not None and len(slots.example) == slots.dataset_size)
+
+    def _refresh(self, slots: "_Slots") -> float:
+        """How many batches of the stalest are encoded once more at this step."""
+        if self.refresh is not None:
+            return self.refresh
+        return REFRESH if slots.drift is None else min(REFRESH, REFRESH_A_NAT * slots.drift.left)
 
     def _followed(self) -> Draw | None:
         """Examples whose posteriors are followed, the same at every step, x and all; None apart from the data."""
@@ -254,6 +266,14 @@ class _Slots:
                     lattice.follow()
         if drift.due:
             drift.restart(components.mean)
+
+    def compare(self, index: Tensor, new: Components) -> None:
+        """Hold the posteriors of the examples `index`, shape (B,), against those that were held, and moved, of them."""
+        held, slots = self.components, self.slot_of[index]
+        if self.drift is None or not isinstance(held, Gaussians) or not isinstance(new, Gaussians):
+            return
+        nats = divergence(new.mean, new.spread, held.mean[slots], held.spread[slots])
+        self.drift.compare(nats[slots >= 0])
 
     def touch(self, index: Tensor) -> None:
         """The examples `index`, shape (B,), are about to be written: they have slots, and are the newest."""

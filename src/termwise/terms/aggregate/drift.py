@@ -7,6 +7,8 @@ X the means of M examples at a time of reference and Y those of the same example
 
 takes the means of then to those of now, and what it leaves is what single examples do by themselves. All means are
 kept as they were, or would have been, at the time of reference, and are taken to now by one product.
+
+How much it leaves is seen at every step: a batch is held against what was held of its examples, by their divergence.
 """
 
 from collections.abc import Mapping
@@ -18,10 +20,29 @@ from torch import Tensor
 
 RIDGE = 4.0
 """The pull towards no motion, in mean variances of a posterior: means of a collapsed dimension say nothing."""
+EVERY = 4
+"""Steps from one look at the followed examples to the next: in so few all move little."""
 PERIOD = 100
 """Steps after which the time of reference is moved up: what single examples do adds up, and blurs the map."""
 SKEW = 2.0
 """How far from a turn a map may be until then: its norm times that of its inverse, over D, which of turns is one."""
+
+
+KEPT = 0.95
+"""How much of the running mean of divergences is kept from one step to the next."""
+FARTHEST = 10.0
+"""Nats, as which a larger divergence counts: a posterior that is somewhere else is, however far."""
+
+
+def divergence(mean: Tensor, scale: Tensor, former_mean: Tensor, former_scale: Tensor) -> Tensor:
+    """KL(N(mean, scale^2) || N(former_mean, former_scale^2)), shapes (B, D): shape (B,), nats.
+
+    Example:
+        >>> divergence(torch.ones(1, 3), torch.ones(1, 3), torch.zeros(1, 3), torch.ones(1, 3))
+        tensor([1.5000])
+    """
+    ratio, apart = scale / former_scale, (mean - former_mean) / former_scale
+    return (0.5 * (ratio.square() + apart.square() - 1) - ratio.log()).sum(1)
 
 
 @dataclass
@@ -80,6 +101,7 @@ class Drift:
         now: The same at the last step, shape (M, D).
         map: What takes `origin` to now.
         steps: How many steps ago the time of reference was.
+        left: The running mean of what the map leaves: nats from what was held of an example to what it then is.
 
     Example:
         >>> drift = Drift(torch.tensor([[0.0, 0.0], [1.0, 2.0]]))
@@ -96,7 +118,12 @@ class Drift:
         self.reference: Tensor | None = None
         self.now: Tensor | None = None
         self.map = AffineMap.identity(mean.shape[1])
-        self.steps = 0
+        self.steps, self.left = 0, 0.0
+
+    @property
+    def looks(self) -> bool:
+        """Whether the followed examples should be looked at in this step."""
+        return self.steps % EVERY == 0
 
     @property
     def mean(self) -> Tensor:
@@ -108,7 +135,6 @@ class Drift:
 
         Examples that are nowhere, for a weight is not finite any more, move nothing.
         """
-        self.steps += 1
         now = mean.double().cpu()
         if self.reference is None or self.now is None or now.shape != self.reference.shape:  # others than before
             self.reference = self.now = now
@@ -130,20 +156,26 @@ class Drift:
         self.reference, self.steps = self.now, 0
         self.map = AffineMap.identity(mean.shape[1])
 
+    def compare(self, nats: Tensor) -> None:
+        """Take up the divergences of new posteriors from what was held of the same examples, shape (B,)."""
+        if len(nats):
+            seen = float(nats.nan_to_num(FARTHEST).clamp(max=FARTHEST).mean())
+            self.left = KEPT * self.left + (1 - KEPT) * seen
+
     def write(self, rows: Tensor, mean: Tensor) -> None:
         """Those at `rows`, shape (B,), are now at `mean`, shape (B, D)."""
         self.origin[rows] = self.map.back(mean)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint must hold, so that `restore` makes it again."""
-        names = ("origin", "reference", "now", "steps")
+        names = ("origin", "reference", "now", "steps", "left")
         return {name: getattr(self, name) for name in names} | vars(self.map)
 
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> "Drift":
         """The drift whose `state` this is."""
         drift = cls(state["origin"])
-        drift.steps = state["steps"]
+        drift.steps, drift.left = state["steps"], state["left"]
         drift.reference, drift.now = (None if x is None else x.cpu() for x in (state["reference"], state["now"]))
         drift.map = AffineMap(*(state[name].cpu().clone() for name in ("matrix", "offset")))
         return drift

@@ -3,8 +3,10 @@
 import time
 from pathlib import Path
 
-from termwise.sweeps import SweepFolder
+from termwise.account.reading import reading_without_error
+from termwise.sweeps import Sweep, SweepFolder, SweptRun, sweep_config_from
 from termwise.sweeps.plan import Plan
+from termwise.sweeps.settings import folder_name
 
 
 def claim_and_wait(path: Path, told) -> None:
@@ -13,3 +15,24 @@ def claim_and_wait(path: Path, told) -> None:
     told.send(run.name)
     while True:
         time.sleep(1)
+
+
+def made_up_sweep(folder: Path, betas, latents, seeds) -> Sweep:
+    """A sweep of no trainings: readings that follow from the setting and the seed, in folders without files."""
+    base = {"data": {"source": "digits"}, "objective": {"recipe": "beta-vae"}}
+    grid = {"objective.beta": list(betas), "model.latent": list(latents)}
+    config = sweep_config_from({"base": base, "sweep": {"seeds": list(seeds), "grid": grid}})
+    runs = []
+    for setting in config.grid_settings():
+        for seed in seeds:
+            place = folder / "runs" / folder_name(setting, seed)
+            place.mkdir(parents=True)
+            rate = 10 / setting["objective.beta"] + 0.1 * ((seed * 7 + setting["model.latent"]) % 5)
+            values = {"rate": rate, "distortion": 40 - 1.7 * rate + 0.01 * seed * setting["model.latent"]}
+            values["elbo"] = -values["rate"] - values["distortion"]
+            readings = {
+                name: reading_without_error(name, value, estimator="made up", bias="none", n=9)
+                for name, value in values.items()
+            }
+            runs.append(SweptRun(place, setting, seed, "finished", "", readings))
+    return Sweep(folder, config, runs)

@@ -17,6 +17,7 @@ from pydantic import Field
 from termwise.api.train import train
 from termwise.errors import Refused, in_short
 from termwise.files import write_whole
+from termwise.report.sweep_page import sweep_page
 from termwise.sweeps.carry_out import carry_out
 from termwise.sweeps.plan import Plan, last_part
 from termwise.sweeps.result import Sweep, load_sweep
@@ -186,7 +187,7 @@ def _say_new(folder: SweepFolder, known: set[str], tell: Any) -> None:
 
 
 class _Results:
-    """results.json and results.csv: written at the end, and meanwhile as often as costs little."""
+    """results.json, results.csv and index.html: written at the end, and meanwhile as often as costs little."""
 
     def __init__(self, folder: SweepFolder) -> None:
         self.folder, self._next = folder, time.monotonic() + 10.0
@@ -215,4 +216,5 @@ def write_results(found: Sweep) -> Path:
     with folder.locked():
         write_whole(folder.json_file, (json.dumps(found.to_json(), indent=1, allow_nan=False) + "\n").encode())
         write_whole(folder.csv_file, text.getvalue().encode())
+        write_whole(folder.page_file, sweep_page(found).encode())
     return folder.page_file

@@ -36,4 +36,4 @@ def sweep(
         print_json(found.to_json())
         return
     show_table(sweep_table(found))
-    print(f"\nThe sweep is in {found.folder}")
+    print(f"\nThe sweep is in {found.folder}; its page: {found.folder / 'index.html'}")

@@ -13,6 +13,9 @@ from termwise.sweeps.settings import in_words, value_in_words
 MOST_ROWS = 60
 """The settings that a terminal shows; the page has all."""
 
+MOST_REASONS = 6
+"""The runs that did not finish of which a terminal says why."""
+
 
 def sweep_table(found: Sweep) -> RenderableType:
     """Settings with the means of their readings over seeds and the errors between seeds, and runs that did not finish.
@@ -48,8 +51,10 @@ def _said(found: Sweep) -> list[str]:
     lines = ["means over seeds, ± the standard error between them; n seeds"]
     if len(found.settings) > MOST_ROWS:
         lines.append(f"{MOST_ROWS} of {len(found.settings)} settings; the page and results.csv have all")
-    for run in found.runs:
-        if run.state in ("failed", "pruned"):
-            why = run.reason.splitlines()[0] if run.reason else ""
-            lines.append(f"{run.state}: {in_words(run.setting, found.short)}, seed {run.seed}: {why:.300}")
-    return lines[:MOST_ROWS]
+    cut = [run for run in found.runs if run.state in ("failed", "pruned")]
+    for run in cut[:MOST_REASONS]:
+        words = in_words(run.setting, found.short) or "the base"
+        lines.append(f"{run.state}: {words}, seed {run.seed}: {' '.join(run.reason.split()):.200}")
+    if len(cut) > MOST_REASONS:
+        lines.append(f"and {len(cut) - MOST_REASONS} more that did not finish; the page has all with their reasons")
+    return lines

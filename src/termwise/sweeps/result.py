@@ -15,6 +15,7 @@ from termwise.errors import Refused, TermwiseError, UnknownName, in_short
 from termwise.sweeps.importance import Importance, importance_by_optuna, shares_of_variance
 from termwise.sweeps.replicas import OverSeeds, over_seeds, paired_over_seeds, undominated
 from termwise.sweeps.settings import Setting, in_words, short_keys
+from termwise.sweeps.sweep_config import SweepConfig
 from termwise.sweeps.sweep_folder import RunRecord, SweepFolder
 from termwise.values import checked
 
@@ -53,12 +54,13 @@ class Sweep:
 
     Args:
         folder: The sweep's.
-        keys: The keys that vary.
-        sought: The readings that are sought, with whether more of each is better.
+        config: Its configuration.
         runs: Those that were begun.
 
     Attributes:
-        folder, keys, sought, runs: The same.
+        folder, config, runs: The same.
+        keys: The keys that vary.
+        sought: The readings that are sought, with whether more of each is better.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -72,10 +74,9 @@ class Sweep:
         True
     """
 
-    def __init__(
-        self, folder: str | PathLike[str], keys: Sequence[str], sought: Mapping[str, bool], runs: Sequence[SweptRun]
-    ) -> None:
-        self.folder, self.keys, self.sought, self.runs = Path(folder), tuple(keys), dict(sought), tuple(runs)
+    def __init__(self, folder: str | PathLike[str], config: SweepConfig, runs: Sequence[SweptRun]) -> None:
+        self.folder, self.config, self.runs = Path(folder), config, tuple(runs)
+        self.keys, self.sought = config.keys, config.sweep.sought
 
     def __repr__(self) -> str:
         states = [f"{count} {state}" for state, count in self.states.items()]
@@ -204,17 +205,16 @@ class Sweep:
         ]
         return [setting for setting, kept in zip(whole, undominated(points), strict=True) if kept]
 
-    def importance(self, reading: str | None = None, *, scattered: bool = False) -> Importance | None:
+    def importance(self, reading: str | None = None) -> Importance | None:
         """How much each key has to say in a reading; None where there are too few runs.
 
         Args:
             reading: The first that is sought where left out.
-            scattered: Whether settings are a search's, and no grid.
         """
         reading = reading or next(iter(self.sought))
         if not self.keys or not self.finished:
             return None
-        if scattered:
+        if self.config.sweep.search is not None:
             found = self.of(reading)
             return importance_by_optuna(self.keys, [one.setting for one in found], [one.value for one in found])
         runs = [run for run in self.finished if reading in run.readings]
@@ -340,8 +340,10 @@ def load_sweep(folder: str | PathLike[str]) -> Sweep:
     if config.sweep.search is None:
         order = {_written(setting): k for k, setting in enumerate(config.grid_settings())}
         rows = sorted(rows, key=lambda row: (order.get(_written(row.settings), len(order)), row.seed))
+    else:
+        rows = sorted(rows, key=lambda row: (int(place.run(row).name.partition(",")[0]), row.seed))
     runs = [_run(place, row) for row in rows]
-    return Sweep(place.path, config.keys, config.sweep.sought, runs)
+    return Sweep(place.path, config, runs)
 
 
 def _run(place: SweepFolder, row: RunRecord) -> SweptRun:

@@ -1,6 +1,8 @@
 """Settings are drawn by Optuna, from a journal that outlives its writers."""
 
 import json
+from importlib.util import find_spec
+from typing import get_args
 
 import pytest
 
@@ -9,6 +11,7 @@ from termwise.errors import Refused
 from termwise.sweeps import SweepFolder, sweep_config_from
 from termwise.sweeps.plan import Plan
 from termwise.sweeps.search import check_optuna
+from termwise.sweeps.sweep_config import Sampler
 
 BASE = {
     "data": {"source": "four-points"},
@@ -23,18 +26,22 @@ SPACE = {
 }
 
 
-def test_without_optuna_it_says_what_to_install(monkeypatch):
+def test_without_optuna_it_says_what_to_install_and_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("termwise.sweeps.search.find_spec", lambda name: None)
     with pytest.raises(Refused, match=r"pip install 'termwise\[sweep\]'"):
-        check_optuna()
-
-
-optuna = pytest.importorskip("optuna")
+        swept(tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+    monkeypatch.setattr("termwise.sweeps.search.find_spec", lambda name: None if name == "cmaes" else name)
+    with pytest.raises(Refused, match="pip install cmaes"):
+        check_optuna("cma-es")
 
 
 def swept(out, seeds=1, space=SPACE, **search):
     search = {"space": space, "settings": 3, "sampler": "random"} | search
     return tw.sweep(base=BASE, search=search, seeds=seeds, out=out, progress=False)
+
+
+optuna = pytest.importorskip("optuna")
 
 
 def test_settings_are_of_the_space_and_the_study_is_optunas(tmp_path):
@@ -125,7 +132,7 @@ def test_a_failed_setting_that_is_tried_again_is_told(tmp_path):
     assert sorted(trial.state.name for trial in trials if trial.user_attrs) == ["COMPLETE", "COMPLETE", "FAIL"]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsgaii", "nsgaiii", "qmc", "random"])
+@pytest.mark.parametrize("sampler", [name for name in get_args(Sampler) if name != "cma-es" or find_spec("cmaes")])
 def test_every_sampler_draws(tmp_path, sampler):
     folder = SweepFolder(tmp_path / sampler)
     sought = ["elbo", "rate"] if sampler.startswith("nsga") else "elbo"

@@ -21,6 +21,7 @@ from termwise.report.sweep_page import sweep_page
 from termwise.sweeps.carry_out import carry_out
 from termwise.sweeps.plan import Plan, last_part
 from termwise.sweeps.result import Sweep, load_sweep
+from termwise.sweeps.search import check_optuna
 from termwise.sweeps.sweep_config import sweep_config_from
 from termwise.sweeps.sweep_folder import RunRecord, SweepFolder
 from termwise.sweeps.workers import EVERY, Workers, threads_for
@@ -94,6 +95,8 @@ def sweep(
     if base is not None:
         tables = {**tables, "base": changed(tables.get("base", {}), base)}
     settled = sweep_config_from(tables)
+    if settled.sweep.search is not None:
+        check_optuna(settled.sweep.search.sampler)
     folder = SweepFolder(out)
     if overwrite and folder.exists:
         folder.clear()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from termwise.account import Account, Reading
 from termwise.errors import Refused, TermwiseError
 from termwise.sweeps.settings import Setting, folder_name
-from termwise.sweeps.sweep_config import Range, SweepConfig
+from termwise.sweeps.sweep_config import Range, Sampler, SweepConfig
 from termwise.sweeps.sweep_folder import RunRecord, SweepFolder, named
 
 if TYPE_CHECKING:
@@ -44,10 +44,12 @@ class AskedSetting:
     trial: int
 
 
-def check_optuna() -> None:
-    """Raise Refused, with what to do, where Optuna is not installed."""
+def check_optuna(sampler: Sampler) -> None:
+    """Raise Refused, with what to do, where Optuna is not installed, or what one of its samplers needs."""
     if find_spec("optuna") is None:
         raise Refused("A search needs Optuna: pip install 'termwise[sweep]'. A [sweep.grid] needs nothing more.")
+    if sampler == "cma-es" and find_spec("cmaes") is None:
+        raise Refused("The sampler cma-es needs its package: pip install cmaes. Or take another, such as tpe.")
 
 
 class Search:
@@ -59,8 +61,8 @@ class Search:
     """
 
     def __init__(self, folder: SweepFolder, config: SweepConfig) -> None:
-        check_optuna()
         assert config.sweep.search is not None
+        check_optuna(config.sweep.search.sampler)
         self.folder, self.config, self.section = folder, config, config.sweep.search
         self.prunes = self.section.prune is not None
         with self._writing():

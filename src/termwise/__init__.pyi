@@ -34,6 +34,7 @@ from .api import (
     compare as compare,
     disentanglement as disentanglement,
     from_hub as from_hub,
+    frontier as frontier,
     generate as generate,
     group_aggregates as group_aggregates,
     imputation_error as imputation_error,
@@ -49,6 +50,7 @@ from .api import (
     train as train,
     traverse as traverse,
     write_comparison as write_comparison,
+    write_frontier as write_frontier,
     write_report as write_report,
 )
 from .data import Dataset as Dataset, load_data as load_data

@@ -142,6 +142,7 @@ SHORT: dict[str, list[str]] = {
         "--out=new",
     ],
     "attributes": ["--classifier-steps=2", "--limit=9"],
+    "frontier": ["--limit=9"],
     "quality": ["--classifier-steps=2", "--neighbours=1"],
 }
 """What makes a command take a second, and not minutes."""
@@ -265,6 +266,8 @@ def _meant(of: str) -> dict[str, Any]:
     }  # fmt: skip
     if of == "tw.write_report":
         known |= {"report_of": tw.load_run("run"), "path": None, "model": None, "data": None}
+    if of == "tw.write_frontier":
+        known |= {"found": tw.frontier(["run", "other"]), "path": "both.html"}
     return known | {name: value for (function, name), value in special.items() if function == of}
 
 
@@ -277,6 +280,10 @@ MORE: dict[str, dict[str, Any]] = {
     "tw.log_likelihood": {
         "method": "iwae", "limit": 4, "samples": 8, "chains": 2, "temperatures": 3, "simulated": 2, "tolerance": 1.0,
         "split_gap": False, "proposal": "posterior", "base": None, "batch_size": 8,
+    },
+    "tw.frontier": {
+        "betas": [0.5, 1.0], "chains": 2, "temperatures": 3, "simulated": 2, "tolerance": 1.0, "samples": 8,
+        "batch_size": 8, "leapfrogs": 1, "most_temperatures": 8,
     },
     "tw.disentanglement": {"metrics": ["mig"], "repeats": 2, "limit": 9, "batch_size": 8},
     "tw.sample_quality": {

@@ -35,8 +35,8 @@ OF_RATE_DISTORTION = (
     ReadingRow(
         "log_partition_by_beta",
         "log partition function by beta",
-        "log ∫ p(z) p(x|z)^β dz",
-        "minus the least of rate + β distortion, over all encoders",
+        "log ∫ p(z) p(x|z)^(1/β) dz",
+        "minus the least of rate + distortion / β, over all encoders",
         "elbo",
     ),
 )

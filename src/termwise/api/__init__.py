@@ -4,6 +4,7 @@ from termwise.api.attribute_vectors import attribute_vectors
 from termwise.api.attributes import attributes
 from termwise.api.compare import compare
 from termwise.api.disentanglement import disentanglement
+from termwise.api.frontier import frontier
 from termwise.api.generate import generate
 from termwise.api.group_aggregates import group_aggregates
 from termwise.api.hub import from_hub, push_to_hub
@@ -19,6 +20,7 @@ from termwise.api.tokenizer_report import tokenizer_report
 from termwise.api.train import train
 from termwise.api.traverse import traverse
 from termwise.api.write_comparison import write_comparison
+from termwise.api.write_frontier import write_frontier
 from termwise.api.write_report import write_report
 from termwise.data import load_data
 
@@ -29,6 +31,7 @@ __all__ = [
     "compare",
     "disentanglement",
     "from_hub",
+    "frontier",
     "generate",
     "group_aggregates",
     "imputation_error",
@@ -46,5 +49,6 @@ __all__ = [
     "train",
     "traverse",
     "write_comparison",
+    "write_frontier",
     "write_report",
 ]

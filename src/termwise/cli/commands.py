@@ -5,6 +5,7 @@ from termwise.cli import (
     attributes,
     compare,
     data,
+    frontier,
     generate,
     impute,
     interpolate,
@@ -23,8 +24,8 @@ from termwise.cli.app import app
 __all__ = ["COMMANDS", "app"]
 
 COMMANDS = (
-    *(train, sweep, measure, compare, report, generate, traverse, interpolate, aggregates, attributes, impute),
-    *(quality, tokenizer, recipes, data, verify),
+    *(train, sweep, measure, compare, frontier, report, generate, traverse, interpolate, aggregates, attributes),
+    *(impute, quality, tokenizer, recipes, data, verify),
 )
 """The files of the commands, each named for its own, in the order of the help."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from termwise.account import Account, Reading, glossary
+from termwise.account.frontier import Frontier
 from termwise.errors import Refused, UnknownName
 from termwise.plot.drawing import FAINT, INK, MUTED, drawn_on, unit_label
 from termwise.plot.subjects import Subjects, accounts_of, check_listed
@@ -19,9 +20,12 @@ USUAL = {"rate", "distortion", "total_correlation"}
 MOST_NAMES = 12
 """How many points have their names beside them."""
 
+MOST_BETAS = 5
+"""About how many of a curve's betas are written along it."""
+
 
 def frontier(
-    accounts: Subjects,
+    accounts: Subjects | Frontier,
     colour: str | None = "total_correlation",
     *,
     x: str = "rate",
@@ -35,7 +39,8 @@ def frontier(
     the left. An account that lacks what colours is grey.
 
     Args:
-        accounts: Accounts, runs, or paths of run folders, in a list, or in a dict by their names.
+        accounts: Accounts, runs, or paths of run folders, in a list, or in a dict by their names; or what `tw.frontier`
+            gave, whose curve is drawn too: the best that the decoder allows, with the betas along it.
         colour: The reading by which points are coloured; None for one colour.
         x: The reading across.
         y: The reading upwards.
@@ -55,7 +60,8 @@ def frontier(
         ('rate (nats)', 'distortion (nats)')
     """
     check_listed("frontier", colour)
-    named = accounts_of(accounts)
+    curve = accounts.curve if isinstance(accounts, Frontier) and (x, y) == ("rate", "distortion") else None
+    named = list(accounts.accounts.items()) if isinstance(accounts, Frontier) else accounts_of(accounts)
     known = {name for _, one in named for name in one.overall}
     if unknown := [name for name in (x, y, colour) if name and name not in known | USUAL]:
         raise UnknownName("reading", unknown[0], known | USUAL)
@@ -68,13 +74,15 @@ def frontier(
         for a, b in zip(across, up, strict=True):
             ax.errorbar(a.value, b.value, b.stderr, a.stderr, **bars)
         _points(ax, [one for _, one in named], across, up, colour)
+        if curve is not None:
+            _best_curve(ax, curve)
         if names if names is not None else len(named) <= MOST_NAMES:
             for (name, _), a, b in zip(named, across, up, strict=True):
                 ax.annotate(
                     name, (a.value, b.value), xytext=(5, 5), textcoords="offset points", size="small", color=INK
                 )
         ax.margins(0.14)
-        if {one.unit for one in (*across, *up)} == {"nats"} and (x, y) == ("rate", "distortion"):
+        if {one.unit for one in (*across, *up)} <= {"nats"} and (x, y) == ("rate", "distortion"):
             _same_elbo(ax)
         ax.set_xlabel(_axis(x, across))
         ax.set_ylabel(_axis(y, up))
@@ -97,6 +105,23 @@ def _points(
         ax.figure.colorbar(drawn, ax=ax, label=_axis(colour, known))
 
 
+def _best_curve(ax: "Axes", curve: Account) -> None:
+    """A decoder's best rates and distortions, joined, and some of their betas in words."""
+    rate, distortion = (curve.by_dimension[f"{name}_by_beta"].value for name in ("rate", "distortion"))
+    betas = curve.data["betas"]
+    ax.plot(rate, distortion, color=INK, lw=1.1, marker="o", ms=2.2, zorder=1.5, label="best for this decoder")
+    step = max(1, len(betas) // MOST_BETAS)
+    for place in range((betas.index(1.0) if 1.0 in betas else 0) % step, len(betas), step):
+        ax.annotate(
+            f"β = {betas[place]:.2g}",
+            (rate[place], distortion[place]),
+            xytext=(5, 4),
+            textcoords="offset points",
+            size="x-small",
+            color=MUTED,
+        )
+
+
 def _same_elbo(ax: "Axes") -> None:
     """Lines on which rate and distortion have one sum, evenly apart, within what is shown."""
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
@@ -112,7 +137,7 @@ def _axis(name: str, readings: Sequence[Reading]) -> str:
     Raises:
         Refused: The accounts have it in several units.
     """
-    units = {one.unit for one in readings}
+    units = {one.unit for one in readings} or {glossary.reading(name).unit}
     if len(units) > 1:
         raise Refused(f"Accounts have {name} in {' and '.join(sorted(units))}, which no one axis can show.")
     return f"{glossary.reading(name).title} ({unit_label(units.pop())})"

@@ -1,8 +1,9 @@
 """One decoder's whole curve by annealing (Huang, Cao and Grosse, 2020), where it is known in closed form.
 
 In a linear-Gaussian world p(z) p(x|z)^b is a normal in z for any b, and log Z_b = -rate - b distortion is known of each
-example. Chains are held against it on the same examples; they may lack what BDMC says, on examples of its own. At the
-maximum likelihood of probabilistic PCA the posterior is exact, so that its encoder lies on the curve, at b = 1.
+example, at every beta = 1 / b. Chains are held against it on the same examples; they may lack what BDMC says, on
+examples of its own. At the maximum likelihood of probabilistic PCA the posterior is exact, so that its encoder lies on
+the curve, at beta = 1.
 """
 
 from termwise.data.dataset import Dataset
@@ -18,7 +19,7 @@ STANDARD_ERRORS = 4.0
 
 
 def checks(seed: int) -> list[Check]:
-    """log Z_b at three values of b, and the excess of an exact encoder."""
+    """log Z_b at three values of beta, and the excess of an exact encoder."""
     some = LinearGaussian.random(seed, latent=2, dimension=4)
     world = LinearGaussian.probabilistic_pca(some.mean, some.covariance, latent=2)
     x = world.data(EXAMPLES, seed)
@@ -36,7 +37,7 @@ def checks(seed: int) -> list[Check]:
         check(
             f"rate-distortion-{BETAS[beta]}",
             "rate and distortion",
-            f"log integral of p(z) p(x|z)^b at b = {beta:g}, annealed on {EXAMPLES} examples; and in closed form",
+            f"log integral of p(z) p(x|z)^(1/beta) at beta = {beta:g}, annealed on {EXAMPLES} examples; and known",
             lower.value[place],
             float(world.rate_distortion(beta, x)["log_partition"].mean()),
             allowed=max(gap.value[place], 0.0) + STANDARD_ERRORS * gap.stderr[place],

@@ -207,13 +207,13 @@ class LinearGaussian:
         return MultivariateNormal(self.decoder_offset, self._explained(), validate_args=False).log_prob(x.double())
 
     def rate_distortion(self, beta: float, x: Tensor) -> dict[str, Tensor]:
-        """The best code that the decoder allows, p_b(z|x) ~ p(z) p(x|z)^beta, of examples x, shape (B, D), in nats.
+        """The code of least distortion + beta rate that the decoder allows, of examples x, shape (B, D), in nats.
 
-        With b = beta it is N(P^-1 W' (x - b_0) b / s^2, P^-1), P = I + b W'W / s^2, b_0 the decoder's offset.
+        With r = 1 / (beta s^2) it is N(r P^-1 W' (x - b), P^-1), P = I + r W'W.
 
         Returns:
-            Its rate, its distortion, and log_partition, log of the integral of p(z) p(x|z)^beta = -rate - beta
-            distortion, each of shape (B,), float64.
+            Its rate, its distortion, and log_partition, log of the integral of p(z) p(x|z)^(1/beta) = -rate -
+            distortion / beta, each of shape (B,), float64.
 
         Example:
             >>> world = LinearGaussian.random(seed=0, latent=2)
@@ -221,7 +221,7 @@ class LinearGaussian:
             >>> torch.allclose(at_one["log_partition"], world.log_likelihood(x))
             True
         """
-        away, ridge = x.double() - self.decoder_offset, beta / self.sigma**2
+        away, ridge = x.double() - self.decoder_offset, 1 / (beta * self.sigma**2)
         precision = torch.eye(len(self.offset), dtype=torch.float64) + ridge * self.decoder.T @ self.decoder
         spread = torch.linalg.inv(precision)
         mean = ridge * away @ self.decoder @ spread
@@ -229,7 +229,7 @@ class LinearGaussian:
         energy = (away - mean @ self.decoder.T).square().sum(1) + (self.decoder @ spread @ self.decoder.T).trace()
         constant = 0.5 * len(self.mean) * math.log(2 * math.pi * self.sigma**2)
         distortion = constant + energy / (2 * self.sigma**2)
-        return {"rate": rate, "distortion": distortion, "log_partition": -rate - beta * distortion}
+        return {"rate": rate, "distortion": distortion, "log_partition": -rate - distortion / beta}
 
     def truth(self, groups: Sequence[Sequence[int]] = ()) -> dict[str, float]:
         """The population's value of every term, in nats, by the readings' names.

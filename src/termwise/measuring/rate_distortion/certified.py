@@ -1,4 +1,4 @@
-"""How far log Z_b may be off, at some values of beta: BDMC on examples that the tempered model made.
+"""How far log Z_b may be off, at some powers b: BDMC on examples that the tempered model made.
 
 At each b examples are simulated of which the code that made them is an exact sample of p_b(z|x) (`tempered.py`). Chains
 that rise from the prior bound log Z_b from below, chains that fall from that code from above, both in expectation.
@@ -22,20 +22,20 @@ from termwise.models.draw import Draw
 from termwise.models.drawable import inferred
 
 MOST = 5
-"""So many values of beta are certified at the most."""
+"""So many powers are certified at the most."""
 
 
 @dataclass(frozen=True)
 class Gaps:
-    """What BDMC says at each certified beta.
+    """What BDMC says at each power that is certified.
 
     Attributes:
-        betas: Shape (K,).
+        powers: Shape (K,).
         gaps: Upper bound of log Z_b less the lower one, by simulated example, shape (n, K), nats.
         tolerance: What was asked for, nats.
     """
 
-    betas: Tensor
+    powers: Tensor
     gaps: Tensor
     tolerance: float
 
@@ -46,14 +46,14 @@ class Gaps:
         return bool((self.gaps.mean(0).abs() + 2 * stderr < self.tolerance).all())
 
 
-def certifiable(draw: Draw, betas: Tensor) -> Tensor:
-    """The values of beta that can be certified, at most `MOST` of them, the last and 1 among them where they can."""
-    with_normaliser = [beta for beta in betas.tolist() if tempered(draw.likelihood, beta) is not None]
+def certifiable(draw: Draw, powers: Tensor) -> Tensor:
+    """The powers that can be certified, at most `MOST` of them, the last and 1 among them where they can."""
+    with_normaliser = [one for one in powers.tolist() if tempered(draw.likelihood, one) is not None]
     if len(with_normaliser) > MOST:
         places = torch.linspace(0, len(with_normaliser) - 1, MOST).round().long().tolist()
         chosen = {with_normaliser[place] for place in places}
         if 1.0 in with_normaliser:  # in the place of its nearest
-            chosen = {*chosen - {min(chosen - {max(chosen)}, key=lambda beta: abs(beta - 1))}, 1.0}
+            chosen = {*chosen - {min(chosen - {max(chosen)}, key=lambda one: abs(one - 1))}, 1.0}
         with_normaliser = sorted(chosen)
     return torch.tensor(with_normaliser, dtype=torch.float64)
 
@@ -61,7 +61,7 @@ def certifiable(draw: Draw, betas: Tensor) -> Tensor:
 def simulated_at(
     batches: DataPass, parts: Sequence[Tensor], power: float, chains: int, leapfrogs: int
 ) -> list[Simulated]:
-    """Batches of examples made at one beta, with what stands beside these examples of the data."""
+    """Batches of examples made at one power, with what stands beside these examples of the data."""
     return [_simulated(batches.at(part), power, chains, leapfrogs) for part in parts]
 
 
@@ -76,19 +76,19 @@ def _simulated(draw: Draw, power: float, chains: int, leapfrogs: int) -> Simulat
     return Simulated(path, tune(path, metric(path, posterior), chains, leapfrogs), z)
 
 
-def gaps_of(simulated: Sequence[list[Simulated]], betas: Tensor, most: float, schedule: Tensor, chains: int) -> Tensor:
-    """BDMC's gaps under a schedule whose end is at beta `most`: by example and beta, shape (n, K), nats.
+def gaps_of(simulated: Sequence[list[Simulated]], powers: Tensor, most: float, schedule: Tensor, chains: int) -> Tensor:
+    """BDMC's gaps under a schedule whose end is at the power `most`: by example and power, shape (n, K), nats.
 
     Args:
-        simulated: Batches at every beta.
-        betas: Those, shape (K,).
-        most: The beta where the schedule ends.
-        schedule: Temperatures from 0 to 1, those of `betas` among them.
+        simulated: Batches at every power.
+        powers: Those, shape (K,).
+        most: The power where the schedule ends.
+        schedule: Temperatures from 0 to 1, those of `powers` among them.
         chains: For every example.
     """
     columns = []
-    for batches, beta in zip(simulated, betas.tolist(), strict=True):
-        own = schedule[schedule <= beta / most] * (most / beta)
+    for batches, power in zip(simulated, powers.tolist(), strict=True):
+        own = schedule[schedule <= power / most] * (most / power)
         own[-1] = 1.0
         lower, upper = bracket(batches, own, chains)
         columns.append(upper - lower)

@@ -23,13 +23,13 @@ class CurveProcedure:
     """How a curve was had.
 
     Attributes:
-        betas: Shape (G,).
+        powers: b, increasing, shape (G,); beta is 1 / b.
         chains: For every example.
-        temperatures: From the prior to the largest beta.
+        temperatures: From the prior to the largest power.
         gaps: BDMC's; None where nothing was simulated.
     """
 
-    betas: Tensor
+    powers: Tensor
     chains: int
     temperatures: int
     gaps: Gaps | None
@@ -49,18 +49,18 @@ def curve_account(own: Sequence[Tensor], curve: Marked, procedure: CurveProcedur
         procedure: How.
         about: What was measured, `Account.data`.
     """
-    how, betas = procedure.label, procedure.betas
+    how, powers = procedure.label, procedure.powers
     by_beta = {
-        "rate_by_beta": (-betas * curve.distortion - curve.log_partition, UPPER),
+        "rate_by_beta": (-powers * curve.distortion - curve.log_partition, UPPER),
         "distortion_by_beta": (curve.distortion, "that of a code which has this rate, or less"),
         "log_partition_by_beta": (curve.log_partition, LOWER),
     }
     readings: dict[str, AnyReading] = {
-        name: reading_by_dimension(of, name, estimator=how, bias=bias) for name, (of, bias) in by_beta.items()
+        name: reading_by_dimension(of.flip(1), name, estimator=how, bias=bias) for name, (of, bias) in by_beta.items()
     }
     if procedure.gaps is not None:
         readings["bdmc_gap_by_beta"] = reading_by_dimension(
-            procedure.gaps.gaps,
+            procedure.gaps.gaps.flip(1),
             "bdmc_gap_by_beta",
             estimator=f"{how}; simulated data",
             bias="the sum of both bounds' errors",
@@ -68,21 +68,21 @@ def curve_account(own: Sequence[Tensor], curve: Marked, procedure: CurveProcedur
     values = dict(zip(("distortion", "rate"), own, strict=False))
     for name, of in values.items():
         readings[name] = reading_of(of, name, estimator="Monte Carlo", bias="unbiased")
-    found = _above_the_curve(values, curve, betas)
+    found = _above_the_curve(values, curve, powers)
     above = {name: one.values for name, one in found.items()}
     for name, of in above.items():
         one = reading_of(of, name, estimator=f"{how}; encoder: Monte Carlo", bias=LOWER)
         readings[name] = replace(one, lower=one.value)
-    slopes = {f"{name}_beta": one.beta for name, one in found.items()}
+    slopes = {f"{name}_beta": 1 / one.power if one.power else None for name, one in found.items()}
     sentences = (*_of_encoder(readings, found), *_of_curve(curve, procedure))
     return Account(readings, sentences, values | above, {**about, **slopes})
 
 
-def _above_the_curve(values: Mapping[str, Tensor], curve: Marked, betas: Tensor) -> dict[str, Excess]:
+def _above_the_curve(values: Mapping[str, Tensor], curve: Marked, powers: Tensor) -> dict[str, Excess]:
     """Both excesses of the encoder's point; none where its rate is not known."""
     if "rate" not in values:
         return {}
-    point = values["rate"], values["distortion"], betas, curve.log_partition, curve.distortion
+    point = values["rate"], values["distortion"], powers, curve.log_partition, curve.distortion
     return {"excess_rate": excess(*point, of_rate=True), "excess_distortion": excess(*point, of_rate=False)}
 
 
@@ -95,11 +95,15 @@ def _of_encoder(readings: Mapping[str, AnyReading], found: Mapping[str, Excess])
     rate, fit, above, better = (with_error(one.value, one.stderr) for one in numbers if isinstance(one, Reading))
     yield (
         f"The encoder spends {rate} nats for a distortion of {fit}. The best one for its decoder would spend {above} "
-        f"less for that distortion, at beta = {found['excess_rate'].beta:.2g}, or fit {better} better at that rate, at "
-        f"beta = {found['excess_distortion'].beta:.2g}."
+        f"less for that distortion, {_where(found['excess_rate'])}, or fit {better} better at that rate, "
+        f"{_where(found['excess_distortion'])}."
     )
     if any(one.at_end for one in found.values()):
         yield "That is at an end of the betas measured, and a wider range of them may have a nearer point."
+
+
+def _where(one: Excess) -> str:
+    return f"at beta = {1 / one.power:.2g}" if one.power else "from the prior alone"
 
 
 def _of_curve(curve: Marked, procedure: CurveProcedure) -> Iterator[str]:
@@ -114,8 +118,8 @@ def _of_curve(curve: Marked, procedure: CurveProcedure) -> Iterator[str]:
         worst = int(gaps.gaps.mean(0).argmax())
         gap = with_error(float(gaps.gaps[:, worst].mean()), float(gaps.gaps[:, worst].std()) / len(gaps.gaps) ** 0.5)
         verdict = "under" if gaps.reached else "NOT shown to be under"
-        where = ", ".join(f"{beta:.3g}" for beta in gaps.betas.tolist())
-        alone = gaps.betas.tolist() == [1.0] and len(procedure.betas) > 1
+        where = ", ".join(f"{1 / power:.3g}" for power in reversed(gaps.powers.tolist()))
+        alone = gaps.powers.tolist() == [1.0] and len(procedure.powers) > 1
         rest = ", and of no other are exact samples known for this likelihood" if alone else ""
         yield (
             f"BDMC's gap on {len(gaps.gaps)} simulated examples is {gap} nats at the most, {verdict} the "
@@ -123,8 +127,8 @@ def _of_curve(curve: Marked, procedure: CurveProcedure) -> Iterator[str]:
         )
     few = (curve.effective.mean(0) < FEW) & (curve.effective.new_tensor(procedure.chains) > FEW)
     if few.any():
-        least = float(procedure.betas[few][0])
+        most = 1 / float(procedure.powers[few][0])
         yield (
-            f"From beta = {least:.3g} on the chains of an example rest on one of them: points are bounds there, which "
+            f"From beta = {most:.3g} down the chains of an example rest on one of them: points are bounds there, which "
             "may be loose. More temperatures bring them down."
         )

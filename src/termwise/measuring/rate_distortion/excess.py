@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 FINE = 64
-"""Places between two values of beta at which the least is looked for."""
+"""Places between two powers at which the least is looked for."""
 
 
 @dataclass(frozen=True)
@@ -24,49 +24,49 @@ class Excess:
 
     Attributes:
         values: By example, shape (B,); their mean is the excess, nats.
-        beta: Where the least is: the curve's slope there is -1 / beta, as rate has distortion.
-        at_end: Whether that is the first or last beta at hand, so that the nearest point may lie beyond.
+        power: Where the least is: b, 1 / beta; 0 where the prior itself fits as well.
+        at_end: Whether that is the first or last b at hand, so that the nearest point may lie beyond.
     """
 
     values: Tensor
-    beta: float
+    power: float
     at_end: bool
 
 
 def excess(
-    rate: Tensor, distortion: Tensor, betas: Tensor, log_partition: Tensor, curve_distortion: Tensor, of_rate: bool
+    rate: Tensor, distortion: Tensor, powers: Tensor, log_partition: Tensor, curve_distortion: Tensor, of_rate: bool
 ) -> Excess:
     """The excess rate of points over the mean curve, or else their excess distortion.
 
     Args:
         rate: Of the encoder, by example, shape (B,).
         distortion: Likewise.
-        betas: Increasing, above 0, shape (G,).
+        powers: b, increasing, above 0, shape (G,).
         log_partition: log Z_b(x), shape (B, G).
         curve_distortion: D_b(x), shape (B, G).
         of_rate: Whether it is the excess rate.
 
     Example:
-        >>> betas = torch.tensor([0.5, 1.0, 2.0]).double()  # D_b = 1 / b, log Z_b = -3 - log b: R(D) = 2 - log D
-        >>> curve = -3 - betas.log()[None], 1 / betas[None]
-        >>> found = excess(torch.tensor([2.5]).double(), torch.tensor([1.0]).double(), betas, *curve, True)
-        >>> round(float(found.values), 4), round(found.beta, 2)  # 2.5 - R(1)
+        >>> powers = torch.tensor([0.5, 1.0, 2.0]).double()  # D_b = 1 / b, log Z_b = -3 - log b: R(D) = 2 - log D
+        >>> curve = -3 - powers.log()[None], 1 / powers[None]
+        >>> found = excess(torch.tensor([2.5]).double(), torch.tensor([1.0]).double(), powers, *curve, True)
+        >>> round(float(found.values), 4), round(found.power, 2)  # 2.5 - R(1)
         (0.5, 1.0)
     """
-    places, weights = _fine(betas, log_partition.mean(0), -betas * curve_distortion.mean(0))
+    places, weights = _fine(powers, log_partition.mean(0), -powers * curve_distortion.mean(0))
     scale = torch.ones_like(places) if of_rate else places
     above = (rate.mean() + places * distortion.mean() + weights) / scale
     best = int(above.argmin())
-    if of_rate and rate.mean() <= above[best]:  # at b = 0: the prior itself fits as well
+    if of_rate and rate.mean() <= above[best]:  # at b = 0, where the code is the prior
         return Excess(rate, 0.0, at_end=False)
-    beta = places[best]
-    own = _cubic(beta.log(), betas.log(), log_partition, -betas * curve_distortion)
-    return Excess((rate + beta * distortion + own) / scale[best], float(beta), best in (0, len(places) - 1))
+    power = places[best]
+    own = _cubic(power.log(), powers.log(), log_partition, -powers * curve_distortion)
+    return Excess((rate + power * distortion + own) / scale[best], float(power), best in (0, len(places) - 1))
 
 
-def _fine(betas: Tensor, values: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
-    """Places on a fine grid of beta, the ones at hand among them, and the cubic's values there."""
-    logs = betas.log()
+def _fine(powers: Tensor, values: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
+    """Places on a fine grid of b, the ones at hand among them, and the cubic's values there."""
+    logs = powers.log()
     parts = torch.linspace(0, 1, FINE + 1, dtype=logs.dtype)[:-1]
     places = torch.cat([(logs[:-1, None] + logs.diff()[:, None] * parts).flatten(), logs[-1:]])
     return places.exp(), torch.stack([_cubic(place, logs, values, slopes) for place in places])

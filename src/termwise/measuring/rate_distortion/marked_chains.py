@@ -1,4 +1,4 @@
-"""Annealing from the prior that is looked at along its way: a rate and a distortion at every beta (Huang et al., 2020).
+"""Annealing from the prior that is looked at along its way: rate and distortion at every power (Huang et al., 2020).
 
 At a temperature t_k = b / b_max chains of weights w, of which one is chosen in proportion to w, are a code of their own
 encoder, before as well as after a move that leaves p_b(z|x) ~ p(z) p(x|z)^b as it is; either is taken half of the time.
@@ -23,7 +23,7 @@ from termwise.measuring.log_likelihood.tuning import Kernels
 
 @dataclass(frozen=True)
 class Marked:
-    """What chains show at G values of beta.
+    """What chains show at G powers.
 
     Attributes:
         log_partition: log mean_c w_c, a lower bound of log Z_b(x) in expectation, shape (B, G), nats.
@@ -36,17 +36,17 @@ class Marked:
     effective: Tensor
 
 
-def marked_chains(path: Path, kernels: Kernels, schedule: Tensor, betas: Tensor, chains: int) -> Marked:
-    """Chains from the prior through the temperatures, and what they show at betas on the way.
+def marked_chains(path: Path, kernels: Kernels, schedule: Tensor, powers: Tensor, chains: int) -> Marked:
+    """Chains from the prior through the temperatures, and what they show at powers on the way.
 
     Args:
         path: Of `TemperedJoint` with b_max, from the prior: t is b / b_max.
         kernels: Tuned on other chains.
-        schedule: Temperatures from 0 to 1, shape (T + 1,), all of `betas` / b_max among them.
-        betas: Increasing, the last of them b_max, shape (G,).
+        schedule: Temperatures from 0 to 1, shape (T + 1,), all of `powers` / b_max among them.
+        powers: b, increasing, the last of them b_max, shape (G,).
         chains: C, for every example.
     """
-    most, marks = float(betas[-1]), set((betas / betas[-1]).tolist())
+    most, marks = float(powers[-1]), set((powers / powers[-1]).tolist())
     point = path.start(chains)
     log_weights = torch.zeros_like(point.log_base)
     shown: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -61,11 +61,11 @@ def marked_chains(path: Path, kernels: Kernels, schedule: Tensor, betas: Tensor,
     return Marked(*(torch.stack(parts, 1).cpu() for parts in zip(*shown, strict=True)))
 
 
-def with_marks(schedule: Tensor, betas: Tensor) -> Tensor:
-    """The temperatures of a schedule, and those of betas, in order, each once.
+def with_marks(schedule: Tensor, powers: Tensor) -> Tensor:
+    """The temperatures of a schedule, and those of powers, in order, each once.
 
     Example:
         >>> with_marks(torch.tensor([0.0, 0.5, 1.0]), torch.tensor([0.5, 1.0, 4.0])).tolist()
         [0.0, 0.125, 0.25, 0.5, 1.0]
     """
-    return torch.cat([schedule, (betas / betas[-1]).to(schedule)]).unique()
+    return torch.cat([schedule, (powers / powers[-1]).to(schedule)]).unique()

@@ -4,8 +4,9 @@ Along p_b(z|x) ~ p(z) p(x|z)^b, from the prior at b = 0 over p(z|x) at b = 1 and
 
     D_b = E_b[-log p(x|z)],    R_b = KL(p_b || p(z)) = -b D_b - log Z_b,    log Z_b = log E_p(z) p(x|z)^b
 
-is the best that any encoder can do for this decoder, of slope dR / dD = -b: it is what training by the weight 1 / b on
-the rate would reach, the decoder as it is and the encoder without limits. One run of chains gives it at every b
+is the best that any encoder can do for this decoder, of slope dD / dR = -beta, beta = 1 / b: what training with the
+weight beta on the rate would reach, the decoder as it is and the encoder without limits. (Annealing speaks of the power
+b, who trains of the weight beta: here, too, beta is what it is in a recipe.) One run of chains gives it at every b
 (`marked_chains.py`), as points on the curve or above it; BDMC says how far at the most (`certified.py`); and the
 encoder's own point lies above it by an excess in either direction (`excess.py`).
 """
@@ -44,8 +45,8 @@ from termwise.models.scaler import sum_log_scale
 from termwise.models.target import check_makes_examples
 from termwise.values import Count, Natural, PositiveFinite, Samples, Seed, checked
 
-BETAS = tuple(2.0 ** (step / 2) for step in range(-12, 5))
-"""The values of beta where nothing is said: from 1/64 to 4, two for each doubling."""
+BETAS = tuple(2.0 ** (step / 2) for step in range(-4, 13))
+"""The values of beta where nothing is said: from 1/4 to 64, two for each doubling."""
 
 
 @checked
@@ -74,10 +75,10 @@ def rate_distortion(
     Args:
         model: A VAE, or what `adapt` made, of codes that are numbers; it, and the random state, are left as they were.
         data: The examples.
-        betas: Where the curve is read; from 1/64 to 4 where left out.
+        betas: Where the curve is read, as weights on the rate; from 1/4 to 64 where left out.
         chains: For every example.
         leapfrogs: HMC's leapfrog steps a transition.
-        temperatures: From the prior to the largest beta, beside those of `betas`; where left out they double until
+        temperatures: From the prior to the least beta, beside those of `betas`; where left out they double until
             BDMC's gap is under `tolerance` at every beta that is certified.
         most_temperatures: Where doubling ends.
         tolerance: Of BDMC's gaps, nats.
@@ -103,11 +104,11 @@ def rate_distortion(
         >>> world = tw.worlds.LinearGaussian.random(seed=0, latent=2)
         >>> data = tw.load_data(world.data(50), test=0.0)
         >>> curve = rate_distortion(world, data, betas=[0.5, 1, 2], temperatures=20, simulated=8)
-        >>> low, middle, high = curve["rate_by_beta"].value
+        >>> high, middle, low = curve["rate_by_beta"].value
         >>> low < middle < high and curve["excess_rate"].value > 0
         True
     """
-    grid = _checked_betas(betas)
+    grid = _powers(betas)
     _check_options(model, simulated, temperatures)
     index = chosen_examples(len(data), limit, seed)
     if len(index) < 2:
@@ -141,19 +142,20 @@ def rate_distortion(
             "n": len(index),
             "fingerprint": batches.data.fingerprint(),
             "likelihood": log_prob_is_of(first.likelihood, grey=grey),
-            "betas": grid.tolist(),
-            "certified_betas": [] if gaps is None else gaps.betas.tolist(),
+            "betas": (1 / grid).flip(0).tolist(),
+            "certified_betas": [] if gaps is None else (1 / gaps.powers).flip(0).tolist(),
             **subject_of(batches.model, data),
             **sum_log_scale(batches.model),
         }
     return curve_account([torch.cat(parts) for parts in zip(*own, strict=True)], curve, procedure, about)
 
 
-def _checked_betas(betas: Sequence[float] | None) -> Tensor:
+def _powers(betas: Sequence[float] | None) -> Tensor:
+    """1 / beta of each, increasing, shape (G,)."""
     grid = torch.tensor(sorted(set(BETAS if betas is None else betas)), dtype=torch.float64)
     if len(grid) < 2:
         raise Refused(f"A curve needs two values of beta or more, as in betas=[0.25, 1, 4]; got {grid.tolist()}.")
-    return grid
+    return (1 / grid).flip(0)
 
 
 def _check_options(model: Drawable, simulated: int, temperatures: int | None) -> None:
@@ -183,7 +185,7 @@ def _check_codes(draw: Draw) -> None:
 
 
 def _prepared(draw: Draw, grid: Tensor, chains: int, leapfrogs: int) -> tuple[Path, Kernels]:
-    """The path of a batch from the prior to the largest beta, and kernels tuned on it."""
+    """The path of a batch from the prior to the largest power, and kernels tuned on it."""
     joint = TemperedJoint(draw.model, draw.x, draw.context, draw.prior, float(grid[-1]))
     path = Path(joint, base_law("prior", joint, draw.posterior))
     return path, tune(path, metric(path, draw.posterior), chains, leapfrogs)
@@ -202,15 +204,15 @@ def _certified(
     tell: Progress,
 ) -> tuple[Gaps | None, Tensor]:
     """BDMC's gaps under the first schedule whose gaps reach the tolerance, or under the last; and that schedule."""
-    betas = certifiable(first, grid)
+    powers = certifiable(first, grid)
     schedule = with_marks(kernels.schedule(counts[-1]), grid)
-    if not len(betas):
+    if not len(powers):
         return None, schedule
     parts = torch.randint(len(batches), (simulated,)).split(batches.batch_size)
-    made = [simulated_at(batches, parts, beta, chains, leapfrogs) for beta in betas.tolist()]
+    made = [simulated_at(batches, parts, power, chains, leapfrogs) for power in powers.tolist()]
     for number, count in enumerate(counts):
         schedule = with_marks(kernels.schedule(count), grid)
-        gaps = Gaps(betas, gaps_of(made, betas, float(grid[-1]), schedule, chains), tolerance)
+        gaps = Gaps(powers, gaps_of(made, powers, float(grid[-1]), schedule, chains), tolerance)
         tell(f"BDMC, {count} temperatures", (number + 1) / len(counts))
         if gaps.reached:
             break

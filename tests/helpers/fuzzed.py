@@ -282,8 +282,8 @@ MORE: dict[str, dict[str, Any]] = {
         "split_gap": False, "proposal": "posterior", "base": None, "batch_size": 8,
     },
     "tw.frontier": {
-        "betas": [0.5, 1.0], "chains": 2, "temperatures": 3, "simulated": 2, "tolerance": 1.0, "samples": 8,
-        "batch_size": 8, "leapfrogs": 1, "most_temperatures": 8,
+        "betas": [0.5, 1.0], "chains": 2, "temperatures": 3, "simulated": 2, "samples": 8, "batch_size": 8,
+        "leapfrogs": 1,
     },
     "tw.disentanglement": {"metrics": ["mig"], "repeats": 2, "limit": 9, "batch_size": 8},
     "tw.sample_quality": {

@@ -3,6 +3,7 @@
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from termwise.account.frontier import Frontier
 from termwise.api.write_report import PAGE_ENDINGS
@@ -11,6 +12,9 @@ from termwise.plot.drawing import pyplot
 from termwise.plot.frontier import frontier as draw
 from termwise.report.frontier_page import frontier_page
 from termwise.values import checked
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FRONTIER_ENDINGS = (*PAGE_ENDINGS, ".png", ".svg", ".pdf")
 """A page's, and a figure's."""
@@ -47,12 +51,9 @@ def write_frontier(found: Frontier, path: str | PathLike[str], *, title: str = "
 def _figure(found: Frontier, kind: str) -> bytes:
     """The figure in a file's format."""
     plt, buffer = pyplot(), BytesIO()
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "termwise"}):
-        ax = draw(found)
-        ax.figure.savefig(
-            buffer,
-            format=kind,
-            metadata={} if kind == "png" else {"Date": None} if kind == "svg" else {"CreationDate": None},
-        )
-        plt.close(ax.figure)
+        figure = cast("Figure", draw(found).figure)
+        figure.savefig(buffer, format=kind, metadata=undated)
+        plt.close(figure)
     return buffer.getvalue()

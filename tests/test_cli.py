@@ -15,8 +15,8 @@ from termwise.models.posteriors.table import POSTERIORS
 from termwise.models.priors.table import PRIORS
 from termwise.training.checkpoint import TrainerState
 
-COMMANDS = ("train", "sweep", "measure", "compare", "report", "generate", "traverse", "interpolate", "aggregates",
-            "attributes", "impute", "quality", "tokenizer", "recipes", "data", "verify")  # fmt: skip
+COMMANDS = ("train", "sweep", "measure", "compare", "frontier", "report", "generate", "traverse", "interpolate",
+            "aggregates", "attributes", "impute", "quality", "tokenizer", "recipes", "data", "verify")  # fmt: skip
 SMALL = ["--epochs", "1", "--latent", "2", "--set", "model.options.hidden=[8]"]
 
 

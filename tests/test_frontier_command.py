@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 import termwise as tw
 from helpers.html import Tags
-from termwise.account.frontier import pooled_account
 from termwise.cli.commands import app
 from termwise.errors import BadData, Refused
+from termwise.sweeps.frontier_points import pooled_account
 
 SETTINGS = [(beta, seed) for beta in (1.0, 4.0) for seed in (0, 1)]
 

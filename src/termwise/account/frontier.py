@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
-from statistics import fmean, stdev
 from typing import Any
 
 from termwise.account.account import Account
-from termwise.account.reading import Reading
 from termwise.account.rounding import MISSING, with_error
 from termwise.notebook import html_sentences, html_table
 
@@ -99,44 +96,3 @@ class Frontier:
             "curve": None if self.curve is None else self.curve.to_json(),
             "left_out": dict(self.left_out),
         }
-
-
-def pooled_account(accounts: Sequence[Account]) -> Account:
-    """The mean of accounts of trainings that differ in their seed alone, with the error between these.
-
-    Of readings of one number that all have, the mean of v, and sd(v) / sqrt(seeds); values by example are left out. One
-    account is itself.
-
-    Example:
-        >>> from termwise.account.reading import reading_without_error
-        >>> def of(rate):
-        ...     one = reading_without_error("rate", rate, estimator="closed form", bias="exact for every x", n=100)
-        ...     return Account({"rate": one})
-        >>> print(pooled_account([of(2.0), of(4.0)])["rate"])
-        rate = 3.000 ± 1.000 nats (closed form, mean of 2 seeds; exact for every x)
-    """
-    if len(accounts) == 1:
-        return accounts[0]
-    first, *others = (account.overall for account in accounts)
-    shared = {name: [one, *(other[name] for other in others)] for name, one in first.items() if _in_all(name, others)}
-    return Account({name: _mean(readings) for name, readings in shared.items()}, data=dict(accounts[0].data))
-
-
-def _in_all(name: str, others: Sequence[Mapping[str, Reading]]) -> bool:
-    return all(name in other for other in others)
-
-
-def _mean(readings: Sequence[Reading]) -> Reading:
-    one, values = readings[0], [reading.value for reading in readings]
-    return Reading(
-        name=one.name,
-        value=fmean(values),
-        stderr=stdev(values) / sqrt(len(values)),
-        interval=None,
-        lower=None,
-        upper=None,
-        unit=one.unit,
-        estimator=f"{one.estimator}, mean of {len(values)} seeds",
-        bias=one.bias,
-        n=one.n,
-    )

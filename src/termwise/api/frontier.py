@@ -4,24 +4,24 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from termwise.account import Account
-from termwise.account.compare import told_apart
-from termwise.account.frontier import Frontier, FrontierPoint, pooled_account
+from termwise.account.frontier import Frontier, FrontierPoint
 from termwise.api.model_and_data import Data, model_and_data, names_function
 from termwise.api.on_device import on_device
 from termwise.api.run import Run
-from termwise.content import exists, read_json
+from termwise.content import exists
 from termwise.errors import BadData, Refused, in_short
 from termwise.measuring.rate_distortion import rate_distortion
 from termwise.models import Drawable
 from termwise.models.data_pass import Progress
 from termwise.models.user_function import Trust
 from termwise.report.run_summary import flattened
+from termwise.sweeps import Sweep
+from termwise.sweeps.frontier_points import RunOfPoint, frontier_points, runs_of_sweep
 from termwise.training import RunFolder
 from termwise.values import Count, Seed, checked
 
@@ -29,32 +29,6 @@ LIMIT = 100
 """Of how many examples a curve is, where nothing is said."""
 SEED = "training.seed"
 """The key in which replicas differ."""
-
-
-class SweptFolder(BaseModel):
-    """What a sweep's record says of one of its runs."""
-
-    model_config = ConfigDict(extra="ignore")
-    folder: str
-    settings: dict[str, Any] = {}
-    seed: int = 0
-    state: str = "finished"
-    reason: str | None = None
-
-
-class SweptFolders(BaseModel):
-    """What a sweep's record, sweep.json, says of its runs."""
-
-    model_config = ConfigDict(extra="ignore")
-    runs: list[SweptFolder] = []
-
-
-class _Found(NamedTuple):
-    """A run that is part of a point: what it is called, its settings, and its account."""
-
-    name: str
-    settings: dict[str, Any]
-    account: Account
 
 
 @checked
@@ -73,7 +47,7 @@ def frontier(
     """Rate and distortion of runs, with the errors between their seeds; or the whole curve of one run's decoder.
 
     Args:
-        runs: The folder of a sweep, or one that holds run folders; or runs, paths of run folders or accounts, in a
+        runs: A sweep or its folder, or one that holds run folders; or runs, paths of run folders or accounts, in a
             list, or in a dict by their names. Or one run, a model, or "module:function": then the best rate and
             distortion that its decoder allows, at every beta, and its encoder's own beside it.
         data, split, seed, device, trust: Of one run or model: as `measure` takes them.
@@ -104,7 +78,9 @@ def frontier(
         return _of_one(runs, data, split, limit, seed, device, trust, progress, options)
     if given := [*(["data"] if data is not None else []), *(["split"] if split else []), *options]:
         raise Refused(f"{given[0]} is of the curve of one run: name that alone, as in tw.frontier('runs/a', ...).")
-    if isinstance(runs, str | PathLike):
+    if isinstance(runs, Sweep):
+        found, left_out = runs_of_sweep(runs.folder)
+    elif isinstance(runs, str | PathLike):
         found, left_out = _of_folder(Path(runs))
     else:
         found, left_out = _of_several(runs), {}
@@ -113,7 +89,7 @@ def frontier(
             f"{in_short(str(runs))} holds no run that has finished. Name a sweep's folder, a folder of run folders, "
             "several of them, or one run."
         )
-    return Frontier(_points(found), left_out=left_out)
+    return Frontier(frontier_points(found), left_out=left_out)
 
 
 def _is_one(runs: Any) -> bool:
@@ -144,10 +120,10 @@ def _of_one(
     return Frontier(points, curve)
 
 
-def _of_folder(folder: Path) -> tuple[list[_Found], dict[str, str]]:
+def _of_folder(folder: Path) -> tuple[list[RunOfPoint], dict[str, str]]:
     """The runs of a sweep, or those within a folder or its runs/; and those that are no point, with the reason."""
     if exists(folder / "sweep.json"):
-        return _of_sweep(folder)
+        return runs_of_sweep(folder)
     if not folder.is_dir():
         raise BadData(f"There is no folder {folder!s:.300}. Name a run, a sweep, or a folder of runs.")
     inner = [one for room in (folder, folder / "runs") if room.is_dir() for one in sorted(room.iterdir())]
@@ -159,35 +135,18 @@ def _unfinished(folder: Path) -> bool:
     return RunFolder(folder).exists and not exists(RunFolder(folder).account_file)
 
 
-def _of_sweep(folder: Path) -> tuple[list[_Found], dict[str, str]]:
-    record = read_json(folder / "sweep.json", SweptFolders, "record of a sweep", "Restore it, or name its runs.")
-    found, left_out = list[_Found](), dict[str, str]()
-    for row in record.runs:
-        place = Path(row.folder)
-        if place.is_absolute() or ".." in place.parts:
-            raise BadData(
-                f"{folder / 'sweep.json'} speaks of {row.folder!r:.200}, which is no folder within the sweep's."
-            )
-        run = RunFolder(folder / place)
-        if row.state != "finished" or not exists(run.account_file):
-            left_out[place.name] = f"it is {row.state}{f', {row.reason}' if row.reason else ''}"
-            continue
-        found.append(_Found(place.name, row.settings, Account.load(run.account_file)))
-    return found, left_out
-
-
-def _of_several(runs: Any) -> list[_Found]:
+def _of_several(runs: Any) -> list[RunOfPoint]:
     """Runs, run folders or accounts, in a list or a dict; those of a dict are points by their names."""
     if isinstance(runs, Account):
-        return [_Found("account", {}, runs)]
+        return [RunOfPoint("account", None, runs)]
     if isinstance(runs, Mapping):
-        return [_Found(str(name), {"name": str(name)}, _account(one)) for name, one in runs.items()]
+        return [RunOfPoint(str(name), None, _account(one)) for name, one in runs.items()]
     if not isinstance(runs, Iterable):
         raise Refused(f"Expected a run, a folder of runs, or several runs; got {in_short(runs)}.")
     listed = list(runs)
-    if all(isinstance(one, str | PathLike) for one in listed):
-        return _of_paths([Path(one) for one in listed])
-    return [_Found(f"account {k}", {"account": k}, _account(one)) for k, one in enumerate(listed, 1)]
+    if all(isinstance(one, str | PathLike | Run) for one in listed):
+        return _of_paths([Path(one.folder if isinstance(one, Run) else one) for one in listed])
+    return [RunOfPoint(f"account {k}", None, _account(one)) for k, one in enumerate(listed, 1)]
 
 
 def _account(one: Any) -> Account:
@@ -205,54 +164,16 @@ def _of_run(folder: RunFolder) -> Account:
     return Account.load(folder.account_file)
 
 
-def _of_paths(paths: Sequence[Path]) -> list[_Found]:
+def _of_paths(paths: Sequence[Path]) -> list[RunOfPoint]:
     """Run folders, whose settings are those in which their configurations differ, the seed aside."""
     folders = [RunFolder(path) for path in paths]
     flat = [dict(flattened(folder.config().to_json())) for folder in folders]
     keys = [key for key in dict.fromkeys(key for one in flat for key in one) if key != SEED]
     differing = [key for key in keys if len({_written(one.get(key)) for one in flat}) > 1]
     return [
-        _Found(path.name, {key: one.get(key) for key in differing if key in one}, _of_run(folder))
+        RunOfPoint(path.name, {key: one.get(key) for key in differing if key in one}, _of_run(folder))
         for path, folder, one in zip(paths, folders, flat, strict=True)
     ]
-
-
-def _points(found: Sequence[_Found]) -> tuple[FrontierPoint, ...]:
-    """A point for each setting, the mean over its runs, by rate."""
-    groups: dict[str, list[_Found]] = {}
-    for one in found:
-        groups.setdefault(_written(one.settings), []).append(one)
-    short = _short({key for one in found for key in one.settings})
-    names = told_apart([_named(runs, short) for runs in groups.values()])
-    points = [
-        FrontierPoint(name, runs[0].settings, len(runs), pooled_account([run.account for run in runs]))
-        for name, runs in zip(names, groups.values(), strict=True)
-    ]
-    return tuple(sorted(points, key=_rate))
-
-
-def _rate(point: FrontierPoint) -> float:
-    rate = point.account.overall.get("rate")
-    return float("inf") if rate is None else rate.value
-
-
-def _named(runs: Sequence[_Found], short: Mapping[str, str]) -> str:
-    """What a setting is called: by what is its own; a single run without any by its folder."""
-    settings = runs[0].settings
-    if not settings or set(settings) <= {"name", "account"}:
-        return runs[0].name
-    return ", ".join(f"{short[key]}={_said(value)}" for key, value in settings.items())
-
-
-def _said(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _short(keys: Iterable[str]) -> dict[str, str]:
-    """What keys are called: their last parts, where no other has the same."""
-    keys = list(keys)
-    lasts = [key.rpartition(".")[2] for key in keys]
-    return {key: last if lasts.count(last) == 1 else key for key, last in zip(keys, lasts, strict=True)}
 
 
 def _written(value: Any) -> str:

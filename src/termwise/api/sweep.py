@@ -107,7 +107,7 @@ def sweep(
     page = _Results(folder)
     tell = partial(_say, plan) if progress else _nothing
     if workers == 1:
-        _alone(plan, partial(_trained, data=data, threads=threads), tell, page)
+        _alone(plan, partial(_trained, data=data, threads=threads), tell, page, progress)
     else:
         known = {row.folder for row in folder.record().runs if row.ended}
 
@@ -155,13 +155,18 @@ def _trained(
         torch.set_num_threads(before)
 
 
-def _alone(plan: Plan, trained: Any, tell: Any, page: "_Results") -> None:
+def _alone(plan: Plan, trained: Any, tell: Any, page: "_Results", progress: bool) -> None:
     """Carry out runs in this process until all have ended, those of other processes too."""
-    while plan.left() > 0:
+    waits = False
+    while (left := plan.left()) > 0:
         if carry_out(plan, trained, tell):
             page.now_and_then()
+            waits = False
         elif plan.left() > 0:
-            time.sleep(EVERY)  # others carry out what is left
+            if progress and not waits:
+                print(f"waiting for {left} run{'s' * (left > 1)} that other processes carry out", file=sys.stderr)
+            waits = True
+            time.sleep(EVERY)
 
 
 def _retry(folder: SweepFolder) -> None:

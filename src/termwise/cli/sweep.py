@@ -11,7 +11,9 @@ from termwise.cli.app import Json, app, print_json, show_table
 
 @app.command()
 def sweep(
-    config: Annotated[Path, typer.Argument(help="A TOML file: [base.data] ..., [sweep], [sweep.grid].")],
+    config: Annotated[
+        Path, typer.Argument(help="A TOML file: [base.data] ..., [sweep], [sweep.grid].", metavar="SWEEP.TOML")
+    ],
     out: Annotated[Path, typer.Option(help="The sweep's folder.")],
     workers: Annotated[int, typer.Option(help="Runs at once, each in a process of its own.")] = 1,
     threads: Annotated[

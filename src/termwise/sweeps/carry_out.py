@@ -102,7 +102,7 @@ def _end_of(plan: Plan, run: PlannedRun, train: TrainsARun) -> tuple[RunState, s
     """How a run ends, and why if it does not finish."""
     folder, search = RunFolder(plan.folder.runs / run.name), plan.search
     callbacks: list[Watcher] = []
-    if search is not None and search.prunes and run.seed == plan.config.seeds[0] and run.trial is not None:
+    if search is not None and search.prunes and run.seed == plan.seeds[0] and run.trial is not None:
         trial = run.trial
         callbacks.append(Pruning(lambda epoch, value: search.report(trial, epoch, value), search.sought[0]))
     try:

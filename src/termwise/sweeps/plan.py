@@ -53,7 +53,9 @@ class Plan:
         self.folder = folder
         self.config: SweepConfig = folder.config_unchecked()
         search = self.config.sweep.search
+        self.seeds = self.config.seeds
         self.search = None if search is None else Search(folder, self.config)
+        self._grid = [] if self.search is not None else self._grid_runs()
 
     def next(self) -> "tuple[PlannedRun, FileLock] | None":
         """A run that has not ended, with its claim, for who asks to carry it out; None where there is none now."""
@@ -83,32 +85,29 @@ class Plan:
     def left(self) -> int:
         """How many runs have not ended; of a search at most, as it prunes."""
         rows = self.folder.record().runs
+        ended = sum(row.ended for row in rows)
         if self.search is None:
-            settings, skipped = len(self.config.grid_settings()), 0
-        else:
-            settings, skipped = self.search.section.settings, self.search.skipped(named(rows))
-        return settings * len(self.config.seeds) - skipped - sum(row.ended for row in rows)
+            return len(self._grid) - ended
+        return self.search.section.settings * len(self.seeds) - self.search.skipped(named(rows)) - ended
 
     def _open(self, records: dict[str, RunRecord]) -> Iterator[PlannedRun]:
         """The runs that have not ended, in order."""
-        for run in self._search_runs(records) if self.search is not None else self._grid_runs():
+        for run in self._search_runs(records) if self.search is not None else self._grid:
             row = records.get(run.name)
             if row is None or not row.ended:
                 yield run
 
-    def _grid_runs(self) -> Iterator[PlannedRun]:
+    def _grid_runs(self) -> list[PlannedRun]:
         settings = self.config.grid_settings()
-        for seed in self.config.seeds:
-            for setting in settings:
-                yield PlannedRun(folder_name(setting, seed), setting, seed)
+        return [PlannedRun(folder_name(one, seed), one, seed) for seed in self.seeds for one in settings]
 
     def _search_runs(self, records: dict[str, RunRecord]) -> Iterator[PlannedRun]:
         assert self.search is not None
         for number, asked in enumerate(self.search.asked()):
-            for k, seed in enumerate(self.config.seeds):
+            for k, seed in enumerate(self.seeds):
                 name = folder_name(asked.setting, seed, number)
                 if k and self.search.prunes:
-                    first = records.get(folder_name(asked.setting, self.config.seeds[0], number))
+                    first = records.get(folder_name(asked.setting, self.seeds[0], number))
                     if first is None or first.state in ("running", "pruned"):
                         break
                 yield PlannedRun(name, asked.setting, seed, asked.trial)

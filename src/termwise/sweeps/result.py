@@ -341,7 +341,7 @@ def load_sweep(folder: str | PathLike[str]) -> Sweep:
         order = {_written(setting): k for k, setting in enumerate(config.grid_settings())}
         rows = sorted(rows, key=lambda row: (order.get(_written(row.settings), len(order)), row.seed))
     else:
-        rows = sorted(rows, key=lambda row: (int(place.run(row).name.partition(",")[0]), row.seed))
+        rows = sorted(rows, key=lambda row: (len(number := row.folder.partition(",")[0]), number, row.seed))
     runs = [_run(place, row) for row in rows]
     return Sweep(place.path, config, runs)
 

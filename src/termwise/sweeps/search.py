@@ -64,7 +64,7 @@ class Search:
         assert config.sweep.search is not None
         check_optuna(config.sweep.search.sampler)
         self.folder, self.config, self.section = folder, config, config.sweep.search
-        self.prunes = self.section.prune is not None
+        self.prunes, self.seeds = self.section.prune is not None, config.seeds
         with self._writing():
             self.study = self._opened()
 
@@ -136,10 +136,9 @@ class Search:
 
     def skipped(self, records: Mapping[str, RunRecord]) -> int:
         """How many runs will not be, since the first of their setting was pruned, or no further setting is found."""
-        seeds = self.config.seeds
         pruned = sum(row.state == "pruned" for row in records.values())
         lacking = self.section.settings - len(self._trials()) if self.exhausted else 0
-        return pruned * (len(seeds) - 1) + lacking * len(seeds)
+        return pruned * (len(self.seeds) - 1) + lacking * len(self.seeds)
 
     def report(self, trial: int, epoch: int, value: float) -> bool:
         """Tell a held-out term of a run; True where the pruner would end it."""
@@ -168,7 +167,7 @@ class Search:
             if trial.state.is_finished() and (trial.state != TrialState.FAIL or trial.number in mended):
                 continue
             setting, number = json.loads(trial.user_attrs[SETTING]), int(trial.user_attrs[NUMBER])
-            rows = [records.get(folder_name(setting, seed, number)) for seed in self.config.seeds]
+            rows = [records.get(folder_name(setting, seed, number)) for seed in self.seeds]
             if rows[0] is not None and rows[0].state == "pruned":
                 if not trial.state.is_finished():
                     self.study.tell(trial.number, state=TrialState.PRUNED)

@@ -11,7 +11,7 @@ In TOML, tables as in a training's file stand under [base], and [sweep.grid] or 
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import Field, ValidationError, model_validator
@@ -94,7 +94,7 @@ class SweepSection(Section):
         search: In the place of a grid.
     """
 
-    seeds: Count | list[Seed] = 1
+    seeds: Annotated[Count, Field(le=MOST_RUNS)] | list[Seed] = 1
     maximize: Text | list[Text] = Field(default_factory=list)
     minimize: Text | list[Text] = Field(default_factory=list)
     grid: dict[Text, list[Any]] | None = None

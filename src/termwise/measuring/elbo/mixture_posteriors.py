@@ -11,6 +11,7 @@ The sums over components in `terms.mixture` weigh all alike. A weight becomes a 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from torch.distributions import Categorical, Distribution, Independent, MixtureS
 
 from termwise.models.codes import Codes
 from termwise.models.tensor_dataclasses import map_fields
+from termwise.terms.aggregate.clustered import Clusters, clusters_pay
 from termwise.terms.aggregate.convolution import log_marginals
 from termwise.terms.aggregate.gaussians import LOG_2PI
 from termwise.terms.aggregate.mixture import SURE, Gaussians, LogWeights, gaussians, log_density, marginal_log_density
@@ -135,8 +137,15 @@ class NormalSum:
         self.one = Gaussians(components.mean.squeeze(1), components.spread.squeeze(1))
         self.log_marginals = log_marginals(self.one)
 
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The normals in clusters, of which those that cannot count are passed over."""
+        return Clusters(self.one)
+
     def joint(self, codes: Codes, place: Tensor) -> Tensor:
         """Its log, shape (B,), without the example at `place`, shape (B,); -1 where all count."""
+        if clusters_pay(len(codes), self.one):
+            return self.clusters.log_density(codes, without(place)).double()
         return log_density(codes, self.one, without(place), tolerance=SURE).double()
 
     def by_dimension(self, codes: Codes, place: Tensor, own: Tensor) -> Tensor:

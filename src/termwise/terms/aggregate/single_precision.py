@@ -7,8 +7,9 @@ far below the largest, L, and count for nothing:
              the density at the most, however large delta is. In the others those near L are taken again exactly, one by
              one, and the rest, whose masses m_n = 2^(L_n - L) are small, are summed in float32; all are taken exactly
              where delta is so large that a mass in float32 says nothing;
-    dense    where few groups can be left out, all masses are summed in float32, which is off by the mean, by mass, of
-             what L_n is; where that may be too much the largest are taken again exactly, and it is of the others.
+    dense    where few groups can be left out, and delta is small, all masses are summed in float32, which is off by the
+             mean, by mass, of what L_n is; where that may be too much the largest are taken again exactly, and it is of
+             the others.
 
 Which it is, every code decides by itself, a block of components at a time. What is left out and what float32 may cost
 the masses that were not taken again is the code's certificate; codes for which that is more than is tolerated are left
@@ -16,7 +17,8 @@ to the caller, who asks float64.
 """
 
 import math
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -98,7 +100,13 @@ class _Pairs:
         return rows[kept], columns[kept], bits[kept]
 
 
-class _Sweep:
+RUNNING = ("peak", "few", "many", "off", "gathered", "hopeless")
+"""What a sweep changes of every code."""
+PER_CODE = ("features", "usual", "reach", "gentle", "near", *RUNNING)
+"""What a sweep asks of every code."""
+
+
+class Sweep:
     """The sum over components of B codes, block after block."""
 
     def __init__(
@@ -125,6 +133,24 @@ class _Sweep:
         self.off = torch.zeros_like(self.delta)  # what float32 may cost the latter, in bits
         self.gathered = torch.zeros_like(self.features) if gradient else None
         self.sparse, self.again = _Pairs(), _Pairs()
+        self.most, self.most_groups, self.takes_again = MOST, FEW, self.features.shape[1] >= FEATURES
+
+    def take_for(self, rows: Tensor, start: int, stop: int) -> None:
+        """`take` for some of the codes alone."""
+        some = copy(self)
+        some.sparse, some.again = _Pairs(), _Pairs()
+        for name in PER_CODE:
+            if (kept := getattr(self, name)) is not None:
+                setattr(some, name, kept[rows])
+        if self.weights.index is not None:
+            some.weights = replace(self.weights, index=self.weights.index[rows])
+        some.take(start, stop)
+        for name in RUNNING:
+            if (kept := getattr(self, name)) is not None:
+                kept[rows] = getattr(some, name)
+        for mine, theirs in ((self.sparse, some.sparse), (self.again, some.again)):
+            for row, column, bits in theirs.parts:
+                mine.add(rows[row], column, bits)
 
     def take(self, start: int, stop: int) -> None:
         """Take in the components from `start` to `stop`, a multiple of GROUP of them."""
@@ -133,7 +159,10 @@ class _Sweep:
         largest = bits.view(len(bits), -1, GROUP).amax(2)
         self._lower(torch.maximum(self.peak, largest.amax(1)).clamp_(min=LOWEST))
         groups = largest > (self.peak - self.reach).unsqueeze(1)
-        wide = groups.sum(1) > FEW * groups.shape[1]
+        many = groups.sum(1)
+        wide = self.gentle & (many > FEW * groups.shape[1])
+        self.hopeless = self.hopeless | (~self.gentle & (many > self.most_groups * groups.shape[1]))
+        groups &= ~self.hopeless.unsqueeze(1)
         if wide.all():
             self._sum(bits, None, start, stop)
             return
@@ -152,9 +181,10 @@ class _Sweep:
         some = by_group.index_select(0, place[near])
         pair, offset = (some > least[near].unsqueeze(1)).nonzero(as_tuple=True)
         of_them, its_row, its_group = some[pair, offset], row[near][pair], group[near][pair]
-        if len(pair) > MOST * bits.numel():
-            wide = wide | (torch.bincount(its_row, minlength=len(bits)) > MOST * bits.shape[1])
-            kept = ~wide[its_row]
+        if len(pair) > self.most * bits.numel():
+            more = torch.bincount(its_row, minlength=len(bits)) > self.most * bits.shape[1]
+            self.hopeless, wide = self.hopeless | (more & ~self.gentle), wide | (more & self.gentle)
+            kept = ~(wide | self.hopeless)[its_row]
             its_row, its_group, offset, of_them = its_row[kept], its_group[kept], offset[kept], of_them[kept]
         self.sparse.add(its_row, its_group * GROUP + offset + start, of_them)
         kept = (self.gentle & ~wide)[row].nonzero().squeeze(1)
@@ -184,14 +214,14 @@ class _Sweep:
             self.off[every] += total * self.usual[every]
             return
         magnitudes = product(mass, self.singles.with_magnitudes()[start:stop])
-        off = ((self.exact_features[every].abs() * magnitudes[:, :-1]).sum(1) + magnitudes[:, -1]) * self.singles.usual
+        off = ((self.features[every].abs() * magnitudes[:, :-1]).sum(1) + magnitudes[:, -1]) * self.singles.usual
         self.off[every] += off
         budget = self.spent * BITS * torch.maximum(total, self.many[every] * ((stop - start) / self.singles.count))
         rough = (off > budget).nonzero().squeeze(1)
         if len(rough):
             rest = (budget * total / off)[rough]  # the mass that may be left to float32
             rows = rough if rows is None else rows[rough]
-            if self.features.shape[1] < FEATURES:
+            if not self.takes_again:
                 self.hopeless[rows] = True
             else:
                 self._take_again(mass[rough], rows, rest, start)
@@ -206,7 +236,7 @@ class _Sweep:
             below = torch.where(largest > tried, 0.0, largest).sum(1, keepdim=True)
             least = torch.where(below * OF_EIGHT <= rest, tried, least)
         row, column = (largest > least).nonzero(as_tuple=True)
-        if len(row) > MOST * mass.numel():
+        if len(row) > self.most * mass.numel():
             self.hopeless[rows] = True
             return
         some = by_eight[row, :, column]
@@ -280,7 +310,7 @@ def log_density_in_single(
     tolerance: float,
     elements: int = ELEMENTS,
 ) -> Found | None:
-    """log q(z) of codes, found in float32; None where that is known to be of no use before it is tried.
+    """log q(z) of codes, found in float32; None where it turns out to be of no use for most of them.
 
     Args:
         codes: Shape (B, D).
@@ -290,12 +320,12 @@ def log_density_in_single(
         tolerance: In nats, what a sure code may be off by.
         elements: How many log-components may be held at a time.
     """
-    sweep = _Sweep(codes, components, weights, wants_gradient, tolerance)
+    sweep = Sweep(codes, components, weights, wants_gradient, tolerance)
     size = len(sweep.singles.intercept)
     step = min(size, max(1, elements // (len(codes) * GROUP)) * GROUP)
     start, stop = 0, step if sweep.features.shape[1] >= FEATURES else min(step, -(-size // (FIRST * GROUP)) * GROUP)
     while start < size:
-        if sweep.hopeless.all():
+        if sweep.hopeless.sum() > len(codes) // 2:
             return None
         sweep.take(start, stop)
         start, stop = stop, min(stop + step, size)

@@ -13,6 +13,7 @@ from termwise.measuring.elbo.fitted_laws import FittedNormal
 from termwise.measuring.elbo.mixture_posteriors import NormalPosteriors
 from termwise.measuring.elbo.split_aggregate import SplitAggregate
 from termwise.models.codes import Codes
+from termwise.terms.aggregate import clustered
 from termwise.worlds import mixture_world
 from termwise.worlds.discrete import DiscreteWorld
 
@@ -116,3 +117,16 @@ def test_a_mixture_of_anything_else_has_the_links_that_need_no_marginals():
     mi = (law.log_prob(z) - joint).mean(0)
     assert abs(account["index_code_mi"].value - float(mi.mean())) < 4 * account["index_code_mi"].stderr
     assert "marginal_kl" in account and "total_correlation" not in account
+
+
+def test_many_codes_are_asked_cluster_by_cluster_and_get_the_same(monkeypatch):
+    monkeypatch.setattr(clustered, "CODES", 2**9)
+    generator = torch.Generator().manual_seed(3)
+    mean, spread = torch.randn(1500, 2, generator=generator), 0.02 + 0.02 * torch.rand(1500, 2, generator=generator)
+    law = Independent(Normal(mean, spread), 1)
+    total = NormalPosteriors.of(law).summed()
+    codes, place = Codes.of(law), torch.arange(1500)
+    few = torch.cat([total.joint(codes[rows], place[rows]) for rows in place.split(100)])
+    assert "clusters" not in vars(total)
+    many = total.joint(codes, place)
+    assert torch.allclose(many, few, atol=5e-5, rtol=0) and vars(total)["clusters"].asked < 0.9

@@ -24,7 +24,7 @@ from termwise.models.codes import Codes
 from termwise.terms.aggregate.gaussians import Gaussians, LogWeights
 from termwise.terms.aggregate.mixture import SURE, CodesDone, log_density
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
-from termwise.terms.aggregate.single_precision import SINGLE_FIRST, Sweep
+from termwise.terms.aggregate.single_precision import SINGLE_FIRST, SumInSingle
 from termwise.terms.aggregate.singles import BITS, GROUP
 
 CLUSTER = 8 * GROUP
@@ -124,7 +124,7 @@ class Clusters:
         """log q(z) of codes, float64, and the share of the pairs that were asked."""
         if dense:
             return log_density(codes.in_double(), self.sorted, weights, tolerance=tolerance), 1.0
-        sweep = Sweep(codes, self.sorted, weights, False, tolerance)
+        sweep = SumInSingle(codes, self.sorted, weights, False, tolerance)
         sweep.most, sweep.most_groups, sweep.takes_again = MOST_OF_CLUSTER, 1.0, True
         home = self.halves.heap_of(codes.exact)
         asked = self._take(sweep, torch.nn.functional.one_hot(home, len(self)).bool())
@@ -142,7 +142,7 @@ class Clusters:
         asked += len(unsure) * len(self.components)
         return found.value, asked / (len(codes) * len(self.components))
 
-    def _take(self, sweep: Sweep, needed: Tensor) -> int:
+    def _take(self, sweep: SumInSingle, needed: Tensor) -> int:
         """Take in every cluster for the codes that need it, by `needed`, shape (B, C); how many pairs were asked."""
         pairs = 0
         for start, end, its in zip(self.starts.tolist(), self.ends.tolist(), needed.T, strict=True):

@@ -106,7 +106,7 @@ PER_CODE = ("features", "usual", "reach", "gentle", "near", *RUNNING)
 """What a sweep asks of every code."""
 
 
-class Sweep:
+class SumInSingle:
     """The sum over components of B codes, block after block."""
 
     def __init__(
@@ -320,7 +320,7 @@ def log_density_in_single(
         tolerance: In nats, what a sure code may be off by.
         elements: How many log-components may be held at a time.
     """
-    sweep = Sweep(codes, components, weights, wants_gradient, tolerance)
+    sweep = SumInSingle(codes, components, weights, wants_gradient, tolerance)
     size = len(sweep.singles.intercept)
     step = min(size, max(1, elements // (len(codes) * GROUP)) * GROUP)
     start, stop = 0, step if sweep.features.shape[1] >= FEATURES else min(step, -(-size // (FIRST * GROUP)) * GROUP)

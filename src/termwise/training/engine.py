@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from termwise.data.dataset import Dataset
 from termwise.errors import Refused, in_short
@@ -22,6 +22,7 @@ class Engine:
     Attributes:
         device: The device that is used.
         dtype: The type of the weights.
+        ranks: How many processes train together.
 
     Raises:
         Refused: The device is not there, or not at this precision.
@@ -45,6 +46,7 @@ class Engine:
             ) from None
         self.device: torch.device = self.fabric.device
         self.dtype = torch.float64 if precision == "64-true" else torch.float32
+        self.ranks = distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
     def place(self, model: nn.Module) -> None:
         """Move a model to the device, in the precision's type."""

@@ -18,6 +18,7 @@ from termwise.data.dataset import Dataset
 from termwise.errors import BadData, NonFiniteLoss, NotFinite, Refused
 from termwise.fast_paths import take_as, taken_paths
 from termwise.models.check_model import check_model
+from termwise.models.data_parallel import SharedRows
 from termwise.models.data_pass import evaluating, with_side_of
 from termwise.models.scheduled import ScheduledParts
 from termwise.models.vae import VAE
@@ -125,6 +126,8 @@ class Trainer:
         self.scheduled = ScheduledParts(model, schedules)
         self.rounds = Rounds(model, game, self.passes, self.engine, settings, folder.checkpoint_file)
         self.average = averaged(model, settings.average)
+        bodies = [body for one in {model, self.evaluated_model} for body in (one.encoder, one.decoder)]
+        self.shared = SharedRows([*bodies, *game.networks.values()], self.engine.ranks)
         self.stopping = EarlyStopping(settings.patience)
         self.epoch = self.step = self.metrics_length = 0
         self._separated: set[str | None] = set()
@@ -236,6 +239,7 @@ class Trainer:
         if self.stopping.best_weights is not None:
             self.evaluated_model.load_state_dict(self.stopping.best_weights)
         fit_likelihood(self.evaluated_model, self.train, self.engine)
+        self.shared.undo()
         return self.evaluated_model.eval()
 
     def play(self, batch: Batch) -> None:

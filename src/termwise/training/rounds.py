@@ -12,6 +12,7 @@ from torch import nn
 
 from termwise.data.batch import Batch
 from termwise.errors import NonFiniteLoss, NotFinite
+from termwise.models.data_parallel import average_gradients
 from termwise.models.data_pass import DataPass
 from termwise.models.draw import Draw
 from termwise.models.vae import VAE
@@ -180,6 +181,7 @@ class Rounds:
     def _descend(self, player: Player, step: int) -> None:
         """A step down the gradients that the player's parameters have."""
         optimizer = self.optimizers[player.name]
+        average_gradients(self.own[player.name], self.engine.ranks)
         if self.settings.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.own[player.name], self.settings.gradient_clip, foreach=True)
         for group in optimizer.param_groups:

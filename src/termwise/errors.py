@@ -68,5 +68,9 @@ class NonFiniteLoss(TermwiseError):
     """Training met a loss that is not finite; the message names the term at fault."""
 
 
+class ProcessEnded(TermwiseError):
+    """One of several processes that trained together has ended; the message says which, and how."""
+
+
 class NotFinite(Refused):
     """A model gave numbers that are not finite; the message says which part of it, and for how many examples."""

@@ -14,7 +14,7 @@ from termwise.account import Account
 from termwise.api.from_config import check_fit, configured_data, configured_model, settled
 from termwise.api.measure import measure
 from termwise.api.own_objects import own_objective, parts_in_words
-from termwise.api.run import Run
+from termwise.api.run import Run, load_run
 from termwise.api.write_report import pictures_of_run, write_page
 from termwise.content import exists
 from termwise.data import Dataset, load_data
@@ -42,6 +42,7 @@ from termwise.training import Config, RunFolder, Trainer, resolve
 from termwise.training.callbacks import Callbacks, warn_of_never_called
 from termwise.training.outweighed import diagnose_prior, diagnose_weight
 from termwise.training.overfitting import diagnose_overfitting
+from termwise.training.processes import folder_of_this_process, in_processes, join_from_environment
 from termwise.training.resolve import OWN
 from termwise.training.watchers import Bar, Silent, Watcher, Watchers
 from termwise.values import Count, Name, check_keywords, checked
@@ -70,6 +71,7 @@ def train(
     learning_rate: float | None = None,
     seed: int | None = None,
     device: str | None = None,
+    devices: int | None = None,
     measure_limit: int | None = None,
     track: str | Sequence[str] | None = None,
     callbacks: Callbacks = (),
@@ -104,6 +106,9 @@ def train(
             out, but by recipes such as "vib".
         shape: How the positions of a code of categories or codewords are laid out, such as (7, 7).
         epochs, batch_size, learning_rate, seed, device: Of the training.
+        devices: How many processes of this machine train together: each has its own device, or its share of the cores,
+            and its rows of every batch. A script that asks for several is read by each of them: let it begin under
+            `if __name__ == "__main__":`. Processes that torchrun has started need not be asked for.
         measure_limit: At most so many test examples, drawn at random, are measured at the end; 50,000 where left out.
         track: Trackers that are told of the run, by name: "tensorboard", "wandb", "mlflow", "trackio". One that fails
             while the training goes on is left out, with a warning.
@@ -129,13 +134,14 @@ def train(
         >>> [line["epoch"] for line in longer.metrics() if line["split"] == "train"]
         [1, 2, 3]
     """
+    asked = dict(locals())
     if resume and overwrite:
         raise Refused("A run is resumed, or begun anew; got both resume and overwrite. Choose one.")
     check_keywords("train", train, options, (name for row in RECIPES.values() for name in row.options))
     warn_of_never_called(callbacks, stacklevel=4)
     optimizer = {"learning_rate": learning_rate}
     training: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "device": device}
-    training |= {"optimizer": optimizer, "measure_limit": measure_limit}
+    training |= {"devices": devices, "optimizer": optimizer, "measure_limit": measure_limit}
     training["track"] = track if track is None or isinstance(track, str) else list(track)
     made = {"posterior": posterior, "likelihood": likelihood, "prior": prior}
     parts = {kind: part for kind, part in made.items() if part is not None and not isinstance(part, str)}
@@ -163,7 +169,15 @@ def train(
     own: dict[str, Any] = {"data": own_data, "objective": objective, "model": model}
     settings = resolve(config, keywords, **own)
     folder = RunFolder(out or Path("runs") / _run_name(settings, own_data))
-    _check_folder(folder, resume, overwrite)
+    rank, ranks = join_from_environment()
+    if rank == 0:
+        _check_folder(folder, resume, overwrite)
+    if ranks == 1 < settings.training.devices:
+        in_processes(train, settings.training.devices, **_as_given(asked, folder))
+        return load_run(folder, model=model, data=own_data, trust=trust, **parts)
+    if rank:  # whatever is said or shown, the first says and shows
+        progress, callbacks = False, ()
+    folder = folder_of_this_process(folder)
     with ExitStack() as held:
         if folder.exists:
             held.enter_context(folder.locked())
@@ -174,7 +188,8 @@ def train(
                 check_network(settings.model.network, trust, folder.current.config_file)
             for function in sorted(settings.objective.functions - asked.objective.functions):
                 check_trust(function, trust, folder.current.config_file)
-        tracking = Tracking(settings.training.trackers)
+        trackers = settings.training.trackers if rank == 0 else []
+        tracking = Tracking(trackers)
         named = trust is True or not resume or asked.data == settings.data
         with nullcontext() if named else caches_as_they_are():
             dataset = configured_data(settings) if own_data is None else _with_side(own_data, settings)
@@ -199,12 +214,18 @@ def train(
             with terminal_bar() if progress else nullcontext() as bar:
                 run = _measured(Run(place, settings, trained, dataset, Account({})), trainer, bar)
             watchers.measured(run.account)
-            if settings.training.trackers:
+            if trackers:
                 tracking.drew(figures_of(pictures_of_run(run)))
         if place.path == folder.path:
             return run
         folder.adopt()
         return replace(run, folder=folder)
+
+
+def _as_given(asked: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+    """The same arguments, for every process of a training in this folder."""
+    options = asked.pop("options")
+    return {**asked, **options, "out": folder.path}
 
 
 def _own_data(data: Any, side: str | Sequence[str] | None, target: str | None) -> Dataset:

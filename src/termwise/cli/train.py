@@ -43,6 +43,9 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the weights, the order and the noise.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
+    devices: Annotated[
+        int | None, typer.Option(help="How many processes of this machine train together; or start it by torchrun.")
+    ] = None,
     measure_limit: Annotated[
         int | None, typer.Option(help="At most so many test examples are measured at the end; 50,000 where left out.")
     ] = None,
@@ -86,6 +89,7 @@ def train(
             batch_size=batch_size,
             seed=seed,
             device=device,
+            devices=devices,
             measure_limit=measure_limit,
             track=track or None,
             out=out,

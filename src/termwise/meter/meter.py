@@ -18,9 +18,10 @@ from termwise.measuring.elbo.remedies import Remedies
 from termwise.meter.given_pass import GivenPass
 from termwise.meter.history import History, Moment, whole_step
 from termwise.meter.kept_rows import KeptRows, NewestRows
-from termwise.meter.ranks import RankShare, gathered, on, packed, rank_and_ranks, unpacked
+from termwise.meter.ranks import RankShare, gathered, on, packed, unpacked
 from termwise.meter.side_columns import SideColumns
 from termwise.models.check_model import check_model
+from termwise.models.data_parallel import rank_and_ranks
 from termwise.models.distributions import innermost
 from termwise.models.law_tensors import law_tensors, with_law_tensors
 from termwise.models.posteriors.implicit import ImplicitPosterior

@@ -10,6 +10,7 @@ from torch import Tensor, distributed
 from torch.distributions import Distribution, Independent, Normal
 
 from termwise.meter.kept_rows import NewestRows
+from termwise.models.data_parallel import rank_and_ranks
 from termwise.models.distributions import innermost
 
 NORMAL = "normal"
@@ -31,18 +32,6 @@ class RankShare:
     law: Any
     words: Mapping[str, Mapping[str, int]]
     updates: int
-
-
-def rank_and_ranks() -> tuple[int, int]:
-    """Which process this is, and how many there are; (0, 1) where training is not distributed.
-
-    Example:
-        >>> rank_and_ranks()
-        (0, 1)
-    """
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return 0, 1
-    return distributed.get_rank(), distributed.get_world_size()
 
 
 def gathered(share: RankShare) -> list[RankShare]:

@@ -26,6 +26,18 @@ from termwise.errors import Refused, in_short
 from termwise.models.tensor_dataclasses import map_fields
 
 
+def rank_and_ranks() -> tuple[int, int]:
+    """Which process this is, and how many there are; (0, 1) where training is not distributed.
+
+    Example:
+        >>> rank_and_ranks()
+        (0, 1)
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return 0, 1
+    return distributed.get_rank(), distributed.get_world_size()
+
+
 class _Own(torch.autograd.Function):
     """S: the rows of this process."""
 

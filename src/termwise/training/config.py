@@ -73,6 +73,8 @@ class TrainingSection(Section):
             when they have.
         evaluate_every: Epochs between evaluations.
         checkpoint_steps: Also write a checkpoint every so many steps.
+        devices: How many processes of this machine train together, each on a device of its own, or on its share of the
+            cores: every batch is dealt among them.
         audit: At each evaluation, take every term on training data under the full aggregate, and hold the training
             estimators against it. Costs a pass of the encoder.
         held_out_limit: At most so many held-out examples are evaluated while training.
@@ -92,6 +94,7 @@ class TrainingSection(Section):
     checkpoint_steps: Count | None = None
     precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true"
     device: Text = "auto"
+    devices: Count = 1
     audit: bool = True
     held_out_limit: Count = 10_000
     measure_limit: Annotated[Count, Field(ge=2)] = 50_000

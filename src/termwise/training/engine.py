@@ -4,10 +4,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from termwise.data.dataset import Dataset
 from termwise.errors import Refused, in_short
+from termwise.models.data_parallel import rank_and_ranks
 from termwise.models.data_pass import DataPass
 from termwise.models.vae import VAE
 
@@ -46,7 +47,7 @@ class Engine:
             ) from None
         self.device: torch.device = self.fabric.device
         self.dtype = torch.float64 if precision == "64-true" else torch.float32
-        self.ranks = distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+        self.ranks = rank_and_ranks()[1]
 
     def place(self, model: nn.Module) -> None:
         """Move a model to the device, in the precision's type."""

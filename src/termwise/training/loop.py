@@ -239,7 +239,6 @@ class Trainer:
         if self.stopping.best_weights is not None:
             self.evaluated_model.load_state_dict(self.stopping.best_weights)
         fit_likelihood(self.evaluated_model, self.train, self.engine)
-        self.shared.undo()
         return self.evaluated_model.eval()
 
     def play(self, batch: Batch) -> None:

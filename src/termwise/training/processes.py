@@ -1,0 +1,122 @@
+"""The processes of a data-parallel training: how they are started and meet, and what the first alone does.
+
+All train the same model on the same batches (`models/data_parallel.py`), so that what one holds all hold. The first
+writes the run folder; the others write into a folder of their own that nobody sees, which begins as the first's.
+"""
+
+import os
+import pickle
+import signal
+import tempfile
+import warnings
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed, multiprocessing
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
+
+from termwise.errors import ProcessEnded, TermwiseError
+from termwise.files import write_whole
+from termwise.models.data_parallel import rank_and_ranks
+from termwise.training.run_folder import RunFolder
+
+PATIENCE = timedelta(minutes=30)
+"""How long a process waits for the others before it takes them for dead."""
+
+
+def in_processes(function: Callable[..., object], ranks: int, **given: Any) -> None:
+    """Call a function in several processes of this machine that know of each other, and wait until all have ended.
+
+    Args:
+        function: Named in a module, so that processes can import it.
+        ranks: How many processes.
+        **given: What it is called with; can be pickled.
+
+    Raises:
+        TermwiseError: One raised it.
+        ProcessEnded: One has ended without a word; all others were ended, too.
+
+    Example:
+        >>> in_processes(print, 2)
+        Traceback (most recent call last):
+    """
+    with tempfile.TemporaryDirectory() as meeting:
+        started = multiprocessing.start_processes(
+            _begin, (function, given, ranks, meeting), nprocs=ranks, join=False, start_method="spawn"
+        )
+        try:
+            while not started.join():
+                pass
+        except (ProcessRaisedException, ProcessExitedException) as error:
+            for file in sorted(Path(meeting).glob("*.error")):
+                raise pickle.loads(file.read_bytes()) from None
+            raise ProcessEnded(_in_words(error, ranks)) from None
+
+
+def _begin(rank: int, function: Callable[..., object], given: dict[str, Any], ranks: int, meeting: str) -> None:
+    """Meet the others and call the function; an error of ours is left where whoever started us finds it."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // ranks))
+    distributed.init_process_group(
+        _backend(), init_method=f"file://{meeting}/meet", rank=rank, world_size=ranks, timeout=PATIENCE
+    )
+    if rank:
+        warnings.simplefilter("ignore")  # the first says them
+    try:
+        function(**given)
+    except TermwiseError as error:
+        write_whole(Path(meeting) / f"{rank}.error", pickle.dumps(error))
+        raise
+    distributed.destroy_process_group()
+
+
+def join_from_environment() -> tuple[int, int]:
+    """Meet the processes that torchrun, `fabric run` or a cluster has started beside this one; rank, and how many.
+
+    (0, 1) where there are no others.
+    """
+    if not distributed.is_available():
+        return 0, 1
+    started = "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if started and not distributed.is_initialized():
+        distributed.init_process_group(_backend(), timeout=PATIENCE)
+    return rank_and_ranks()
+
+
+def folder_of_this_process(folder: RunFolder) -> RunFolder:
+    """The run folder itself in the first process; in another one of its own, which holds the same files."""
+    rank, ranks = rank_and_ranks()
+    if ranks == 1:
+        return folder
+    files: list[Any] = [None]
+    if rank == 0 and folder.exists:
+        within = [path for path in folder.path.rglob("*") if path.is_file()]
+        files = [{str(path.relative_to(folder.path)): path.read_bytes() for path in within}]
+    distributed.broadcast_object_list(files)
+    if rank == 0:
+        return folder
+    own = Path(tempfile.mkdtemp(prefix="termwise-")) / folder.path.name
+    for name, content in (files[0] or {}).items():
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_bytes(content)
+    return RunFolder(own)
+
+
+def _backend() -> str:
+    return "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+
+
+def _in_words(error: ProcessRaisedException | ProcessExitedException, ranks: int) -> str:
+    """Which process has ended, and how."""
+    if isinstance(error, ProcessRaisedException):
+        how = f"raised an error:\n{error}"
+    elif error.signal_name is not None:
+        how = f"was ended by {signal.Signals[error.signal_name].name}"
+    else:
+        how = f"ended with status {error.exit_code}"
+    return (
+        f"Process {error.error_index} of {ranks} {how.rstrip()}\nThe others were ended, too. The last checkpoint "
+        "stands: go on from it by resume, or --resume."
+    )

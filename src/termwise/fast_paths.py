@@ -45,6 +45,7 @@ class FastPath:
         self.name, self._works, self._pays = name, works, pays
         self._taken: bool | None = None
         self._forced: bool | None = None
+        self._all[name] = self
 
     @property
     def forced(self) -> bool:
@@ -64,8 +65,12 @@ class FastPath:
             with self._lock:
                 if self._taken is None:
                     self._taken = self._decide()
-                    self._all[self.name] = self
         return self._taken
+
+    @property
+    def decided(self) -> bool:
+        """Whether it is known by now whether it is taken."""
+        return self._taken is not None
 
     def anew(self) -> None:
         """Forget what was decided: the next use decides again."""
@@ -101,14 +106,18 @@ def asked() -> bool | None:
     return {"auto": None, "off": False, "on": True}[value]
 
 
-def taken_paths() -> dict[str, bool]:
+def taken_paths(all_of_them: bool = False) -> dict[str, bool]:
     """Whether each path is taken in this process, by name; those that nothing has asked for yet are left out.
+
+    Args:
+        all_of_them: Decide now of those, too.
 
     Example:
         >>> all(isinstance(taken, bool) for taken in taken_paths().values())
         True
     """
-    return {name: path.taken for name, path in sorted(FastPath._all.items())}
+    paths = sorted(FastPath._all.items())
+    return {name: path.taken for name, path in paths if all_of_them or path.decided}
 
 
 def take_as(recorded: Mapping[str, bool]) -> None:

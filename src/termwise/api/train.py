@@ -172,8 +172,9 @@ def train(
     rank, ranks = join_from_environment()
     if rank == 0:
         _check_folder(folder, resume, overwrite)
-    if ranks == 1 < settings.training.devices:
-        in_processes(train, settings.training.devices, **_as_given(asked, folder))
+    processes = settings if devices or not resume else resolve(config, keywords, **own, resumed=folder.current)
+    if ranks == 1 < processes.training.devices:
+        in_processes(train, processes.training.devices, **_as_given(asked, folder))
         return load_run(folder, model=model, data=own_data, trust=trust, **parts)
     if rank:  # whatever is said or shown, the first says and shows
         progress, callbacks = False, ()
@@ -213,6 +214,7 @@ def train(
             trained = trainer.run().to(dtype=torch.float32)
             with terminal_bar() if progress else nullcontext() as bar:
                 run = _measured(Run(place, settings, trained, dataset, Account({})), trainer, bar)
+            trainer.shared.undo()
             watchers.measured(run.account)
             if trackers:
                 tracking.drew(figures_of(pictures_of_run(run)))

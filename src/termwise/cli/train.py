@@ -65,6 +65,7 @@ def train(
 ) -> None:
     """Train a VAE, measure it on the test split, and write a run folder with a report."""
     from termwise import api
+    from termwise.models.data_parallel import rank_and_ranks
     from termwise.training.config import read_config, with_recipe, with_setting
 
     tables: dict[str, Any] = {} if config is None else read_config(config)
@@ -100,6 +101,8 @@ def train(
     except KeyboardInterrupt:
         print("termwise: stopped. The same command with --resume goes on from the last checkpoint.", file=sys.stderr)
         raise typer.Exit(130) from None
+    if rank_and_ranks()[0]:  # the first says it
+        return
     show_account(run.account)
     print(f"\nThe run is in {run.folder}; its report: {run.folder.report_file}")
 

@@ -57,6 +57,7 @@ class TrainerState:
         sums: Of each player, by name, the moves of the epoch so far, and the sums of its terms and its loss over them.
         random: The state of all random generators (random_state.py).
         threads: How many threads torch computed with: on others, sums round otherwise.
+        ranks: How many processes trained together: sums over others round otherwise.
         fast_paths: Which fast paths were taken (fast_paths.py), for they round otherwise; none in earlier checkpoints.
         epoch: How many epochs are done; their order of examples follows from it and the seed.
         step: How many rounds are done, those of the epoch so far too.
@@ -91,6 +92,7 @@ class TrainerState:
     best: Finite | None
     best_weights: State | None
     data: str = ""
+    ranks: NonNegativeInt = 1
     fast_paths: dict[str, bool] = field(default_factory=dict)
 
     def save(self, folder: RunFolder) -> None:
@@ -142,7 +144,7 @@ class TrainerState:
         except Exception as error:  # of pickle, of zip and of torch
             raise unreadable(path, "checkpoint", error, _ANEW) from None
         expected, got = {one.name for one in fields(cls)}, set(entries) if isinstance(entries, dict) else set()
-        if missing := sorted(expected - got - {"data", "fast_paths"}):
+        if missing := sorted(expected - got - {"data", "ranks", "fast_paths"}):
             raise unreadable(path, "checkpoint", f"it lacks {', '.join(missing)}", _ANEW)
         try:
             state: TrainerState = _KIND.validate_python({name: entries[name] for name in expected & got})

@@ -1,5 +1,6 @@
 """Where training runs: device and precision, on lightning-fabric, which is imported when an engine is made."""
 
+import os
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -37,8 +38,13 @@ class Engine:
         from lightning_fabric import Fabric
 
         accelerator, _, number = device.partition(":")
+        rank, self.ranks = rank_and_ranks()
+        if self.ranks > 1 and number:
+            raise Refused(f"{self.ranks} processes train on a device each: say device={accelerator!r}; got {device!r}.")
         try:
             devices: Any = [int(number)] if number else 1
+            if self.ranks > 1 and accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available():
+                devices = [int(os.environ.get("LOCAL_RANK", rank)) % torch.cuda.device_count()]
             self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
         except Exception:  # Lightning's words are of its own arguments, and not of ours
             raise Refused(
@@ -47,7 +53,6 @@ class Engine:
             ) from None
         self.device: torch.device = self.fabric.device
         self.dtype = torch.float64 if precision == "64-true" else torch.float32
-        self.ranks = rank_and_ranks()[1]
 
     def place(self, model: nn.Module) -> None:
         """Move a model to the device, in the precision's type."""

@@ -43,6 +43,7 @@ from termwise.training.first_look import (
 from termwise.training.misfit import misfit, optimizer_misfit
 from termwise.training.optimizer_state import take_state
 from termwise.training.prior_start import begin_prior, check_prior_start
+from termwise.training.processes import warn_of_another_number
 from termwise.training.random_state import random_state, restore_random_state
 from termwise.training.rounds import Rounds
 from termwise.training.run_folder import RunFolder
@@ -182,6 +183,7 @@ class Trainer:
         self._check(state)
         torch.set_num_threads(state.threads)
         take_as(state.fast_paths)
+        warn_of_another_number(state.ranks, self.engine.ranks)
         try:
             self.model.load_state_dict(state.model)
             self.game.load_state_dict(state.game)
@@ -273,6 +275,7 @@ class Trainer:
             best=self.stopping.best,
             best_weights=self.stopping.best_weights,
             data=self._data,
+            ranks=self.engine.ranks,
             fast_paths=taken_paths(),
         )
 

@@ -4,8 +4,10 @@ All train the same model on the same batches (`models/data_parallel.py`), so tha
 writes the run folder; the others write into a folder of their own that nobody sees, which begins as the first's.
 """
 
+import atexit
 import os
 import pickle
+import shutil
 import signal
 import tempfile
 import warnings
@@ -19,6 +21,7 @@ from torch import distributed, multiprocessing
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from termwise.errors import ProcessEnded, TermwiseError
+from termwise.fast_paths import take_as, taken_paths
 from termwise.files import write_whole
 from termwise.models.data_parallel import rank_and_ranks
 from termwise.training.run_folder import RunFolder
@@ -62,8 +65,7 @@ def _begin(rank: int, function: Callable[..., object], given: dict[str, Any], ra
     distributed.init_process_group(
         _backend(), init_method=f"file://{meeting}/meet", rank=rank, world_size=ranks, timeout=PATIENCE
     )
-    if rank:
-        warnings.simplefilter("ignore")  # the first says them
+    _as_the_first()
     try:
         function(**given)
     except TermwiseError as error:
@@ -82,7 +84,27 @@ def join_from_environment() -> tuple[int, int]:
     started = "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
     if started and not distributed.is_initialized():
         distributed.init_process_group(_backend(), timeout=PATIENCE)
+        _as_the_first()
     return rank_and_ranks()
+
+
+class OtherNumberOfProcesses(UserWarning):
+    """A training goes on with another number of processes than it was begun by."""
+
+
+def warn_of_another_number(before: int, now: int) -> None:
+    """Warn where a training of so many processes goes on with another number.
+
+    Example:
+        >>> warn_of_another_number(2, 2)
+    """
+    if before != now:
+        warnings.warn(
+            f"The run was trained by {before} process{'es' * (before > 1)}, and goes on with {now}: sums round "
+            "otherwise, so it will end near, and not at, what it would have come to.",
+            OtherNumberOfProcesses,
+            stacklevel=4,
+        )
 
 
 def folder_of_this_process(folder: RunFolder) -> RunFolder:
@@ -97,11 +119,21 @@ def folder_of_this_process(folder: RunFolder) -> RunFolder:
     distributed.broadcast_object_list(files)
     if rank == 0:
         return folder
-    own = Path(tempfile.mkdtemp(prefix="termwise-")) / folder.path.name
+    own = Path(tempfile.mkdtemp(prefix="termwise-")) / "run"
+    atexit.register(shutil.rmtree, own.parent, ignore_errors=True)
     for name, content in (files[0] or {}).items():
         (own / name).parent.mkdir(parents=True, exist_ok=True)
         (own / name).write_bytes(content)
     return RunFolder(own)
+
+
+def _as_the_first() -> None:
+    """Compute by the ways that the first process takes, so that no sum rounds otherwise; the first warns."""
+    paths = [taken_paths(all_of_them=True)]
+    distributed.broadcast_object_list(paths)
+    if rank_and_ranks()[0]:
+        take_as(paths[0])
+        warnings.simplefilter("ignore")
 
 
 def _backend() -> str:

@@ -94,7 +94,7 @@ def _described(config: Config, objective: object | None, model: VAE | None) -> C
 def _resumed(folder: RunFolder, asked: dict[str, Any], objective: object | None, model: VAE | None) -> Config:
     """The configuration of the run to resume, with as many epochs as are asked, if those are more.
 
-    How many examples are measured at the end, and who tracks it, may change, too: the training is the same. What
+    How many examples are measured at the end, who tracks it, and how many processes train, may change, too. What
     schedules have as shares of the run stays a share of the epochs that it was begun with.
     """
     begun = folder.config()
@@ -104,7 +104,7 @@ def _resumed(folder: RunFolder, asked: dict[str, Any], objective: object | None,
     wanted = config_from(merged(tables, asked))
     epochs = max(begun.training.epochs, wanted.training.epochs)
     changes: dict[str, Any] = {"epochs": epochs, "measure_limit": wanted.training.measure_limit}
-    changes["track"] = wanted.training.track
+    changes |= {"track": wanted.training.track, "devices": wanted.training.devices}
     if epochs > begun.training.epochs and (objective is not None or _has_shares(begun.tables())):
         changes["schedule_epochs"] = begun.training.schedule_epochs or begun.training.epochs
         if wanted.training.schedule_epochs is None:

@@ -29,7 +29,7 @@ def trained(recipe: str, out: Path, **training: Any) -> dict[str, Any]:
 
 
 def train_in_rank(rank: int, folder: str, ranks: int, recipes: list[str], training: dict[str, Any]) -> None:
-    """Train every recipe beside the other processes, and write what this one has; the first one's folder is `run-...`."""
+    """Train every recipe beside the others, and write what this one has; the first one's folder is `run-...`."""
     _meet(rank, folder, ranks)
     for recipe in recipes:
         found = trained(recipe, Path(folder) / f"run-{recipe}", **training)

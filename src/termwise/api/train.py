@@ -134,7 +134,7 @@ def train(
         >>> [line["epoch"] for line in longer.metrics() if line["split"] == "train"]
         [1, 2, 3]
     """
-    asked = dict(locals())
+    arguments = dict(locals())
     if resume and overwrite:
         raise Refused("A run is resumed, or begun anew; got both resume and overwrite. Choose one.")
     check_keywords("train", train, options, (name for row in RECIPES.values() for name in row.options))
@@ -174,7 +174,7 @@ def train(
         _check_folder(folder, resume, overwrite)
     processes = settings if devices or not resume else resolve(config, keywords, **own, resumed=folder.current)
     if ranks == 1 < processes.training.devices:
-        in_processes(train, processes.training.devices, **_as_given(asked, folder))
+        in_processes(train, processes.training.devices, **_as_given(arguments, folder))
         return load_run(folder, model=model, data=own_data, trust=trust, **parts)
     if rank:  # whatever is said or shown, the first says and shows
         progress, callbacks = False, ()
@@ -224,10 +224,10 @@ def train(
         return replace(run, folder=folder)
 
 
-def _as_given(asked: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+def _as_given(arguments: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
     """The same arguments, for every process of a training in this folder."""
-    options = asked.pop("options")
-    return {**asked, **options, "out": folder.path}
+    options = arguments.pop("options")
+    return {**arguments, **options, "out": folder.path}
 
 
 def _own_data(data: Any, side: str | Sequence[str] | None, target: str | None) -> Dataset:

@@ -12,7 +12,7 @@ as it is. What a network draws by itself differs by process, and follows from th
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import is_dataclass
 from functools import partial
 from typing import Any
@@ -119,12 +119,53 @@ def normalised_together(norm: _BatchNorm, x: Tensor) -> Tensor:
     return scaled if not norm.affine else scaled * norm.weight.view(shape) + norm.bias.view(shape)
 
 
+_sharing: "list[SharedRows]" = []
+
+
+def rows_are_shared() -> bool:
+    """Whether networks' rows are shared out now, and those at hand are all.
+
+    Example:
+        >>> rows_are_shared()
+        False
+    """
+    return bool(_sharing) and not _sharing[-1].calls
+
+
+def by_shares(function: Callable[..., Tensor], *rows: Tensor | None) -> Tensor:
+    """What a function makes of tensors of a row each, every process of its own share where rows are shared out.
+
+    Args:
+        function: Takes the rows, and gives a row for each; whatever is None it is given as None.
+        *rows: Of as many rows each.
+
+    Example:
+        >>> by_shares(torch.add, torch.zeros(3), torch.ones(3))
+        tensor([1., 1., 1.])
+    """
+    if not rows_are_shared():
+        return function(*rows)
+    shared = _sharing[-1]
+    counts = shared.counts_of(rows, {})
+    shared.calls.append(counts)
+    try:
+        if counts is None:
+            return function(*rows)
+        own = function(*(x if x is None else _Own.apply(x, counts) for x in rows))
+    finally:
+        shared.calls.pop()
+    return torch.as_tensor(_Whole.apply(own, counts))
+
+
 class SharedRows:
     """What makes networks take their process's rows alone, until it is undone.
 
     Args:
         networks: Each of which treats its rows one by one.
         ranks: R, the number of processes.
+
+    Attributes:
+        calls: How many rows each process has of what is being called, the outermost first; None where it has all.
 
     Example:
         >>> import torch
@@ -137,10 +178,12 @@ class SharedRows:
     def __init__(self, networks: Iterable[nn.Module], ranks: int) -> None:
         self.ranks = ranks
         self._handles: list[Any] = []
-        self._calls: list[list[int] | None] = []  # of the networks that are being called, the outermost first
+        self.calls: list[list[int] | None] = []
         self._states: list[tuple[torch.Generator, Tensor]] = []
         self._begun: list[tuple[torch.Generator, Tensor]] = []
         self._norms: list[_BatchNorm] = []
+        if ranks > 1:
+            _sharing.append(self)
         for network in networks if ranks > 1 else ():
             self._norms += [one for one in network.modules() if isinstance(one, _BatchNorm)]
             for norm in self._norms:
@@ -155,6 +198,8 @@ class SharedRows:
         for norm in self._norms:
             vars(norm).pop("forward", None)
         self._handles, self._norms = [], []
+        if self in _sharing:
+            _sharing.remove(self)
 
     def __enter__(self) -> "SharedRows":
         return self
@@ -164,7 +209,7 @@ class SharedRows:
 
     def _before(self, network: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         """This process's rows of all that a network is given, where that has rows enough for every process."""
-        self._calls.append(counts := None if self._calls else self._counts(args, kwargs))
+        self.calls.append(counts := None if self.calls else self.counts_of(args, kwargs))
         if counts is None:
             return None
         self._states = _random_states()
@@ -175,7 +220,7 @@ class SharedRows:
 
     def _after(self, network: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
         """What all processes made, of their rows."""
-        counts = self._calls.pop()
+        counts = self.calls.pop()
         if counts is None:
             return None
         drew = [not torch.equal(generator.get_state(), begun) for generator, begun in self._begun]
@@ -199,11 +244,11 @@ class SharedRows:
 
     def _normalised(self, norm: _BatchNorm, x: Tensor) -> Tensor:
         """What a batch normalisation makes of rows that are shared out, or are not."""
-        shared = self._calls and self._calls[0] is not None
+        shared = self.calls and self.calls[0] is not None
         by_batch = norm.training or norm.running_mean is None
         return normalised_together(norm, x) if shared and by_batch else type(norm).forward(norm, x)
 
-    def _counts(self, args: Any, kwargs: Any) -> list[int] | None:
+    def counts_of(self, args: Any, kwargs: Any) -> list[int] | None:
         """How many of the rows that are given each process has; None where they are not rows of one batch, or too few.
 
         A network has then all of them on every process.

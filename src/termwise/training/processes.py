@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import distributed, multiprocessing
-from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
+from torch import distributed
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, start_processes
 
 from termwise.errors import ProcessEnded, TermwiseError
 from termwise.fast_paths import take_as, taken_paths
@@ -41,13 +41,9 @@ def in_processes(function: Callable[..., object], ranks: int, **given: Any) -> N
     Raises:
         TermwiseError: One raised it.
         ProcessEnded: One has ended without a word; all others were ended, too.
-
-    Example:
-        >>> in_processes(print, 2)
-        Traceback (most recent call last):
     """
     with tempfile.TemporaryDirectory() as meeting:
-        started = multiprocessing.start_processes(
+        started = start_processes(
             _begin, (function, given, ranks, meeting), nprocs=ranks, join=False, start_method="spawn"
         )
         try:

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from termwise.errors import Refused
 from termwise.models.codes import Codes
+from termwise.models.data_parallel import by_shares, rows_are_shared
 from termwise.terms.aggregate.block_components import BlockComponents
 from termwise.terms.aggregate.components import FLOOR, NOWHERE, Components
 from termwise.terms.aggregate.gaussians import LOG_2PI, Gaussians, LogWeights, gaussians
@@ -71,6 +72,9 @@ def log_density(
     Within `tolerance`, in nats, or what codes of their type have.
     """
     codes = Codes.at(z)
+    if rows_are_shared():
+        several = partial(log_density, block=block, progress=progress, tolerance=tolerance)
+        return _by_shares(several, codes, components, weights)
     own = weights.index if weights.own is not None else None
     at_once = None
     if weights.each is None:
@@ -100,6 +104,8 @@ def marginal_log_density(
         Refused: The components' marginals are unknown.
     """
     codes = Codes.at(z)
+    if rows_are_shared():
+        return _by_shares(partial(marginal_log_density, block=block, progress=progress), codes, components, weights)
     if isinstance(components, BlockComponents):
         of_blocks = [_of_block(codes.columns(part), one, weights, block) for one, part in components.parts()]
         return torch.cat(of_blocks, 1)
@@ -113,6 +119,15 @@ def marginal_log_density(
         lines = [log_density(codes.columns(part), one, weights, block=block) for part, one in _dimensions(components)]
         return torch.stack(lines, 1)
     return _MarginalLogDensity.apply(codes.z, codes.detached(), components, weights, block, progress)
+
+
+def _by_shares(density: Callable[..., Tensor], codes: Codes, components: Components, weights: LogWeights) -> Tensor:
+    """A density of codes, every process of its own share of them."""
+
+    def of_own(centre: Tensor, offset: Tensor, index: Tensor | None) -> Tensor:
+        return density(Codes(centre, offset), components, replace(weights, index=index))
+
+    return by_shares(of_own, codes.centre, codes.offset, weights.index)
 
 
 def log_density_over_values(

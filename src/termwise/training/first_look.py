@@ -15,6 +15,7 @@ from termwise.errors import BadData, NotFinite, Refused
 from termwise.models.data_pass import DataPass, evaluating
 from termwise.models.draw import Draw
 from termwise.models.finite import broken_examples
+from termwise.models.normal_density import normal_parameters
 from termwise.models.randomness import own_randomness
 from termwise.models.vae import VAE
 from termwise.objectives.game import Game
@@ -131,6 +132,9 @@ def _has_measure(draw: Draw) -> bool:
     if has_closed_form(draw.posterior, draw.prior):
         terms.append(Link("posterior", "prior", ClosedForm()))
     if not bool(draw.z.isfinite().all()) or broken_examples(draw.likelihood):
+        return False
+    normal = normal_parameters(draw.posterior)
+    if normal is not None and not bool(((variance := normal[1].square()).isfinite() & (variance > 0)).all()):
         return False
     return all(bool((by_example(term(draw)).abs() < ENDLESS).all()) for term in terms)
 

@@ -117,7 +117,7 @@ def taken_paths(all_of_them: bool = False) -> dict[str, bool]:
         True
     """
     paths = sorted(FastPath._all.items())
-    return {name: path.taken for name, path in paths if all_of_them or path.decided}
+    return {name: path.taken for name, path in paths if all_of_them or path.decided or name in _RECORDED}
 
 
 def take_as(recorded: Mapping[str, bool]) -> None:

@@ -183,7 +183,7 @@ def test_the_file_of_a_checkpoint_is_a_dictionary_with_the_names_of_the_state(tm
     one.start()
     entries = torch.load(one.folder.checkpoint_file, weights_only=True)
     names = "model game optimizers average sums random threads epoch step metrics_length waited best best_weights data"
-    names += " fast_paths"
+    names += " ranks fast_paths"
     assert list(entries) == names.split()
     torch.save(entries | {"of a later version": 1}, one.folder.checkpoint_file)
     assert list(unlike(entries, vars(TrainerState.load(one.folder.checkpoint_file)))) == []

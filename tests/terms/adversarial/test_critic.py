@@ -98,3 +98,38 @@ def test_what_cannot_be_is_refused(options, error, reason):
 def test_a_critic_that_was_not_built_says_so():
     with pytest.raises(Refused, match=r"call build\(draw"):
         Critic()(torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"quadratic": True}, {"heads": 3}, {"spectral_norm": True}, {"activation": "tanh"}, {"hidden": ()}],
+)
+@pytest.mark.parametrize("given_x", [True, False])
+def test_several_batches_of_codes_at_once_have_the_logits_and_gradients_of_each(options, given_x):
+    """In float64, where what the first layer makes of x and of z can be told from their sum."""
+    seen = draw()
+    critic = Critic(**{"hidden": (7, 6), **options})
+    critic.build(seen, given_x)
+    critic.double().eval()
+    x, codes = seen.x.double() if given_x else None, [torch.randn(5, 4, dtype=torch.float64) for _ in range(3)]
+    weights = [*critic.parameters(), codes[0].requires_grad_()]
+    mine, each = critic.at_all(codes, x), [critic(z, x) for z in codes]
+    toward = torch.randn(3, 5, dtype=torch.float64)
+    torch.testing.assert_close(torch.stack(mine), torch.stack(each), rtol=1e-12, atol=1e-12)
+    slopes = [torch.autograd.grad((torch.stack(tuple(of)) * toward).sum(), weights) for of in (mine, each)]
+    for one, other in zip(*slopes, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
+
+
+def test_a_body_of_ones_own_is_asked_for_each_batch():
+    asked = []
+
+    class Own(nn.Module):
+        def forward(self, x, z):
+            asked.append(z)
+            return z.sum(1) + x.flatten(1).sum(1)
+
+    critic, seen = Critic(body=Own()), draw()
+    critic.build(seen, given_x=True)
+    one, other = critic.at_all((seen.z, seen.prior_codes), seen.x)
+    assert len(asked) == 2 and torch.equal(one, critic(seen.z, seen.x)) and not torch.equal(one, other)

@@ -9,6 +9,7 @@ N(0, I), which has the same first two moments, rather than from a prior far away
 ratio as it is. The richer r, the less is left to the critic.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -59,9 +60,9 @@ class AdaptiveContrast(DensityRatio):
             )
         super().check(left, right)
 
-    def logit(self, z: Tensor, left: Law, draw: Draw) -> Tensor:
-        """T at codes z, shape (B, D), in the coordinates of r: shape (B,)."""
-        return self.critic(self.reference.standardised(z, draw), draw.given)
+    def logits_at(self, several: Sequence[Tensor], left: Law, draw: Draw) -> tuple[Tensor, ...]:
+        """T at several batches of codes, in the coordinates of r: shape (B,) each."""
+        return self.critic.at_all([self.reference.standardised(z, draw) for z in several], draw.given)
 
     def adversaries(self, link: str, left: Law, right: Law) -> tuple[Adversary, ...]:
         """The critic; before it the reference, where it learns."""

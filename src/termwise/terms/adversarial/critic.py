@@ -12,10 +12,12 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as spectrally_normalised
+from torch.nn.utils.parametrize import is_parametrized
 
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.models.draw import Draw
 from termwise.models.networks.linear_layer import LinearLayer
+from termwise.products import product
 from termwise.terms.adversarial.normal_scores import SideScores
 from termwise.terms.aggregate.memory import nothing_beside
 from termwise.values import Count, NonNegativeFinite, checked
@@ -134,7 +136,31 @@ class Critic(nn.Module):
             z: Codes, shape (B, D).
             x: The examples, shape (B, *shape), where T reads them.
         """
-        logit = self.steps(z, x).sum(1)
+        return self._summed(self.steps(z, x), z)
+
+    def at_all(self, several: Sequence[Tensor], x: Tensor | None = None) -> tuple[Tensor, ...]:
+        """T at several batches of codes of the same examples, shape (B,) each.
+
+        What the first layer makes of x, most of its work, is the same for all, and computed once.
+
+        Example:
+            >>> from termwise.models import VAE
+            >>> critic, draw = Critic(hidden=(8,)), Draw(VAE.build((4,), 3), torch.rand(5, 4))
+            >>> critic.build(draw, given_x=True)
+            >>> one, other = critic.at_all((draw.z, draw.prior_codes), draw.x)
+            >>> bool(torch.allclose(other, critic(draw.prior_codes, draw.x), atol=1e-6))
+            True
+        """
+        first, *rest = self.body if isinstance(self.body, nn.Sequential) and not self._own else [None]
+        if x is None or not self.given_x or not isinstance(first, LinearLayer) or is_parametrized(first):
+            return tuple(self(z, x) for z in several)
+        row = x.flatten(1)
+        by_x, by_z = first.weight.split([row.shape[1], first.in_features - row.shape[1]], dim=1)
+        of_x, others = product(row, by_x.t()) + first.bias, nn.Sequential(*rest)
+        return tuple(self._summed(self._checked(others(of_x + product(z, by_z.t())), z), z) for z in several)
+
+    def _summed(self, steps: Tensor, z: Tensor) -> Tensor:
+        logit = steps.sum(1)
         return logit + 0.5 * z.square().sum(1) if self.quadratic else logit
 
     def steps(self, z: Tensor, x: Tensor | None = None) -> Tensor:
@@ -146,6 +172,10 @@ class Critic(nn.Module):
             logit = self._by_own_body(*examples, z)
         else:
             logit = self.body(torch.cat([*(one.flatten(1) for one in examples), z], dim=1))
+        return self._checked(logit, z)
+
+    def _checked(self, logit: Tensor, z: Tensor) -> Tensor:
+        """What the layers gave at codes z, shape (B, heads)."""
         logit = logit.unsqueeze(1) if logit.dim() == 1 else logit
         if logit.shape != (len(z), self.heads):
             wanted = "one logit" if self.heads == 1 else f"{self.heads} logits"

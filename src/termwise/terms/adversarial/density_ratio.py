@@ -9,6 +9,7 @@ codes constants: it vanishes where the right law is a margin of the left one, an
 so, which needs no critic.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -131,8 +132,8 @@ class DensityRatio:
         """T at fresh samples of both laws, shape (B,) each; codes are constants, the critic's parameters are not."""
 
         def compute() -> tuple[Tensor, Tensor]:
-            one, other = (z.detach() for z in self.samples(left, right, draw))
-            return self.logit(one, left, draw), self.logit(other, left, draw)
+            one, other = self.logits_at([z.detach() for z in self.samples(left, right, draw)], left, draw)
+            return one, other
 
         return draw.once(("logits", self, left.name, right.name), compute)
 
@@ -185,7 +186,11 @@ class DensityRatio:
 
     def logit(self, z: Tensor, left: Law, draw: Draw) -> Tensor:
         """T at codes z, shape (B, D), of the draw's examples: shape (B,)."""
-        return self.critic(z, self.critic.given(draw) if left.given_x else None)
+        return self.logits_at([z], left, draw)[0]
+
+    def logits_at(self, several: Sequence[Tensor], left: Law, draw: Draw) -> tuple[Tensor, ...]:
+        """T at several batches of codes of the draw's examples: shape (B,) each."""
+        return self.critic.at_all(several, self.critic.given(draw) if left.given_x else None)
 
 
 def _check_moves(divergence: Divergence) -> None:

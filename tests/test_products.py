@@ -109,20 +109,11 @@ def test_the_formulas_of_the_gradients_are_right_to_second_order(monkeypatch, wi
 
 
 @here
-@pytest.mark.parametrize("laid", ["rows", "columns", "part of rows", "part of columns"])
+@pytest.mark.parametrize("laid", ["rows", "columns"])
 @pytest.mark.parametrize("side", [0, 1])
-def test_products_of_matrices_laid_out_in_any_way(calls, laid, side):
+def test_products_of_matrices_that_lie_in_rows_or_in_columns(calls, laid, side):
     pair = [torch.randn(9, 7, generator=torch.Generator().manual_seed(0)), torch.arange(7.0 * 5).view(7, 5).cos()]
-    one = pair[side]
-    rows, columns = one.shape
-    wide = torch.full((rows + 3, columns + 2), torch.nan)
-    wide[2:-1, 1:-1] = one
-    pair[side] = {
-        "rows": one,
-        "columns": one.t().contiguous().t(),
-        "part of rows": wide[2:-1, 1:-1],
-        "part of columns": wide.t().contiguous().t()[2:-1, 1:-1],
-    }[laid]
+    pair[side] = pair[side] if laid == "rows" else pair[side].t().contiguous().t()
     truth = pair[0].double() @ pair[1].double()
     assert (product(*pair) - truth).abs().max() <= bound(7)
     out = torch.empty(9, 5)
@@ -136,6 +127,8 @@ def test_products_of_matrices_laid_out_in_any_way(calls, laid, side):
     [
         (torch.ones(4, 1).expand(4, 3), torch.ones(3, 2)),
         (torch.ones(4, 6)[:, ::2], torch.ones(3, 2)),
+        (torch.ones(4, 5)[:, 1:4], torch.ones(3, 2)),  # something lies between rows: oneDNN may be very slow there
+        (torch.ones(4, 3), torch.ones(2, 5)[:, 1:4].t()),
         (torch.ones(2, 4, 3), torch.ones(3, 2)),
         (torch.ones(4, 3), torch.ones(3)),
         (torch.ones(0, 3), torch.ones(3, 2)),

@@ -17,7 +17,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from termwise.errors import BadData, Refused, UnknownName
 from termwise.models.draw import Draw
 from termwise.models.networks.linear_layer import LinearLayer
-from termwise.products import product
+from termwise.products import linear
 from termwise.terms.adversarial.normal_scores import SideScores
 from termwise.terms.aggregate.memory import nothing_beside
 from termwise.values import Count, NonNegativeFinite, checked
@@ -156,8 +156,8 @@ class Critic(nn.Module):
             return tuple(self(z, x) for z in several)
         row = x.flatten(1)
         by_x, by_z = first.weight.split([row.shape[1], first.in_features - row.shape[1]], dim=1)
-        of_x, others = product(row, by_x.t()) + first.bias, nn.Sequential(*rest)
-        return tuple(self._summed(self._checked(others(of_x + product(z, by_z.t())), z), z) for z in several)
+        of_x, others = linear(row, by_x.contiguous(), first.bias), nn.Sequential(*rest)
+        return tuple(self._summed(self._checked(others(of_x + z @ by_z.t()), z), z) for z in several)
 
     def _summed(self, steps: Tensor, z: Tensor) -> Tensor:
         logit = steps.sum(1)

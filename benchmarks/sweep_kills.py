@@ -5,8 +5,8 @@
 
 The runs are small models of the digits. By turns one worker is killed, which the command is to notice, and the command
 with all its workers, which is then given again. A kill is SIGKILL; it comes when a number of runs, drawn at random, has
-ended, and up to a second after. Ends with status 1 where a run is lacking, was carried out twice, or differs by a byte
-of its files from that of the sweep that was left alone.
+ended, and up to a second after. With --ray the sweep is carried out once more, by Ray Tune. Ends with status 1 where a
+run is lacking, was carried out twice, or differs by a byte of its files from that of the sweep that was left alone.
 """
 
 import argparse
@@ -70,9 +70,10 @@ def times_of(folder: Path) -> dict[str, int]:
     return {str(file): file.stat().st_mtime_ns for file in files}
 
 
-def begun(file: Path, folder: Path, workers: int) -> subprocess.Popen:
+def begun(file: Path, folder: Path, workers: int, *more: str) -> subprocess.Popen:
     """The command, with its workers in a group of processes of their own."""
     command = [sys.executable, "-m", "termwise", "sweep", str(file), "--out", str(folder), "--workers", str(workers)]
+    command += ["--threads", "1", *more]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(command, start_new_session=True, **quiet)
 
@@ -89,6 +90,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--ray", action="store_true", help="also by Ray Tune")
     parser.add_argument("--search", action="store_true", help="settings drawn by Optuna, in place of a grid")
     given = parser.parse_args()
     settings = given.runs // SEEDS
@@ -139,8 +141,20 @@ def main() -> int:
         most = sum(given.workers if k % 2 else 1 for k in range(given.kills))
         if again > most:
             wrong.append(f"{again} runs were taken up again, and {most} can have been under way at the kills")
-        results = [json.loads((folder / "results.json").read_text())["settings"] for folder in (alone, killed)]
-        if results[0] != results[1]:
+        others = [alone, killed]
+        if given.ray:
+            by_ray = Path(place) / "by-ray"
+            since = time.monotonic()
+            wrong += ["the sweep by Ray Tune failed"] * bool(
+                begun(file, by_ray, given.workers, "--ray", "local").wait()
+            )
+            print(f"by Ray Tune: {len(ended(by_ray))} runs in {time.monotonic() - since:.0f} s", flush=True)
+            for row in rows(alone):
+                folders = alone / row["folder"], by_ray / row["folder"]
+                wrong += [f"{row['folder']}, by Ray Tune: {one}" for one in differences(*folders)]
+            others.append(by_ray)
+        results = [json.loads((folder / "results.json").read_text())["settings"] for folder in others]
+        if any(one != results[0] for one in results):
             wrong.append("results.json is another")
     for fault in wrong:
         print(f"WRONG  {fault}")

@@ -25,7 +25,10 @@ def test_the_citation_is_of_this_version():
 
 def test_the_least_versions_are_those_that_the_package_asks_for():
     extras = itertools.chain(*PROJECT["optional-dependencies"].values())
-    asked = (re.match(r"([\w-]+)>=([\d.]+)", dependency).groups() for dependency in (*PROJECT["dependencies"], *extras))
+    asked = (
+        re.match(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", dependency).groups()
+        for dependency in (*PROJECT["dependencies"], *extras)
+    )
     floors = dict(asked)
     lines = (ROOT / "constraints" / "least.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))

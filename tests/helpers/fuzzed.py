@@ -261,7 +261,8 @@ def _meant(of: str) -> dict[str, Any]:
         ("tw.sweep", "config"): None, ("tw.sweep", "base"): _of_a_second(), ("tw.sweep", "data"): None,
         ("tw.sweep", "grid"): {"model.latent": [1, 2]}, ("tw.sweep", "search"): None, ("tw.sweep", "seeds"): 1,
         ("tw.sweep", "maximize"): "elbo", ("tw.sweep", "minimize"): "rate", ("tw.sweep", "workers"): 1,
-        ("tw.sweep", "threads"): 1, ("tw.sweep", "progress"): False, ("tw.load_sweep", "folder"): "run",
+        ("tw.sweep", "threads"): 1, ("tw.sweep", "ray"): None, ("tw.sweep", "progress"): False,
+        ("tw.load_sweep", "folder"): "run",
         ("tw.worlds.four_points", "mean"): torch.zeros(4, 2), ("tw.worlds.four_points", "scale"): torch.ones(4, 2),
     }  # fmt: skip
     if of == "tw.write_report":

@@ -1,12 +1,17 @@
 """What processes beside a test of sweeps do."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
 from termwise.account.reading import reading_without_error
+from termwise.api.trained_run import trained_run
 from termwise.sweeps import Sweep, SweepFolder, SweptRun, sweep_config_from
+from termwise.sweeps.carry_out import carry_out
 from termwise.sweeps.plan import Plan
 from termwise.sweeps.settings import folder_name
+from termwise.training import Silent
 
 
 def claim_and_wait(path: Path, told) -> None:
@@ -36,3 +41,20 @@ def made_up_sweep(folder: Path, betas, latents, seeds) -> Sweep:
             }
             runs.append(SweptRun(place, setting, seed, "finished", "", readings))
     return Sweep(folder, config, runs)
+
+
+def carry_out_one_that_dies_once(path: str, threads: int, told) -> bool:
+    """Carry out the next run of a folder; the first process that comes to its second evaluation is killed there."""
+
+    def train(tables, folder, resume, callbacks):
+        marker = Path(path) / "killed"
+
+        class Dies(Silent):
+            def evaluated(self, epoch, split, terms):
+                if epoch == 2 and not marker.exists():
+                    marker.write_text("")
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        return trained_run(tables, folder, resume, [*callbacks, Dies()], threads=threads)
+
+    return carry_out(Plan(SweepFolder(path)), train, told)

@@ -11,23 +11,23 @@ from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 from pydantic import Field
 
-from termwise.api.train import train
+from termwise.api.sweep_worker import carry_out_one
+from termwise.api.trained_run import trained_run
 from termwise.errors import Refused, in_short
 from termwise.files import write_whole
 from termwise.report.sweep_page import sweep_page
 from termwise.sweeps.carry_out import carry_out
 from termwise.sweeps.plan import Plan, last_part
+from termwise.sweeps.ray_tune import check_ray, sweep_by_ray
 from termwise.sweeps.result import Sweep, load_sweep
 from termwise.sweeps.search import check_optuna
 from termwise.sweeps.sweep_config import sweep_config_from
 from termwise.sweeps.sweep_folder import RunRecord, SweepFolder
 from termwise.sweeps.workers import EVERY, Workers, threads_for
-from termwise.training import RunFolder, Watcher
 from termwise.training.config import changed, merged, read_config
-from termwise.values import Count, checked
+from termwise.values import Count, Name, checked
 
 WORKER = (sys.executable, "-m", "termwise.api.sweep_worker")
 """What a worker process is begun by."""
@@ -47,6 +47,7 @@ def sweep(
     out: str | PathLike[str],
     workers: Count = 1,
     threads: Annotated[Count, Field(le=1024)] | None = None,
+    ray: Name | None = None,
     retry_failed: bool = False,
     overwrite: bool = False,
     progress: bool = True,
@@ -67,6 +68,8 @@ def sweep(
         out: The sweep's folder.
         workers: How many runs are carried out at once, each in a process of its own; one is carried out in this one.
         threads: Of each worker; the cores by the workers where left out, and of one worker as they are.
+        ray: Have Ray Tune share the runs out: on a cluster by its address ("auto" for the one that this machine is
+            of), whose machines all see `out`, or "local".
         retry_failed: Take up runs that have failed.
         overwrite: Begin anew where `out` holds a sweep; all its runs are removed.
         progress: Say on standard error how each run ends.
@@ -84,7 +87,7 @@ def sweep(
         >>> found.difference("rate", {"beta": 1}, {"beta": 4}).n  # by pairs of the same seed
         2
     """
-    if data is not None and workers > 1:
+    if data is not None and (workers > 1 or ray is not None):
         raise Refused("Data made in Python cannot be handed to other processes: name a file, or take workers=1.")
     tables: dict[str, Any] = _tables(config)
     above = {"seeds": seeds, "maximize": maximize, "minimize": minimize, "grid": grid, "search": search}
@@ -95,6 +98,8 @@ def sweep(
     if base is not None:
         tables = {**tables, "base": changed(tables.get("base", {}), base)}
     settled = sweep_config_from(tables)
+    if ray is not None:
+        check_ray()
     if settled.sweep.search is not None:
         check_optuna(settled.sweep.search.sampler)
     folder = SweepFolder(out)
@@ -106,8 +111,10 @@ def sweep(
         _retry(folder)
     page = _Results(folder)
     tell = partial(_say, plan) if progress else _nothing
-    if workers == 1:
-        _alone(plan, partial(_trained, data=data, threads=threads), tell, page, progress)
+    if ray is not None:
+        sweep_by_ray(plan, carry_out_one, ray, workers, threads or 1)
+    elif workers == 1:
+        _alone(plan, partial(trained_run, data=data, threads=threads), tell, page, progress)
     else:
         known = {row.folder for row in folder.record().runs if row.ended}
 
@@ -135,24 +142,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple | range) else value
-
-
-def _trained(
-    tables: Mapping[str, Any],
-    folder: RunFolder,
-    resume: bool,
-    callbacks: Sequence[Watcher],
-    *,
-    data: Any = None,
-    threads: int | None = None,
-) -> object:
-    """Train one run; a checkpoint that is gone on with has the say on how many threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
-        return train(tables, data=data, out=folder.path, resume=resume, callbacks=callbacks, progress=False)
-    finally:
-        torch.set_num_threads(before)
 
 
 def _alone(plan: Plan, trained: Any, tell: Any, page: "_Results", progress: bool) -> None:

@@ -19,6 +19,9 @@ def sweep(
     threads: Annotated[
         int | None, typer.Option(help="Of each worker; the cores by the workers where left out.")
     ] = None,
+    ray: Annotated[
+        str | None, typer.Option(help="By Ray Tune: a cluster's address, auto, or local.", metavar="ADDRESS")
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Take up runs that have failed.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew, without the runs in --out.")] = False,
     as_json: Json = False,
@@ -29,7 +32,13 @@ def sweep(
 
     try:
         found = api.sweep(
-            config, out=out, workers=workers, threads=threads, retry_failed=retry_failed, overwrite=overwrite
+            config,
+            out=out,
+            workers=workers,
+            threads=threads,
+            ray=ray,
+            retry_failed=retry_failed,
+            overwrite=overwrite,
         )
     except KeyboardInterrupt:
         print("termwise: stopped. The same command goes on from the last checkpoints.", file=sys.stderr)

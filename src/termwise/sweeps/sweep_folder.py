@@ -3,6 +3,7 @@
     sweep.toml    the configuration                  runs/       a run folder each
     sweep.json    the record: a row for each run     logs/       what workers printed
     results.json, results.csv, index.html            search.log  Optuna's journal, of a search
+                                                     tune/       Ray Tune's own files, where it had a share
 
 A run is carried out by who holds its claim, a lock on a file in .claims/. The system lets go of the locks of a process
 that ends, however it ends, so that a claim that can be had is of a run that nobody carries out: there is no waiting,
@@ -191,7 +192,7 @@ class SweepFolder:
         """Remove all that is the sweep's, its runs too."""
         with self.locked():
             own = (self.record_file, self.journal_file, self.json_file, self.csv_file, self.page_file)
-            for path in (*own, self.runs, self.logs, self.claims, self.config_file):
+            for path in (*own, self.runs, self.logs, self.claims, self.path / "tune", self.config_file):
                 remove(path)
 
     def change(self, name: str, change: Callable[[RunRecord | None], RunRecord | None]) -> RunRecord | None:

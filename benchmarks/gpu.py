@@ -362,7 +362,6 @@ def main() -> None:
     given.on, given.small = torch.device(given.device), given.examples is not None
     given.examples = given.examples or 2000
     name = torch.cuda.get_device_name(given.on) if given.on.type == "cuda" else platform.processor() or given.device
-    given.out.parent.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {"device": name, "torch": torch.__version__, "seconds": given.seconds, "sections": {}}
 
     def save() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from termwise.models.codes import Codes
-from termwise.terms.aggregate import triton_mixture
+from termwise.terms.aggregate import mixture, triton_mixture
 from termwise.terms.aggregate.gaussians import Gaussians, LogWeights
 
 WITH_TRITON = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="needs triton")
@@ -61,3 +61,14 @@ def test_a_kernel_that_does_not_compile_is_no_answer_either():
 
     components = Gaussians(torch.zeros(4, 2), torch.ones(4, 2))
     assert triton_mixture._tried(fails, Codes.at(torch.zeros(3, 2)), components, LogWeights.uniform(4), True) is None
+
+
+def test_log_densities_ask_a_kernel_first(monkeypatch):
+    components, z = Gaussians(torch.zeros(4, 2), torch.ones(4, 2)), torch.zeros(3, 2, requires_grad=True)
+    asked = torch.full((3,), 7.0).double(), torch.full((3, 2), 5.0)
+    monkeypatch.setattr(mixture, "joint_by_triton", lambda *arguments: asked)
+    monkeypatch.setattr(mixture, "marginals_by_triton", lambda *arguments: (asked[1].double(), asked[1]))
+    value = mixture.log_density(z, components, LogWeights.uniform(4))
+    assert value.tolist() == [7.0] * 3 and torch.autograd.grad(value.sum(), z)[0].eq(5).all()
+    by_dimension = mixture.marginal_log_density(z, components, LogWeights.uniform(4))
+    assert by_dimension.eq(5).all() and torch.autograd.grad(by_dimension.sum(), z)[0].eq(5).all()

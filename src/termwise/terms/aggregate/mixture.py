@@ -32,6 +32,7 @@ from termwise.terms.aggregate.gaussians import LOG_2PI, Gaussians, LogWeights, g
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
 from termwise.terms.aggregate.single_precision import ELEMENTS, IN_PIECES, log_density_in_single, pays
 from termwise.terms.aggregate.singles import BITS
+from termwise.terms.aggregate.triton_mixture import joint_by_triton, marginals_by_triton
 from termwise.terms.aggregate.value_components import Margin, ValueComponents
 
 __all__ = ["SURE", "CodesDone", "Gaussians", "LogWeights", "gaussians", "log_density", "marginal_log_density"]
@@ -245,6 +246,8 @@ def _joint_rows(
     codes: Codes, components: Components, weights: LogWeights, wants_gradient: bool, block: int, tolerance: float
 ) -> tuple[Tensor, Tensor]:
     """log q(z), float64, shape (B,), and its gradient, shape (B, D), or an empty tensor; in float32 where that does."""
+    if (asked := joint_by_triton(codes, components, weights, wants_gradient)) is not None:
+        return asked
     found = None
     if components.linear is not None and pays(codes, components, weights, wants_gradient):
         elements = ELEMENTS if block == fitting_block(components.device) else block
@@ -297,6 +300,8 @@ def marginal_and_slope(
     codes: Codes, components: Gaussians, weights: LogWeights, wants_gradient: bool, block: int
 ) -> tuple[Tensor, Tensor]:
     """log q(z_j), float64, shape (B, D), and its gradient in z_j, likewise, or an empty tensor."""
+    if (asked := marginals_by_triton(codes, components, weights, wants_gradient)) is not None:
+        return asked
     count, dimension = codes.centre.shape
     dtype = torch.float64 if _beyond_float32(codes, components) else components.mean.dtype
     centre, offset = (of.T.to(dtype).unsqueeze(2) for of in (codes.centre, codes.offset))  # (D, B, 1)

@@ -35,6 +35,8 @@ AT_ONCE = 2**11
 """The codes that are taken under a cluster at a time."""
 MOST_OF_CLUSTER = 1 / 4
 """The share of a cluster that may be taken exactly, one by one."""
+NUMBERS = 2**21
+"""The distances of codes from boxes, by dimension, that are held at a time."""
 PAYS = 0.5
 """The share of the pairs, needed at first, from which all are asked."""
 LEFT_OUT = 1e-6
@@ -104,19 +106,21 @@ class Clusters:
             index = torch.where(index >= 0, self.place[index.clamp(min=0)], -1)
         values: list[Tensor] = []
         asked, dense = 0.0, False
-        starts = range(0, len(codes), CODES)
-        for some in (starts[:1], starts[1:]):
+        threads = threads_for(len(codes) * len(self.components), codes.centre.device)
+        size = max(1, min(CODES, -(-len(codes) // threads)))
+        starts = range(0, len(codes), size)
+        for some in (starts[:threads], starts[threads:]):
             tasks = []
             for start in some:
-                rows = slice(start, start + CODES)
+                rows = slice(start, start + size)
                 theirs = replace(weights, index=None if index is None else index[rows])
                 tasks.append(partial(self._of_some, codes[rows], theirs, tolerance, dense))
-            for value, share in one_by_one(tasks, threads_for(CODES * len(self.components), codes.centre.device)):
+            for value, share in one_by_one(tasks, threads):
                 values.append(value)
                 asked += share * len(value)
                 if progress is not None:
                     progress(sum(map(len, values)), len(codes))
-            dense = asked > PAYS * CODES
+            dense = asked > PAYS * sum(map(len, values))
         self.asked = asked / max(len(codes), 1)
         return torch.cat(values).to(codes.z.dtype)
 
@@ -126,12 +130,11 @@ class Clusters:
             return log_density(codes.in_double(), self.sorted, weights, tolerance=tolerance), 1.0
         sweep = SumInSingle(codes, self.sorted, weights, False, tolerance)
         sweep.most, sweep.most_groups, sweep.takes_again = MOST_OF_CLUSTER, 1.0, True
-        home = self.halves.heap_of(codes.exact)
-        asked = self._take(sweep, torch.nn.functional.one_hot(home, len(self)).bool())
-        least = sweep.peak.double() - sweep.delta - self._gain(weights)
-        needed = ~(self.bounds(codes.exact) * BITS < (least + math.log2(LEFT_OUT / len(self))).unsqueeze(1))
-        needed[torch.arange(len(codes)), home] = False
-        if needed.double().mean() > PAYS:
+        home = self.halves.heap_of(codes.exact).unsqueeze(1)
+        asked = self._take(sweep, torch.zeros(len(codes), len(self), dtype=torch.bool).scatter_(1, home, True))
+        least = sweep.peak.double() - sweep.delta - self._gain(weights) + math.log2(LEFT_OUT / len(self))
+        needed = self._needed(codes.exact, least / BITS).scatter_(1, home, False)
+        if float(needed.sum()) > PAYS * needed.numel():
             return log_density(codes.in_double(), self.sorted, weights, tolerance=tolerance), 1.0
         asked += self._take(sweep, needed)
         found = sweep.found()
@@ -141,6 +144,12 @@ class Clusters:
             found.value[unsure] = log_density(codes[unsure].in_double(), self.sorted, theirs, tolerance=tolerance)
         asked += len(unsure) * len(self.components)
         return found.value, asked / (len(codes) * len(self.components))
+
+    def _needed(self, z: Tensor, least: Tensor) -> Tensor:
+        """Which clusters may be over `least`, shape (B,), at codes: shape (B, C); all, where that is no number."""
+        rows = max(1, NUMBERS // self.low.numel())
+        parts = zip(z.split(rows), least.split(rows), strict=True)
+        return torch.cat([~(self.bounds(some) < its.unsqueeze(1)) for some, its in parts])
 
     def _take(self, sweep: SumInSingle, needed: Tensor) -> int:
         """Take in every cluster for the codes that need it, by `needed`, shape (B, C); how many pairs were asked."""

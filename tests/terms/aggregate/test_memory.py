@@ -298,7 +298,7 @@ def test_as_many_are_encoded_once_more_as_what_a_map_leaves_is_worth(monkeypatch
     bank.observe(model.draw(torch.arange(40, 140)))
     nats = 3 * 0.5  # less what the map takes, and the noise of a hundred examples: sqrt(3 / 2 / 100) = 0.12
     assert abs(bank._slots.drift.left - nats) < 4 * 0.12
-    assert batches.asked == round(0.5 * bank._slots.drift.left * 100)
+    assert batches.asked == round((bank._slots.drift.left / 3) ** 2 * 100)
     model.mean = model.mean + 50 * torch.randn(300, 3, generator=generator)
     bank.observe(model.draw(torch.arange(40)))
     assert batches.asked == 5 * 40  # at the most

@@ -37,8 +37,12 @@ REFRESH = 5.0
 
 Chosen from the cost and the error of several (`benchmarks/bank.py`).
 """
-REFRESH_A_NAT = 0.5
-"""How many for each nat that a followed example has gone its own way since it was written."""
+WORTH_A_BATCH = 3.0
+"""Nats that examples have gone their own ways since they were written, from which a batch of the stalest is encoded
+again at every step; of a third as many nats a ninth of one, for what they cost log q(z) grows with their square.
+
+Chosen from the cost and the error of several (`benchmarks/bank.py`).
+"""
 ANCHORS = 128
 """How many examples a bank looks at every few steps, to see how all have moved, unless told.
 
@@ -61,8 +65,8 @@ class Bank(Memory):
         size: How many posteriors to hold: the most recently written ones, weighted to stand for all. None or "all" for
             all N.
         refresh: How many batches of the stalest examples to encode once more at every step, without gradients. Unless
-            told, five; where all are moved, one for every two nats from what was held of the batch, moved, to what it
-            is, and five at the most.
+            told, five; where all are moved, five at the most, and as many as what that leaves is worth: one where it is
+            three nats from what was held of an example, and moved, to what it is, and a ninth where it is one.
         anchors: How many examples to look at every few steps, to see how all have moved; at the least four a dimension.
             With 0 nothing is moved.
 
@@ -208,7 +212,7 @@ class Bank(Memory):
         """How many batches of the stalest are encoded once more at this step."""
         if self.refresh is not None:
             return self.refresh
-        return REFRESH if slots.drift is None else min(REFRESH, REFRESH_A_NAT * slots.drift.left)
+        return REFRESH if slots.drift is None else min(REFRESH, (slots.drift.left / WORTH_A_BATCH) ** 2)
 
     def _followed(self) -> Draw | None:
         """Examples whose posteriors are followed, the same at every step, x and all; None apart from the data."""

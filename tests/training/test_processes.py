@@ -81,3 +81,21 @@ def test_an_error_of_ours_arrives_as_it_was_raised(tmp_path):
 def test_going_on_with_another_number_is_said():
     with pytest.warns(OtherNumberOfProcesses, match="trained by 2 processes, and goes on with 1: sums round otherwise"):
         warn_of_another_number(2, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("posterior", ["diagonal-normal", "full-normal", "categorical", "of a world"])
+def test_two_processes_measure_what_one_does(posterior):
+    """To float32's rounding, by which a network takes fewer rows otherwise; of a world without one, 1e-9."""
+    torch.manual_seed(0)
+    prior = "uniform" if posterior == "categorical" else "standard-normal"
+    if posterior == "of a world":
+        model = tw.worlds.LinearGaussian.random(seed=0, latent=2)
+        x, near = model.data(301, seed=0), 1e-9
+    else:
+        model = tw.VAE.build((1, 8, 8), 4, options={"hidden": [16]}, posterior=posterior, prior=prior)
+        x, near = tw.load_data("digits").tensor(301), 1e-5
+    alone, together = (tw.measure(model, x, devices=devices, batch_size=100) for devices in (1, 2))
+    assert alone.keys() == together.keys() and len(alone) > 8
+    for name, reading in alone.items():
+        assert together[name].value == pytest.approx(reading.value, rel=near, abs=near, nan_ok=True), name

@@ -1,7 +1,9 @@
 """Every term of a model's ELBO, of anything that can be measured: a model, a run, a function of the user's."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,9 +15,12 @@ from termwise.api.on_device import on_device
 from termwise.data.side import SideLike
 from termwise.errors import NoDensity, Refused
 from termwise.measuring.critic_bounds.critic_bounds import critic_readings
+from termwise.models import VAE
+from termwise.models.data_parallel import SharedRows, rank_and_ranks
 from termwise.models.data_pass import Progress
 from termwise.models.user_function import Trust
 from termwise.terms.groups import Grouping
+from termwise.training.processes import device_of_this_process, in_processes
 from termwise.values import Count, Samples, Seed, checked
 
 
@@ -35,6 +40,7 @@ def measure(
     seed: Seed = 0,
     batch_size: Count = 512,
     device: torch.device | str = "cpu",
+    devices: Count = 1,
     trust: Trust = (),
     progress: Progress | None = None,
 ) -> Account:
@@ -65,6 +71,9 @@ def measure(
         seed: Of the codes, and of the examples that are drawn.
         batch_size: Examples at a time.
         device: Where to measure.
+        devices: How many processes of this machine measure together, each its share of the examples' codes; numbers
+            are those of one, within rounding. `progress` is then not called. As of `train`, a script that asks for
+            several begins under `if __name__ == "__main__":`.
         trust: Of a run folder: modules whose code may be run, by name, where its network is a function of yours; all
             where True. A run of a model of your own is measured as `load_run(folder, model=...)`.
         progress: Called with the name of what is being done, and how much of it is done, 0 to 1.
@@ -77,14 +86,18 @@ def measure(
         >>> abs(left + right) < 1e-3
         True
     """
+    arguments = dict(locals())
+    if rank_and_ranks()[1] == 1 < devices:
+        return _in_processes(**arguments | {"progress": None})
     measured = model_and_data(model, data, split, seed, trust, side)
     vae, dataset, train = measured.model, measured.data, measured.train
     if limit is not None and limit < 2:
         raise Refused(f"A standard error needs two examples or more; got limit={limit}.")
     dataset, read = beside(dataset, side)
     whole, dataset = len(dataset), dataset.random_subset(limit, seed)
+    device = device_of_this_process(device) if devices > 1 else device
     where: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "device": device, "progress": progress}
-    with on_device(vae, device):
+    with on_device(vae, device), _shared(vae, devices):
         if critic:
             links = ("rate",) if critic is True else (critic,) if isinstance(critic, str) else critic
             bounds = critic_readings(vae, dataset, train, links=links, steps=critic_steps, **where)
@@ -97,3 +110,23 @@ def measure(
             account = replace(bounds, diagnosis=(*bounds.diagnosis, str(refusal)))
     account = measured.noted(account)
     return account if len(dataset) == whole else replace(account, data={**account.data, "drawn_from": whole})
+
+
+def _in_processes(devices: int, **given: Any) -> Account:
+    """The account by several processes, which the first of them saves."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder) / "account.json", Path(folder) / "account.npz"
+        in_processes(_measure_and_save, devices, files=files, devices=devices, **given)
+        return Account.load(*files)
+
+
+def _measure_and_save(files: tuple[Path, Path], **given: Any) -> None:
+    account = measure(**given)
+    if rank_and_ranks()[0] == 0:
+        account.save(*files)
+
+
+def _shared(model: object, devices: int) -> SharedRows:
+    """What has networks take their process's rows alone, where several measure together."""
+    bodies = [model.encoder, model.decoder] if isinstance(model, VAE) else []
+    return SharedRows(bodies, rank_and_ranks()[1] if devices > 1 else 1)

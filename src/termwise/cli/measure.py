@@ -52,6 +52,7 @@ def measure(
     ] = 50_000,
     seed: Annotated[int, typer.Option(help="Of the codes, and of examples that are drawn.")] = 0,
     device: Device = "cpu",
+    devices: Annotated[int, typer.Option(help="How many processes of this machine measure together.")] = 1,
     likelihood: Annotated[
         str | None, typer.Option("--log-likelihood", help="Also log p(x) and the inference gap: ais or iwae.")
     ] = None,
@@ -93,6 +94,7 @@ def measure(
             side=beside,
             critic=critic,
             limit=most,
+            devices=devices,
             progress=progress,
             **steps,
             **where,

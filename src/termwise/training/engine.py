@@ -1,6 +1,5 @@
 """Where training runs: device and precision, on lightning-fabric, which is imported when an engine is made."""
 
-import os
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -12,6 +11,7 @@ from termwise.errors import Refused, in_short
 from termwise.models.data_parallel import rank_and_ranks
 from termwise.models.data_pass import DataPass
 from termwise.models.vae import VAE
+from termwise.training.processes import device_of_this_process
 
 
 class Engine:
@@ -37,14 +37,13 @@ class Engine:
     def __init__(self, device: str = "auto", precision: str = "32-true") -> None:
         from lightning_fabric import Fabric
 
-        accelerator, _, number = device.partition(":")
-        rank, self.ranks = rank_and_ranks()
-        if self.ranks > 1 and number:
-            raise Refused(f"{self.ranks} processes train on a device each: say device={accelerator!r}; got {device!r}.")
+        self.ranks = rank_and_ranks()[1]
+        if self.ranks > 1 and ":" in device:
+            wider = device.partition(":")[0]
+            raise Refused(f"{self.ranks} processes train on a device each: say device={wider!r}; got {device!r}.")
+        accelerator, _, number = str(device_of_this_process(device)).partition(":")
         try:
             devices: Any = [int(number)] if number else 1
-            if self.ranks > 1 and accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available():
-                devices = [int(os.environ.get("LOCAL_RANK", rank)) % torch.cuda.device_count()]
             self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
         except Exception:  # Lightning's words are of its own arguments, and not of ours
             raise Refused(

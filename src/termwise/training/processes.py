@@ -103,6 +103,15 @@ def warn_of_another_number(before: int, now: int) -> None:
         )
 
 
+def device_of_this_process(device: torch.device | str) -> torch.device | str:
+    """The GPU of this process's number, where "cuda" or "gpu" is asked for and several train; any other as it is."""
+    rank, ranks = rank_and_ranks()
+    accelerator = str(device)
+    if ranks == 1 or not torch.cuda.is_available() or accelerator not in ("auto", "cuda", "gpu"):
+        return device
+    return f"cuda:{int(os.environ.get('LOCAL_RANK', rank)) % torch.cuda.device_count()}"
+
+
 def folder_of_this_process(folder: RunFolder) -> RunFolder:
     """The run folder itself in the first process; in another one of its own, which holds the same files."""
     rank, ranks = rank_and_ranks()

@@ -78,6 +78,16 @@ def test_an_error_of_ours_arrives_as_it_was_raised(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_more_processes_than_cores_are_refused_before_anything_is_begun(tmp_path):
+    for ask in (
+        lambda: tw.train(data="four-points", recipe="vae", devices=10_000, out=tmp_path / "run", progress=False),
+        lambda: tw.measure(tw.VAE.build((1, 8, 8)), "digits", devices=10_000),
+    ):
+        with pytest.raises(Refused, match=r"This machine has \d+ (core|GPU)s?, a process each; got devices=10000"):
+            ask()
+    assert not (tmp_path / "run").exists()
+
+
 def test_going_on_with_another_number_is_said():
     with pytest.warns(OtherNumberOfProcesses, match="trained by 2 processes, and goes on with 1: sums round otherwise"):
         warn_of_another_number(2, 1)

@@ -20,7 +20,7 @@ import torch
 from torch import distributed
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, start_processes
 
-from termwise.errors import ProcessEnded, TermwiseError
+from termwise.errors import ProcessEnded, Refused, TermwiseError
 from termwise.fast_paths import take_as, taken_paths
 from termwise.files import write_whole
 from termwise.models.data_parallel import rank_and_ranks
@@ -39,9 +39,16 @@ def in_processes(function: Callable[..., object], ranks: int, **given: Any) -> N
         **given: What it is called with; can be pickled.
 
     Raises:
+        Refused: More than this machine has GPUs, or cores where it has none.
         TermwiseError: One raised it.
         ProcessEnded: One has ended without a word; all others were ended, too.
     """
+    gpus = torch.cuda.device_count()
+    if ranks > (most := gpus or os.cpu_count() or 1):
+        raise Refused(
+            f"This machine has {most} {'GPU' if gpus else 'core'}{'s' * (most > 1)}, a process each; got "
+            f"devices={ranks}. Say so many at most, or start it by torchrun, also on several machines."
+        )
     with tempfile.TemporaryDirectory() as meeting:
         started = start_processes(
             _begin, (function, given, ranks, meeting), nprocs=ranks, join=False, start_method="spawn"

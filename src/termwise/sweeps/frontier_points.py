@@ -45,13 +45,21 @@ def frontier_points(runs: Sequence[RunOfPoint]) -> tuple[FrontierPoint, ...]:
     for place, run in enumerate(runs):
         own = place if run.setting is None else dict(run.setting)
         groups.setdefault(json.dumps(own, sort_keys=True, default=str), []).append(run)
-    short = short_keys(list(dict.fromkeys(key for run in runs for key in run.setting or {})))
-    names = told_apart([in_words(some[0].setting or {}, short) or some[0].name for some in groups.values()])
+    settings = [some[0].setting or {} for some in groups.values()]
+    keys = [key for key in dict.fromkeys(key for one in settings for key in one) if _varies(key, settings)]
+    short = short_keys(keys)
+    words = [in_words({key: one[key] for key in keys if key in one}, short) for one in settings]
+    names = told_apart([name or some[0].name for name, some in zip(words, groups.values(), strict=True)])
     points = [
         FrontierPoint(name, some[0].setting or {}, len(some), pooled_account([run.account for run in some]))
         for name, some in zip(names, groups.values(), strict=True)
     ]
     return tuple(sorted(points, key=lambda point: getattr(point.account.overall.get("rate"), "value", inf)))
+
+
+def _varies(key: str, settings: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a key tells settings apart; of one setting alone every key does."""
+    return len({json.dumps(one.get(key), default=str) for one in settings}) > 1 or len(settings) == 1
 
 
 def pooled_account(accounts: Sequence[Account]) -> Account:

@@ -62,6 +62,21 @@ def test_every_point_is_on_the_closed_form_curve_within_its_certificate(world, e
         assert rate + distortion / beta == pytest.approx(-curve["log_partition_by_beta"].value[place], abs=1e-9)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+def test_any_world_at_any_beta_is_within_its_certificate(seed):
+    """Of one to five dimensions, wide and narrow likelihoods: with as many temperatures as BDMC asks for."""
+    own = LinearGaussian.random(seed, latent=1 + seed % 5, dimension=3 + seed, sigma=(0.3, 1.0)[seed % 2])
+    x, betas = own.data(N, seed=seed), [0.25, 1.0, 4.0, 16.0]
+    curve = rate_distortion(own, dataset(x), betas=betas, simulated=60)
+    gaps = curve["bdmc_gap_by_beta"]
+    truth = [float(own.rate_distortion(beta, x)["log_partition"].mean()) for beta in betas]
+    for lower, exact, gap, error in zip(
+        curve["log_partition_by_beta"].value, truth, gaps.value, gaps.stderr, strict=True
+    ):
+        assert -4 * error < exact - lower < max(gap, 0.0) + 4 * error
+
+
 def test_few_temperatures_are_seen_by_the_certificate_and_keep_the_bound(world, examples):
     """One temperature from the prior is far too few: the curve is off, above, and the gap says at least how far."""
     coarse = rate_distortion(world, examples, betas=[0.33, 0.4], temperatures=1, chains=1, simulated=200)
@@ -70,6 +85,14 @@ def test_few_temperatures_are_seen_by_the_certificate_and_keep_the_bound(world, 
     assert lower[0] < -1 - 4 * error[0]
     assert gap > 4 * of_gap
     assert "NOT shown" in " ".join(coarse.diagnosis)
+
+
+def test_chains_count_by_their_weights(world):
+    """Two steps from the prior and many chains: the weights do the work; without them D is half the prior's."""
+    (lower, _), (fit, error) = apart(world, world.data(20, seed=3), [3.0, 10.0], 1, chains=600)
+    for place in (0, 1):
+        assert abs(fit[place]) < 4 * error[place] + 0.05  # of self-normalised weights the bias is of order 1 / 600
+        assert abs(lower[place]) < 0.05
 
 
 def test_the_closed_form_is_a_gaussian_integral(world):

@@ -68,6 +68,7 @@ def test_the_folder_says_it_all_again(done):
     assert len((done.folder / "results.csv").read_text().splitlines()) == 3
     assert done.to_frame(["elbo"]).shape == (2, 4)
     assert "4 finished" in repr(done) and "beta=4" in repr(done)
+    assert str(done.of("elbo")[1].over_seeds) in done._repr_html_() and "index.html" in done._repr_html_()
 
 
 def test_what_has_ended_is_left_alone_and_more_is_added(done, tmp_path):
@@ -135,6 +136,9 @@ def test_a_claim_is_free_once_its_process_is_gone(tmp_path):
     run, claim = Plan(folder).next()
     assert run.name == "beta=4,seed=0"
     assert Plan(folder).next() is None and not Plan(folder).anything_open()
+    folder.change(run.name, lambda row: run.row())
+    with pytest.raises(Refused, match=r"Another process carries out runs/beta=4,seed=0"):
+        folder.clear()
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     deadline = time.monotonic() + 20

@@ -20,8 +20,11 @@ LEFT, RIGHT, TOP, BELOW = 70, 76, 44, 22
 MOST_READINGS = 4
 """The readings that have an axis."""
 
-LOG_FROM = 20.0
+LOG_FROM = 10.0
 """Numbers above 0 of which the greatest is so many times the least are spread in their logarithm."""
+
+APART = 0.07
+"""How far apart two ticks are at the least, as a share of the axis."""
 
 
 @dataclass(frozen=True)
@@ -106,11 +109,12 @@ def _key_axis(title: str, values: Sequence[Any]) -> _Axis:
             log = least > 0 and most / least >= LOG_FROM
             scale: Callable[[float], float] = math.log if log else float
             low, high = scale(least), scale(most)
-            levels = sorted(set(values))
-            shown = (
-                levels if len(levels) <= 8 else [least, math.sqrt(least * most) if log else (least + most) / 2, most]
-            )
-            ticks = [((scale(value) - low) / (high - low), value_in_words(value)) for value in shown]
+            places = {value: (scale(value) - low) / (high - low) for value in sorted(set(values))}
+            ticks = [(0.0, value_in_words(least))]
+            for value, place in places.items():
+                if ticks[-1][0] + APART <= place <= 1 - APART:
+                    ticks.append((place, value_in_words(value)))
+            ticks.append((1.0, value_in_words(most)))
             return _Axis(title, lambda value: (scale(value) - low) / (high - low), ticks)
     words = list(dict.fromkeys(value_in_words(value) for value in values))
     places = {word: 0.5 if len(words) == 1 else k / (len(words) - 1) for k, word in enumerate(words)}

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from termwise.sweeps.quiet_optuna import quiet_optuna
 from termwise.sweeps.settings import Setting, value_in_words
 
 TOGETHER, SEEDS = "together", "seeds"
@@ -108,7 +109,8 @@ def importance_by_optuna(
         return None
     if len(values) < LEAST_RUNS or len(set(values)) < 2:
         return None
-    study = optuna.create_study(direction="maximize", storage=optuna.storages.InMemoryStorage())
+    with quiet_optuna():
+        study = optuna.create_study(direction="maximize", storage=optuna.storages.InMemoryStorage())
     spaces = {key: _space([one[key] for one in settings]) for key in keys}
     spaces = {key: space for key, space in spaces.items() if space is not None}
     for setting, value in zip(settings, values, strict=True):

@@ -10,8 +10,9 @@ from typing import Any
 
 from termwise.account import Account, Reading, glossary
 from termwise.account.frames import frame_of
-from termwise.account.rounding import with_error
+from termwise.account.rounding import MISSING, with_error
 from termwise.errors import Refused, TermwiseError, UnknownName, in_short
+from termwise.notebook import html_sentences, html_table
 from termwise.sweeps.importance import Importance, importance_by_optuna, shares_of_variance
 from termwise.sweeps.replicas import OverSeeds, over_seeds, paired_over_seeds, undominated
 from termwise.sweeps.settings import Setting, in_words, short_keys
@@ -89,6 +90,16 @@ class Sweep:
         widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)] if rows else []
         table = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in lines]
         return "\n".join([f"Sweep({str(self.folder)!r}: {', '.join(states) or 'no run'})", *(table if rows else ())])
+
+    def _repr_html_(self) -> str:
+        names = self.shown()
+        means = {name: {_written(one.setting): str(one.over_seeds) for one in self.of(name)} for name in names}
+        rows = [
+            [in_words(one, self.short) or "the base", *(means[name].get(_written(one), MISSING) for name in names)]
+            for one in self.settings
+        ]
+        table = html_table(["", *(glossary.reading(name).title for name in names)], rows)
+        return html_sentences([repr(self).splitlines()[0], f"The page is {self.folder / 'index.html'}."]) + table
 
     @property
     def states(self) -> dict[str, int]:

@@ -7,7 +7,6 @@ would have drawn, as far as the same settings had ended.
 """
 
 import json
-import logging
 import random
 import warnings
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from termwise.account import Account, Reading
 from termwise.errors import Refused, TermwiseError
+from termwise.sweeps.quiet_optuna import quiet_optuna
 from termwise.sweeps.settings import Setting, folder_name
 from termwise.sweeps.sweep_config import Range, Sampler, SweepConfig
 from termwise.sweeps.sweep_folder import RunRecord, SweepFolder, named
@@ -65,7 +65,7 @@ class Search:
         check_optuna(config.sweep.search.sampler)
         self.folder, self.config, self.section = folder, config, config.sweep.search
         self.prunes, self.seeds = self.section.prune is not None, config.seeds
-        with self._writing():
+        with self._writing(), quiet_optuna():
             self.study = self._opened()
 
     @contextmanager
@@ -80,7 +80,6 @@ class Search:
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
 
-        optuna.logging.get_logger("optuna").setLevel(logging.ERROR)
         file = self.folder.journal_file
         return optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(file), _JournalLock(file))),

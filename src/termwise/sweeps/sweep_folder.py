@@ -12,7 +12,7 @@ and no guess by the age of a file. The record is written whole, under a lock of 
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -189,7 +189,20 @@ class SweepFolder:
             self._write(self.record(), config)
 
     def clear(self) -> None:
-        """Remove all that is the sweep's, its runs too."""
+        """Remove all that is the sweep's, its runs too.
+
+        Raises:
+            Refused: A run is carried out now.
+        """
+        rows: list[RunRecord] = []
+        with suppress(BadData):  # a record that is damaged goes, too
+            rows = self.record().runs
+        for row in rows:
+            claim = None if row.ended else self.claim(Path(row.folder).name)
+            if claim is not None:
+                claim.release()
+            elif not row.ended:
+                raise Refused(f"Another process carries out {row.folder} of {self.path}. End it first, or wait.")
         with self.locked():
             own = (self.record_file, self.journal_file, self.json_file, self.csv_file, self.page_file)
             for path in (*own, self.runs, self.logs, self.claims, self.path / "tune", self.config_file):

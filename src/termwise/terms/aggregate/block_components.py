@@ -78,8 +78,9 @@ class BlockComponents(Components):
 
     def pairs(self, codes: Codes, block: int, slopes: bool) -> LogDensities:
         """By one product, or the sum of what each block gives."""
-        if self.side_by_side is not None and self.side_by_side.cancellation(codes.exact) <= CANCELLATION:
-            return self.side_by_side.pairs(codes, block, slopes)
+        linear = self.side_by_side
+        if linear is not None and linear.cancellation(linear.features(codes.exact)) <= CANCELLATION:
+            return linear.pairs(codes, block, slopes)
         return _Summed(
             [one.pairs(codes.columns(part), block // len(self.blocks), slopes) for one, part in self.parts()]
         )

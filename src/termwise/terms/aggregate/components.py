@@ -257,16 +257,16 @@ class LinearComponents(Components):
         value = (features.index_select(0, rows) * slope).sum(1) + self.intercept.index_select(0, columns)
         return value, self.gradient(codes.exact.index_select(0, rows), slope) if slopes else None
 
-    def cancellation(self, z: Tensor) -> float:
+    def cancellation(self, features: Tensor) -> float:
         """A bound on what rounding costs phi(z) . a_n + c_n in float64, in nats, over all codes and components."""
         if self._steepest is None:
             self._steepest = torch.linalg.vector_norm(self.slope, torch.inf, dim=0)
-        terms = self.features(z).abs().amax(0) @ self._steepest + self.intercept.abs().amax()
-        return float(terms) * torch.finfo(torch.float64).eps
+        terms = torch.linalg.vector_norm(features, torch.inf, dim=0) @ self._steepest
+        return float(terms + torch.linalg.vector_norm(self.intercept, torch.inf)) * torch.finfo(torch.float64).eps
 
     def pairs(self, codes: Codes, block: int, slopes: bool) -> LogDensities:
         """By one product; or directly, where that would cancel too much and there is another way."""
-        if self.cancellation(codes.exact) <= CANCELLATION:  # false for nan, too
+        if self.cancellation(self.features(codes.exact)) <= CANCELLATION:  # false for nan, too
             return Product(codes, self, min(max(64, block // len(codes)), len(self)))
         return self.direct_pairs(codes, block)
 

@@ -237,6 +237,6 @@ class LogWeights:
             return
         place, count = self.index - start, logits.shape[-1]
         here = (place >= 0) & (place < count)
-        gain = torch.where(here, logits.new_tensor((self.own - self.other) * BITS), 0.0)
+        gain = logits.new_zeros(len(here)).masked_fill_(here, (self.own - self.other) * BITS)
         shape = (*logits.shape[:-1], 1)
         logits.scatter_add_(-1, place.clamp(0, count - 1).unsqueeze(1).expand(shape), gain.unsqueeze(1).expand(shape))

@@ -27,7 +27,7 @@ from termwise.errors import Refused
 from termwise.models.codes import Codes
 from termwise.models.data_parallel import by_shares, rows_are_shared
 from termwise.terms.aggregate.block_components import BlockComponents
-from termwise.terms.aggregate.components import FLOOR, NOWHERE, Components
+from termwise.terms.aggregate.components import CANCELLATION, FLOOR, NOWHERE, Components, LinearComponents
 from termwise.terms.aggregate.gaussians import LOG_2PI, Gaussians, LogWeights, gaussians
 from termwise.terms.aggregate.parallel import one_by_one, threads_for
 from termwise.terms.aggregate.single_precision import ELEMENTS, IN_PIECES, log_density_in_single, pays
@@ -46,6 +46,9 @@ SURE = 2e-5
 """Nats that log q(z) is at most off by, of codes in float32, and wherever it is measured; on average far less."""
 EXACT = 1e-9
 """The same of codes in float64, unless another tolerance is asked for."""
+
+FEW_PAIRS = 2**16
+"""The pairs of a code and a component, as those of a batch, up to which all are taken at once."""
 
 FARTHEST = 1e18
 """The distance, in sigmas, from which a square is taken in float64."""
@@ -225,6 +228,10 @@ def _in_blocks(
     if factors == 1 and len(codes) * len(components) < IN_PIECES and pays(codes, components, weights, True):
         threads = 1  # of the caller's own: PyTorch's share out so few operations, each of many numbers
     rows = min(rows, -(-len(codes) // threads))
+    if rows >= len(codes) and progress is None:
+        value, gradient = density(codes, components, weights, ctx.needs_input_grad[0], block)
+        ctx.save_for_backward(gradient)
+        return value
     tasks = []
     for start in range(0, len(codes), rows):
         own = None if weights.index is None else weights.index[start : start + rows]
@@ -268,8 +275,12 @@ def _in_double(
     codes: Codes, components: Components, weights: LogWeights, wants_gradient: bool, block: int
 ) -> tuple[Tensor, Tensor]:
     """log q(z) of a product in float64, or of none, shape (B,), and its gradient, shape (B, D), or an empty tensor."""
-    pairs = components.pairs(codes, block, wants_gradient)
     alternatives = components.alternatives(codes) if wants_gradient else []
+    if len(codes) * len(components) <= min(FEW_PAIRS, block) and components.linear is not None and not alternatives:
+        at_once = _at_once(codes, components.linear, weights, wants_gradient)
+        if at_once is not None:
+            return at_once
+    pairs = components.pairs(codes, block, wants_gradient)
     peak = torch.full((len(codes),), -math.inf, dtype=torch.float64, device=codes.centre.device)
     total = torch.zeros_like(peak)
     gathered = pairs.empty()
@@ -294,6 +305,25 @@ def _in_double(
     for position in alternatives:
         position.write(gradient, weights.other)
     return value, gradient
+
+
+def _at_once(
+    codes: Codes, components: LinearComponents, weights: LogWeights, wants_gradient: bool
+) -> tuple[Tensor, Tensor] | None:
+    """The same of few pairs, as those of a batch, without a loop; None where a product will not do."""
+    z = codes.exact
+    features = components.features(z)
+    if not components.cancellation(features) <= CANCELLATION:  # true for nan, too
+        return None
+    bits = torch.addmm(components.intercept, features, components.slope.T, beta=BITS, alpha=BITS)
+    weights.lift(bits, 0)
+    peak = bits.amax(1, keepdim=True).clamp_(min=NOWHERE)
+    mass = bits.sub_(peak).to(components.slope32.dtype).clamp_(min=FLOOR).exp2_()
+    total = mass.sum(1, keepdim=True)
+    value = (peak / BITS + total.double().log() + weights.other).squeeze(1)
+    if not wants_gradient:
+        return value, value.new_empty(0)
+    return value, components.gradient(z.to(mass.dtype), (mass @ components.slope32).div_(total))
 
 
 def marginal_and_slope(

@@ -65,10 +65,10 @@ def test_every_point_is_on_the_closed_form_curve_within_its_certificate(world, e
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_any_world_at_any_beta_is_within_its_certificate(seed):
-    """Of one to five dimensions, wide and narrow likelihoods: with as many temperatures as BDMC asks for."""
+    """Of one to five dimensions, wide and narrow likelihoods."""
     own = LinearGaussian.random(seed, latent=1 + seed % 5, dimension=3 + seed, sigma=(0.3, 1.0)[seed % 2])
     x, betas = own.data(N, seed=seed), [0.25, 1.0, 4.0, 16.0]
-    curve = rate_distortion(own, dataset(x), betas=betas, simulated=60)
+    curve = rate_distortion(own, dataset(x), betas=betas, temperatures=100, simulated=60)
     gaps = curve["bdmc_gap_by_beta"]
     truth = [float(own.rate_distortion(beta, x)["log_partition"].mean()) for beta in betas]
     for lower, exact, gap, error in zip(
@@ -231,6 +231,16 @@ def test_a_posterior_without_a_density_has_the_curve_alone():
 def test_what_cannot_be_is_refused(world, examples, options, words):
     with pytest.raises(Refused, match=words):
         rate_distortion(world, examples, **options)
+
+
+def test_grey_values_under_a_bernoulli_are_said():
+    torch.manual_seed(0)
+    model = VAE.build((4,), latent=1, likelihood="bernoulli", options={"hidden": [4]}).eval()
+    x = torch.rand(8, 4)
+    for data, said in ((x, True), (x.round(), False)):
+        found = rate_distortion(model, dataset(data), betas=[0.5, 1.0], temperatures=2, simulated=2)
+        assert ("unnormalised" in found["distortion_by_beta"].bias) is said
+        assert "unnormalised" not in found["rate"].bias
 
 
 def test_codes_of_categories_are_refused_in_words():

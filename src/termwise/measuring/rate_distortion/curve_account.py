@@ -15,6 +15,7 @@ from termwise.measuring.rate_distortion.marked_chains import Marked
 
 FEW = 1.5
 """Effective chains under which a point rests on one of them."""
+GREY = "of an unnormalised density, as grey values have under a Bernoulli"
 UPPER, LOWER = "an upper bound in expectation, of a code with this distortion", "a lower bound in expectation"
 
 
@@ -27,12 +28,14 @@ class CurveProcedure:
         chains: For every example.
         temperatures: From the prior to the largest power.
         gaps: BDMC's; None where nothing was simulated.
+        grey: Whether a Bernoulli was asked for values between 0 and 1.
     """
 
     powers: Tensor
     chains: int
     temperatures: int
     gaps: Gaps | None
+    grey: bool = False
 
     @property
     def label(self) -> str:
@@ -73,6 +76,11 @@ def curve_account(own: Sequence[Tensor], curve: Marked, procedure: CurveProcedur
     for name, of in above.items():
         one = reading_of(of, name, estimator=f"{how}; encoder: Monte Carlo", bias=LOWER)
         readings[name] = replace(one, lower=one.value)
+    if procedure.grey:
+        readings = {
+            name: one if name in ("rate", "bdmc_gap_by_beta") else replace(one, bias=f"{one.bias}; {GREY}")
+            for name, one in readings.items()
+        }
     slopes = {f"{name}_beta": 1 / one.power if one.power else None for name, one in found.items()}
     sentences = (*_of_encoder(readings, found), *_of_curve(curve, procedure))
     return Account(readings, sentences, values | above, {**about, **slopes})

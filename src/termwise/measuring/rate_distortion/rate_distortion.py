@@ -136,7 +136,7 @@ def rate_distortion(
             own.append(_own_point(draw, samples))
             tell("annealing", min(1.0, (number + 1) * batch_size / len(index)))
         curve = Marked(*(torch.cat([getattr(one, name) for one in marked]) for name in Marked.__annotations__))
-        procedure = CurveProcedure(grid, chains, len(schedule) - 1, gaps)
+        procedure = CurveProcedure(grid, chains, len(schedule) - 1, gaps, grey)
         about = {
             "name": data.name,
             "n": len(index),

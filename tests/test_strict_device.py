@@ -78,3 +78,11 @@ def test_what_is_not_finite_is_found_before_it_moves_anything():
         assert on_device == on_cpu
         assert (on_device["moved"], on_device["checkpoint"]) == (False, 3)
         assert "at step 3" in on_device["said"] or "by step 3" in on_device["said"]
+
+
+@pytest.mark.slow
+def test_a_step_needs_no_float64():
+    """As there is none on Apple's GPUs; a bank, and the full aggregate of an evaluation, still ask for it."""
+    recipes = [name for name in tw.RECIPES if name not in ASIDE["models/data_pass.py"]]
+    made = {one["recipe"]: one["made"] for one in lines_of("strict_steps", "--without-float64", *recipes)}
+    assert made == dict.fromkeys(recipes, 2)  # an epoch's

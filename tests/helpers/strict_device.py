@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._pytree import tree_flatten, tree_map
 
+from termwise.float64 import WITHOUT
+
 NAME = "strict"
 aten = torch.ops.aten
 
@@ -31,6 +33,10 @@ READS = {
 MAY_MEET = {aten.copy_.default, aten._copy_from.default, aten.set_.source_Tensor}
 INDEXED = {aten.index.Tensor, aten.index_put_.default, aten.index_put.default, aten._index_put_impl_.default}
 """Here positions may lie on the CPU, and are copied: not a read, but the tensor itself must be of the device."""
+
+
+class NoFloat64(TypeError):
+    """A float64 tensor was to lie on the device."""
 
 
 class TwoDevicesMeet(RuntimeError):
@@ -65,6 +71,19 @@ class Reads:
 
 
 _watching: list[Reads] = []
+_without_float64: list[bool] = []
+
+
+@contextmanager
+def without_float64() -> Iterator[None]:
+    """Within it no float64 tensor can be made on the device, as none can on MPS."""
+    _without_float64.append(True)
+    WITHOUT.add(NAME)
+    try:
+        yield
+    finally:
+        _without_float64.pop()
+        WITHOUT.discard(NAME)
 
 
 @contextmanager
@@ -95,6 +114,8 @@ class OnDevice(Tensor):
 
     @staticmethod
     def __new__(cls, inner: Tensor) -> "OnDevice":
+        if _without_float64 and inner.dtype == torch.float64:
+            raise NoFloat64(f"A float64 tensor of shape {tuple(inner.shape)} was to lie on {NAME}, which has none.")
         made = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
             cls, inner.size(), strides=inner.stride(), storage_offset=inner.storage_offset(), dtype=inner.dtype,
             device=torch.device(NAME, 0), requires_grad=False,

@@ -25,6 +25,7 @@ from torch.distributions import (
     StudentT,
 )
 
+from termwise.float64 import widest_on
 from termwise.models.block_law import BlockLaw, LawOfBlocks, blocks_of
 from termwise.models.categories import Categories
 from termwise.models.chained_law import ChainedLaw
@@ -127,8 +128,9 @@ class Codes:
         return Codes(self.centre.detach(), self.offset.detach())
 
     def in_double(self) -> "Codes":
-        """The same codes in float64."""
-        return Codes(self.centre.double(), self.offset.double())
+        """The same codes in float64, or in the most exact numbers that their device has."""
+        wide = widest_on(self.centre.device)
+        return Codes(self.centre.to(wide), self.offset.to(wide))
 
     def columns(self, part: slice | Sequence[int]) -> "Codes":
         """Some of the codes' numbers, shape (..., n)."""

@@ -15,6 +15,7 @@ from termwise.data.batch import Batch
 from termwise.data.dataset import Dataset
 from termwise.data.side import SIDE_BINS, Side
 from termwise.errors import Refused, UnknownName
+from termwise.float64 import widest_on
 from termwise.models.draw import Draw, ObservedPart
 from termwise.models.drawable import Drawable, networks_of, observed_variables, side_variables, target_of
 from termwise.models.finite import broken_examples, is_whole, joined_masks, not_finite
@@ -240,8 +241,7 @@ class DataPass:
         """What stands beside x of a batch; in float64, wherever that can be."""
         if batch.side is None:
             return None
-        dtype = torch.float32 if torch.device(self.device).type == "mps" else torch.float64
-        return batch.side.to(self.device, dtype, non_blocking=True)
+        return batch.side.to(self.device, widest_on(self.device), non_blocking=True)
 
     def _inferred(self, batch: Batch) -> Draw:
         draw = self.draw(batch)

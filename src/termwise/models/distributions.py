@@ -11,6 +11,7 @@ from torch.distributions import Distribution, Transform
 from torch.distributions.transforms import _InverseTransform
 
 from termwise.errors import BadData, Refused
+from termwise.float64 import widest_on
 from termwise.models.block_law import BlockLaw, Conditional
 from termwise.models.categories import Categories
 from termwise.models.codewords import Codewords, UniformCodewords
@@ -151,7 +152,7 @@ def in_double(law: Distribution) -> Distribution | None:
                 return None
             setattr(double, name, inner)
         elif isinstance(value, Tensor) and value.is_floating_point():
-            setattr(double, name, value.double())
+            setattr(double, name, value.to(widest_on(value.device)))
         elif name == "transforms" and not all(map(_is_torchs, value)):
             return None
     return double

@@ -17,6 +17,7 @@ from torch.autograd import Function
 from torch.distributions import Distribution, Independent, Normal
 
 from termwise.fast_paths import transformed
+from termwise.float64 import widest_on
 
 HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
@@ -75,6 +76,7 @@ class _NormalLogDensity(Function):
 
 
 def _parts(centre: Tensor, loc: Tensor | None, offset: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """u and s, in float64; without a location, where it is the centre."""
-    s, beyond = scale.double(), offset.double()
-    return (beyond if loc is None else (centre.double() - loc.double()) + beyond) / s, s
+    """u and s, in float64 where the device has it; without a location, where it is the centre."""
+    wide = widest_on(scale.device)
+    s, beyond = scale.to(wide), offset.to(wide)
+    return (beyond if loc is None else (centre.to(wide) - loc.to(wide)) + beyond) / s, s

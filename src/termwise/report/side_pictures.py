@@ -82,7 +82,7 @@ def values_shown(variables: Sequence[SideVariable], beside: Tensor) -> tuple[lis
     rows: list[AtValue] = []
     left_out = 0
     for place, variable in enumerate(variables):
-        column = beside[:, place].double().cpu()
+        column = beside[:, place].cpu().double()
         if variable.is_number:
             at = column.quantile(torch.tensor(QUANTILES, dtype=torch.float64)).unique().tolist()
             mine = [AtValue(place, value, f"{variable.name} {with_error(value)}") for value in at]

@@ -129,7 +129,7 @@ def evaluate_held_out(
                     if name in apart:
                         share = len(draw) / (rounds * len(data))
                         for of, its in apart[name].means(values, draw).items():
-                            sums_apart[name][of] = sums_apart[name].get(of, 0) + share * its.double().cpu()
+                            sums_apart[name][of] = sums_apart[name].get(of, 0) + share * its.cpu().double()
     means = {name: total / (rounds * len(data)) for name, total in sums.items()}
     if "rate" in means and target_of(model) is None:
         means["elbo"] = -(means["distortion"] + means["rate"])

@@ -177,7 +177,7 @@ def diagnose_pairs(passes: DataPass, game: Game, batch_size: int) -> list[str]:
     groups = passes.at(torch.arange(1)).groups if within else None
     if groups is None:
         return []
-    sizes = groups.bincount().double()
+    sizes = groups.cpu().bincount().double()
     sizes, whole = sizes[sizes > 0], len(groups)
     alone = (1 - (sizes - 1) / max(whole - 1, 1)) ** (batch_size - 1)
     paired = float((sizes / whole * (1 - alone)).sum())

@@ -177,5 +177,5 @@ def find_vectors(codes: Tensor, attributes: Tensor, names: tuple[str, ...], meth
     if not bool(codes.isfinite().all()):
         raise BadData("The model gives codes that are not finite; there is nothing to find attributes in.")
     has = attributes.double()
-    vectors = torch.from_numpy(find(codes.double().cpu().numpy(), has.cpu().numpy())).float()
+    vectors = torch.from_numpy(find(codes.cpu().double().numpy(), has.cpu().numpy())).float()
     return AttributeVectors(names, vectors, has.mean(0).float(), method, len(codes))

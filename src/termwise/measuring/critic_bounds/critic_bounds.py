@@ -191,7 +191,7 @@ def _train_and_read(
                 by_batch["exact"].append(reference.log_prob(draw.z, draw) - draw.prior.log_prob(draw.z))
             if decodes:
                 by_batch["distortion"].append(-draw.likelihood.log_prob(draw.x))
-    whole = {key: torch.cat(parts).double().cpu().view(samples, -1) for key, parts in by_batch.items() if parts}
+    whole = {key: torch.cat(parts).cpu().double().view(samples, -1) for key, parts in by_batch.items() if parts}
     return CriticOutputs(name, positions, whole["exact"], whole["left"], whole["right"], whole.get("distortion"))
 
 

@@ -79,9 +79,9 @@ def encode_dataset(
         for draw in DataPass(model, data, batch_size, device)():
             law = draw.posterior
             try:
-                means.append(law.mean.double().cpu())
+                means.append(law.mean.cpu().double())
                 covariance = getattr(law, "covariance_matrix", None)
-                variances.append((law.variance if covariance is None else covariance).double().cpu())
+                variances.append((law.variance if covariance is None else covariance).cpu().double())
             except NotImplementedError:
                 raise Refused(
                     f"Disentanglement is measured on posterior means, and {type(law).__name__} has none in closed "

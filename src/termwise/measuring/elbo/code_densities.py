@@ -141,7 +141,7 @@ def under_others(draw: Draw) -> Tensor:
 
 def mean_over_rounds(batches: list[Tensor], rounds: int) -> Tensor:
     """Values of the batches of several rounds over the same examples, averaged over rounds; float64, on the CPU."""
-    return torch.cat([batch.double().cpu() for batch in batches]).unflatten(0, (rounds, -1)).mean(0)
+    return torch.cat([batch.cpu().double() for batch in batches]).unflatten(0, (rounds, -1)).mean(0)
 
 
 def posteriors_given(law: Distribution, codes: Codes) -> DataPosteriors:

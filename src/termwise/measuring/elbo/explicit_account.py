@@ -191,19 +191,19 @@ def _values_at_codes(
     for _ in range(samples):
         for draw in batches():
             exact = InDouble(draw)
-            codes.append(exact.z.double().cpu())
+            codes.append(exact.z.cpu().double())
             strata = Strata.of(exact)
             batch_values["rate"].append(strata.mean(rate(strata.draw)).cpu())
             if (by_block := kl_by_block(exact.posterior, exact.prior, exact.z)) is not None:
-                batch_values.setdefault("rate_by_block", []).append(by_block.double().cpu())
+                batch_values.setdefault("rate_by_block", []).append(by_block.cpu().double())
             if distortion is not None:
-                own = distortion(draw).double().cpu()
+                own = distortion(draw).cpu().double()
                 batch_values["distortion"].append(own)
                 if len(parts := log_prob_by_part(draw.likelihood, draw.target)) > 1:
-                    by_part = -torch.stack(list(parts.values()), 1).double().cpu()
+                    by_part = -torch.stack(list(parts.values()), 1).cpu().double()
                     batch_values.setdefault("distortion_by_part", []).append(by_part)
                 if "code_use" in batch_values:
-                    batch_values["code_use"].append(under_others(draw).double().cpu() - own)
+                    batch_values["code_use"].append(under_others(draw).cpu().double() - own)
             if aggregate is not None:
                 densities.append(strata.means(aggregate.at(strata.draw)))
             for one in looking:

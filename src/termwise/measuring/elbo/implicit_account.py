@@ -164,19 +164,19 @@ class _Round:
             tell(len(draw))
         whole = {name: torch.cat(parts) for name, parts in batch_values.items()}
         codes = Codes(whole.pop("centre"), whole.pop("offset"))
-        self.codes = (codes.z if scales is None else codes.centre).double().cpu()
+        self.codes = (codes.z if scales is None else codes.centre).cpu().double()
         scale = whole.pop("scale").repeat_interleave(self.mixed, 0)
         own, fresh = whole.pop("own centres"), whole.pop("fresh centres")  # (N, M, D)
         (above, by_dimension), (below, below_j) = (
             _log_densities(codes, Gaussians(centres.flatten(0, 1), scale)) for centres in (own, fresh)
         )
         whole["log q(z_j)"] = by_dimension
-        self.exact = {name: values.double().cpu() for name, values in whole.items()}
+        self.exact = {name: values.cpu().double() for name, values in whole.items()}
         conditional = self.exact.pop("above"), self.exact.pop("below")
         names = ("log q(z|x)", "log q(z)", "sum log q(z_j)")
         pairs = (conditional, (above, below), (by_dimension.sum(1), below_j.sum(1)))
         self.between = {name: Bracket.above(*pair) for name, pair in zip(names, pairs, strict=True)}
-        self.means = own.mean(1).double().cpu(), fresh.mean(1).double().cpu()
+        self.means = own.mean(1).cpu().double(), fresh.mean(1).cpu().double()
 
     def _at(self, draw: Draw, scales: Tensor | None, noises: int) -> dict[str, Tensor]:
         law = last_layer(draw.posterior) if scales is None else Smoothed(draw.posterior, scales[draw.index])
@@ -211,9 +211,9 @@ class _Round:
 def _log_densities(codes: Codes, components: Gaussians) -> tuple[Tensor, Tensor]:
     """log q(z), shape (N,), and log q(z_j), shape (N, D); float64, on the CPU."""
     weights = LogWeights.uniform(len(components))
-    return log_density(codes, components, weights, tolerance=SURE).double().cpu(), log_marginals(components)(
+    return log_density(codes, components, weights, tolerance=SURE).cpu().double(), log_marginals(components)(
         codes
-    ).double().cpu()
+    ).cpu().double()
 
 
 def _link(name: str, bracket: Bracket, how: str, mixed: int) -> Reading:

@@ -154,7 +154,7 @@ class SideDensities:
         codes, weight = torch.cat(order), share / samples
 
         def mean(of: list[Tensor]) -> Tensor:
-            values = torch.cat(of).double().cpu()
+            values = torch.cat(of).cpu().double()
             weights = weight[codes].view(-1, *(1 for _ in values.shape[1:]))
             return values.new_zeros(len(groups), *values.shape[1:]).index_add(0, index[codes], weights * values)
 

@@ -51,11 +51,11 @@ def _of_others(values: Tensor) -> Tensor:
 
 def _gains(draw: Draw, columns: list[list[int]], others: list[Tensor]) -> Tensor:
     """log p(x|z, s) - log p(x|z, s'), of every choice of variables in which s' is another's, shape (B, choices)."""
-    own = draw.likelihood.log_prob(draw.target).double().cpu()
+    own = draw.likelihood.log_prob(draw.target).cpu().double()
     assert draw.side is not None and draw.index is not None
     found = []
     for some, values in zip(columns, others, strict=True):
         swapped = draw.side.clone()
         swapped[:, some] = values[draw.index.cpu()].to(swapped)
-        found.append(own - draw.model.generate(draw.z, swapped).log_prob(draw.target).double().cpu())
+        found.append(own - draw.model.generate(draw.z, swapped).log_prob(draw.target).cpu().double())
     return torch.stack(found, 1)

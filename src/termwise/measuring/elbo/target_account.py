@@ -72,8 +72,8 @@ def foretelling_readings(foretold: Iterable[Foretold], how: str) -> tuple[dict[s
         >>> round(readings["prediction_cross_entropy"].value, 4)  # (log 2 - log 0.9) / 2
         0.3993
     """
-    pairs = [(law, true.double().cpu()) for law, true in foretold]
-    log_prob = torch.cat([law.log_prob(true.to(_device(law))).double().cpu() for law, true in pairs])
+    pairs = [(law, true.cpu().double()) for law, true in foretold]
+    log_prob = torch.cat([law.log_prob(true.to(_device(law))).cpu().double() for law, true in pairs])
     values = {"prediction_cross_entropy": -log_prob}
     if all(isinstance(law, Categorical) for law, _ in pairs):
         hits = [law.probs.argmax(-1).cpu() == true for law, true in pairs]  # type: ignore[attr-defined]
@@ -81,7 +81,7 @@ def foretelling_readings(foretold: Iterable[Foretold], how: str) -> tuple[dict[s
         return {
             name: reading_of(of, name, estimator=how, bias="unbiased for this law") for name, of in values.items()
         }, values
-    means, truth = torch.cat([law.mean.double().cpu() for law, _ in pairs]), torch.cat([true for _, true in pairs])
+    means, truth = torch.cat([law.mean.cpu().double() for law, _ in pairs]), torch.cat([true for _, true in pairs])
     squares, spread = (truth - means).square(), (truth - truth.mean()).square()
     mse, variance = float(squares.mean()), float(spread.mean())
     root, share = mse**0.5, 1 - mse / variance if variance else float("nan")

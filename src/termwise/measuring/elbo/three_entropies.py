@@ -54,7 +54,7 @@ def three_entropies(
         return {}, {}
     of_batches = [(*_of_code(in_double(draw.posterior)), _entropies_of_output(draw)) for draw in batches()]
     own, squares, output = (
-        torch.cat([part.double().cpu() for part in parts]) for parts in zip(*of_batches, strict=True)
+        torch.cat([part.cpu().double() for part in parts]) for parts in zip(*of_batches, strict=True)
     )
     of_prior = 0.5 * first.posterior.event_shape[0] * math.log(2 * math.pi * math.e)
     values = {"three_entropies": own - of_prior - output}

@@ -63,9 +63,9 @@ def extract_features(network: FeatureFunction, batches: Iterable[Tensor], device
             if not isinstance(values, Tensor) or values.dim() < 2 or len(values) != len(x):
                 got = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else f"a {type(values).__name__}"
                 raise Refused(f"Features must be (B, F) for examples of shape {tuple(x.shape)}; got {got}.")
-            rows.append(values.flatten(1).double().cpu())
+            rows.append(values.flatten(1).cpu().double())
             if x.dim() == 4 and min(x.shape[-2:]) >= 3:
-                sharp.append(sharpness(x).double().cpu())
+                sharp.append(sharpness(x).cpu().double())
     gathered = torch.cat(rows)
     if not bool(gathered.isfinite().all()):
         raise BadData("Some features are not finite: look for such numbers in the samples, or in the network.")

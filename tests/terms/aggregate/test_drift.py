@@ -113,9 +113,9 @@ def test_the_divergence_is_torch_s_and_a_posterior_that_is_far_away_counts_no_mo
     nats = divergence(mean, scale, former_mean, former_scale)
     assert torch.allclose(nats, wanted, rtol=1e-5)
     drift = Drift(mean)
-    drift.compare(nats[:0])
+    drift.compare(nats, torch.zeros(7, dtype=torch.bool))
     assert drift.left == 0
-    drift.compare(torch.tensor([1.0, 1e9, torch.nan]))
+    drift.compare(torch.tensor([1.0, 1e9, torch.nan, 5.0]), torch.tensor([True, True, True, False]))
     assert drift.left == pytest.approx(0.05 * (1 + 2 * FARTHEST) / 3)
 
 

@@ -277,7 +277,7 @@ class _Slots:
         if self.drift is None or not isinstance(held, Gaussians) or not isinstance(new, Gaussians):
             return
         nats = divergence(new.mean, new.spread, held.mean[slots], held.spread[slots])
-        self.drift.compare(nats[slots >= 0])
+        self.drift.compare(nats, slots >= 0)
 
     def touch(self, index: Tensor) -> None:
         """The examples `index`, shape (B,), are about to be written: they have slots, and are the newest."""

@@ -156,11 +156,15 @@ class Drift:
         self.reference, self.steps = self.now, 0
         self.map = AffineMap.identity(mean.shape[1])
 
-    def compare(self, nats: Tensor) -> None:
-        """Take up the divergences of new posteriors from what was held of the same examples, shape (B,)."""
-        if len(nats):
-            seen = float(nats.nan_to_num(FARTHEST).clamp(max=FARTHEST).mean())
-            self.left = KEPT * self.left + (1 - KEPT) * seen
+    def compare(self, nats: Tensor, known: Tensor) -> None:
+        """Take up the divergences of new posteriors from what was held of their examples, (B,), where `known` is true.
+
+        A device is waited for once.
+        """
+        nats = torch.where(known, nats.nan_to_num(FARTHEST).clamp(max=FARTHEST), 0)
+        total, count = torch.stack([nats.sum(), known.sum().to(nats)]).tolist()
+        if count:
+            self.left = KEPT * self.left + (1 - KEPT) * total / count
 
     def write(self, rows: Tensor, mean: Tensor) -> None:
         """Those at `rows`, shape (B,), are now at `mean`, shape (B, D)."""

@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from helpers.killed_runs import differences
+from termwise.fast_paths import SWITCH
 
 SEEDS = 3
 CONFIG = """
@@ -75,7 +76,8 @@ def begun(file: Path, folder: Path, workers: int, *more: str) -> subprocess.Pope
     command = [sys.executable, "-m", "termwise", "sweep", str(file), "--out", str(folder), "--workers", str(workers)]
     command += ["--threads", "1", *more]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, start_new_session=True, **quiet)
+    same_sums = {**os.environ, SWITCH: "off"}  # else a trial of speed says in each process how sums are rounded
+    return subprocess.Popen(command, start_new_session=True, env=same_sums, **quiet)
 
 
 def workers_of(folder: Path) -> list[int]:

@@ -51,7 +51,7 @@ def test_one_that_weighs_far_more_than_others_is_not_passed_over():
     mean, spread, z = world(0.02, codes=100)
     index = torch.arange(len(z)).flip(0) * 50
     weights = LogWeights(-3000.0, 0.0, index)
-    spread[index] = 0.3
+    spread[index] = 0.05
     table = torch.full((len(z), len(mean)), -3000.0, dtype=torch.float64)
     table[torch.arange(len(z)), index] = 0.0
     value = Clusters(Gaussians(mean, spread), size=GROUP).log_density(z.double(), weights)

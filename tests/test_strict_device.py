@@ -16,13 +16,13 @@ from helpers.strict_jobs import jobs
 ASIDE = {
     "terms/summed_distortion.py": {"m2": 1},
     "models/data_pass.py": {"mi-floor": 1, "joint-vae": 1, "beta-tcvae": 1, "hfvae": 1},
-    "terms/aggregate": {"mi-floor": 2, "joint-vae": 5, "beta-tcvae": 2, "hfvae": 4},
+    "terms/aggregate": {"mi-floor": 8, "joint-vae": 5, "beta-tcvae": 8, "hfvae": 10},
 }
 """What a step may read beside whether it is finite, so often, by recipe.
 
 Of categories that are summed out, those that have a probability are decoded: how many says how large a batch is. A bank
 reads which examples are the stalest, for they lie with the data, on the CPU; whether a product in float64 would cancel;
-and whether its lattice has room.
+whether its lattice has room; and, every few steps, how far a map of what it holds is off.
 """
 
 KINDS = sorted({name.partition(" ")[0] for name in jobs()})

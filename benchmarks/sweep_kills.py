@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from helpers.killed_runs import differences
+from helpers.swept import differences_without_paths
 from termwise.fast_paths import SWITCH
 
 SEEDS = 3
@@ -138,7 +138,8 @@ def main() -> int:
         wrong += [f"{name} was written again after its run had ended" for name, when in held.items()
                   if Path(name).stat().st_mtime_ns != when]  # fmt: skip
         for row in final:
-            wrong += [f"{row['folder']}: {one}" for one in differences(alone / row["folder"], killed / row["folder"])]
+            folders = alone / row["folder"], killed / row["folder"]
+            wrong += [f"{row['folder']}: {one}" for one in differences_without_paths(*folders)]
         again = sum(row["starts"] - 1 for row in final)
         most = sum(given.workers if k % 2 else 1 for k in range(given.kills))
         if again > most:
@@ -153,7 +154,7 @@ def main() -> int:
             print(f"by Ray Tune: {len(ended(by_ray))} runs in {time.monotonic() - since:.0f} s", flush=True)
             for row in rows(alone):
                 folders = alone / row["folder"], by_ray / row["folder"]
-                wrong += [f"{row['folder']}, by Ray Tune: {one}" for one in differences(*folders)]
+                wrong += [f"{row['folder']}, by Ray Tune: {one}" for one in differences_without_paths(*folders)]
             others.append(by_ray)
         results = [json.loads((folder / "results.json").read_text())["settings"] for folder in others]
         if any(one != results[0] for one in results):

@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+from helpers.killed_runs import differences
 from termwise.account.reading import reading_without_error
 from termwise.api.trained_run import trained_run
 from termwise.sweeps import Sweep, SweepFolder, SweptRun, sweep_config_from
@@ -58,3 +59,11 @@ def carry_out_one_that_dies_once(path: str, threads: int, told) -> bool:
         return trained_run(tables, folder, resume, [*callbacks, Dies()], threads=threads)
 
     return carry_out(Plan(SweepFolder(path)), train, told)
+
+
+def differences_without_paths(left: Path, right: Path) -> list[str]:
+    """How two runs differ, but for which fast paths their processes had asked for, where none is taken (`SWITCH` off).
+
+    A process that comes to its second run has asked for more than one that begins with it.
+    """
+    return [one for one in differences(left, right) if not one.endswith("state.fast_paths")]

@@ -3,8 +3,7 @@
 import pytest
 
 import termwise as tw
-from helpers.killed_runs import differences
-from helpers.swept import carry_out_one_that_dies_once
+from helpers.swept import carry_out_one_that_dies_once, differences_without_paths
 from termwise.errors import Refused
 from termwise.fast_paths import SWITCH
 from termwise.sweeps import SweepFolder, load_sweep, sweep_config_from
@@ -38,4 +37,4 @@ def test_a_sweep_by_ray_tune_is_the_same_and_outlives_a_trial(tmp_path, monkeypa
     rows = folder.record().runs
     assert load_sweep(folder.path).states == {"finished": 4} and sum(row.starts for row in rows) == 5
     for run in alone.runs:
-        assert differences(run.folder, folder.runs / run.folder.name) == []
+        assert differences_without_paths(run.folder, folder.runs / run.folder.name) == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import termwise as tw
-from helpers.killed_runs import differences
+from helpers.swept import differences_without_paths
 from termwise.fast_paths import SWITCH
 from termwise.sweeps import SweepFolder, sweep_config_from
 from termwise.sweeps.plan import Plan
@@ -118,4 +118,4 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path, monkeypatch):
     assert {row.state for row in rows} == {"finished"} and len(rows) == 6
     assert sum(row.starts for row in rows) == 7
     for row in rows:
-        assert differences(tmp_path / "alone" / row.folder, folder.path / row.folder) == []
+        assert differences_without_paths(tmp_path / "alone" / row.folder, folder.path / row.folder) == []

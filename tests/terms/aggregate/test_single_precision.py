@@ -259,7 +259,7 @@ def test_with_and_without_it_log_densities_and_gradients_are_the_same(scale, dty
         both.append((value, torch.autograd.grad(value.sum(), codes)[0]))
     SINGLE_FIRST.anew()
     (value, slope), (wanted, its_slope) = both
-    assert (value - wanted).abs().max() < (3e-5 if dtype == torch.float32 else 2e-6)  # float64 at once may cancel
+    assert (value - wanted).abs().max() < (1e-4 if dtype == torch.float32 else 2e-6)  # float64 at once may cancel
     assert (slope - its_slope).norm() < 1e-3 * its_slope.norm()
 
 

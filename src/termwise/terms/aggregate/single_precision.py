@@ -9,7 +9,7 @@ far below the largest, L, and count for nothing:
              where delta is so large that a mass in float32 says nothing;
     dense    where few groups can be left out, and delta is small, all masses are summed in float32, which is off by the
              mean, by mass, of what L_n is; where that may be too much the largest are taken again exactly, and it is of
-             the others.
+             the others. Where it is tolerated of every code, as mostly in training, nothing else is looked at.
 
 Which it is, every code decides by itself, a block of components at a time. What is left out and what float32 may cost
 the masses that were not taken again is the code's certificate; codes for which that is more than is tolerated are left
@@ -156,6 +156,10 @@ class SumInSingle:
         """Take in the components from `start` to `stop`, a multiple of GROUP of them."""
         bits = linear(self.features, self.singles.slope[start:stop], self.singles.intercept[start:stop])
         self.weights.lift(bits, start)
+        if self.all_fine:
+            self._lower(torch.maximum(self.peak, bits.amax(1)).clamp_(min=LOWEST))
+            self._sum(bits, None, start, stop)
+            return
         largest = bits.view(len(bits), -1, GROUP).amax(2)
         self._lower(torch.maximum(self.peak, largest.amax(1)).clamp_(min=LOWEST))
         groups = largest > (self.peak - self.reach).unsqueeze(1)
@@ -247,6 +251,8 @@ class SumInSingle:
 
     def found(self) -> Found:
         """log q(z) and its gradient, once all components were taken in."""
+        if self.all_fine:
+            return self._found_of_all()
         row, column, bits = self.sparse.over(self.peak - self.near)
         row_again, column_again, bits_again = self.again.over(torch.full_like(self.peak, -math.inf))
         rows, columns = torch.cat([row, row_again]), torch.cat([column, column_again])
@@ -280,6 +286,14 @@ class SumInSingle:
         mass[len(row) :] -= of_again  # these have been gathered, too
         gradient = gradient.index_add(0, rows, slope * mass.unsqueeze(1)) / taken.unsqueeze(1)
         return Found(value, gradient, sure)
+
+    def _found_of_all(self) -> Found:
+        """The same where the masses of all were summed in float32, and none was to be taken exactly."""
+        value = self.peak.double() / BITS + self.many.log() + self.weights.other
+        if self.gathered is None:
+            return Found(value, value.new_empty(0), ~self.hopeless)
+        mean = self.gathered.double() / (BITS * self.many).unsqueeze(1)
+        return Found(value, self.components.gradient(self.codes.exact, mean), ~self.hopeless)
 
     def _weighted(self, bits: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """Log densities of pairs, shape (P,), with what a code's own component weighs beside."""

@@ -45,7 +45,7 @@ GPU_BLOCK = 2**26
 SURE = 2e-5
 """Nats that log q(z) is at most off by, of codes in float32, and wherever it is measured; on average far less."""
 LEARNING = 1e-3
-"""The same of codes that gradients move, whose terms have a noise of tenths of a nat: of this bound a tenth was seen."""
+"""The same of codes that gradients move, whose terms have a noise of tenths of a nat; a tenth of it was seen."""
 EXACT = 1e-9
 """The same of codes in float64, unless another tolerance is asked for."""
 

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from torch.distributions import Distribution
 
 from termwise import cli
 
@@ -15,6 +16,13 @@ MOST_SECONDS = 40.0
 MOST_TOGETHER = 650.0
 """For all of them: six minutes on two cores, of which xdist's workers need half a minute to begin."""
 BEGUN, SPENT = pytest.StashKey[float](), "seconds of the processor"
+
+
+@pytest.fixture(autouse=True)
+def laws_look_at_what_they_are_given():
+    """As before: torch's compiler, once used, turns that off for all laws to come."""
+    yield
+    Distribution.set_default_validate_args(True)
 
 
 def seconds_of_the_processor() -> float:

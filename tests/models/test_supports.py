@@ -50,6 +50,7 @@ from torch.distributions import (
 from termwise.api import log_likelihood, measure, train
 from termwise.errors import BadData, Refused
 from termwise.models import VAE, adapt
+from termwise.models.distributions import values_of
 from termwise.models.flat_codes import flat
 from termwise.models.supports import ONE_HOT, WHOLE, Support, support_of
 
@@ -270,3 +271,13 @@ def test_supports_in_words():
     assert Support(ONE_HOT, zero, one).in_words == "one-hot vectors"
     assert support_of(Normal(0.0, 1.0)).in_words == "real numbers"
     assert support_of(Uniform(-1.0, 2.5)).in_words == "numbers from -1 to 2.5"
+
+
+def test_values_that_are_none_are_refused_also_after_torchs_compiler_has_turned_that_off():
+    torch.distributions.Distribution.set_default_validate_args(False)
+    half = torch.full((2, 1), 0.5)
+    law, free = (Independent(Poisson(torch.ones(2, 1), **its), 1) for its in ({}, {"validate_args": False}))
+    with pytest.raises(BadData, match=r"refuses values from 0\.5 to 0\.5"), values_of(law, half, "the likelihood"):
+        law.log_prob(half)
+    with values_of(free, half, "the likelihood"):  # which says itself that it takes them
+        assert free.log_prob(half).isfinite().all()

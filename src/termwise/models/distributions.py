@@ -267,7 +267,10 @@ def values_of(law: Distribution, values: Tensor, what: str) -> Iterator[None]:
         Traceback (most recent call last):
         termwise.errors.BadData: The likelihood (Poisson) refuses values from 0.5 to 0.5: Expected value argument ...
     """
+    one = innermost(law)
     try:
+        if not Distribution._validate_args and "_validate_args" not in vars(one):
+            one._validate_sample(values)  # which torch's compiler turns off for all laws that have no word of their own
         yield
     except (ValueError, IndexError) as error:
         low, high = (float(end) for end in values.aminmax())

@@ -180,7 +180,7 @@ class Halves:
 
     Example:
         >>> halves = Halves(torch.tensor([[0.0], [5.0], [1.0], [6.0]]), 2, 1)
-        >>> [rows.tolist() for rows in halves.heaps], halves.heap_of(torch.tensor([[4.0], [0.5]])).tolist()
+        >>> [rows.tolist() for rows in halves.heaps], halves.heap_of(torch.tensor([[5.5], [0.5]])).tolist()
         ([[0, 2], [1, 3]], [1, 0])
     """
 

@@ -108,9 +108,8 @@ class Drift:
         >>> followed, sigma = torch.randn(50, 2), torch.full((50, 2), 1e-6)
         >>> drift.follow(followed, sigma), drift.follow(followed * 2 + 1, sigma)  # whether they have moved
         (False, True)
-        >>> drift.mean
-        tensor([[1.0000, 1.0000],
-                [3.0000, 5.0000]])
+        >>> drift.mean.round(decimals=3).tolist()
+        [[1.0, 1.0], [3.0, 5.0]]
     """
 
     def __init__(self, mean: Tensor) -> None:

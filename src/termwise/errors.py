@@ -31,6 +31,10 @@ class TermwiseError(Exception):
     """
 
 
+MOST_NAMES = 80
+"""So many names of a table an error lists at the most."""
+
+
 class UnknownName(TermwiseError):
     """A name that is not in a table: says which are, and which are near.
 
@@ -49,7 +53,8 @@ class UnknownName(TermwiseError):
         names = sorted(names)
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) if isinstance(name, str) else []
         hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-        super().__init__(f"Unknown {what} {in_short(name)}. {hint}Known: {', '.join(names)}.")
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        super().__init__(f"Unknown {what} {in_short(name)}. {hint}Known: {', '.join(names[:MOST_NAMES])}{more}.")
 
 
 class BadData(TermwiseError):

@@ -67,11 +67,6 @@ class FastPath:
                     self._taken = self._decide()
         return self._taken
 
-    @property
-    def decided(self) -> bool:
-        """Whether it is known by now whether it is taken."""
-        return self._taken is not None
-
     def anew(self) -> None:
         """Forget what was decided: the next use decides again."""
         self._taken = self._forced = None
@@ -106,18 +101,14 @@ def asked() -> bool | None:
     return {"auto": None, "off": False, "on": True}[value]
 
 
-def taken_paths(all_of_them: bool = False) -> dict[str, bool]:
-    """Whether each path is taken in this process, by name; those that nothing has asked for yet are left out.
-
-    Args:
-        all_of_them: Decide now of those, too.
+def taken_paths() -> dict[str, bool]:
+    """Whether each path is taken in this process, by name; of those that nothing has asked for yet it is decided now.
 
     Example:
         >>> all(isinstance(taken, bool) for taken in taken_paths().values())
         True
     """
-    paths = sorted(FastPath._all.items())
-    return {name: path.taken for name, path in paths if all_of_them or path.decided or name in _RECORDED}
+    return {name: path.taken for name, path in sorted(FastPath._all.items())}
 
 
 def take_as(recorded: Mapping[str, bool]) -> None:

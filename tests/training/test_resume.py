@@ -12,7 +12,7 @@ from helpers.killed_runs import unlike
 from helpers.short_runs import StopAt, Stopped, examples, trainer
 from termwise import fast_paths
 from termwise.errors import BadData
-from termwise.fast_paths import SWITCH, FastPath, taken_paths
+from termwise.fast_paths import SWITCH, FastPath
 from termwise.objectives import distortion, marginal_kl, solo, total_correlation
 from termwise.terms import Bank, Critic, DensityRatio
 from termwise.training.checkpoint import TrainerState
@@ -26,7 +26,6 @@ BANK = {"name": "bank", "size": 40}
 def outcome(path, stops, recipe, options, build=None, splitting=None, **settings):
     """The last checkpoint, the metrics and the weights kept, of a training stopped at each of `stops`."""
     data = examples(**(splitting or {}))
-    taken_paths(all_of_them=True)  # as what one process tells must not depend on what else it ran before
     for number, stop in enumerate([*stops, 10**9]):
         game = recipe(**options) if callable(recipe) else tw.recipe(recipe, **options)
         one = trainer(path, game, data, watcher=StopAt(stop), build=build, **settings)

@@ -141,7 +141,7 @@ def folder_of_this_process(folder: RunFolder) -> RunFolder:
 
 def _as_the_first() -> None:
     """Compute by the ways that the first process takes, so that no sum rounds otherwise; the first warns."""
-    paths = [taken_paths(all_of_them=True)]
+    paths = [taken_paths()]
     distributed.broadcast_object_list(paths)
     if rank_and_ranks()[0]:
         take_as(paths[0])

@@ -129,7 +129,7 @@ class Clusters:
         if dense:
             return log_density(codes.in_double(), self.sorted, weights, tolerance=tolerance), 1.0
         sweep = SumInSingle(codes, self.sorted, weights, False, tolerance)
-        sweep.most, sweep.most_groups, sweep.takes_again = MOST_OF_CLUSTER, 1.0, True
+        sweep.most, sweep.most_groups = MOST_OF_CLUSTER, 1.0
         home = self.halves.heap_of(codes.exact).unsqueeze(1)
         asked = self._take(sweep, torch.zeros(len(codes), len(self), dtype=torch.bool).scatter_(1, home, True))
         least = sweep.peak.double() - sweep.delta - self._gain(weights) + math.log2(LEFT_OUT / len(self))

@@ -7,13 +7,12 @@ far below the largest, L, and count for nothing:
              the density at the most, however large delta is. In the others those near L are taken again exactly, one by
              one, and the rest, whose masses m_n = 2^(L_n - L) are small, are summed in float32; all are taken exactly
              where delta is so large that a mass in float32 says nothing;
-    dense    where few groups can be left out, and delta is small, all masses are summed in float32, which is off by the
-             mean, by mass, of what L_n is; where that may be too much the largest are taken again exactly, and it is of
-             the others. Where it is tolerated of every code, as mostly in training, nothing else is looked at.
+    dense    where few groups can be left out, and float32 costs no more than is tolerated, all masses are summed in it.
+             Where that is so of every code, as mostly in training, nothing else is looked at.
 
 Which it is, every code decides by itself, a block of components at a time. What is left out and what float32 may cost
-the masses that were not taken again is the code's certificate; codes for which that is more than is tolerated are left
-to the caller, who asks float64.
+the masses that are left to it is the code's certificate; codes for which that is more than is tolerated, and those of
+which many components count and float32 will not do, are left to the caller, who asks float64.
 """
 
 import math
@@ -40,10 +39,8 @@ OF_GRADIENT = 20.0
 """Bits below the largest from which a component's gradient is left out, where few count."""
 MOST = 1 / 64
 """The share of the components up to which they are taken exactly, one by one."""
-FEATURES = 12
-"""The features from which it pays to take masses again: a product in float64 of fewer is quicker."""
-FIRST = 8
-"""Of fewer features, so small a part of all components is tried first, as it may turn out to be of no use."""
+FIRST = 4
+"""So small a part of all components is tried first, as float32 may turn out to be of no use."""
 LEFT_OUT = 1 / 8
 """What of the tolerance may be left out; the rest is for what float32 costs."""
 FROM = 2**19
@@ -52,12 +49,6 @@ IN_PIECES = 2**24
 """The log-components from which threads have codes of their own, and do not share out every operation."""
 ELEMENTS = 2**21
 """The log-components that are held at a time: products of fewer are slow, and more fit no cache."""
-EIGHT = 8
-"""Masses are looked through so many at a time."""
-OF_EIGHT = 3.0
-"""What eight small masses come to, about, of the largest among them; the certificate counts them as they are."""
-LARGER = (4, 4, 4)
-"""By how much more a mass that is left to float32 may be than if all were alike, tried one after the other."""
 HOPELESS = 2.0**18
 """Bits that float32 may be off by, from which it is not asked."""
 SUMMING = 8 * EPSILON
@@ -100,9 +91,9 @@ class _Pairs:
         return rows[kept], columns[kept], bits[kept]
 
 
-RUNNING = ("peak", "few", "many", "off", "gathered", "hopeless")
+RUNNING = ("peak", "few", "many", "gathered", "hopeless")
 """What a sweep changes of every code."""
-PER_CODE = ("features", "usual", "reach", "gentle", "near", *RUNNING)
+PER_CODE = ("features", "usual", "reach", "fine", "gentle", "near", *RUNNING)
 """What a sweep asks of every code."""
 
 
@@ -126,19 +117,19 @@ class SumInSingle:
         self.gentle = self.usual < (GENTLE if self.spent > 2 * SUMMING else 0.0)
         near = (self.usual / (self.spent * BITS)).log2().add_(BELOW).clamp_(min=OF_GRADIENT if gradient else 0.0)
         self.near = torch.where(self.gentle, torch.minimum(near.float(), self.reach), self.reach)
-        self.all_fine = bool((self.usual <= self.spent * BITS).all())
+        self.fine = self.usual <= self.spent * BITS
+        self.all_fine = bool(self.fine.all())
         self.peak = self.features.new_full((len(codes),), -math.inf)
         self.few = torch.zeros_like(self.delta)  # of the masses summed in float32, below 2^peak: of few groups,
         self.many = torch.zeros_like(self.delta)  # and of all
-        self.off = torch.zeros_like(self.delta)  # what float32 may cost the latter, in bits
         self.gathered = torch.zeros_like(self.features) if gradient else None
-        self.sparse, self.again = _Pairs(), _Pairs()
-        self.most, self.most_groups, self.takes_again = MOST, FEW, self.features.shape[1] >= FEATURES
+        self.sparse = _Pairs()
+        self.most, self.most_groups = MOST, FEW
 
     def take_for(self, rows: Tensor, start: int, stop: int) -> None:
         """`take` for some of the codes alone."""
         some = copy(self)
-        some.sparse, some.again = _Pairs(), _Pairs()
+        some.sparse = _Pairs()
         for name in PER_CODE:
             if (kept := getattr(self, name)) is not None:
                 setattr(some, name, kept[rows])
@@ -148,9 +139,8 @@ class SumInSingle:
         for name in RUNNING:
             if (kept := getattr(self, name)) is not None:
                 kept[rows] = getattr(some, name)
-        for mine, theirs in ((self.sparse, some.sparse), (self.again, some.again)):
-            for row, column, bits in theirs.parts:
-                mine.add(rows[row], column, bits)
+        for row, column, bits in some.sparse.parts:
+            self.sparse.add(rows[row], column, bits)
 
     def take(self, start: int, stop: int) -> None:
         """Take in the components from `start` to `stop`, a multiple of GROUP of them."""
@@ -164,8 +154,8 @@ class SumInSingle:
         self._lower(torch.maximum(self.peak, largest.amax(1)).clamp_(min=LOWEST))
         groups = largest > (self.peak - self.reach).unsqueeze(1)
         many = groups.sum(1)
-        wide = self.gentle & (many > FEW * groups.shape[1])
-        self.hopeless = self.hopeless | (~self.gentle & (many > self.most_groups * groups.shape[1]))
+        wide = self.fine & (many > FEW * groups.shape[1])
+        self.hopeless = self.hopeless | (~self.fine & (many > self.most_groups * groups.shape[1]))
         groups &= ~self.hopeless.unsqueeze(1)
         if wide.all():
             self._sum(bits, None, start, stop)
@@ -187,7 +177,7 @@ class SumInSingle:
         of_them, its_row, its_group = some[pair, offset], row[near][pair], group[near][pair]
         if len(pair) > self.most * bits.numel():
             more = torch.bincount(its_row, minlength=len(bits)) > self.most * bits.shape[1]
-            self.hopeless, wide = self.hopeless | (more & ~self.gentle), wide | (more & self.gentle)
+            self.hopeless, wide = self.hopeless | (more & ~self.fine), wide | (more & self.fine)
             kept = ~(wide | self.hopeless)[its_row]
             its_row, its_group, offset, of_them = its_row[kept], its_group[kept], offset[kept], of_them[kept]
         self.sparse.add(its_row, its_group * GROUP + offset + start, of_them)
@@ -200,7 +190,7 @@ class SumInSingle:
     def _lower(self, higher: Tensor) -> None:
         """Count the masses from another peak."""
         shrink = (self.peak - higher).exp2()
-        for sums in (self.few, self.many, self.off):
+        for sums in (self.few, self.many):
             sums.mul_(shrink)
         if self.gathered is not None:
             self.gathered.mul_(shrink.unsqueeze(1))
@@ -210,70 +200,27 @@ class SumInSingle:
         """Sum the masses of all components in a block, for some of the codes, or for all; written over `bits`."""
         every = slice(None) if rows is None else rows
         mass = bits.sub_(self.peak[every].unsqueeze(1)).clamp_(min=FLOOR).exp2_()
-        total = mass.sum(1).double()
-        self.many[every] += total
+        self.many[every] += mass.sum(1).double()
         if self.gathered is not None:
             self.gathered[every] += product(mass, self.singles.slope[start:stop])
-        if self.all_fine:
-            self.off[every] += total * self.usual[every]
-            return
-        magnitudes = product(mass, self.singles.with_magnitudes()[start:stop])
-        off = ((self.features[every].abs() * magnitudes[:, :-1]).sum(1) + magnitudes[:, -1]) * self.singles.usual
-        self.off[every] += off
-        budget = self.spent * BITS * torch.maximum(total, self.many[every] * ((stop - start) / self.singles.count))
-        rough = (off > budget).nonzero().squeeze(1)
-        if len(rough):
-            rest = (budget * total / off)[rough]  # the mass that may be left to float32
-            rows = rough if rows is None else rows[rough]
-            if not self.takes_again:
-                self.hopeless[rows] = True
-            else:
-                self._take_again(mass[rough], rows, rest, start)
-
-    def _take_again(self, mass: Tensor, rows: Tensor, rest: Tensor, start: int) -> None:
-        """Note the components of the largest masses, (B, n), of some codes, but for about the `rest`, shape (B,)."""
-        by_eight = mass.view(len(mass), EIGHT, -1)
-        largest, rest = by_eight.amax(1), rest.float().unsqueeze(1)
-        least = rest / mass.shape[1]
-        for times in LARGER:
-            tried = least * times
-            below = torch.where(largest > tried, 0.0, largest).sum(1, keepdim=True)
-            least = torch.where(below * OF_EIGHT <= rest, tried, least)
-        row, column = (largest > least).nonzero(as_tuple=True)
-        if len(row) > self.most * mass.numel():
-            self.hopeless[rows] = True
-            return
-        some = by_eight[row, :, column]
-        place, eighth = (some > least[row]).nonzero(as_tuple=True)
-        row = rows[row[place]]
-        of_them = some[place, eighth].log2() + self.peak[row]
-        self.again.add(row, eighth * by_eight.shape[2] + column[place] + start, of_them)
 
     def found(self) -> Found:
         """log q(z) and its gradient, once all components were taken in."""
         if self.all_fine:
             return self._found_of_all()
         row, column, bits = self.sparse.over(self.peak - self.near)
-        row_again, column_again, bits_again = self.again.over(torch.full_like(self.peak, -math.inf))
-        rows, columns = torch.cat([row, row_again]), torch.cat([column, column_again])
         wants_gradient = self.gathered is not None
-        exact, slope = self.components.at_pairs(self.codes, self.exact_features, rows, columns, wants_gradient)
-        exact = self._weighted(exact * BITS, rows, columns)
+        exact, slope = self.components.at_pairs(self.codes, self.exact_features, row, column, wants_gradient)
+        exact = self._weighted(exact * BITS, row, column)
         peak = torch.where(self.few + self.many > 0, self.peak, -math.inf).double()
-        top = peak.scatter_reduce(0, rows, exact, "amax").clamp_(min=NOWHERE)
+        top = peak.scatter_reduce(0, row, exact, "amax").clamp_(min=NOWHERE)
         shrink = (peak - top).exp2()
-        mass = (exact - top[rows]).exp2()
+        mass = (exact - top[row]).exp2()
         of_few = torch.where(self.gentle[row], (bits.double() - top[row]).exp2(), 0.0)
-        of_again = (bits_again.double() - top[row_again]).exp2()
         few, many = self.few * shrink, self.many * shrink
         rest = few.index_add(0, row, of_few, alpha=-1).clamp_(min=0)
-        summed = many.index_add(0, row_again, of_again, alpha=-1)
-        off = self.off * shrink + rest * self.usual.nan_to_num()
-        if len(row_again):
-            magnitude = self.singles.with_magnitudes().index_select(0, column_again).double()
-            terms = (self.exact_features[row_again].abs() * magnitude[:, :-1]).sum(1) + magnitude[:, -1]
-            off.index_add_(0, row_again, of_again * terms, alpha=-self.singles.usual).clamp_(min=0)
-        taken = summed.index_add(0, rows, mass)  # all but `rest`
+        off = (many + rest) * self.usual.nan_to_num()
+        taken = many.index_add(0, row, mass)  # all but `rest`
         total = taken + rest
         sure = ~self.hopeless & (off / BITS + (few + many) * SUMMING <= self.spent * total)
         if not self.components.exact_at_pairs:
@@ -283,8 +230,7 @@ class SumInSingle:
             return Found(value, value.new_empty(0), sure)
         gathered = self.gathered.double() * (shrink / BITS).unsqueeze(1)
         gradient = self.components.gradient(self.codes.exact, gathered)
-        mass[len(row) :] -= of_again  # these have been gathered, too
-        gradient = gradient.index_add(0, rows, slope * mass.unsqueeze(1)) / taken.unsqueeze(1)
+        gradient = gradient.index_add(0, row, slope * mass.unsqueeze(1)) / taken.unsqueeze(1)
         return Found(value, gradient, sure)
 
     def _found_of_all(self) -> Found:
@@ -337,7 +283,7 @@ def log_density_in_single(
     sweep = SumInSingle(codes, components, weights, wants_gradient, tolerance)
     size = len(sweep.singles.intercept)
     step = min(size, max(1, elements // (len(codes) * GROUP)) * GROUP)
-    start, stop = 0, step if sweep.features.shape[1] >= FEATURES else min(step, -(-size // (FIRST * GROUP)) * GROUP)
+    start, stop = 0, step if sweep.all_fine else min(step, -(-size // (FIRST * GROUP)) * GROUP)
     while start < size:
         if sweep.hopeless.sum() > len(codes) // 2:
             return None

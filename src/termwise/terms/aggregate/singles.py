@@ -29,14 +29,12 @@ class Singles:
         count: N.
         steepest: Of every feature the largest |a_n|, and of all |c_n| the largest, shape (K + 1,), float64; None when
             they must be looked up again.
-        magnitudes: |a_n| beside |c_n|, shape (M, K + 1); None until they are asked for.
     """
 
     slope: Tensor
     intercept: Tensor
     count: int
     steepest: Tensor | None = None
-    magnitudes: Tensor | None = None
 
     @classmethod
     def of(cls, slope: Tensor, intercept: Tensor) -> "Singles":
@@ -55,8 +53,6 @@ class Singles:
         """Put others, in float64, at these rows."""
         slope, intercept = (slope * BITS).float(), (intercept * BITS).float()
         self.slope[rows], self.intercept[rows], self.steepest = slope, intercept, None
-        if self.magnitudes is not None:
-            self.magnitudes[rows] = torch.cat([slope, intercept.unsqueeze(1)], 1).abs()
 
     @property
     def most(self) -> float:
@@ -75,10 +71,3 @@ class Singles:
             steepest = torch.maximum(wide.amax(0), -wide.amin(0)).view(GROUP, -1).amax(0)
             self.steepest = torch.cat([steepest, self.intercept[: self.count].abs().amax().unsqueeze(0)]).double()
         return features.abs() @ self.steepest[:-1] + self.steepest[-1]
-
-    def with_magnitudes(self) -> Tensor:
-        """`magnitudes`, made where they are not yet."""
-        if self.magnitudes is None:
-            intercept = self.intercept.nan_to_num(neginf=0.0)
-            self.magnitudes = torch.cat([self.slope, intercept.unsqueeze(1)], 1).abs_()
-        return self.magnitudes

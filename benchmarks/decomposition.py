@@ -178,7 +178,7 @@ def limits(n: int, s: int, device: str) -> None:
     """What the joint costs beside its matrix product and its exponentials alone."""
     problem = Problem.of(n, s, 10, like_an_encoder, device)
     components = Gaussians(problem.mean, problem.spread)
-    features, slope = components.features(problem.z), components.slope.T.contiguous()
+    features, slope = components.features(problem.z.double()), components.slope.T.contiguous()
     rows = min(s, 512 if device == "cpu" else 8192)
     columns = min(n, 512 if device == "cpu" else 8192)
     product, exponents = features.new_empty(rows, columns), problem.z.new_zeros(rows, columns)

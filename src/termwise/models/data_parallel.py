@@ -185,9 +185,9 @@ class SharedRows:
         if ranks > 1:
             _sharing.append(self)
         for network in networks if ranks > 1 else ():
-            self._norms += [one for one in network.modules() if isinstance(one, _BatchNorm)]
-            for norm in self._norms:
+            for norm in (one for one in network.modules() if isinstance(one, _BatchNorm)):
                 norm.forward = partial(self._normalised, norm)  # type: ignore[method-assign]
+                self._norms.append(norm)
             self._handles.append(network.register_forward_pre_hook(self._before, with_kwargs=True))
             self._handles.append(network.register_forward_hook(self._after, with_kwargs=True, always_call=True))
 

@@ -78,7 +78,7 @@ def _begin(rank: int, function: Callable[..., object], given: dict[str, Any], ra
 
 
 def join_from_environment() -> tuple[int, int]:
-    """Meet the processes that torchrun, `fabric run` or a cluster has started beside this one; rank, and how many.
+    """Meet the processes that torchrun or a cluster has started beside this one; rank, and how many.
 
     (0, 1) where there are no others.
     """
